@@ -1,0 +1,11 @@
+//! Portcullis: a GraphQL gateway over the services a company already has.
+//!
+//! The rooms in reading order. Each imports only rooms named below it here
+//! (`tests/tidy.rs` keeps the walls; ARCHITECTURE.md has the reasons).
+//!
+//! 1. [`cli`], [`demo`], [`gateway`]: commands, the built-in storefront, and the one room that knows all others.
+//! 2. [`config`]: the YAML file. [`edge`]: HTTP in and out.
+//! 3. [`engine`]: one operation from start to finish, without a socket.
+//! 4. [`connector`]: protocols. [`upstream`]: the instances behind a source.
+//! 5. [`graph`]: SDL becomes a graph. [`source`]: the port between engine and connectors.
+//! 6. [`mapping`]: the expression language. [`problem`], [`graphql`]: words all rooms share.
