@@ -9,3 +9,6 @@
 //! 4. [`connector`]: protocols. [`upstream`]: the instances behind a source.
 //! 5. [`graph`]: SDL becomes a graph. [`source`]: the port between engine and connectors.
 //! 6. [`mapping`]: the expression language. [`problem`], [`graphql`]: words all rooms share.
+
+pub mod graphql;
+pub mod problem;

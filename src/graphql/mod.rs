@@ -1,0 +1,15 @@
+//! Plain words of GraphQL that all rooms share: names, response paths, errors and their codes.
+//!
+//! Imports nothing of ours. The table of error codes stands here once; the edge reads the HTTP status from it.
+
+mod code;
+mod error;
+
+pub use code::ErrorCode;
+pub use error::{Error, Location, PathSegment, error_id};
+
+/// A name out of a schema: type, field, argument or source.
+pub type Name = std::sync::Arc<str>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! What a load finds wrong, and where.
+//!
+//! Checks of SDL, mappings and YAML never stop at the first mistake: each adds a [`Problem`] to a list, and the
+//! whole list is shown at once, with file, line, column, excerpt and caret, or as JSON for machines.
+//! Nothing a client of the running gateway sends ever becomes a `Problem`.
+
+mod render;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A text that was read, under the name people know it by.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Path as the user wrote it, or a name such as `<built-in>`.
+    pub name: String,
+    pub text: String,
+}
+
+/// A range of bytes in a file. Lines and columns are computed when it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub file: Arc<SourceFile>,
+    pub span: Range<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One mistake: what it is, where it is, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable kebab-case identifier, such as `unknown-source`; what scripts match on.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// One lowercase sentence without a final full stop.
+    pub message: String,
+    pub place: Option<Place>,
+    /// How to mend it, where that is known.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, severity: Severity::Error, message: message.into(), place: None, help: None }
+    }
+
+    #[must_use]
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    #[must_use]
+    pub fn at(mut self, place: impl Into<Option<Place>>) -> Self {
+        self.place = place.into();
+        self
+    }
+
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl Place {
+    #[must_use]
+    pub fn new(file: &Arc<SourceFile>, span: Range<usize>) -> Self {
+        Self { file: Arc::clone(file), span }
+    }
+}
+
+/// `true` if any of them is an error rather than a warning.
+#[must_use]
+pub fn any_error(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+/// The known name nearest to `unknown`, if one is near enough to be what was meant.
+#[must_use]
+pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| {
+            (strsim::damerau_levenshtein(&unknown.to_lowercase(), &name.to_lowercase()), name)
+        })
+        .filter(|(distance, name)| *distance <= (name.len().max(unknown.len()) / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+pub use render::{render, to_json};
