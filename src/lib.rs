@@ -11,4 +11,5 @@
 //! 6. [`mapping`]: the expression language. [`problem`], [`graphql`]: words all rooms share.
 
 pub mod graphql;
+pub mod mapping;
 pub mod problem;

@@ -1,0 +1,203 @@
+//! The methods. Each says which values it is for; null is for none of them and stays null, but `match` may match it.
+
+use super::evaluate::{Frame, evaluate};
+use super::found::{Found, equal};
+use super::{Expr, ExprKind, Failure, Method};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+pub(super) fn apply<'a>(
+    method: Method,
+    receiver: Found<'a>,
+    arguments: &'a [Expr],
+    frame: Frame<'a>,
+) -> Result<Found<'a>, Failure> {
+    if receiver.is_null() && method != Method::Match {
+        return Ok(receiver);
+    }
+    match (method, arguments) {
+        (Method::Match, pairs) => pick(&receiver.into_cow(), pairs, frame),
+        (Method::Map, [body]) => map(receiver, body, frame),
+        (Method::First | Method::Last, _) => end(receiver, method),
+        (Method::Size, _) => size(&receiver),
+        (Method::Slice, bounds) => slice(receiver, bounds, frame),
+        (Method::JoinNotNull, [separator]) => join(&receiver, separator, frame),
+        // The parser lets no other number of arguments through.
+        (Method::Map | Method::JoinNotNull, _) => Ok(Found::null()),
+    }
+}
+
+fn refuse<T>(method: Method, receiver: &Found<'_>) -> Result<T, Failure> {
+    Err(Failure::WrongReceiver { method: method.as_str(), found: receiver.kind() })
+}
+
+/// An argument; `@` in it is the receiver.
+fn argument<'a>(
+    expr: &'a Expr,
+    receiver: &Found<'a>,
+    frame: Frame<'a>,
+) -> Result<Found<'a>, Failure> {
+    if let ExprKind::Literal(value) = &expr.kind {
+        return Ok(Found::Borrowed(value));
+    }
+    match receiver {
+        Found::Borrowed(at) => evaluate(expr, frame.with_at(at)),
+        Found::Owned(at) => Ok(Found::Owned(evaluate(expr, frame.with_at(at))?.into_owned())),
+        Found::List(_) => {
+            let at = receiver.to_owned_value();
+            Ok(Found::Owned(evaluate(expr, frame.with_at(&at))?.into_owned()))
+        }
+    }
+}
+
+fn end(receiver: Found<'_>, method: Method) -> Result<Found<'_>, Failure> {
+    let first = method == Method::First;
+    if let Some(Value::String(text)) = receiver.value() {
+        let mut chars = text.chars();
+        let char = if first { chars.next() } else { chars.next_back() };
+        return Ok(char.map_or(Found::null(), |char| Found::Owned(char.to_string().into())));
+    }
+    let mut items = receiver.into_list().or_else(|other| refuse(method, &other))?.into_iter();
+    let item = if first { items.next() } else { items.next_back() };
+    Ok(item.unwrap_or(Found::null()))
+}
+
+fn size<'a>(receiver: &Found<'a>) -> Result<Found<'a>, Failure> {
+    let size = match receiver {
+        Found::List(items) => items.len(),
+        Found::Borrowed(value) => {
+            size_of(value).map_or_else(|| refuse(Method::Size, receiver), Ok)?
+        }
+        Found::Owned(value) => size_of(value).map_or_else(|| refuse(Method::Size, receiver), Ok)?,
+    };
+    Ok(Found::Owned(size.into()))
+}
+
+fn size_of(value: &Value) -> Option<usize> {
+    match value {
+        Value::Array(items) => Some(items.len()),
+        Value::Object(object) => Some(object.len()),
+        Value::String(text) => Some(text.chars().count()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+fn slice<'a>(
+    receiver: Found<'a>,
+    bounds: &'a [Expr],
+    frame: Frame<'a>,
+) -> Result<Found<'a>, Failure> {
+    let mut limits = [0, usize::MAX];
+    for (limit, bound) in limits.iter_mut().zip(bounds) {
+        if let Some(count) = whole_number(&argument(bound, &receiver, frame)?)? {
+            *limit = count;
+        }
+    }
+    let [start, end] = limits;
+    let length = end.saturating_sub(start);
+    if let Some(Value::String(text)) = receiver.value() {
+        let part: String = text.chars().skip(start).take(length).collect();
+        return Ok(Found::Owned(part.into()));
+    }
+    let items = receiver.into_list().or_else(|other| refuse(Method::Slice, &other))?;
+    Ok(Found::List(items.into_iter().skip(start).take(length).collect()))
+}
+
+/// `None` for null. What is below zero counts as zero.
+fn whole_number(bound: &Found<'_>) -> Result<Option<usize>, Failure> {
+    let wrong = || Failure::WrongArgument { method: Method::Slice.as_str(), found: bound.kind() };
+    match bound.value() {
+        Some(Value::Null) => Ok(None),
+        Some(Value::Number(number)) => match (number.as_u64(), number.as_i64()) {
+            (Some(count), _) => Ok(Some(usize::try_from(count).unwrap_or(usize::MAX))),
+            (None, Some(_negative)) => Ok(Some(0)),
+            (None, None) => Err(wrong()),
+        },
+        _ => Err(wrong()),
+    }
+}
+
+fn map<'a>(receiver: Found<'a>, body: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>, Failure> {
+    let items = receiver.into_list().or_else(|other| refuse(Method::Map, &other))?;
+    let mapped = items.into_iter().map(|item| argument(body, &item, frame));
+    Ok(Found::List(mapped.collect::<Result<_, _>>()?))
+}
+
+/// The value of the first pair whose case equals the receiver.
+fn pick<'a>(receiver: &Value, pairs: &'a [Expr], frame: Frame<'a>) -> Result<Found<'a>, Failure> {
+    for pair in pairs {
+        let ExprKind::List(pair) = &pair.kind else { continue };
+        let [case, value] = &**pair else { continue };
+        let frame = frame.with_at(receiver);
+        let matches = matches!(case.kind, ExprKind::At)
+            || equal(&evaluate(case, frame)?.into_cow(), receiver);
+        if matches {
+            return Ok(Found::Owned(evaluate(value, frame)?.into_owned()));
+        }
+    }
+    Ok(Found::null())
+}
+
+fn join<'a>(
+    receiver: &Found<'a>,
+    separator: &'a Expr,
+    frame: Frame<'a>,
+) -> Result<Found<'a>, Failure> {
+    let separator = argument(separator, receiver, frame)?;
+    let separator = match separator.value() {
+        Some(Value::String(text)) => &**text,
+        Some(Value::Null) => "",
+        _ => {
+            let method = Method::JoinNotNull.as_str();
+            return Err(Failure::WrongArgument { method, found: separator.kind() });
+        }
+    };
+    let mut out = Joined { text: String::new(), started: false, separator };
+    match receiver {
+        Found::List(items) => items.iter().try_for_each(|item| out.push(item.scalar()?))?,
+        Found::Borrowed(value) => out.push_all(value)?,
+        Found::Owned(value) => out.push_all(value)?,
+    }
+    Ok(Found::Owned(out.text.into()))
+}
+
+struct Joined<'s> {
+    text: String,
+    started: bool,
+    separator: &'s str,
+}
+
+impl Joined<'_> {
+    fn push_all(&mut self, value: &Value) -> Result<(), Failure> {
+        match value {
+            Value::Array(items) => items.iter().try_for_each(|item| self.push(item)),
+            Value::Object(_) => refuse(Method::JoinNotNull, &Found::Borrowed(value)),
+            scalar => self.push(scalar),
+        }
+    }
+
+    fn push(&mut self, scalar: &Value) -> Result<(), Failure> {
+        if scalar.is_null() {
+            return Ok(());
+        }
+        if self.started {
+            self.text.push_str(self.separator);
+        }
+        self.started = true;
+        push_text(&mut self.text, scalar)
+    }
+}
+
+/// A scalar as text: a string as it is, everything else as in JSON. Null is nothing.
+pub(super) fn push_text(out: &mut String, scalar: &Value) -> Result<(), Failure> {
+    match scalar {
+        Value::Null => {}
+        Value::String(text) => out.push_str(text),
+        Value::Bool(_) | Value::Number(_) => {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{scalar}");
+        }
+        Value::Array(_) | Value::Object(_) => return Err(Failure::NotScalar),
+    }
+    Ok(())
+}

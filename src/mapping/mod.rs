@@ -1,0 +1,259 @@
+//! The expression language of URL templates, `select`, `body`, `message` and their like.
+//!
+//! Its syntax is a subset of what Apollo Connectors mappings use, so that what people know carries over. A text is
+//! parsed once, at load, into an [`Expr`] tree with spans; evaluation is pure, bounded by the size of its input, and
+//! never does IO. This room imports nothing of ours.
+
+mod apply;
+mod ast;
+mod cursor;
+mod evaluate;
+mod found;
+mod method;
+mod parse;
+mod reference;
+mod select;
+mod step;
+mod template;
+#[cfg(test)]
+mod tests;
+mod url;
+
+pub use ast::{Expr, ExprKind, Field, Method, Span, Variable};
+
+use evaluate::{Frame, evaluate};
+use reference::Collector;
+use serde_json::Value;
+use std::borrow::Cow;
+use template::{Form, Parameter, Part, Piece};
+
+/// A mistake in a text, at a range of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseError {
+    pub span: Span,
+    /// One lowercase sentence without a final full stop.
+    pub message: String,
+    pub help: Option<String>,
+}
+
+/// Where the values of variables come from. Asked only for variables that the text names.
+pub trait Variables {
+    /// The value of `variable`; `Value::Null` where it has none.
+    fn value(&self, variable: Variable) -> Cow<'_, Value>;
+}
+
+/// A path into a variable that a text names, such as `$this.org.id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    pub variable: Variable,
+    /// Keys in order; empty for the variable as a whole.
+    pub path: Vec<Box<str>>,
+    /// Of the whole reference in the text.
+    pub span: Span,
+    pub position: Position,
+    /// The expression at this position is this path and nothing else: no method and no `??` stands between the value
+    /// and its place, so a null or a list arrives there as it is.
+    pub bare: bool,
+}
+
+/// The kind of place an expression's value goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    PathSegment,
+    QueryValue,
+    /// A header or metadata value.
+    Text,
+    /// Inside a mapping.
+    Mapping,
+}
+
+/// Why a text could not be evaluated for this request. The message names the template's place, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    #[error("a path segment of the URL would be empty")]
+    EmptySegment,
+    #[error("a path segment of the URL would be `.` or `..`")]
+    DotSegment,
+    #[error("a list or an object stands where a scalar is due")]
+    NotScalar,
+    #[error("a list stands where the fields of an object are due")]
+    NotObject,
+    #[error("a header value has a control character")]
+    ControlCharacter,
+    #[error("the message field `{0}` cannot hold the value")]
+    Unencodable(Box<str>),
+    #[error("`{method}` cannot be applied to {found}")]
+    WrongReceiver { method: &'static str, found: &'static str },
+    #[error("`{method}` cannot take {found} as an argument")]
+    WrongArgument { method: &'static str, found: &'static str },
+}
+
+/// A parsed `select`, `body`, `message` or rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mapping {
+    text: Box<str>,
+    expr: Expr,
+}
+
+/// A parsed template: literal text with `{expression}` parts. One kind for URLs, whose values are percent-encoded for
+/// the place they stand in, and one for query, header and metadata values, which are not: there `{{` and `}}` are the
+/// braces themselves, and a text without braces that begins with `$` is one expression.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    text: Box<str>,
+    form: Form,
+}
+
+/// What an expression is evaluated against.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// `$`: the reply in `select`; null elsewhere.
+    pub current: &'a Value,
+    pub variables: &'a dyn Variables,
+}
+
+impl Mapping {
+    /// Parses a mapping: a list of named selections, or one path expression.
+    ///
+    /// # Errors
+    /// Every mistake that could be told apart.
+    pub fn parse(text: &str) -> Result<Self, Vec<ParseError>> {
+        let mut parser = parse::Parser::new(text, true)?;
+        let expr = parser.mapping();
+        let errors = parser.cursor.into_errors();
+        match expr {
+            Ok(expr) if errors.is_empty() => Ok(Self { text: text.into(), expr }),
+            _ => Err(errors),
+        }
+    }
+
+    /// The whole mapping as one expression. A list of named selections is an [`ExprKind::Object`].
+    #[must_use]
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Every variable path it names, the deepest ones: of `$args.input { sku }` only `input.sku`.
+    #[must_use]
+    pub fn references(&self) -> Vec<Reference> {
+        let mut collector = Collector::new();
+        collector.add(&self.expr, Position::Mapping);
+        collector.finish()
+    }
+
+    /// The mapping's result. A list of named selections, applied to a list, selects from each element.
+    ///
+    /// # Errors
+    /// Where a method meets a value it is not for, or the fields of something else than an object are to join others.
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
+        self.expr.evaluate(scope)
+    }
+}
+
+impl Expr {
+    /// Evaluates a part of a mapping on its own. Named selections of a list select from each element, and leave an
+    /// element that has no fields as it is.
+    ///
+    /// # Errors
+    /// As for [`Mapping::evaluate`].
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
+        match (&self.kind, scope.current) {
+            (ExprKind::Object(_), Value::Array(elements)) => {
+                let select = |current: &Value| match current {
+                    Value::Object(_) | Value::Array(_) => {
+                        self.evaluate(&Scope { current, ..*scope })
+                    }
+                    scalar => Ok(scalar.clone()),
+                };
+                elements.iter().map(select).collect()
+            }
+            _ => Ok(evaluate(self, Frame::new(scope))?.into_owned()),
+        }
+    }
+}
+
+impl Template {
+    /// Parses a URL template: a path that begins with `/`, and an optional query.
+    ///
+    /// # Errors
+    /// Every mistake that could be told apart.
+    pub fn parse_url(text: &str) -> Result<Self, Vec<ParseError>> {
+        Ok(Self { form: template::parse_url(text)?, text: text.into() })
+    }
+
+    /// Parses the value of a query parameter, a header or a metadata entry.
+    ///
+    /// # Errors
+    /// Every mistake that could be told apart.
+    pub fn parse_value(text: &str, position: Position) -> Result<Self, Vec<ParseError>> {
+        Ok(Self { form: template::parse_value(text, position)?, text: text.into() })
+    }
+
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    #[must_use]
+    pub fn references(&self) -> Vec<Reference> {
+        let mut collector = Collector::new();
+        let mut add = |parts: &[Part], position| {
+            for part in parts {
+                if let Part::Value(expr) = part {
+                    collector.add(expr, position);
+                }
+            }
+        };
+        match &self.form {
+            Form::Value { parts, position } => add(parts, *position),
+            Form::Url { path, query } => {
+                for piece in path {
+                    if let Piece::Segment(parts) = piece {
+                        add(parts, Position::PathSegment);
+                    }
+                }
+                for parameter in query {
+                    if let Parameter::Value { parts, .. } = parameter {
+                        add(parts, Position::QueryValue);
+                    }
+                }
+            }
+        }
+        collector.finish()
+    }
+
+    /// Path and query of a URL template, every value percent-encoded for its position. A value template is rendered
+    /// as the text of one path segment.
+    ///
+    /// # Errors
+    /// A path segment that would be empty, `.` or `..`; a list or an object in the place of a scalar.
+    pub fn render_url(&self, scope: &Scope<'_>) -> Result<String, Failure> {
+        match &self.form {
+            Form::Url { path, query } => {
+                url::render(path, query, Frame::new(scope), self.text.len() + 32)
+            }
+            Form::Value { .. } => {
+                let mut text = String::new();
+                apply::push_text(&mut text, &self.evaluate(scope)?)?;
+                Ok(url::encode_segment(&text))
+            }
+        }
+    }
+
+    /// A value template: the value itself where the whole text is one expression, otherwise the text with the parts
+    /// filled in, or null if one of them is null. A URL template: the rendered URL.
+    ///
+    /// # Errors
+    /// As for [`Mapping::evaluate`]; a list or an object in a header or between text; a control character in a header.
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
+        match &self.form {
+            Form::Url { .. } => self.render_url(scope).map(Value::String),
+            Form::Value { parts, position } => template::fill(parts, *position, Frame::new(scope)),
+        }
+    }
+}

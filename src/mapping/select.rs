@@ -1,0 +1,168 @@
+//! Field lists: what stands between the braces of a group or a selection, and a mapping as a whole.
+
+use super::cursor::Stop;
+use super::parse::{Parser, Place, Tall};
+use super::{Expr, ExprKind, Field};
+use std::collections::HashSet;
+
+/// One entry of a field list.
+struct Item {
+    field: Field,
+    height: usize,
+}
+
+impl Parser<'_> {
+    /// A whole mapping, up to the end of the text.
+    pub(super) fn mapping(&mut self) -> Result<Expr, Stop> {
+        let items = self.field_items(None)?;
+        let end = self.cursor.pos;
+        if let [Item { field: Field { name: None, value, .. }, .. }] = &*items {
+            return Ok(value.clone());
+        }
+        if items.is_empty() {
+            let help = "for example `id name`; to take the value as it is, leave the mapping out";
+            return Err(self.cursor.stop(0..end, "this mapping names nothing", help));
+        }
+        let (fields, height) = self.fields(items);
+        let start = fields.first().map_or(0, |field| field.name_span.start);
+        let stop = fields.last().map_or(end, |field| field.value.span.end.max(field.name_span.end));
+        Ok(self.grow(ExprKind::Object(fields), start..stop, height)?.expr)
+    }
+
+    /// `{ … }` where a value is due: a new object from the current one.
+    pub(super) fn group(&mut self) -> Result<Tall, Stop> {
+        let start = self.cursor.pos;
+        let (fields, height) = self.braced_fields()?;
+        self.grow(ExprKind::Object(fields), start..self.cursor.pos, height)
+    }
+
+    /// From `{` to `}`.
+    pub(super) fn braced_fields(&mut self) -> Result<(Vec<Field>, usize), Stop> {
+        let open = self.cursor.pos;
+        self.cursor.pos += 1;
+        let items = self.bracketed(open..open + 1, |parser| parser.field_items(Some(open)))?;
+        if items.is_empty() {
+            let help = Some("for example `{ id name }`".to_owned());
+            self.cursor.report(open..self.cursor.pos, "this selection names nothing", help);
+        }
+        Ok(self.fields(items))
+    }
+
+    /// Items up to `}`, or to the end of the text where no brace is open.
+    fn field_items(&mut self, open: Option<usize>) -> Result<Vec<Item>, Stop> {
+        let mut items = Vec::new();
+        loop {
+            self.cursor.trivia();
+            match (self.cursor.peek(), open) {
+                (Some(b'}'), Some(_)) => {
+                    self.cursor.pos += 1;
+                    return Ok(items);
+                }
+                (None, None) => return Ok(items),
+                (None, Some(open)) => return Err(self.expected_in(b'}', open, "a selection")),
+                (Some(b'{'), None) if items.is_empty() => {
+                    let (span, _) = self.cursor.found();
+                    let help = "write the selections alone, without braces around all of them";
+                    return Err(self.cursor.stop(
+                        span,
+                        "a mapping does not begin with a brace",
+                        help,
+                    ));
+                }
+                (Some(b'}'), None) => {
+                    let (span, _) = self.cursor.found();
+                    return Err(self.cursor.stop(span, "this `}` closes nothing", ""));
+                }
+                _ => items.push(self.item()?),
+            }
+            self.cursor.trivia();
+            self.cursor.eat(",");
+        }
+    }
+
+    fn item(&mut self) -> Result<Item, Stop> {
+        let start = self.cursor.pos;
+        if let Some(b'$' | b'@') = self.cursor.peek() {
+            return self.unnamed();
+        }
+        let Some(name) = self.name()? else {
+            return Err(self.expected("a selection, which begins with a name, `$` or `@`"));
+        };
+        let name_span = start..self.cursor.pos;
+        let end = self.cursor.pos;
+        self.cursor.trivia();
+        let rest = self.cursor.rest();
+        let value = if self.cursor.eat(":") {
+            self.expression(Place::Selection)?
+        } else if rest.starts_with(['.', '?']) || rest.starts_with("->") {
+            self.cursor.pos = start;
+            return self.unnamed();
+        } else if rest.starts_with('{') {
+            let key = self.key_of_current(name.clone(), name_span.clone())?;
+            self.select(key)?
+        } else {
+            self.cursor.pos = end;
+            self.key_of_current(name.clone(), name_span.clone())?
+        };
+        let Tall { expr, height } = value;
+        Ok(Item { field: Field { name: Some(name), name_span, value: expr }, height })
+    }
+
+    fn unnamed(&mut self) -> Result<Item, Stop> {
+        let Tall { expr, height } = self.expression(Place::Selection)?;
+        let field = Field { name: None, name_span: expr.span.clone(), value: expr };
+        Ok(Item { field, height })
+    }
+
+    /// A name or a quoted name.
+    pub(super) fn name(&mut self) -> Result<Option<Box<str>>, Stop> {
+        if self.cursor.at_quote() {
+            return Ok(Some(self.cursor.string()?.into()));
+        }
+        Ok(self.cursor.identifier(false).map(Into::into))
+    }
+
+    /// Only a path with a selection joins its fields to the others; everything else needs a name.
+    fn fields(&mut self, items: Vec<Item>) -> (Vec<Field>, usize) {
+        let height = items.iter().map(|item| item.height).max().unwrap_or(0);
+        let fields: Vec<Field> = items.into_iter().map(|item| item.field).collect();
+        for field in &fields {
+            let joins = matches!(field.value.kind, ExprKind::Select { .. });
+            if field.name.is_none() && !joins {
+                let written = &self.cursor.text[field.value.span.clone()];
+                let name = suggested_name(&field.value);
+                let help =
+                    format!("write `{name}: {written}`, or `{written} {{ … }}` to take its fields");
+                self.cursor.report(
+                    field.value.span.clone(),
+                    "a value among other selections needs a name",
+                    Some(help),
+                );
+            }
+        }
+        self.refuse_twins(&fields);
+        (fields, height)
+    }
+
+    pub(super) fn refuse_twins(&mut self, fields: &[Field]) {
+        let mut seen = HashSet::new();
+        for field in fields {
+            if let Some(name) = &field.name
+                && !seen.insert(name)
+            {
+                let help = "give one of them another name: `name: key`".to_owned();
+                let span = field.name_span.clone();
+                self.cursor.report(span, format!("`{name}` is selected twice"), Some(help));
+            }
+        }
+    }
+}
+
+fn suggested_name(expr: &Expr) -> &str {
+    match &expr.kind {
+        ExprKind::Key { name, .. } => name,
+        ExprKind::Method { of, .. } => suggested_name(of),
+        ExprKind::Coalesce { left, .. } => suggested_name(left),
+        _ => "name",
+    }
+}

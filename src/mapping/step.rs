@@ -1,0 +1,136 @@
+//! The steps of a path: keys, methods with their arguments, and a selection, which is the last one.
+
+use super::cursor::Stop;
+use super::parse::{Parser, Tall};
+use super::{Expr, ExprKind, Method, Span, Variable, method};
+use serde_json::Value;
+
+impl Parser<'_> {
+    pub(super) fn steps(&mut self, head: Tall) -> Result<Tall, Stop> {
+        let mut path = head;
+        loop {
+            let end = self.cursor.pos;
+            self.cursor.trivia();
+            let rest = self.cursor.rest();
+            if rest.starts_with("??") {
+                self.cursor.pos = end;
+                return Ok(path);
+            }
+            let optional = self.cursor.eat("?");
+            let sign_end = self.cursor.pos;
+            self.cursor.trivia();
+            match self.cursor.peek() {
+                Some(b'.') => path = self.key(path, optional)?,
+                Some(b'-') if self.cursor.peek_at(1) == Some(b'>') => {
+                    path = self.method(path, optional)?;
+                }
+                Some(b'{') => return self.select(path),
+                _ if optional => {
+                    let help = "write `a?.b`, `a?->first` or `a ?? b`";
+                    let span = sign_end - 1..sign_end;
+                    return Err(self.cursor.stop(span, "`?` has no step after it", help));
+                }
+                _ => {
+                    self.cursor.pos = end;
+                    return Ok(path);
+                }
+            }
+        }
+    }
+
+    fn refuse_keys_of_literal(&mut self, of: &Expr) {
+        if matches!(of.kind, ExprKind::Literal(_)) {
+            let help =
+                "a quoted key begins with the object that it is of: `$.\"odd key\".x`".to_owned();
+            self.cursor.report(of.span.clone(), "a literal has no keys", Some(help));
+        }
+    }
+
+    fn key(&mut self, of: Tall, optional: bool) -> Result<Tall, Stop> {
+        self.cursor.pos += 1;
+        self.refuse_keys_of_literal(&of.expr);
+        self.cursor.trivia();
+        let mut name: Box<str> = if self.cursor.at_quote() {
+            self.cursor.string()?.into()
+        } else {
+            let Some(name) = self.cursor.identifier(true) else {
+                return Err(self.expected("a key after the dot"));
+            };
+            name.into()
+        };
+        let headers = [Variable::RequestHeaders, Variable::ResponseHeaders];
+        if matches!(of.expr.kind, ExprKind::Variable(variable) if headers.contains(&variable)) {
+            name.make_ascii_lowercase();
+        }
+        let span = of.expr.span.start..self.cursor.pos;
+        self.grow(ExprKind::Key { of: Box::new(of.expr), name, optional }, span, of.height)
+    }
+
+    pub(super) fn select(&mut self, of: Tall) -> Result<Tall, Stop> {
+        self.refuse_keys_of_literal(&of.expr);
+        let outer = std::mem::replace(&mut self.has_current, true);
+        let fields = self.braced_fields();
+        self.has_current = outer;
+        let (fields, height) = fields?;
+        let span = of.expr.span.start..self.cursor.pos;
+        self.grow(ExprKind::Select { of: Box::new(of.expr), fields }, span, of.height.max(height))
+    }
+
+    fn method(&mut self, of: Tall, optional: bool) -> Result<Tall, Stop> {
+        self.cursor.pos += 2;
+        self.cursor.trivia();
+        let start = self.cursor.pos;
+        let Some(name) = self.cursor.identifier(false) else {
+            return Err(self.expected("the name of a method after `->`"));
+        };
+        let name_span = start..self.cursor.pos;
+        let (arguments, height) = if self.cursor.peek() == Some(b'(') {
+            self.methods += 1;
+            let arguments = self.items(b')');
+            self.methods -= 1;
+            arguments?
+        } else {
+            (Vec::new(), 0)
+        };
+        let Some(method) = Method::named(name) else {
+            let (message, help) = method::unknown_method(name);
+            self.cursor.report(name_span, message, Some(help));
+            return Ok(of);
+        };
+        self.check_arguments(method, &arguments, start..self.cursor.pos);
+        let span = of.expr.span.start..self.cursor.pos;
+        let below = of.height.max(height);
+        let kind = ExprKind::Method { of: Box::new(of.expr), method, arguments, optional };
+        self.grow(kind, span, below)
+    }
+
+    fn check_arguments(&mut self, method: Method, arguments: &[Expr], call: Span) {
+        let usage = || Some(method.usage().to_owned());
+        if let Some(message) = method.refuses_count(arguments.len()) {
+            return self.cursor.report(call, message, usage());
+        }
+        for argument in arguments {
+            let wrong = match (method, &argument.kind) {
+                (Method::Match, ExprKind::List(pair)) if pair.len() == 2 => None,
+                (Method::Match, _) => {
+                    Some("an argument of `match` is a pair of a case and a value")
+                }
+                (Method::JoinNotNull, ExprKind::Literal(Value::String(_))) => None,
+                (
+                    Method::JoinNotNull,
+                    ExprKind::Literal(_) | ExprKind::List(_) | ExprKind::Object(_),
+                ) => Some("`joinNotNull` joins with a text"),
+                (Method::Slice, ExprKind::Literal(Value::Number(number))) if !number.is_f64() => {
+                    None
+                }
+                (Method::Slice, ExprKind::Literal(_) | ExprKind::List(_) | ExprKind::Object(_)) => {
+                    Some("`slice` counts in whole numbers")
+                }
+                _ => None,
+            };
+            if let Some(message) = wrong {
+                self.cursor.report(argument.span.clone(), message, usage());
+            }
+        }
+    }
+}
