@@ -13,3 +13,4 @@
 pub mod graphql;
 pub mod mapping;
 pub mod problem;
+pub mod source;

@@ -1,0 +1,137 @@
+//! The port between the engine and the connectors: what the engine asks of a source, and what comes back.
+//!
+//! A [`Connector`] compiles a field's directive into a [`Call`] at load. Per fetch the engine renders the call from
+//! [`Inputs`] into a [`Request`] (pure, comparable, printable) and sends it. The engine knows no protocol; a connector
+//! knows no operation. Tests put a fake `Call` here and run the whole engine without a socket.
+
+#[cfg(test)]
+pub mod fake;
+mod request;
+mod spec;
+
+pub use request::{Caller, Inputs, Request, headers_to_value};
+pub use spec::{Argument, ArgumentValue, BindingSpec, Operation};
+
+use crate::graphql::{ErrorCode, Name};
+use crate::mapping::{Failure, Mapping, Reference};
+use crate::problem::Problem;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A protocol: knows one binding directive, and compiles its uses.
+pub trait Connector: Send + Sync {
+    /// Without the `@`, such as `rest`.
+    fn directive(&self) -> &'static str;
+
+    /// The SDL of the directive and of the input types and enums that only it uses.
+    fn definition(&self) -> &'static str;
+
+    /// Compiles one use of the directive.
+    ///
+    /// # Errors
+    /// Every problem found, each at its place in the SDL, the caret inside the string where that is possible.
+    fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>>;
+}
+
+/// One binding made ready.
+pub trait Call: Send + Sync {
+    /// The source it goes to.
+    fn source(&self) -> &Name;
+
+    /// Every variable path that its texts name, except inside `select`.
+    fn references(&self) -> &[Placed];
+
+    /// The parsed `select` argument, if there is one.
+    fn select(&self) -> Option<&Mapping>;
+
+    /// What a reply's [`Body::Proto`] is an encoding of.
+    fn message(&self) -> Option<&prost_reflect::MessageDescriptor> {
+        None
+    }
+
+    /// In-flight and in-request reuse of identical safe calls is on for this source.
+    fn reusable(&self) -> bool {
+        true
+    }
+
+    /// `$config` of this source's texts: an object, or null.
+    fn config(&self) -> &serde_json::Value {
+        &serde_json::Value::Null
+    }
+
+    /// The time one call may take, before the request's own deadline cuts it.
+    fn timeout(&self) -> std::time::Duration;
+
+    /// Writes the call for these inputs. Pure: no IO, no clock.
+    ///
+    /// # Errors
+    /// A value that has no place in the call, such as `..` as a path segment; nothing is sent then.
+    fn render(&self, inputs: &Inputs<'_>) -> Result<Request, Failure>;
+
+    /// Sends it. Dropping the future cancels the call.
+    fn send(
+        &self,
+        request: Arc<Request>,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Result<Reply, Error>>;
+
+    /// The call as `explain` prints it: one line or more, secrets masked.
+    fn describe(&self, request: &Request) -> String;
+}
+
+/// A reference and the place of the text it stands in.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    pub reference: Reference,
+    pub place: crate::problem::Place,
+}
+
+/// What a source answered.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub body: Body,
+    /// HTTP status, or 200 where the protocol has none.
+    pub status: u16,
+    pub headers: Arc<http::HeaderMap>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// JSON text, not yet checked. Empty (204, or no content) reads as null.
+    Json(Bytes),
+    /// An encoded message of the type [`Call::message`] names, not yet checked.
+    Proto(Bytes),
+}
+
+/// Why a source gave no reply. What a client may read is the code, the status and the source's name; `detail` goes to
+/// the log only.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", code.as_str())]
+pub struct Error {
+    pub code: ErrorCode,
+    /// HTTP status, or the gRPC code's number, for [`ErrorCode::UpstreamStatus`].
+    pub status: Option<u16>,
+    pub kind: ErrorKind,
+    pub detail: String,
+}
+
+/// What the engine needs to know of an error beside its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// HTTP 404, gRPC NOT_FOUND: null on a nullable field.
+    NotFound,
+    /// HTTP 400, 404, 409, 410, 413, 414, 422 and so on, gRPC INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE:
+    /// the source understood and refuses this request, so a smaller batch may pass. Never 401, 403, 408 or 429.
+    Refused,
+    /// Everything else.
+    Failed,
+}
+
+impl Error {
+    #[must_use]
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { code, status: None, kind: ErrorKind::Failed, detail: detail.into() }
+    }
+}
