@@ -14,3 +14,4 @@ pub mod graphql;
 pub mod mapping;
 pub mod problem;
 pub mod source;
+pub mod upstream;

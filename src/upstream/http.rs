@@ -1,0 +1,191 @@
+//! HTTP/1.1 and HTTP/2 to an upstream: one pool of connections, one exchange at a time.
+//!
+//! [`HttpClient`] is all that callers see, so that what stands behind it can change in this one file. Never follows a
+//! redirect, never retries, never inflates (no `accept-encoding` is sent), and never holds more of a reply than the
+//! settings allow.
+//!
+//! Behind it stands hyper-util's pooled client, not reqwest: the same loopback call with a 1 KiB reply and 64 at a time
+//! cost 14 to 17 µs of CPU with it and 23 to 32 µs with reqwest 0.13, which parses each URL anew and adds layers
+//! (redirects, retries, cookies) that are off here anyway.
+
+use super::{Failure, Settings};
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::crypto::ring;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Idle connections kept per instance. More calls than this may be under way; their connections are then closed.
+const MAX_IDLE: usize = 1024;
+
+/// Of a reply whose body nobody wants, what is read so that the connection can be used again.
+const MAX_DISCARDED: usize = 64 << 10;
+
+const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
+
+/// A pool of connections with the settings of one source.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    max_reply: usize,
+}
+
+/// Status and headers of a reply whose body is still on the wire. Dropping it closes the connection.
+#[derive(Debug)]
+pub struct HttpReply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    body: Incoming,
+    max_reply: usize,
+}
+
+impl HttpClient {
+    /// A client for addresses such as `uri`; the system's trusted roots are read only if it is `https`.
+    ///
+    /// # Errors
+    /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
+    pub fn new(settings: &Settings, uri: &Uri) -> Result<Self, String> {
+        let tls = match (uri.scheme_str(), uri.authority()) {
+            (Some("http"), Some(_)) => trusting_nobody()?,
+            (Some("https"), Some(_)) => trusting_the_system()?,
+            _ => return Err(format!("`{uri}` is not an http or https URL")),
+        };
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
+        tcp.set_connect_timeout(Some(settings.connect_timeout));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(settings.keep_alive)
+            .pool_max_idle_per_host(MAX_IDLE)
+            .build(connector);
+        Ok(Self { client, max_reply: settings.max_reply })
+    }
+
+    /// Sends a request with an absolute URI, and returns when status and headers are here.
+    ///
+    /// # Errors
+    /// No connection, a broken one, or something that is not HTTP.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<HttpReply, Failure> {
+        let reply = self.client.request(request.map(Full::new)).await.map_err(|e| failure(&e))?;
+        let (parts, body) = reply.into_parts();
+        Ok(HttpReply {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            max_reply: self.max_reply,
+        })
+    }
+}
+
+impl HttpReply {
+    /// It is known already that there is no body.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// It is larger than allowed (nothing is read if the headers say so), compressed, or breaks off.
+    pub async fn read(mut self) -> Result<(HeaderMap, Bytes), Failure> {
+        if let Some(coding) = self.headers.get(CONTENT_ENCODING)
+            && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
+        {
+            return Err(Failure::Invalid(format!(
+                "content-encoding {coding:?}, though none was asked for"
+            )));
+        }
+        let body = read_body(&mut self.body, self.max_reply).await?;
+        Ok((self.headers, body))
+    }
+
+    /// Gives the connection back if little is left to read, and closes it otherwise.
+    pub async fn discard(mut self) {
+        let _ = read_body(&mut self.body, MAX_DISCARDED).await;
+    }
+}
+
+async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> {
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(Failure::TooLarge(limit));
+    }
+    let mut only = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Failure::Unavailable(sentence(&error)))?;
+        let Ok(part) = frame.into_data() else { continue };
+        if only.len() + joined.len() + part.len() > limit {
+            return Err(Failure::TooLarge(limit));
+        }
+        if only.is_empty() && joined.is_empty() {
+            only = part;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.reserve(announced.map_or(2 * only.len(), |length| length as usize));
+            joined.extend_from_slice(&std::mem::take(&mut only));
+        }
+        joined.extend_from_slice(&part);
+    }
+    Ok(if joined.is_empty() { only } else { joined.freeze() })
+}
+
+fn trusting_the_system() -> Result<rustls::ClientConfig, String> {
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_native_roots()
+        .map_err(|error| format!("the system has no trusted root certificates: {error}"))?;
+    Ok(config.with_no_client_auth())
+}
+
+/// For plain `http`, where no certificate is ever looked at.
+fn trusting_nobody() -> Result<rustls::ClientConfig, String> {
+    Ok(rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth())
+}
+
+fn failure(error: &Error) -> Failure {
+    let text = sentence(error);
+    match std::error::Error::source(error).and_then(|source| source.downcast_ref::<hyper::Error>())
+    {
+        Some(hyper) if hyper.is_parse() => Failure::Invalid(text),
+        Some(hyper) if hyper.is_user() => Failure::NotSent(text),
+        _ => Failure::Unavailable(text),
+    }
+}
+
+/// An error with what caused it, outermost first.
+pub fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
