@@ -1,0 +1,135 @@
+//! One `@grpc` binding: writing the message, sending it, and telling what a status means.
+
+use super::GrpcSource;
+use super::encode::encode;
+use crate::connector::failure::to_error;
+use crate::connector::headers::{self, Headers};
+use crate::connector::texts::scope;
+use crate::graphql::Name;
+use crate::mapping::{Failure, Mapping};
+use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Reply, Request};
+use crate::upstream;
+use futures_util::future::{BoxFuture, FutureExt};
+use http::HeaderMap;
+use http::uri::PathAndQuery;
+use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tonic::Code;
+
+pub(super) struct GrpcCall {
+    pub(super) source: Arc<GrpcSource>,
+    /// `/package.Service/Method`
+    pub(super) path: PathAndQuery,
+    pub(super) message: Option<Mapping>,
+    pub(super) metadata: Headers,
+    pub(super) select: Option<Mapping>,
+    pub(super) references: Vec<Placed>,
+    pub(super) input: MessageDescriptor,
+    pub(super) output: MessageDescriptor,
+}
+
+impl Call for GrpcCall {
+    fn source(&self) -> &Name {
+        &self.source.settings.name
+    }
+
+    fn references(&self) -> &[Placed] {
+        &self.references
+    }
+
+    fn select(&self) -> Option<&Mapping> {
+        self.select.as_ref()
+    }
+
+    fn message(&self) -> Option<&MessageDescriptor> {
+        Some(&self.output)
+    }
+
+    fn reusable(&self) -> bool {
+        self.source.settings.reuse
+    }
+
+    fn timeout(&self) -> Duration {
+        self.source.settings.upstream.timeout
+    }
+
+    fn render(&self, inputs: &Inputs<'_>) -> Result<Request, Failure> {
+        let inputs = &Inputs { config: &self.source.settings.config, ..*inputs };
+        let body = match &self.message {
+            Some(mapping) => encode(&self.input, &mapping.evaluate(&scope(inputs))?)?,
+            None => Vec::new(),
+        };
+        Ok(Request {
+            source: self.source.settings.name.clone(),
+            verb: "grpc",
+            target: self.path.as_str().to_owned(),
+            headers: self.metadata.render(inputs, None)?,
+            body: body.into(),
+        })
+    }
+
+    fn send(
+        &self,
+        request: Arc<Request>,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Result<Reply, Error>> {
+        let (source, path) = (Arc::clone(&self.source), self.path.clone());
+        async move {
+            source
+                .upstream
+                .call(deadline, |attempt| exchange(attempt, path.clone(), Arc::clone(&request)))
+                .await
+                .map_err(|failure| to_error(&failure, kind_of))
+        }
+        .boxed()
+    }
+
+    /// The message is printed as JSON with the names of the `.proto` file.
+    fn describe(&self, request: &Request) -> String {
+        let uri = &self.source.upstream.example().uri;
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let scheme = uri.scheme_str().unwrap_or("http");
+        let mut text = format!("GRPC {scheme}://{host}{}", request.target);
+        headers::describe(&request.headers, &mut text);
+        text.push('\n');
+        text.push_str(&self.message_as_json(request));
+        text
+    }
+}
+
+impl GrpcCall {
+    fn message_as_json(&self, request: &Request) -> String {
+        let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(true);
+        DynamicMessage::decode(self.input.clone(), request.body.clone())
+            .ok()
+            .and_then(|message| {
+                message.serialize_with_options(serde_json::value::Serializer, &options).ok()
+            })
+            .map_or_else(|| "(not a message)".to_owned(), |value| value.to_string())
+    }
+}
+
+async fn exchange(
+    attempt: upstream::Attempt<super::Wire>,
+    path: PathAndQuery,
+    request: Arc<Request>,
+) -> Result<Reply, upstream::Failure> {
+    let mut metadata = HeaderMap::with_capacity(request.headers.len() + 1);
+    for (name, value) in &request.headers {
+        metadata.append(name.clone(), value.clone());
+    }
+    let left = attempt.until.saturating_duration_since(Instant::now());
+    let wire = &attempt.instance.connection;
+    let (headers, message) = wire.unary(path, metadata, request.body.clone(), left).await?;
+    Ok(Reply { body: Body::Proto(message), status: 200, headers: Arc::new(headers) })
+}
+
+fn kind_of(status: u16) -> ErrorKind {
+    match Code::from_i32(status.into()) {
+        Code::NotFound => ErrorKind::NotFound,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => ErrorKind::Refused,
+        _ => ErrorKind::Failed,
+    }
+}

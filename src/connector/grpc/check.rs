@@ -1,0 +1,166 @@
+//! Checks of `message` and `select` against the method's messages: names that no message has are found at load.
+//!
+//! Only what can be followed is checked; where a value comes out of a method or a variable, the check stops.
+
+use crate::mapping::{Expr, ExprKind, Field, Mapping, Method, Span};
+use crate::problem::{Problem, nearest};
+use crate::source::Argument;
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+
+/// The names that `message` gives must be fields of the input, at every depth.
+pub(super) fn message(
+    mapping: &Mapping,
+    argument: &Argument,
+    input: &MessageDescriptor,
+    problems: &mut Vec<Problem>,
+) {
+    Check { mapping, argument, problems }.written(mapping.expr(), Some(input));
+}
+
+/// The keys that `select` reads must be fields of the output, as far as they can be followed.
+pub(super) fn select(
+    mapping: &Mapping,
+    argument: &Argument,
+    output: &MessageDescriptor,
+    problems: &mut Vec<Problem>,
+) {
+    Check { mapping, argument, problems }.read(mapping.expr(), Some(output));
+}
+
+/// A field by the name in the `.proto` file, or by its JSON name.
+pub(super) fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+    message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
+}
+
+struct Check<'a> {
+    mapping: &'a Mapping,
+    argument: &'a Argument,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Check<'_> {
+    /// `expr` makes a value of the type `message`.
+    fn written(&mut self, expr: &Expr, message: Option<&MessageDescriptor>) {
+        let Some(message) = message else { return };
+        match &expr.kind {
+            ExprKind::Object(fields) | ExprKind::Select { fields, .. } => {
+                for part in fields {
+                    self.written_field(part, message);
+                }
+            }
+            ExprKind::List(elements) => {
+                for element in elements {
+                    self.written(element, Some(message));
+                }
+            }
+            ExprKind::Coalesce { left, right } => {
+                self.written(left, Some(message));
+                self.written(right, Some(message));
+            }
+            _ => {}
+        }
+    }
+
+    fn written_field(&mut self, part: &Field, message: &MessageDescriptor) {
+        let Some(name) = &part.name else {
+            self.written(&part.value, Some(message));
+            return;
+        };
+        match field(message, name) {
+            Some(found) => self.written(&part.value, nested(&found).as_ref()),
+            None => self.unknown(name, message, part.name_span.clone()),
+        }
+    }
+
+    /// What `expr` yields where `current` is the message at hand; `None` where that cannot be told.
+    fn read(
+        &mut self,
+        expr: &Expr,
+        current: Option<&MessageDescriptor>,
+    ) -> Option<MessageDescriptor> {
+        match &expr.kind {
+            ExprKind::Current => current.cloned(),
+            ExprKind::Key { of, name, .. } => {
+                let message = self.read(of, current)?;
+                let Some(found) = field(&message, name) else {
+                    let span = self.name_span(expr, name);
+                    self.unknown(name, &message, span);
+                    return None;
+                };
+                nested(&found)
+            }
+            ExprKind::Object(fields) => {
+                for part in fields {
+                    self.read(&part.value, current);
+                }
+                None
+            }
+            ExprKind::Select { of, fields } => {
+                let message = self.read(of, current);
+                for part in fields {
+                    self.read(&part.value, message.as_ref());
+                }
+                None
+            }
+            ExprKind::Method { of, method, .. } => {
+                let message = self.read(of, current);
+                matches!(method, Method::First | Method::Last | Method::Slice)
+                    .then_some(message)
+                    .flatten()
+            }
+            ExprKind::Coalesce { left, right } => {
+                self.read(left, current);
+                self.read(right, current);
+                None
+            }
+            ExprKind::List(elements) => {
+                for element in elements {
+                    self.read(element, current);
+                }
+                None
+            }
+            ExprKind::At | ExprKind::Variable(_) | ExprKind::Literal(_) => None,
+        }
+    }
+
+    /// The last step of a path, where the text shows it as it is.
+    fn name_span(&self, expr: &Expr, name: &str) -> Span {
+        let text = self.mapping.text().get(expr.span.clone()).unwrap_or_default();
+        if text.ends_with(name) {
+            expr.span.end - name.len()..expr.span.end
+        } else {
+            expr.span.clone()
+        }
+    }
+
+    fn unknown(&mut self, name: &str, message: &MessageDescriptor, span: Span) {
+        let fields: Vec<FieldDescriptor> = message.fields().collect();
+        let problem = Problem::error(
+            "unknown-message-field",
+            format!("message `{}` has no field `{name}`", message.full_name()),
+        )
+        .at(self.argument.place_of(&span));
+        let help = match nearest(name, fields.iter().map(FieldDescriptor::name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if fields.is_empty() => "the message has no fields".to_owned(),
+            None => {
+                let names: Vec<&str> = fields.iter().map(FieldDescriptor::name).take(12).collect();
+                format!("it has {}", names.join(", "))
+            }
+        };
+        self.problems.push(problem.help(help));
+    }
+}
+
+/// The message a field holds, or its list's elements; none for maps and for the well-known types, whose JSON form
+/// differs from their fields.
+fn nested(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+    match field.kind() {
+        Kind::Message(message) if !field.is_map() && !is_well_known(&message) => Some(message),
+        _ => None,
+    }
+}
+
+pub(super) fn is_well_known(message: &MessageDescriptor) -> bool {
+    message.parent_file().package_name() == "google.protobuf"
+}

@@ -1,0 +1,115 @@
+//! A `@grpc` directive made ready, or everything that is wrong with it.
+
+use super::GrpcSource;
+use super::call::GrpcCall;
+use super::check;
+use crate::connector::headers::Headers;
+use crate::connector::texts::Texts;
+use crate::problem::{Problem, nearest};
+use crate::source::{Argument, BindingSpec, Operation};
+use http::HeaderName;
+use http::uri::PathAndQuery;
+use prost_reflect::{DescriptorPool, MethodDescriptor};
+use std::sync::Arc;
+
+pub(super) fn compile(
+    spec: &BindingSpec,
+    source: &Arc<GrpcSource>,
+) -> Result<GrpcCall, Vec<Problem>> {
+    let mut texts = Texts::default();
+    if spec.operation == Operation::Subscription {
+        let message = "a subscription field cannot be a `@grpc` call";
+        texts.problems.push(Problem::error("unsupported", message).at(spec.place.clone()));
+    }
+    let method = method(spec, &source.descriptors, &mut texts);
+    let message = spec.argument("message").and_then(|argument| {
+        let mapping = texts.mapping(argument)?;
+        if let Some(method) = &method {
+            check::message(&mapping, argument, &method.input(), &mut texts.problems);
+        }
+        Some(mapping)
+    });
+    let select = spec.argument("select").and_then(|argument| {
+        let mapping = texts.select(argument)?;
+        if let Some(method) = &method {
+            check::select(&mapping, argument, &method.output(), &mut texts.problems);
+        }
+        Some(mapping)
+    });
+    let metadata = Headers::compile(spec, "metadata", &source.settings, is_reserved, &mut texts);
+    let (Some(method), true) = (method, texts.problems.is_empty()) else {
+        return Err(texts.problems);
+    };
+    let target = format!("/{}/{}", method.parent_service().full_name(), method.name());
+    let path = PathAndQuery::try_from(target.as_str()).map_err(|error| {
+        vec![Problem::error("unknown-method", error.to_string()).at(spec.place.clone())]
+    })?;
+    Ok(GrpcCall {
+        source: Arc::clone(source),
+        path,
+        message,
+        metadata,
+        select,
+        references: texts.references,
+        input: method.input(),
+        output: method.output(),
+    })
+}
+
+/// Metadata that gRPC itself writes.
+fn is_reserved(name: &HeaderName) -> bool {
+    name.as_str().starts_with("grpc-") || matches!(name.as_str(), "content-type" | "user-agent")
+}
+
+fn method(
+    spec: &BindingSpec,
+    descriptors: &DescriptorPool,
+    texts: &mut Texts,
+) -> Option<MethodDescriptor> {
+    let argument = spec.argument("method")?;
+    let name = argument.text()?;
+    let Some(method) = find(descriptors, name) else {
+        texts.problems.push(unknown(argument, name, descriptors));
+        return None;
+    };
+    if method.is_client_streaming() || method.is_server_streaming() {
+        let message = format!("`{name}` is a streaming method; only unary methods can be called");
+        texts.problems.push(
+            Problem::error("streaming-method", message)
+                .at(argument.place.clone())
+                .help("name a method without `stream` in its `rpc` line"),
+        );
+        return None;
+    }
+    Some(method)
+}
+
+fn find(descriptors: &DescriptorPool, name: &str) -> Option<MethodDescriptor> {
+    let (service, method) = name.trim_start_matches('/').split_once('/')?;
+    let service = descriptors.get_service_by_name(service)?;
+    service.methods().find(|found| found.name() == method)
+}
+
+fn unknown(argument: &Argument, name: &str, descriptors: &DescriptorPool) -> Problem {
+    let known: Vec<String> = descriptors
+        .services()
+        .flat_map(|service| {
+            let methods: Vec<_> = service.methods().collect();
+            methods.into_iter().map(move |m| format!("{}/{}", service.full_name(), m.name()))
+        })
+        .collect();
+    let problem = Problem::error("unknown-method", format!("the protos have no method `{name}`"))
+        .at(argument.place.clone());
+    // `ProductService.GetProduct` and a forgotten package are nearer than their distance says.
+    let last = name.rsplit(['/', '.']).next().unwrap_or(name);
+    let same_end = known.iter().find(|method| method.rsplit('/').next() == Some(last));
+    let near = same_end.map(String::as_str);
+    match near.or_else(|| nearest(name, known.iter().map(String::as_str))) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => problem.help("the source's protos define no service"),
+        None => problem.help(format!(
+            "write it as `package.Service/Method`; there is {}",
+            known.iter().take(5).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        )),
+    }
+}

@@ -1,0 +1,98 @@
+//! `@grpc`: one unary call, described by the service's own `.proto` files.
+//!
+//! Method, message and `select` are checked against the descriptors at load. A call's message is written straight from
+//! the mapping's value, and the reply's bytes go to the engine as they came, so no message is built twice.
+
+mod call;
+mod check;
+mod compile;
+mod descriptors;
+mod encode;
+mod wire;
+
+use super::sources::{self, Known};
+use super::{Protocol, SourceSettings};
+use crate::problem::Problem;
+use crate::source::{BindingSpec, Call, Connector};
+use crate::upstream::Upstream;
+use prost_reflect::DescriptorPool;
+use std::sync::Arc;
+use wire::Wire;
+
+/// The connector of all `grpc` sources.
+pub struct Grpc {
+    sources: Vec<Arc<GrpcSource>>,
+    known: Vec<Known>,
+}
+
+/// One service, its channel open to every binding.
+struct GrpcSource {
+    settings: SourceSettings,
+    descriptors: DescriptorPool,
+    upstream: Upstream<Wire>,
+}
+
+impl Grpc {
+    /// Reads the `.proto` files. `sources` are all of them: those of other protocols only make for better messages.
+    ///
+    /// # Errors
+    /// Files that cannot be read or compiled, and addresses that cannot be called; every one of them.
+    pub fn new(sources: &[SourceSettings]) -> Result<Self, Vec<Problem>> {
+        let mut grpc = Self { sources: Vec::new(), known: sources::known(sources) };
+        let mut problems = Vec::new();
+        for settings in sources {
+            match GrpcSource::new(settings) {
+                Ok(source) => grpc.sources.extend(source.map(Arc::new)),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(grpc) } else { Err(problems) }
+    }
+}
+
+impl GrpcSource {
+    fn new(settings: &SourceSettings) -> Result<Option<Self>, Vec<Problem>> {
+        let Protocol::Grpc { url, protos } = &settings.protocol else { return Ok(None) };
+        let wire = Wire::new(&settings.upstream, url).map_err(|reason| {
+            let message = format!("source `{}` cannot be called: {reason}", settings.name);
+            vec![Problem::error("bad-source", message)]
+        });
+        match (wire, descriptors::load(&settings.name, protos)) {
+            (Ok(wire), Ok(descriptors)) => {
+                let upstream = Upstream::fixed(settings.upstream.clone(), url.clone(), wire);
+                Ok(Some(Self { settings: settings.clone(), descriptors, upstream }))
+            }
+            (wire, descriptors) => {
+                let mut problems = wire.err().unwrap_or_default();
+                problems.extend(descriptors.err().unwrap_or_default());
+                Err(problems)
+            }
+        }
+    }
+}
+
+impl Connector for Grpc {
+    fn directive(&self) -> &'static str {
+        "grpc"
+    }
+
+    fn definition(&self) -> &'static str {
+        include_str!("definition.graphql")
+    }
+
+    fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>> {
+        match self.sources.iter().find(|source| source.settings.name == spec.source) {
+            Some(source) => {
+                compile::compile(spec, source).map(|call| Arc::new(call) as Arc<dyn Call>)
+            }
+            None => Err(vec![sources::unknown(spec, &self.known, "grpc")]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod encode_tests;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod wire_tests;

@@ -1,0 +1,197 @@
+//! The channel to a gRPC server and one unary exchange on it, with bytes in and bytes out.
+
+use crate::upstream::http::sentence;
+use crate::upstream::{Failure, Settings};
+use bytes::{Buf, BufMut, Bytes};
+use futures_util::TryFutureExt;
+use futures_util::future::MapOk;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt;
+use http_body_util::combinators::MapFrame;
+use hyper::body::Frame;
+use std::error::Error;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tonic::body::Body;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::metadata::MetadataMap;
+use tonic::transport::channel::ResponseFuture;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Extensions, Status};
+use tower::Service;
+
+/// A connection that has been silent this long while a call is open is asked whether it lives.
+const PING_AFTER: Duration = Duration::from_secs(20);
+const PING_WITHIN: Duration = Duration::from_secs(5);
+const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
+
+/// How much a server may send ahead: per call, and in all.
+const CALL_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// Made on first use, since a channel needs a running runtime; re-made by itself when the connection is lost.
+#[derive(Debug)]
+pub(super) struct Wire {
+    endpoint: Endpoint,
+    channel: OnceLock<Channel>,
+    max_reply: usize,
+}
+
+impl Wire {
+    /// # Errors
+    /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
+    pub(super) fn new(settings: &Settings, url: &Uri) -> Result<Self, String> {
+        let tls = match (url.scheme_str(), url.authority()) {
+            (Some("http"), Some(_)) => false,
+            (Some("https"), Some(_)) => true,
+            _ => return Err(format!("`{url}` is not an http or https URL")),
+        };
+        let mut endpoint = Endpoint::from(url.clone())
+            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+            .map_err(|error| sentence(&error))?
+            .connect_timeout(settings.connect_timeout)
+            .tcp_keepalive(Some(TCP_KEEP_ALIVE))
+            .http2_keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PING_WITHIN)
+            .initial_stream_window_size(CALL_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW);
+        if tls {
+            let roots = ClientTlsConfig::new().with_native_roots();
+            endpoint = endpoint.tls_config(roots).map_err(|error| sentence(&error))?;
+        }
+        Ok(Self { endpoint, channel: OnceLock::new(), max_reply: settings.max_reply })
+    }
+
+    /// One unary call: the reply's metadata and its encoded message. `left` goes to the server as `grpc-timeout`.
+    pub(super) async fn unary(
+        &self,
+        path: PathAndQuery,
+        metadata: HeaderMap,
+        message: Bytes,
+        left: Duration,
+    ) -> Result<(HeaderMap, Bytes), Failure> {
+        let channel = self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone();
+        let mut client = tonic::client::Grpc::new(WithoutDetails(channel))
+            .max_decoding_message_size(self.max_reply);
+        client.ready().await.map_err(|error| Failure::Unavailable(sentence(&error)))?;
+        let metadata = MetadataMap::from_headers(metadata);
+        let mut request = tonic::Request::from_parts(metadata, Extensions::default(), message);
+        request.set_timeout(left);
+        // Asked for as a stream of one, so that what the server says can be told from what reading it says.
+        let reply = client.server_streaming(request, path, Raw).await;
+        let (metadata, mut body, _) = reply.map_err(|status| failure(&status, left))?.into_parts();
+        let message = body.message().await.map_err(|status| self.broken(&status, left))?;
+        let message =
+            message.ok_or_else(|| Failure::Invalid("success without a message".to_owned()))?;
+        body.trailers().await.map_err(|status| self.broken(&status, left))?;
+        Ok((metadata.into_headers(), message))
+    }
+
+    /// Why a body gave no message: the status that ends it, or what tonic found wrong with it.
+    fn broken(&self, status: &Status, left: Duration) -> Failure {
+        let text = status.message();
+        match status.code() {
+            Code::OutOfRange if text.starts_with("Error, decoded message length too large") => {
+                Failure::TooLarge(self.max_reply)
+            }
+            Code::Internal
+                if text.starts_with("protocol error") || text.starts_with("Unexpected EOF") =>
+            {
+                Failure::Invalid(text.to_owned())
+            }
+            _ => failure(status, left),
+        }
+    }
+}
+
+fn failure(status: &Status, left: Duration) -> Failure {
+    let reason = || match status.source() {
+        Some(cause) => format!("{}: {}", status.message(), sentence(cause)),
+        None => status.message().to_owned(),
+    };
+    let expired = std::iter::successors(status.source(), |cause| (*cause).source())
+        .any(<dyn Error>::is::<tonic::TimeoutExpired>);
+    match status.code() {
+        Code::DeadlineExceeded => Failure::Timeout(left),
+        _ if expired => Failure::Timeout(left),
+        Code::Unavailable => Failure::Unavailable(reason()),
+        // A cause is one of this side: the connection broke.
+        _ if status.source().is_some() => Failure::Unavailable(reason()),
+        code => Failure::Status { number: code as u16, reason: reason() },
+    }
+}
+
+/// The channel, with `grpc-status-details-bin` taken out of what it answers: nothing reads it, and tonic panics on one
+/// that is not base64.
+#[derive(Clone)]
+struct WithoutDetails(Channel);
+
+type Answer = Response<MapFrame<Body, fn(Frame<Bytes>) -> Frame<Bytes>>>;
+
+const DETAILS: &str = "grpc-status-details-bin";
+
+impl Service<Request<Body>> for WithoutDetails {
+    type Response = Answer;
+    type Error = tonic::transport::Error;
+    type Future = MapOk<ResponseFuture, fn(Response<Body>) -> Answer>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.0.call(request).map_ok(without_details)
+    }
+}
+
+fn without_details(mut answer: Response<Body>) -> Answer {
+    answer.headers_mut().remove(DETAILS);
+    answer.map(|body| body.map_frame(frame_without_details as fn(Frame<Bytes>) -> Frame<Bytes>))
+}
+
+fn frame_without_details(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+    if let Some(trailers) = frame.trailers_mut() {
+        trailers.remove(DETAILS);
+    }
+    frame
+}
+
+/// Messages as bytes: written and read elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        *self
+    }
+
+    fn decoder(&mut self) -> Self {
+        *self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}

@@ -1,0 +1,222 @@
+//! Against real servers on loopback ports: what goes over the wire, and what every status becomes.
+
+use super::tests::source;
+use super::*;
+use crate::connector::testing::{
+    Answer, Asked, Server, answer, answer_with, binding, caller, in_an_hour, read_asked,
+    with_inputs,
+};
+use crate::graphql::ErrorCode;
+use crate::source::{Body, Error, ErrorKind, Reply};
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::stream;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use serde_json::json;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+const GET: &str = r#"@grpc(source: "products", method: "shop.v1.Products/GetProduct",
+    message: "product_id: $args.id", metadata: { name: "x-shop", value: "s-{$args.id}" })"#;
+
+fn grpc(settings: SourceSettings) -> Arc<dyn Call> {
+    let grpc = Grpc::new(&[settings]).unwrap_or_else(|found| panic!("{found:?}"));
+    grpc.compile(&binding(GET)).unwrap_or_else(|found| panic!("{found:?}"))
+}
+
+async fn ask(call: &Arc<dyn Call>) -> Result<Reply, Error> {
+    let caller = caller(&[("authorization", "Bearer t")]);
+    let request = with_inputs(&json!({ "id": 5 }), &caller, |inputs| call.render(inputs));
+    call.send(Arc::new(request.expect("it renders")), in_an_hour()).await
+}
+
+fn framed(message: &[u8]) -> Bytes {
+    let mut frame = BytesMut::new();
+    frame.put_u8(0);
+    frame.put_u32(message.len() as u32);
+    frame.put_slice(message);
+    frame.freeze()
+}
+
+const GRPC: (&str, &str) = ("content-type", "application/grpc");
+
+/// A message, then the status in trailers.
+fn message(message: &[u8], trailers: &[(&'static str, &str)]) -> Answer {
+    let mut map = http::HeaderMap::new();
+    for (name, value) in trailers {
+        map.insert(*name, value.parse().expect("a value"));
+    }
+    let frames = [Frame::data(framed(message)), Frame::trailers(map)];
+    let frames = stream::iter(frames.into_iter().map(Ok::<_, Infallible>));
+    answer_with(200, &[GRPC, ("x-served-by", "a")], StreamBody::new(frames))
+}
+
+fn ok(bytes: &[u8]) -> Answer {
+    message(bytes, &[("grpc-status", "0")])
+}
+
+/// The status alone, in headers, as servers send it where there is no message.
+fn status(code: i32, more: &[(&str, &str)]) -> Answer {
+    let code = code.to_string();
+    let mut headers = vec![GRPC, ("grpc-status", code.as_str())];
+    headers.extend(more);
+    answer(200, &headers, "")
+}
+
+async fn ask_server<F, A>(respond: F) -> Result<Reply, Error>
+where
+    F: Fn(Asked) -> A + Clone + Send + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let server = Server::start(respond).await;
+    let mut settings = source(server.url());
+    settings.upstream.max_reply = 1 << 10;
+    let call = grpc(settings);
+    let outcome = ask(&call).await;
+    drop(call);
+    server.stop().await;
+    outcome
+}
+
+async fn ask_status(code: i32) -> Error {
+    let respond = move |_| async move { status(code, &[]) };
+    ask_server(respond).await.expect_err("an error")
+}
+
+#[tokio::test]
+async fn message_metadata_and_deadline_arrive_and_the_reply_comes_back() {
+    let respond = |asked| async {
+        let (parts, body) = read_asked(asked).await;
+        assert_eq!(parts.uri.path(), "/shop.v1.Products/GetProduct");
+        assert_eq!(body, framed(b"\x0a\x015"));
+        assert_eq!(parts.headers["x-shop"], "s-5");
+        assert_eq!(parts.headers["authorization"], "Bearer t");
+        assert_eq!(parts.headers["te"], "trailers");
+        let timeout = parts.headers["grpc-timeout"].to_str().expect("text");
+        assert!(timeout.starts_with('4') || timeout.starts_with("5000"), "{timeout}");
+        ok(b"\x0a\x015")
+    };
+    let reply = ask_server(respond).await.expect("a reply");
+    assert_eq!((reply.status, &reply.headers["x-served-by"]), (200, &"a".parse().expect("text")));
+    assert!(matches!(&reply.body, Body::Proto(message) if message == &b"\x0a\x015"[..]));
+}
+
+#[tokio::test]
+async fn statuses_are_told_apart() {
+    let refusing = [
+        (5, ErrorKind::NotFound),
+        (3, ErrorKind::Refused),
+        (9, ErrorKind::Refused),
+        (11, ErrorKind::Refused),
+        (1, ErrorKind::Failed),
+        (2, ErrorKind::Failed),
+        (6, ErrorKind::Failed),
+        (7, ErrorKind::Failed),
+        (8, ErrorKind::Failed),
+        (10, ErrorKind::Failed),
+        (12, ErrorKind::Failed),
+        (13, ErrorKind::Failed),
+        (15, ErrorKind::Failed),
+        (16, ErrorKind::Failed),
+    ];
+    for (code, kind) in refusing {
+        let error = ask_status(code).await;
+        let number = u16::try_from(code).ok();
+        assert_eq!(
+            (error.code, error.status, error.kind),
+            (ErrorCode::UpstreamStatus, number, kind)
+        );
+    }
+    assert_eq!(ask_status(4).await.code, ErrorCode::UpstreamTimeout);
+    let unavailable = ask_status(14).await;
+    assert_eq!((unavailable.code, unavailable.status), (ErrorCode::UpstreamUnavailable, None));
+    let trailers = |_| async { message(b"", &[("grpc-status", "5")]) };
+    let error = ask_server(trailers).await.expect_err("an error");
+    assert_eq!(error.kind, ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_message_past_the_limit_is_left_unread() {
+    let respond = |_| async { ok(&[b'x'; 1025]) };
+    let error = ask_server(respond).await.expect_err("an error");
+    assert_eq!(error.code, ErrorCode::UpstreamTooLarge);
+    let respond = |_| async { ok(&[b'x'; 1024]) };
+    assert!(ask_server(respond).await.is_ok());
+    // The server's own word for a request that it finds too large is a refusal, not a large reply.
+    let text = "Error, decoded message length too large: found 9 bytes, the limit is: 1 bytes";
+    let respond = move |_| async move { status(11, &[("grpc-message", text)]) };
+    assert_eq!(ask_server(respond).await.expect_err("an error").kind, ErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn details_that_are_not_base64_do_no_harm() {
+    let details = ("grpc-status-details-bin", "!!!");
+    let respond = move |_| async move { status(3, &[details]) };
+    assert_eq!(ask_server(respond).await.expect_err("an error").status, Some(3));
+    let respond = move |_| async move { message(b"", &[("grpc-status", "3"), details]) };
+    assert_eq!(ask_server(respond).await.expect_err("an error").status, Some(3));
+}
+
+#[tokio::test]
+async fn answers_that_are_not_grpc_are_errors() {
+    let html = |_| async { answer(200, &[("content-type", "text/html")], "<h1>hello</h1>") };
+    let error = ask_server(html).await.expect_err("an error");
+    assert_eq!(error.code, ErrorCode::UpstreamInvalidReply, "{error}");
+    let cut = |_| async { answer(200, &[GRPC], Bytes::from_static(&[0, 0, 0, 0, 9, 1])) };
+    let error = ask_server(cut).await.expect_err("an error");
+    assert_eq!(error.code, ErrorCode::UpstreamInvalidReply, "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_goes_down_and_comes_back_is_called_again() {
+    let respond = |_| async { ok(b"") };
+    let server = Server::start(respond).await;
+    let address = server.address;
+    let call = grpc(source(server.url()));
+    assert!(ask(&call).await.is_ok());
+    server.stop().await;
+    for _ in 0..3 {
+        let error = ask(&call).await.expect_err("it is down");
+        assert_eq!((error.code, error.kind), (ErrorCode::UpstreamUnavailable, ErrorKind::Failed));
+    }
+    let server = Server::start_at(address, respond).await;
+    assert!(ask(&call).await.is_ok());
+    drop(call);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_times_out_and_sees_the_call_end() {
+    let (ended, ends) = oneshot::channel::<()>();
+    let ended = Arc::new(std::sync::Mutex::new(Some(ended)));
+    let server = Server::start(move |_| {
+        let ended = ended.lock().expect("one call").take();
+        async move {
+            let _ended = ended;
+            std::future::pending().await
+        }
+    })
+    .await;
+    let mut settings = source(server.url());
+    settings.upstream.timeout = Duration::from_millis(50);
+    let call = grpc(settings);
+    assert_eq!(ask(&call).await.expect_err("an error").code, ErrorCode::UpstreamTimeout);
+    assert!(ends.await.is_err());
+    drop(call);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_unavailable() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let closes = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(stream);
+        }
+    });
+    let error = ask(&grpc(source(url.parse().expect("a URL")))).await.expect_err("an error");
+    assert_eq!(error.code, ErrorCode::UpstreamUnavailable, "{error}");
+    closes.abort();
+}

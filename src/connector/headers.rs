@@ -1,0 +1,170 @@
+//! The headers of a call (metadata, in gRPC's words): which may be set, which wins, and what is printed of them.
+//!
+//! What the binding says wins over the source's settings, and both win over what a client sent. Everything that can be
+//! decided at load is.
+
+use super::SourceSettings;
+use super::texts::{Text, Texts, scalar};
+use crate::mapping::{Failure, Position};
+use crate::problem::Problem;
+use crate::source::{Argument, BindingSpec, Inputs};
+use http::header::{self, HeaderName, HeaderValue};
+use serde_json::Value;
+
+/// What a call sends beside its body, ready to be filled in.
+#[derive(Debug, Default)]
+pub(super) struct Headers {
+    fixed: Vec<(HeaderName, HeaderValue)>,
+    written: Vec<(HeaderName, Text<Value>)>,
+    forwarded: Vec<HeaderName>,
+}
+
+/// Headers that belong to one connection or to the message's framing (RFC 9110 §7.6.1), or that the gateway answers
+/// for itself. No call sets or forwards them.
+#[must_use]
+pub fn is_reserved(name: &HeaderName) -> bool {
+    const RESERVED: [HeaderName; 11] = [
+        header::ACCEPT_ENCODING,
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::EXPECT,
+        header::HOST,
+        header::PROXY_AUTHENTICATE,
+        header::PROXY_AUTHORIZATION,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    RESERVED.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+impl Headers {
+    /// From the entries of `argument` (`headers` or `metadata`) and the source's settings. `refused` adds the
+    /// protocol's own reserved names.
+    pub(super) fn compile(
+        spec: &BindingSpec,
+        argument: &str,
+        settings: &SourceSettings,
+        refused: fn(&HeaderName) -> bool,
+        texts: &mut Texts,
+    ) -> Self {
+        let refused = |name: &HeaderName| is_reserved(name) || refused(name);
+        let mut headers = Self::default();
+        for entry in spec.argument(argument).map(Argument::elements).unwrap_or_default() {
+            let name = entry.field("name").and_then(|name| read_name(name, &refused, texts));
+            let value = entry.field("value").and_then(|v| texts.value(v, Position::Text));
+            let (Some(name), Some(value)) = (name, value) else { continue };
+            headers.add(name, value, entry, texts);
+        }
+        let bound: Vec<HeaderName> = headers.names().cloned().collect();
+        let open = |name: &HeaderName| !bound.contains(name) && !refused(name);
+        headers.fixed.extend(settings.headers.iter().filter(|(name, _)| open(name)).cloned());
+        let set: Vec<HeaderName> = headers.names().cloned().collect();
+        for name in &settings.forward_headers {
+            if !set.contains(name) && !refused(name) && !headers.forwarded.contains(name) {
+                headers.forwarded.push(name.clone());
+            }
+        }
+        headers
+    }
+
+    fn add(&mut self, name: HeaderName, value: Text<Value>, entry: &Argument, texts: &mut Texts) {
+        let Text::Fixed(value) = value else {
+            self.written.push((name, value));
+            return;
+        };
+        match header_value(&value) {
+            Ok(Some(value)) => self.fixed.push((name, value)),
+            Ok(None) => {}
+            Err(failure) => texts.problems.push(
+                Problem::error("invalid-header", failure.to_string()).at(entry.place.clone()),
+            ),
+        }
+    }
+
+    /// Some call may send this header.
+    pub(super) fn sets(&self, name: &HeaderName) -> bool {
+        self.names().any(|set| set == name)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        let written = self.written.iter().map(|(name, _)| name);
+        self.fixed.iter().map(|(name, _)| name).chain(written).chain(&self.forwarded)
+    }
+
+    /// A null or empty value leaves its header out. What depends on the request is marked sensitive.
+    pub(super) fn render(
+        &self,
+        inputs: &Inputs<'_>,
+        first: Option<&(HeaderName, HeaderValue)>,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
+        let most = self.fixed.len() + self.written.len() + self.forwarded.len();
+        let mut headers = Vec::with_capacity(most + usize::from(first.is_some()));
+        headers.extend(first.cloned());
+        headers.extend_from_slice(&self.fixed);
+        for (name, text) in &self.written {
+            if let Some(mut value) = header_value(&*text.evaluate(inputs)?)? {
+                value.set_sensitive(true);
+                headers.push((name.clone(), value));
+            }
+        }
+        for name in &self.forwarded {
+            for value in inputs.caller.headers.get_all(name) {
+                let mut value = value.clone();
+                value.set_sensitive(true);
+                headers.push((name.clone(), value));
+            }
+        }
+        Ok(headers)
+    }
+}
+
+fn header_value(value: &Value) -> Result<Option<HeaderValue>, Failure> {
+    match scalar(value)? {
+        None => Ok(None),
+        Some(text) if text.is_empty() => Ok(None),
+        Some(text) => HeaderValue::from_bytes(text.as_bytes())
+            .map(Some)
+            .map_err(|_| Failure::ControlCharacter),
+    }
+}
+
+fn read_name(
+    argument: &Argument,
+    refused: &dyn Fn(&HeaderName) -> bool,
+    texts: &mut Texts,
+) -> Option<HeaderName> {
+    let text = argument.text()?;
+    let problem = match HeaderName::from_bytes(text.as_bytes()) {
+        Ok(name) if refused(&name) => {
+            Problem::error("reserved-header", format!("`{name}` is not for a binding to set"))
+                .help("it belongs to the connection or to the protocol; leave it out")
+        }
+        Ok(name) => return Some(name),
+        Err(_) => Problem::error("invalid-header", format!("`{text}` is not a header name"))
+            .help("letters, digits and `-`, such as `x-tenant`"),
+    };
+    texts.problems.push(problem.at(argument.place.clone()));
+    None
+}
+
+/// One line per header, what only the caller and the source should know masked.
+pub(super) fn describe(headers: &[(HeaderName, HeaderValue)], out: &mut String) {
+    for (name, value) in headers {
+        let shown = match value.to_str() {
+            Ok(text) if !value.is_sensitive() && !is_secret(name.as_str()) => text,
+            _ => "•••",
+        };
+        out.push('\n');
+        out.push_str(name.as_str());
+        out.push_str(": ");
+        out.push_str(shown);
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    const PARTS: [&str; 7] =
+        ["authorization", "cookie", "api-key", "apikey", "token", "secret", "password"];
+    PARTS.iter().any(|part| name.contains(part))
+}

@@ -1,0 +1,16 @@
+//! Protocols: each connector compiles its directive into calls and speaks its wire through the upstream layer.
+//! Connectors do not import each other; what they share (texts, headers, finding a source) stands beside them.
+
+pub mod grpc;
+pub mod rest;
+
+mod failure;
+mod headers;
+mod settings;
+mod sources;
+#[cfg(test)]
+mod testing;
+mod texts;
+
+pub use headers::is_reserved as is_reserved_header;
+pub use settings::{Protocol, SourceSettings};

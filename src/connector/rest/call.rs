@@ -1,0 +1,230 @@
+//! One `@rest` binding: writing the request, sending it, and telling what a reply means.
+
+use super::RestSource;
+use super::body::RequestBody;
+use super::query::{self, Parameter};
+use crate::connector::failure::to_error;
+use crate::connector::headers::{self, Headers};
+use crate::connector::texts::{Text, scope};
+use crate::graphql::{ErrorCode, Name};
+use crate::mapping::{Failure, Mapping};
+use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Reply, Request};
+use crate::upstream::http::HttpClient;
+use crate::upstream::{self, Instance};
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt};
+use http::Method;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::uri::{PathAndQuery, Uri};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+type Header = (HeaderName, HeaderValue);
+
+pub(super) struct RestCall {
+    pub(super) source: Arc<RestSource>,
+    pub(super) verb: &'static str,
+    pub(super) target: Target,
+    pub(super) query: Vec<Parameter>,
+    pub(super) headers: Headers,
+    /// Of the body, unless the binding or the source sets it.
+    pub(super) media_type: Option<Header>,
+    pub(super) body: Option<RequestBody>,
+    pub(super) select: Option<Mapping>,
+    pub(super) references: Vec<Placed>,
+    /// Sent with every call and never a part of what makes two calls differ.
+    pub(super) constant: Arc<[Header]>,
+}
+
+/// The path and query that a call's parameters are added to.
+pub(super) struct Target {
+    base_path: String,
+    text: Text<String>,
+}
+
+impl Target {
+    pub(super) fn new(base_path: &str, text: Text<String>) -> Self {
+        let text = match text {
+            Text::Fixed(text) => Text::Fixed(format!("{base_path}{text}")),
+            template @ Text::Template(_) => template,
+        };
+        Self { base_path: base_path.to_owned(), text }
+    }
+
+    fn render(&self, inputs: &Inputs<'_>) -> Result<String, Failure> {
+        match &self.text {
+            Text::Fixed(target) => Ok(target.clone()),
+            Text::Template(template) => {
+                let mut target = template.render_url(&scope(inputs))?;
+                if !self.base_path.is_empty() {
+                    target.insert_str(0, &self.base_path);
+                }
+                Ok(target)
+            }
+        }
+    }
+}
+
+impl Call for RestCall {
+    fn source(&self) -> &Name {
+        &self.source.settings.name
+    }
+
+    fn references(&self) -> &[Placed] {
+        &self.references
+    }
+
+    fn select(&self) -> Option<&Mapping> {
+        self.select.as_ref()
+    }
+
+    fn reusable(&self) -> bool {
+        self.source.settings.reuse
+    }
+
+    fn timeout(&self) -> Duration {
+        self.source.settings.upstream.timeout
+    }
+
+    fn render(&self, inputs: &Inputs<'_>) -> Result<Request, Failure> {
+        let inputs = &Inputs { config: &self.source.settings.config, ..*inputs };
+        let mut target = self.target.render(inputs)?;
+        query::append(&self.query, inputs, &mut target)?;
+        let body = self.body.as_ref().map(|body| body.render(inputs)).transpose()?;
+        Ok(Request {
+            source: self.source.settings.name.clone(),
+            verb: self.verb,
+            target,
+            headers: self.headers.render(inputs, self.media_type.as_ref())?,
+            body: body.unwrap_or_default(),
+        })
+    }
+
+    fn send(
+        &self,
+        request: Arc<Request>,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Result<Reply, Error>> {
+        let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
+        async move {
+            let upstream = source
+                .upstream
+                .as_ref()
+                .map_err(|reason| Error::new(ErrorCode::Internal, reason.as_str()))?;
+            upstream
+                .call(deadline, |attempt| {
+                    exchange(attempt.instance, Arc::clone(&request), Arc::clone(&constant))
+                })
+                .await
+                .map_err(|failure| to_error(&failure, kind_of))
+        }
+        .boxed()
+    }
+
+    fn describe(&self, request: &Request) -> String {
+        let address = self.source.upstream.as_ref().map_or_else(
+            |_| String::new(),
+            |upstream| {
+                let uri = &upstream.example().uri;
+                let authority = uri.authority().map_or("", |authority| authority.as_str());
+                // Credentials in a URL are nobody's business.
+                let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+                format!("{}://{host}", uri.scheme_str().unwrap_or("http"))
+            },
+        );
+        let mut text = format!("{} {address}{}", request.verb, request.target);
+        let written_by = |(name, value): &&Header| {
+            *name != CONTENT_TYPE || value.as_bytes() != b"application/json"
+        };
+        let shown: Vec<Header> = request.headers.iter().filter(written_by).cloned().collect();
+        headers::describe(&shown, &mut text);
+        if !request.body.is_empty() {
+            text.push('\n');
+            text.push_str(&String::from_utf8_lossy(&request.body));
+        }
+        text
+    }
+}
+
+async fn exchange(
+    instance: Arc<Instance<HttpClient>>,
+    request: Arc<Request>,
+    constant: Arc<[Header]>,
+) -> Result<Reply, upstream::Failure> {
+    let request = write(&instance.uri, &request, &constant)?;
+    let reply = instance.connection.send(request).await?;
+    let status = reply.status;
+    if !status.is_success() {
+        reply.discard().await;
+        return Err(upstream::Failure::Status {
+            number: status.as_u16(),
+            reason: status.canonical_reason().unwrap_or("not a standard status").to_owned(),
+        });
+    }
+    if !reply.is_empty() {
+        expect_json(&reply.headers)?;
+    }
+    let (headers, body) = reply.read().await?;
+    Ok(Reply { body: Body::Json(body), status: status.as_u16(), headers: Arc::new(headers) })
+}
+
+fn write(
+    address: &Uri,
+    request: &Request,
+    constant: &[Header],
+) -> Result<http::Request<Bytes>, upstream::Failure> {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = address.scheme().cloned();
+    parts.authority = address.authority().cloned();
+    parts.path_and_query = Some(
+        PathAndQuery::try_from(request.target.as_str())
+            .map_err(|error| upstream::Failure::NotSent(error.to_string()))?,
+    );
+    let uri =
+        Uri::from_parts(parts).map_err(|error| upstream::Failure::NotSent(error.to_string()))?;
+    let mut headers = HeaderMap::with_capacity(constant.len() + request.headers.len() + 2);
+    for (name, value) in constant.iter().chain(&request.headers) {
+        headers.append(name.clone(), value.clone());
+    }
+    let method = method_of(request.verb);
+    if request.body.is_empty() && matches!(request.verb, "POST" | "PUT" | "PATCH") {
+        // RFC 9110 §8.6: a method that gives meaning to a body says so when there is none.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    let mut written = http::Request::new(request.body.clone());
+    *written.method_mut() = method;
+    *written.uri_mut() = uri;
+    *written.headers_mut() = headers;
+    Ok(written)
+}
+
+fn method_of(verb: &str) -> Method {
+    match verb {
+        "POST" => Method::POST,
+        "PUT" => Method::PUT,
+        "PATCH" => Method::PATCH,
+        "DELETE" => Method::DELETE,
+        _ => Method::GET,
+    }
+}
+
+/// A page of HTML is told apart from a reply before it is read. Services that say nothing, or `text/plain`, are given
+/// the benefit of the doubt: the reader of JSON has the last word.
+fn expect_json(headers: &HeaderMap) -> Result<(), upstream::Failure> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let json = essence.ends_with("/json") || essence.ends_with("+json");
+    if json || essence.is_empty() || essence == "text/plain" {
+        return Ok(());
+    }
+    Err(upstream::Failure::Invalid(format!("content-type `{essence}` is not JSON")))
+}
+
+fn kind_of(status: u16) -> ErrorKind {
+    match status {
+        404 | 410 => ErrorKind::NotFound,
+        400 | 409 | 413 | 414 | 422 | 431 => ErrorKind::Refused,
+        _ => ErrorKind::Failed,
+    }
+}

@@ -1,0 +1,110 @@
+//! A `@rest` directive made ready, or everything that is wrong with it.
+
+use super::RestSource;
+use super::body::RequestBody;
+use super::call::{RestCall, Target};
+use super::query;
+use crate::connector::headers::Headers;
+use crate::connector::texts::{Text, Texts};
+use crate::mapping::Mapping;
+use crate::problem::Problem;
+use crate::source::{Argument, BindingSpec, Operation};
+use http::HeaderValue;
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use std::sync::Arc;
+
+const VERBS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/// What of a directive does not depend on its source.
+struct Parts {
+    verb: &'static str,
+    target: Text<String>,
+    query: Vec<query::Parameter>,
+    body: Option<RequestBody>,
+    select: Option<Mapping>,
+}
+
+pub(super) fn compile(
+    spec: &BindingSpec,
+    source: &Arc<RestSource>,
+) -> Result<RestCall, Vec<Problem>> {
+    let mut texts = Texts::default();
+    if let Err(reason) = &source.upstream {
+        let message = format!("source `{}` cannot be called: {reason}", spec.source);
+        texts.problems.push(Problem::error("bad-source", message).at(spec.source_place.clone()));
+    }
+    let parts = parts(spec, &mut texts);
+    let headers = Headers::compile(spec, "headers", &source.settings, |_| false, &mut texts);
+    let (Some(parts), true) = (parts, texts.problems.is_empty()) else {
+        return Err(texts.problems);
+    };
+    let constant = [
+        (ACCEPT, "application/json"),
+        (USER_AGENT, concat!("portcullis/", env!("CARGO_PKG_VERSION"))),
+    ]
+    .map(|(name, value)| (name, HeaderValue::from_static(value)));
+    let media_type = parts.body.as_ref().map(|body| (CONTENT_TYPE, body.media_type()));
+    Ok(RestCall {
+        verb: parts.verb,
+        target: Target::new(base_path(source), parts.target),
+        query: parts.query,
+        media_type: media_type.filter(|(name, _)| !headers.sets(name)),
+        body: parts.body,
+        select: parts.select,
+        references: texts.references,
+        constant: constant.into_iter().filter(|(name, _)| !headers.sets(name)).collect(),
+        headers,
+        source: Arc::clone(source),
+    })
+}
+
+/// Everything wrong with a directive whose source is unknown, beside that.
+pub(super) fn problems(spec: &BindingSpec) -> Vec<Problem> {
+    let mut texts = Texts::default();
+    let _ = parts(spec, &mut texts);
+    texts.problems
+}
+
+fn parts(spec: &BindingSpec, texts: &mut Texts) -> Option<Parts> {
+    if spec.operation == Operation::Subscription {
+        let message = "a subscription field cannot be a `@rest` call";
+        texts.problems.push(Problem::error("unsupported", message).at(spec.place.clone()));
+    }
+    let method = method(spec, texts);
+    let target = method.and_then(|(_, url)| texts.url(url));
+    let query = query::compile(spec, texts);
+    let verb = method.map(|(verb, _)| verb);
+    let body = RequestBody::compile(spec, verb.unwrap_or_default(), texts);
+    let select = spec.argument("select").and_then(|select| texts.select(select));
+    Some(Parts { verb: verb?, target: target?, query, body, select })
+}
+
+fn method<'a>(spec: &'a BindingSpec, texts: &mut Texts) -> Option<(&'static str, &'a Argument)> {
+    let mut given = VERBS.into_iter().filter_map(|verb| {
+        let argument = spec.argument(verb).filter(|argument| argument.text().is_some())?;
+        Some((verb, argument))
+    });
+    let Some(first) = given.next() else {
+        texts.problems.push(
+            Problem::error("missing-method", "`@rest` needs a method and its URL")
+                .at(spec.place.clone())
+                .help("add one of `GET`, `POST`, `PUT`, `PATCH` and `DELETE`, such as `GET: \"/users\"`"),
+        );
+        return None;
+    };
+    for (verb, argument) in given {
+        let message = format!("`@rest` has one method, but here are `{}` and `{verb}`", first.0);
+        texts.problems.push(
+            Problem::error("several-methods", message)
+                .at(argument.place.clone())
+                .help("keep the one that the field stands for"),
+        );
+    }
+    Some(first)
+}
+
+/// The path of the source's URL, which every target begins with; no `/` at its end.
+fn base_path(source: &RestSource) -> &str {
+    let path = source.upstream.as_ref().map_or("", |upstream| upstream.example().uri.path());
+    path.trim_end_matches('/')
+}

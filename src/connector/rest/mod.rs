@@ -1,0 +1,79 @@
+//! `@rest`: one HTTP call with a JSON reply.
+//!
+//! Everything a call repeats (method, fixed headers, the base URL's path, encoded parameter names) is made ready at
+//! load; what is left per call is filling in values. It reads no reply: bytes go to the engine as they came.
+
+mod body;
+mod call;
+mod compile;
+mod query;
+
+use super::sources::{self, Known};
+use super::{Protocol, SourceSettings};
+use crate::problem::Problem;
+use crate::source::{BindingSpec, Call, Connector};
+use crate::upstream::Upstream;
+use crate::upstream::http::HttpClient;
+use std::sync::Arc;
+
+/// The connector of all `rest` sources.
+pub struct Rest {
+    sources: Vec<Arc<RestSource>>,
+    known: Vec<Known>,
+}
+
+/// One service, its pool of connections open to every binding.
+struct RestSource {
+    settings: SourceSettings,
+    /// Or why there can be none.
+    upstream: Result<Upstream<HttpClient>, String>,
+}
+
+impl Rest {
+    /// `sources` are all of them: those of other protocols only make for better messages.
+    #[must_use]
+    pub fn new(sources: &[SourceSettings]) -> Self {
+        let known = sources::known(sources);
+        let sources = sources
+            .iter()
+            .filter_map(|settings| match &settings.protocol {
+                Protocol::Rest { url } => Some(Arc::new(RestSource::new(settings, url))),
+                Protocol::Grpc { .. } => None,
+            })
+            .collect();
+        Self { sources, known }
+    }
+}
+
+impl RestSource {
+    fn new(settings: &SourceSettings, url: &http::Uri) -> Self {
+        let upstream = HttpClient::new(&settings.upstream, url)
+            .map(|client| Upstream::fixed(settings.upstream.clone(), url.clone(), client));
+        Self { settings: settings.clone(), upstream }
+    }
+}
+
+impl Connector for Rest {
+    fn directive(&self) -> &'static str {
+        "rest"
+    }
+
+    fn definition(&self) -> &'static str {
+        include_str!("definition.graphql")
+    }
+
+    fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>> {
+        let source = self.sources.iter().find(|source| source.settings.name == spec.source);
+        let Some(source) = source else {
+            let mut problems = vec![sources::unknown(spec, &self.known, "rest")];
+            problems.extend(compile::problems(spec));
+            return Err(problems);
+        };
+        compile::compile(spec, source).map(|call| Arc::new(call) as Arc<dyn Call>)
+    }
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod wire_tests;

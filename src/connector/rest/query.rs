@@ -1,0 +1,101 @@
+//! Query parameters and form fields: names, values, and how they are encoded.
+
+use super::super::texts::{Text, Texts, scalar};
+use crate::mapping::{Failure, Position};
+use crate::source::{Argument, ArgumentValue, BindingSpec, Inputs};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+/// All but the unreserved characters of RFC 3986 §2.3, and the comma, as in URL templates.
+const QUERY: AsciiSet =
+    NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b',');
+
+/// WHATWG URL, "application/x-www-form-urlencoded percent-encode set"; a space becomes `+`.
+const FORM: AsciiSet =
+    NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b' ');
+
+/// One entry of `query`.
+#[derive(Debug)]
+pub(super) struct Parameter {
+    /// Encoded.
+    name: String,
+    value: Text<Value>,
+    skip_empty: bool,
+}
+
+pub(super) fn compile(spec: &BindingSpec, texts: &mut Texts) -> Vec<Parameter> {
+    let entries = spec.argument("query").map(Argument::elements).unwrap_or_default();
+    let compile_one = |entry: &Argument| {
+        let name = entry.field("name")?.text()?;
+        let value = texts.value(entry.field("value")?, Position::QueryValue)?;
+        let skip_empty = entry
+            .field("skipEmpty")
+            .is_none_or(|skip| skip.boolean().unwrap_or(matches!(skip.value, ArgumentValue::Null)));
+        Some(Parameter { name: utf8_percent_encode(name, &QUERY).to_string(), value, skip_empty })
+    };
+    entries.iter().filter_map(compile_one).collect()
+}
+
+/// Appends the parameters to a path that may have a query already.
+pub(super) fn append(
+    parameters: &[Parameter],
+    inputs: &Inputs<'_>,
+    target: &mut String,
+) -> Result<(), Failure> {
+    for parameter in parameters {
+        let value = parameter.value.evaluate(inputs)?;
+        for value in elements(&value) {
+            let text = scalar(value)?.unwrap_or_default();
+            if text.is_empty() && parameter.skip_empty {
+                continue;
+            }
+            target.push_str(match target.find('?') {
+                None => "?",
+                Some(_) if target.ends_with(['?', '&']) => "",
+                Some(_) => "&",
+            });
+            target.push_str(&parameter.name);
+            target.push('=');
+            target.extend(utf8_percent_encode(&text, &QUERY));
+        }
+    }
+    Ok(())
+}
+
+/// A flat object as a form; lists repeat the field, and nulls leave it out. Null is an empty form.
+pub(super) fn form(value: &Value) -> Result<String, Failure> {
+    let mut out = String::new();
+    let fields = match value {
+        Value::Null => return Ok(out),
+        Value::Object(fields) => fields,
+        _ => return Err(Failure::NotScalar),
+    };
+    for (name, value) in fields {
+        for value in elements(value) {
+            let Some(text) = scalar(value)? else { continue };
+            if !out.is_empty() {
+                out.push('&');
+            }
+            push_form(name, &mut out);
+            out.push('=');
+            push_form(&text, &mut out);
+        }
+    }
+    Ok(out)
+}
+
+fn push_form(text: &str, out: &mut String) {
+    for (index, word) in text.split(' ').enumerate() {
+        if index > 0 {
+            out.push('+');
+        }
+        out.extend(utf8_percent_encode(word, &FORM));
+    }
+}
+
+fn elements(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(elements) => elements,
+        single => std::slice::from_ref(single),
+    }
+}

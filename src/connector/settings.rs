@@ -1,0 +1,34 @@
+//! Where a service lives and how it is treated: one entry under `sources` of the YAML, ready to use.
+
+use crate::upstream;
+use http::{HeaderName, HeaderValue};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// One source.
+#[derive(Debug, Clone)]
+pub struct SourceSettings {
+    pub name: crate::graphql::Name,
+    pub protocol: Protocol,
+    pub upstream: upstream::Settings,
+    /// Of the client's headers, those that go upstream.
+    pub forward_headers: Vec<HeaderName>,
+    /// Headers with a fixed value, marked sensitive so that they are never printed.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `$config` of this source's texts: an object.
+    pub config: Value,
+    /// Identical safe calls may share one execution.
+    pub reuse: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum Protocol {
+    Rest {
+        url: http::Uri,
+    },
+    /// `protos` are files; imports are resolved beside them.
+    Grpc {
+        url: http::Uri,
+        protos: Vec<PathBuf>,
+    },
+}

@@ -1,0 +1,51 @@
+//! Finding the source that a binding names.
+
+use super::{Protocol, SourceSettings};
+use crate::problem::{Problem, nearest};
+use crate::source::BindingSpec;
+
+impl Protocol {
+    /// As the YAML spells it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rest { .. } => "rest",
+            Self::Grpc { .. } => "grpc",
+        }
+    }
+}
+
+/// A source's name and the name of its protocol.
+pub(super) type Known = (crate::graphql::Name, &'static str);
+
+pub(super) fn known(sources: &[SourceSettings]) -> Vec<Known> {
+    sources.iter().map(|source| (source.name.clone(), source.protocol.name())).collect()
+}
+
+/// Why a binding's source is not among the `wanted` protocol's.
+pub(super) fn unknown(spec: &BindingSpec, known: &[Known], wanted: &'static str) -> Problem {
+    let name = &*spec.source;
+    if let Some((_, protocol)) = known.iter().find(|(known, _)| &**known == name) {
+        return Problem::error(
+            "unknown-source",
+            format!("source `{name}` speaks {protocol}, which `@{wanted}` does not"),
+        )
+        .at(spec.source_place.clone())
+        .help(format!(
+            "bind the field with `@{protocol}`, or name a source with a `{wanted}` entry"
+        ));
+    }
+    let same = known.iter().filter(|(_, protocol)| *protocol == wanted);
+    let problem = Problem::error("unknown-source", format!("there is no source `{name}`"))
+        .at(spec.source_place.clone());
+    match nearest(name, same.map(|(name, _)| &**name)) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help(format!(
+            "add it to the configuration, under `sources`: `{name}: {}`",
+            match wanted {
+                "grpc" => "{ grpc: { url: \"http://localhost:50051\", protos: [service.proto] } }",
+                _ => "{ rest: { url: \"http://localhost:8080\" } }",
+            }
+        )),
+    }
+}

@@ -1,0 +1,140 @@
+//! Parsing a binding's texts: templates and mappings, with every mistake at its place, and every variable they name.
+
+use crate::mapping::{Failure, Mapping, ParseError, Position, Reference, Scope, Template};
+use crate::mapping::{Variable, Variables};
+use crate::problem::Problem;
+use crate::source::{Argument, Inputs, Placed};
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// What is found while a binding is compiled.
+#[derive(Default)]
+pub(super) struct Texts {
+    pub(super) references: Vec<Placed>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// A value that is the same in every call, or is worked out for each.
+#[derive(Debug)]
+pub(super) enum Text<T> {
+    Fixed(T),
+    Template(Template),
+}
+
+impl Texts {
+    /// Path and query of a URL.
+    pub(super) fn url(&mut self, argument: &Argument) -> Option<Text<String>> {
+        let text = argument.text()?;
+        let template = self.parsed("invalid-template", argument, Template::parse_url(text))?;
+        let references = template.references();
+        if !references.is_empty() {
+            self.refer(argument, references);
+            return Some(Text::Template(template));
+        }
+        let fixed = template.render_url(&no_scope());
+        self.fixed(argument, fixed).map(Text::Fixed)
+    }
+
+    /// The value of a query parameter, a header or a metadata entry.
+    pub(super) fn value(&mut self, argument: &Argument, position: Position) -> Option<Text<Value>> {
+        let text = argument.text()?;
+        let template = Template::parse_value(text, position);
+        let template = self.parsed("invalid-template", argument, template)?;
+        let references = template.references();
+        if !references.is_empty() {
+            self.refer(argument, references);
+            return Some(Text::Template(template));
+        }
+        let fixed = template.evaluate(&no_scope());
+        self.fixed(argument, fixed).map(Text::Fixed)
+    }
+
+    /// A `body` or a `message`.
+    pub(super) fn mapping(&mut self, argument: &Argument) -> Option<Mapping> {
+        let mapping = self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))?;
+        self.refer(argument, mapping.references());
+        Some(mapping)
+    }
+
+    /// A `select`, whose references are the engine's to check.
+    pub(super) fn select(&mut self, argument: &Argument) -> Option<Mapping> {
+        self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))
+    }
+
+    fn parsed<T>(
+        &mut self,
+        code: &'static str,
+        argument: &Argument,
+        outcome: Result<T, Vec<ParseError>>,
+    ) -> Option<T> {
+        match outcome {
+            Ok(parsed) => Some(parsed),
+            Err(errors) => {
+                self.problems.extend(errors.into_iter().map(|e| argument.problem(code, e)));
+                None
+            }
+        }
+    }
+
+    fn fixed<T>(&mut self, argument: &Argument, outcome: Result<T, Failure>) -> Option<T> {
+        outcome
+            .map_err(|failure| {
+                let problem = Problem::error("invalid-template", failure.to_string());
+                self.problems.push(problem.at(argument.place.clone()));
+            })
+            .ok()
+    }
+
+    fn refer(&mut self, argument: &Argument, references: Vec<Reference>) {
+        for reference in references {
+            let place = argument.place_of(&reference.span);
+            if matches!(reference.variable, Variable::ResponseHeaders | Variable::Status) {
+                let message = "the reply is not known where the call is written";
+                self.problems.push(
+                    Problem::error("unavailable-variable", message)
+                        .at(place.clone())
+                        .help("`$status` and `$response.headers` can be named in `select`"),
+                );
+            }
+            self.references.push(Placed { reference, place });
+        }
+    }
+}
+
+impl Text<Value> {
+    pub(super) fn evaluate(&self, inputs: &Inputs<'_>) -> Result<Cow<'_, Value>, Failure> {
+        match self {
+            Self::Fixed(value) => Ok(Cow::Borrowed(value)),
+            Self::Template(template) => template.evaluate(&scope(inputs)).map(Cow::Owned),
+        }
+    }
+}
+
+/// The scope of a text that shapes a call: there is no current object.
+pub(super) fn scope<'a>(inputs: &'a Inputs<'a>) -> Scope<'a> {
+    Scope { current: &Value::Null, variables: inputs }
+}
+
+/// A scalar as text; null is `None`.
+pub(super) fn scalar(value: &Value) -> Result<Option<Cow<'_, str>>, Failure> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(Cow::Borrowed(text))),
+        Value::Bool(true) => Ok(Some(Cow::Borrowed("true"))),
+        Value::Bool(false) => Ok(Some(Cow::Borrowed("false"))),
+        Value::Number(number) => Ok(Some(Cow::Owned(number.to_string()))),
+        Value::Array(_) | Value::Object(_) => Err(Failure::NotScalar),
+    }
+}
+
+struct NoVariables;
+
+impl Variables for NoVariables {
+    fn value(&self, _: Variable) -> Cow<'_, Value> {
+        Cow::Owned(Value::Null)
+    }
+}
+
+fn no_scope() -> Scope<'static> {
+    Scope { current: &Value::Null, variables: &NoVariables }
+}
