@@ -1,0 +1,159 @@
+//! The `batch` argument: how many calls become one, and how the reply finds its way back.
+
+use super::words::{Words, dotted, list_depth};
+use super::{Batch, BatchReply, KeyPath};
+use crate::graphql::Name;
+use crate::problem::Problem;
+use crate::source::{Argument, ArgumentValue};
+use apollo_compiler::Schema;
+use apollo_compiler::ast::Type;
+use std::time::Duration;
+
+const MAX: std::ops::RangeInclusive<i64> = 1..=10_000;
+const WAIT_MS: std::ops::RangeInclusive<i64> = 0..=1_000;
+
+/// The field a batch is for.
+pub(super) struct Target<'a> {
+    pub(super) schema: &'a Schema,
+    /// Such as `User.orders`.
+    pub(super) coordinate: String,
+    pub(super) ty: &'a Type,
+    pub(super) is_lookup: bool,
+}
+
+/// Reads the rule of a batch that asks for `asked`; `None` if it has mistakes.
+pub(super) fn read(
+    argument: &Argument,
+    target: &Target<'_>,
+    asked: Vec<KeyPath>,
+    problems: &mut Vec<Problem>,
+) -> Option<Batch> {
+    let before = problems.len();
+    let reply = match argument.field("reply").map(|reply| &reply.value) {
+        Some(ArgumentValue::Enum(name)) => match &**name {
+            "POSITIONAL" => BatchReply::Positional,
+            "MAP" => BatchReply::Map,
+            "GROUP_BY" => BatchReply::GroupBy,
+            _ => BatchReply::ByKey,
+        },
+        _ => BatchReply::ByKey,
+    };
+    let max = number(argument, "max", 100, &MAX, problems);
+    let wait = number(argument, "waitMs", 0, &WAIT_MS, problems);
+    check_type(argument, target, reply, problems);
+    let key = key(argument, reply, &asked, problems);
+    if problems.len() > before {
+        return None;
+    }
+    let max = usize::try_from(max).ok()?;
+    let wait = Duration::from_millis(u64::try_from(wait).ok()?);
+    Some(Batch { reply, key, asked, max, wait })
+}
+
+fn number(
+    argument: &Argument,
+    name: &str,
+    default: i64,
+    range: &std::ops::RangeInclusive<i64>,
+    problems: &mut Vec<Problem>,
+) -> i64 {
+    let Some(given) = argument.field(name) else { return default };
+    let value = match given.value {
+        ArgumentValue::Int(value) => value,
+        ArgumentValue::Null => return default,
+        _ => i64::MIN,
+    };
+    if !range.contains(&value) {
+        let (low, high) = (range.start(), range.end());
+        problems.push(
+            Problem::error("invalid-batch", format!("`{name}` must be from {low} to {high}"))
+                .at(given.place.clone()),
+        );
+    }
+    value
+}
+
+/// The reply's form must fit the field's type.
+fn check_type(
+    argument: &Argument,
+    target: &Target<'_>,
+    reply: BatchReply,
+    problems: &mut Vec<Problem>,
+) {
+    let place = argument.field("reply").unwrap_or(argument).place.clone();
+    let mut refuse = |message: String, help: &str| {
+        problems.push(Problem::error("invalid-batch", message).at(place.clone()).help(help));
+    };
+    let Target { coordinate, ty, .. } = target;
+    let inner = ty.inner_named_type();
+    let leaf = Words(target.schema).is_leaf(inner);
+    let depth = list_depth(ty);
+    if matches!(reply, BatchReply::ByKey | BatchReply::GroupBy) && leaf {
+        refuse(
+            format!("`{coordinate}` is of type `{inner}`, which holds no key to find it by"),
+            "use `reply: MAP` or `reply: POSITIONAL`",
+        );
+        return;
+    }
+    match reply {
+        BatchReply::GroupBy if target.is_lookup => refuse(
+            format!(
+                "`{coordinate}` is a lookup: each key has one entity, so there is nothing to group"
+            ),
+            "use `reply: BY_KEY`",
+        ),
+        BatchReply::GroupBy if depth != 1 => refuse(
+            format!("`GROUP_BY` yields a list for each key, but `{coordinate}` is of type `{ty}`"),
+            "make the field's type a list, or use `reply: BY_KEY`",
+        ),
+        BatchReply::ByKey if !target.is_lookup && depth > 0 => refuse(
+            format!(
+                "`BY_KEY` yields one object for each key, but `{coordinate}` is of type `{ty}`"
+            ),
+            "use `reply: GROUP_BY` for flat rows, or `POSITIONAL` or `MAP` for a list of lists",
+        ),
+        _ => {}
+    }
+}
+
+/// The names that hold the key in the result: given ones, or the last names of what is asked.
+fn key(
+    argument: &Argument,
+    reply: BatchReply,
+    asked: &[KeyPath],
+    problems: &mut Vec<Problem>,
+) -> Vec<Name> {
+    let given = argument.field("key").filter(|key| key.text().is_some());
+    let place = given.unwrap_or(argument).place.clone();
+    let mut refuse = |message: String, help: String| {
+        problems.push(Problem::error("invalid-batch", message).at(place.clone()).help(help));
+    };
+    let by_name = matches!(reply, BatchReply::ByKey | BatchReply::GroupBy);
+    if reply == BatchReply::Map && asked.len() > 1 {
+        let names: Vec<String> = asked.iter().map(|path| dotted(path)).collect();
+        refuse(
+            format!("a map has one key for each value, but `{}` are asked", names.join(" ")),
+            "use `reply: BY_KEY` for keys of several fields".to_owned(),
+        );
+    }
+    let Some(text) = given.and_then(Argument::text) else {
+        let key: Vec<Name> = asked.iter().filter_map(|path| path.last().cloned()).collect();
+        let twice = key.iter().enumerate().find(|(at, name)| key[..*at].contains(name));
+        if let Some((_, name)) = twice.filter(|_| by_name) {
+            refuse(
+                format!("two of the asked fields are called `{name}`"),
+                "name the reply's fields that hold the key, such as `key: \"orgId id\"`".to_owned(),
+            );
+        }
+        return key;
+    };
+    let key: Vec<Name> = text.split_whitespace().map(Name::from).collect();
+    if by_name && !asked.is_empty() && key.len() != asked.len() {
+        let names: Vec<String> = asked.iter().map(|path| dotted(path)).collect();
+        refuse(
+            format!("`key` names {} field(s), but {} are asked", key.len(), asked.len()),
+            format!("name one field of the reply for each of `{}`, in this order", names.join(" ")),
+        );
+    }
+    key
+}

@@ -1,0 +1,263 @@
+//! Which field comes from which call: every use of a binding directive is handed to its connector.
+
+use super::merge::Merged;
+use super::place::Places;
+use super::words::{Root, Words};
+use super::{Binding, BindingId};
+use crate::problem::{Place, Problem};
+use crate::source::{Argument, ArgumentValue, BindingSpec, Connector, Operation};
+use apollo_compiler::Node;
+use apollo_compiler::ast::{Directive, FieldDefinition};
+use apollo_compiler::schema::ExtendedType;
+use hashbrown::HashMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// All bindings of a graph, those that failed to compile included, so that later checks do not call their fields
+/// unfilled.
+#[derive(Default)]
+pub(super) struct Bindings {
+    list: Vec<Binding>,
+    /// In schema order.
+    pub(super) bound: Vec<Bound>,
+    index: HashMap<String, usize>,
+}
+
+/// A field with a binding directive.
+pub(super) struct Bound {
+    pub(super) type_name: String,
+    pub(super) field: String,
+    /// Of the directive.
+    pub(super) place: Place,
+    /// `None`: it did not compile.
+    pub(super) id: Option<BindingId>,
+    pub(super) select: Option<Argument>,
+    pub(super) batch: Option<Argument>,
+    /// Where the directive's own string arguments stand, those of input objects not included.
+    pub(super) texts: Vec<Place>,
+}
+
+impl Bound {
+    pub(super) fn coordinate(&self) -> String {
+        format!("{}.{}", self.type_name, self.field)
+    }
+}
+
+impl Bindings {
+    pub(super) fn get(&self, type_name: &str, field: &str) -> Option<&Bound> {
+        self.index.get(&format!("{type_name}.{field}")).map(|at| &self.bound[*at])
+    }
+
+    pub(super) fn binding(&self, id: BindingId) -> &Binding {
+        &self.list[id.0 as usize]
+    }
+
+    pub(super) fn binding_mut(&mut self, id: BindingId) -> &mut Binding {
+        &mut self.list[id.0 as usize]
+    }
+
+    pub(super) fn into_list(self) -> Vec<Binding> {
+        self.list
+    }
+
+    fn add(&mut self, bound: Bound) {
+        self.index.insert(bound.coordinate(), self.bound.len());
+        self.bound.push(bound);
+    }
+}
+
+/// Compiles every binding of the schema.
+pub(super) fn compile(
+    merged: &Merged,
+    connectors: &[Box<dyn Connector>],
+    problems: &mut Vec<Problem>,
+) -> Bindings {
+    let mut compiling = Compiling {
+        merged,
+        connectors,
+        refused: problems
+            .iter()
+            .filter_map(|problem| problem.place.as_ref())
+            .map(|place| (Arc::as_ptr(&place.file) as usize, place.span.start))
+            .collect(),
+        bindings: Bindings::default(),
+        problems,
+    };
+    let schema = &merged.schema;
+    for (name, found) in schema.types.iter().filter(|(_, found)| !found.is_built_in()) {
+        match found {
+            ExtendedType::Object(object) => {
+                for field in object.fields.values() {
+                    compiling.field(name, field);
+                }
+            }
+            ExtendedType::Interface(interface) => {
+                for field in interface.fields.values() {
+                    compiling.interface_field(name, field);
+                }
+            }
+            _ => {}
+        }
+    }
+    compiling.bindings
+}
+
+struct Compiling<'a> {
+    merged: &'a Merged,
+    connectors: &'a [Box<dyn Connector>],
+    /// Where the type system's rules found something: file and offset.
+    refused: BTreeSet<(usize, usize)>,
+    bindings: Bindings,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<'a> Compiling<'a> {
+    fn connector(&self, directive: &str) -> Option<&'a dyn Connector> {
+        self.connectors
+            .iter()
+            .map(AsRef::as_ref)
+            .find(|connector| connector.directive() == directive)
+    }
+
+    fn uses<'d>(
+        &self,
+        field: &'d FieldDefinition,
+    ) -> Vec<(&'d Node<Directive>, &'a dyn Connector)> {
+        let connector = |name: &str| self.connector(name);
+        field
+            .directives
+            .iter()
+            .filter_map(|directive| Some((directive, connector(&directive.name)?)))
+            .collect()
+    }
+
+    fn interface_field(&mut self, type_name: &str, field: &FieldDefinition) {
+        for (directive, _) in self.uses(field) {
+            self.problems.push(
+                Problem::error(
+                    "misplaced-directive",
+                    format!(
+                        "`{type_name}.{}` belongs to an interface and has a binding",
+                        field.name
+                    ),
+                )
+                .at(self.merged.places.of(directive.location()))
+                .help("bind the field in every type that implements the interface"),
+            );
+        }
+    }
+
+    fn field(&mut self, type_name: &str, field: &FieldDefinition) {
+        let uses = self.uses(field);
+        let root = Words(&self.merged.schema).root(type_name);
+        if root == Some(Root::Subscription) {
+            self.problems.push(
+                Problem::error(
+                    "not-in-this-version",
+                    "subscriptions are not served by this version",
+                )
+                .at(self.merged.places.of(field.name.location()))
+                .help("remove the field, or poll a query field instead"),
+            );
+        }
+        let Some((directive, connector)) = uses.first() else { return };
+        let Some(place) = self.merged.places.of(directive.location()) else { return };
+        let mut bound = Bound {
+            type_name: type_name.to_owned(),
+            field: field.name.to_string(),
+            place,
+            id: None,
+            select: None,
+            batch: None,
+            texts: Vec::new(),
+        };
+        if let Some((second, _)) = uses.get(1) {
+            // Two bindings of one kind break a rule of the type system as well: this says it better.
+            let place = self.merged.places.of(second.location());
+            self.problems.retain(|problem| {
+                problem.place != place || !problem.message.starts_with("non-repeatable directive")
+            });
+            self.problems.push(
+                Problem::error(
+                    "two-bindings",
+                    format!("`{type_name}.{}` has two bindings", field.name),
+                )
+                .at(self.merged.places.of(second.location()))
+                .help("keep one of them: a field comes from one call"),
+            );
+        } else if root != Some(Root::Subscription) {
+            self.call(&mut bound, directive, *connector, root);
+        }
+        self.bindings.add(bound);
+    }
+
+    fn call(
+        &mut self,
+        bound: &mut Bound,
+        directive: &Directive,
+        connector: &dyn Connector,
+        root: Option<Root>,
+    ) {
+        if self.is_refused(&bound.place) {
+            return;
+        }
+        let Some(mut spec) = spec(&self.merged.places, bound, directive, root) else { return };
+        bound.batch = take(&mut spec.arguments, "batch");
+        bound.select = spec.argument("select").cloned();
+        let texts = spec.arguments.iter().filter(|argument| argument.text().is_some());
+        bound.texts = texts.map(|argument| argument.place.clone()).collect();
+        match connector.compile(&spec) {
+            Ok(call) => {
+                let id = u32::try_from(self.bindings.list.len()).ok().map(BindingId);
+                bound.id = id;
+                let coordinate = bound.coordinate().into();
+                self.bindings.list.push(Binding {
+                    coordinate,
+                    call,
+                    parent: Vec::new(),
+                    batch: None,
+                });
+            }
+            Err(found) => self.problems.extend(found),
+        }
+    }
+
+    /// The type system's rules found a mistake inside the directive; its shape cannot be relied on.
+    fn is_refused(&self, place: &Place) -> bool {
+        let file = Arc::as_ptr(&place.file) as usize;
+        let inside = (file, place.span.start)..(file, place.span.end);
+        self.refused.range(inside).next().is_some()
+    }
+}
+
+fn take(arguments: &mut Vec<Argument>, name: &str) -> Option<Argument> {
+    let at = arguments.iter().position(|argument| &*argument.name == name)?;
+    let argument = arguments.remove(at);
+    (!matches!(argument.value, ArgumentValue::Null)).then_some(argument)
+}
+
+fn spec(
+    places: &Places,
+    bound: &Bound,
+    directive: &Directive,
+    root: Option<Root>,
+) -> Option<BindingSpec> {
+    let mut arguments: Vec<Argument> = directive
+        .arguments
+        .iter()
+        .filter_map(|argument| places.argument(&argument.name, &argument.value))
+        .collect();
+    let source = take(&mut arguments, "source")?;
+    Some(BindingSpec {
+        coordinate: bound.coordinate(),
+        source: source.text()?.into(),
+        source_place: source.place.clone(),
+        place: bound.place.clone(),
+        operation: match root {
+            Some(Root::Mutation) => Operation::Mutation,
+            Some(Root::Subscription) => Operation::Subscription,
+            Some(Root::Query) | None => Operation::Query,
+        },
+        arguments,
+    })
+}

@@ -1,0 +1,270 @@
+//! Which fields have something that fills them.
+//!
+//! A binding without `select` yields every unbound field of its type and of nested plain objects, and of a nested
+//! entity its key and what `@provides` names. With `select` it yields what the mapping names. What is missing must come
+//! through a lookup.
+
+use super::Parts;
+use super::complete::{Stub, Yields};
+use super::mapped;
+use super::reach::Reach;
+use super::shape;
+use crate::graph::binding::Bound;
+use crate::graph::words::leaf_paths;
+use crate::graph::{BatchReply, FieldSelection, KeyPath};
+use crate::problem::{Place, Problem};
+use crate::source::Argument;
+use apollo_compiler::ast::FieldDefinition;
+use hashbrown::{HashMap, HashSet};
+
+/// The outcome of the walk.
+#[derive(Default)]
+pub(super) struct Filled {
+    /// Type and field: something yields it.
+    provided: HashMap<String, HashSet<String>>,
+    /// Entities that come without all their fields.
+    pub(super) stubs: Vec<Stub>,
+    /// Of plain and whole replies: types whose unbound fields were walked already.
+    seen: HashSet<String>,
+    /// As `seen`, for calls that did not compile.
+    seen_all: HashSet<String>,
+    /// What each lookup holds of its entity.
+    pub(super) yields: Vec<Yields>,
+    /// Fields that are null along one way, told only if another way fills them: type, field, and what to say.
+    pub(super) doubts: Vec<(String, String, Problem)>,
+}
+
+impl Filled {
+    pub(super) fn is_provided(&self, type_name: &str, field: &str) -> bool {
+        self.provided.get(type_name).is_some_and(|fields| fields.contains(field))
+    }
+
+    pub(super) fn provide(&mut self, type_name: &str, field: &str) {
+        self.provided.entry_ref(type_name).or_default().insert(field.to_owned());
+    }
+}
+
+/// Walks what every binding yields.
+pub(super) fn walk(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Filled {
+    let filled = Filled { yields: Yields::of(parts), ..Filled::default() };
+    let mut walk = Walk { parts, filled, problems };
+    for bound in &parts.bindings.bound {
+        let schema = &parts.merged.schema;
+        if let Ok(field) = schema.type_field(&bound.type_name, &bound.field) {
+            walk.binding(bound, field);
+        }
+    }
+    walk.filled
+}
+
+pub(super) struct Walk<'a, 'p> {
+    pub(super) parts: Parts<'a>,
+    pub(super) filled: Filled,
+    pub(super) problems: &'p mut Vec<Problem>,
+}
+
+/// The field whose value is walked.
+#[derive(Clone, Copy)]
+pub(super) struct Via<'a> {
+    pub(super) type_name: &'a str,
+    pub(super) field: &'a FieldDefinition,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn binding(&mut self, bound: &'a Bound, field: &'a FieldDefinition) {
+        let inner = field.ty.inner_named_type().as_str();
+        let Some(id) = bound.id else {
+            self.anything(inner);
+            return;
+        };
+        let binding = self.parts.bindings.binding(id);
+        let via = Via { type_name: &bound.type_name, field };
+        let reply = binding.batch.as_ref().map(|batch| batch.reply);
+        match (binding.call.select(), &bound.select) {
+            (Some(mapping), Some(select)) if reply != Some(BatchReply::Map) => {
+                let shape = shape::of(mapping.expr());
+                mapped::Mapped::new(self, select, binding.batch.as_ref()).top(via, inner, &shape);
+            }
+            _ => self.whole(inner),
+        }
+    }
+
+    /// A call that did not compile: taken to yield all it could, so that one mistake is one problem.
+    fn anything(&mut self, type_name: &str) {
+        let mut waiting = vec![type_name.to_owned()];
+        while let Some(next) = waiting.pop() {
+            for &name in self.parts.possible(&next) {
+                if !self.filled.seen_all.insert(name.to_owned()) {
+                    continue;
+                }
+                for field in self.unbound(name) {
+                    self.filled.provide(name, &field.name);
+                    waiting.push(field.ty.inner_named_type().to_string());
+                }
+            }
+        }
+    }
+
+    /// Fields of an object type without a binding of their own.
+    pub(super) fn unbound(&self, type_name: &str) -> Vec<&'a FieldDefinition> {
+        let object = self.parts.merged.schema.get_object(type_name);
+        let fields = object.into_iter().flat_map(|object| object.fields.values());
+        fields
+            .map(|field| &***field)
+            .filter(|field| !self.parts.is_bound(type_name, &field.name))
+            .collect()
+    }
+
+    /// The reply's object as it is: every unbound field by name.
+    pub(super) fn whole(&mut self, type_name: &str) {
+        let mut waiting = vec![type_name.to_owned()];
+        while let Some(next) = waiting.pop() {
+            for &name in self.parts.possible(&next) {
+                if !self.filled.seen.insert(name.to_owned()) {
+                    continue;
+                }
+                for field in self.unbound(name) {
+                    self.filled.provide(name, &field.name);
+                    waiting.extend(self.nested(name, field));
+                }
+            }
+        }
+    }
+
+    /// What comes along below a field of a reply: the names of plain types are handed back, entities stay stubs.
+    pub(super) fn nested(&mut self, type_name: &'a str, field: &'a FieldDefinition) -> Vec<String> {
+        let inner = field.ty.inner_named_type();
+        let mut plain = Vec::new();
+        for &name in self.parts.possible(inner) {
+            if self.parts.is_entity(name) {
+                self.entity(Via { type_name, field }, name);
+            } else {
+                plain.push(name.to_owned());
+            }
+        }
+        plain
+    }
+
+    /// A nested entity: its keys, and what `@provides` adds.
+    fn entity(&mut self, via: Via<'a>, entity: &str) {
+        let found = self.parts.types.get(entity);
+        let mut sets: Vec<&FieldSelection> =
+            found.into_iter().flat_map(|found| found.keys.iter().flatten()).collect();
+        let field = self.parts.types.get(via.type_name);
+        let field = field.and_then(|found| found.fields.get(via.field.name.as_str()));
+        sets.extend(field.into_iter().flat_map(|field| &field.provides));
+        for set in &sets {
+            self.set(entity, set);
+        }
+        let have = |name: &str| sets.iter().any(|set| &*set.name == name);
+        let keys = found.map(|found| found.keys.iter().flat_map(|key| leaf_paths(key)).collect());
+        let keys: Vec<KeyPath> = keys.unwrap_or_default();
+        let missing: Vec<&str> = self
+            .unbound(entity)
+            .into_iter()
+            .map(|field| field.name.as_str())
+            .filter(|name| !have(name))
+            .collect();
+        if missing.is_empty() {
+            return;
+        }
+        let has = |path: &KeyPath| keys.contains(path) || have(&path[0]);
+        let unfilled = self.complete(via, entity, &missing, &has);
+        if !unfilled.is_empty() {
+            self.refuse_stub(via, entity, &unfilled);
+        }
+    }
+
+    fn set(&mut self, type_name: &str, set: &FieldSelection) {
+        self.filled.provide(type_name, &set.name);
+        let Ok(field) = self.parts.merged.schema.type_field(type_name, &set.name) else { return };
+        for nested in &set.fields {
+            self.set(field.ty.inner_named_type(), nested);
+        }
+    }
+
+    fn refuse_stub(&mut self, via: Via<'_>, entity: &str, missing: &[&str]) {
+        let coordinate = format!("{}.{}", via.type_name, via.field.name);
+        let message = format!(
+            "`{coordinate}` yields only the key of `{entity}`, and no lookup fills {}",
+            list(missing)
+        );
+        self.problems.push(
+            Problem::error("unfilled-field", message)
+                .at(self.parts.merged.places.of(via.field.name.location()))
+                .help(format!(
+                    "declare a lookup for `{entity}`, or say with `@provides(fields: …)` or `select` what comes along"
+                )),
+        );
+    }
+
+    pub(super) fn refuse_mapped(
+        &mut self,
+        place: Place,
+        entity: &str,
+        missing: &[&str],
+        is_entity: bool,
+    ) {
+        for name in missing {
+            // Told here; a second problem at the field's definition would say the same.
+            self.filled.provide(entity, name);
+        }
+        let message =
+            format!("the mapping yields no {}, which `{entity}` must have", list(missing));
+        let help = if is_entity {
+            "name it in the mapping, or name the key fields that a lookup takes"
+        } else {
+            "name it in the mapping, or make it nullable"
+        };
+        self.problems.push(Problem::error("unfilled-field", message).at(place).help(help));
+    }
+}
+
+/// Fields that are reached, and that no provider yields.
+pub(super) fn refuse_unfilled(
+    parts: Parts<'_>,
+    filled: &mut Filled,
+    reach: &Reach,
+    problems: &mut Vec<Problem>,
+) {
+    let words = parts.words();
+    for (type_name, object) in words.objects() {
+        if words.root(type_name).is_some() || !reach.reaches(type_name) {
+            continue;
+        }
+        for field in object.fields.values() {
+            if parts.is_bound(type_name, &field.name) || filled.is_provided(type_name, &field.name)
+            {
+                continue;
+            }
+            problems.push(
+                Problem::error(
+                    "unfilled-field",
+                    format!("nothing fills `{type_name}.{}`: it has no binding, and no mapping yields it", field.name),
+                )
+                .at(parts.merged.places.of(field.name.location()))
+                .help("name it in a `select`, give it a binding, or remove it"),
+            );
+        }
+    }
+    for (type_name, field, problem) in std::mem::take(&mut filled.doubts) {
+        if filled.is_provided(&type_name, &field) {
+            problems.push(problem);
+        }
+    }
+}
+
+/// `` `a`, `b` and `c` ``.
+pub(super) fn list(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().take(5).map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) if names.len() <= 5 => format!("{} and {last}", rest.join(", ")),
+        _ => format!("{} and {} more", quoted.join(", "), names.len() - quoted.len()),
+    }
+}
+
+/// The place of a span of a `select`.
+pub(super) fn place(select: &Argument, span: &crate::mapping::Span) -> Place {
+    select.place_of(span)
+}

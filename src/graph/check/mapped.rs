@@ -1,0 +1,238 @@
+//! A `select` held against the type it fills.
+
+use super::fill::{Via, Walk, place};
+use super::shape::{Named, Object, Shape};
+use crate::graph::{Batch, BatchReply};
+use crate::problem::{Problem, nearest};
+use crate::source::Argument;
+use apollo_compiler::ast::FieldDefinition;
+use hashbrown::HashSet;
+
+/// One mapping on its way through the schema.
+pub(super) struct Mapped<'w, 'a, 'p> {
+    walk: &'w mut Walk<'a, 'p>,
+    select: &'w Argument,
+    batch: Option<&'w Batch>,
+}
+
+impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
+    pub(super) fn new(
+        walk: &'w mut Walk<'a, 'p>,
+        select: &'w Argument,
+        batch: Option<&'w Batch>,
+    ) -> Self {
+        Self { walk, select, batch }
+    }
+
+    /// The whole mapping, for the type of the bound field.
+    pub(super) fn top(&mut self, via: Via<'a>, type_name: &str, shape: &Shape) {
+        if let Shape::Object(object) = shape {
+            self.keys(object);
+        }
+        match shape {
+            Shape::Reply => self.walk.whole(type_name),
+            _ => self.value(via, type_name, shape, &(0..self.text_length()), true),
+        }
+    }
+
+    fn text_length(&self) -> usize {
+        self.select.text().map_or(0, str::len)
+    }
+
+    fn warn_or_refuse(
+        &mut self,
+        problem: Problem,
+        span: &crate::mapping::Span,
+        help: Option<String>,
+    ) {
+        let problem = problem.at(place(self.select, span));
+        self.walk.problems.push(match help {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
+    }
+
+    /// The batch's key must be among what the mapping yields.
+    fn keys(&mut self, object: &Object) {
+        let Some(batch) = self.batch else { return };
+        if !matches!(batch.reply, BatchReply::ByKey | BatchReply::GroupBy) {
+            return;
+        }
+        for key in &batch.key {
+            if object.get(key).is_none() && !object.open {
+                let message =
+                    format!("the mapping yields no `{key}`, by which the batch is told apart");
+                let near = nearest(key, object.fields.iter().map(|field| &*field.name));
+                let help = near.map_or_else(
+                    || format!("name `{key}` in the mapping; the type need not have it"),
+                    |near| format!("did you mean `key: \"{near}\"`?"),
+                );
+                let span = object.span.clone();
+                self.warn_or_refuse(Problem::error("invalid-batch", message), &span, Some(help));
+            }
+        }
+    }
+
+    fn value(
+        &mut self,
+        via: Via<'a>,
+        type_name: &str,
+        shape: &Shape,
+        span: &crate::mapping::Span,
+        top: bool,
+    ) {
+        let words = self.walk.parts.words();
+        let possible = self.walk.parts.possible(type_name);
+        if possible.is_empty() {
+            if matches!(shape, Shape::Object(_))
+                && words.is_leaf(type_name)
+                && !words.is_custom_scalar(type_name)
+            {
+                let message = format!(
+                    "the mapping yields an object, but `{}` is of type `{type_name}`",
+                    via.field.name
+                );
+                self.warn_or_refuse(Problem::error("mapping-mismatch", message), span, None);
+            }
+            return;
+        }
+        match shape {
+            Shape::Leaf => {
+                let message = format!(
+                    "the mapping yields a scalar, but `{}` is of type `{type_name}`",
+                    via.field.name
+                );
+                self.warn_or_refuse(Problem::error("mapping-mismatch", message), span, None);
+            }
+            Shape::Reply => {
+                for plain in self.walk.nested(via.type_name, via.field) {
+                    self.walk.whole(&plain);
+                }
+            }
+            Shape::Object(object) if words.0.get_object(type_name).is_none() => {
+                self.abstract_type(via, type_name, possible, object, top);
+            }
+            Shape::Object(object) => {
+                self.unknown_names(type_name, object, top, &[type_name]);
+                self.object(via, type_name, object);
+            }
+        }
+    }
+
+    fn abstract_type(
+        &mut self,
+        via: Via<'a>,
+        type_name: &str,
+        possible: &[&'a str],
+        object: &Object,
+        top: bool,
+    ) {
+        if object.get("__typename").is_none() && !object.open {
+            let message = format!(
+                "the mapping yields no `__typename`, so a `{type_name}` cannot be told apart"
+            );
+            let help = "copy `__typename`, or set it: `__typename: kind->match([\"b\", \"Book\"])`";
+            self.warn_or_refuse(
+                Problem::error("missing-typename", message),
+                &object.span,
+                Some(help.into()),
+            );
+        }
+        self.unknown_names(type_name, object, top, possible);
+        for name in possible {
+            for field in self.walk.unbound(name) {
+                if let Some(named) = object.get(&field.name) {
+                    self.walk.filled.provide(name, &field.name);
+                    self.field(name, field, named);
+                } else if object.open {
+                    self.walk.filled.provide(name, &field.name);
+                }
+            }
+            let missing = self.missing(name, object);
+            self.settle(via, name, object, &missing);
+        }
+    }
+
+    fn field(&mut self, parent: &'a str, field: &'a FieldDefinition, named: &Named) {
+        let via = Via { type_name: parent, field };
+        self.value(via, field.ty.inner_named_type(), &named.shape, &named.span, false);
+    }
+
+    fn object(&mut self, via: Via<'a>, type_name: &str, object: &Object) {
+        let Some((name, _)) = self.walk.parts.merged.schema.types.get_key_value(type_name) else {
+            return;
+        };
+        let name = name.as_str();
+        for field in self.walk.unbound(name) {
+            if let Some(named) = object.get(&field.name) {
+                self.walk.filled.provide(name, &field.name);
+                self.field(name, field, named);
+            } else if object.open {
+                self.walk.filled.provide(name, &field.name);
+                for plain in self.walk.nested(name, field) {
+                    self.walk.whole(&plain);
+                }
+            }
+        }
+        let missing = self.missing(name, object);
+        self.settle(via, name, object, &missing);
+    }
+
+    fn missing(&self, type_name: &str, object: &Object) -> Vec<&'a FieldDefinition> {
+        let is_missing =
+            |field: &&FieldDefinition| !object.open && object.get(&field.name).is_none();
+        self.walk.unbound(type_name).into_iter().filter(is_missing).collect()
+    }
+
+    /// What the mapping leaves out must come through lookups.
+    fn settle(
+        &mut self,
+        via: Via<'a>,
+        type_name: &str,
+        object: &Object,
+        missing: &[&'a FieldDefinition],
+    ) {
+        let names: Vec<&str> = missing.iter().map(|field| field.name.as_str()).collect();
+        let unfilled = self.walk.complete(via, type_name, &names, &|path| object.has(path));
+        let (required, optional): (Vec<&str>, Vec<&str>) = unfilled.iter().partition(|name| {
+            missing.iter().any(|field| field.name == **name && field.ty.is_non_null())
+        });
+        let at = place(self.select, &object.span);
+        for name in optional {
+            let message = format!(
+                "the mapping yields no `{name}`, and no lookup brings it: `{type_name}.{name}` cannot be had here"
+            );
+            let problem = Problem::warning("unmapped-field", message)
+                .at(at.clone())
+                .help("name it in the mapping; `$(null)` says that it is always null here");
+            self.walk.filled.doubts.push((type_name.to_owned(), name.to_owned(), problem));
+        }
+        if !required.is_empty() {
+            let is_entity = !self.walk.parts.lookups_of(type_name).is_empty();
+            self.walk.refuse_mapped(at, type_name, &required, is_entity);
+        }
+    }
+
+    /// Names that go nowhere are probably misspelt.
+    fn unknown_names(&mut self, type_name: &str, object: &Object, top: bool, possible: &[&str]) {
+        let words = self.walk.parts.words();
+        let known: HashSet<&str> = possible.iter().flat_map(|name| words.fields(name)).collect();
+        let keys = self.batch.filter(|_| top).map_or(&[][..], |batch| &batch.key);
+        for named in &object.fields {
+            let name = &*named.name;
+            if known.contains(name) || name == "__typename" || keys.iter().any(|key| &**key == name)
+            {
+                continue;
+            }
+            let near = nearest(name, known.iter().copied());
+            let help = near.map(|near| format!("did you mean `{near}`?"));
+            let message =
+                format!("the mapping yields `{name}`, but `{type_name}` has no such field");
+            self.warn_or_refuse(
+                Problem::warning("unknown-mapped-field", message),
+                &named.span,
+                help,
+            );
+        }
+    }
+}

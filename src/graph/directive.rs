@@ -1,0 +1,60 @@
+//! The directives that every graph knows, and those that this version must not accept.
+//!
+//! A directive that later versions will enforce is refused by name: to take `@authenticated` in silence would serve in
+//! the open what its author believes to be closed.
+
+use crate::source::Connector;
+use std::fmt::Write;
+
+/// The name under which problems show built-in definitions.
+pub(super) const FILE: &str = "<built-in>";
+
+const DEFINITIONS: &str = r#"
+"The fields that identify an entity."
+directive @key(fields: String!) repeatable on OBJECT | INTERFACE
+"This query field returns the entity that its arguments identify."
+directive @lookup on FIELD_DEFINITION
+"The key fields that an argument of a lookup takes."
+directive @is(field: String!) on ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
+"Clients do not see this field; the gateway may use it."
+directive @internal on FIELD_DEFINITION
+"The gateway fills this argument from the parent object; clients do not see it."
+directive @require(field: String!) on ARGUMENT_DEFINITION
+"What of the entity comes along here, beside its key."
+directive @provides(fields: String!) on FIELD_DEFINITION
+"How long the list is at most."
+directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
+
+"How several calls become one."
+input BatchRule { reply: BatchReply = BY_KEY, key: String, max: Int = 100, waitMs: Int = 0 }
+"What a batch is answered with."
+enum BatchReply { BY_KEY POSITIONAL MAP GROUP_BY }
+"#;
+
+/// Directives of later versions, with what this version would have to do to serve them.
+pub(super) const LATER: &[(&str, &str)] = &[
+    ("amqp", "speaks no AMQP"),
+    ("graphql", "asks no GraphQL services"),
+    ("const", "computes no fields without a call"),
+    ("authenticated", "does not enforce who may ask"),
+    ("requiresScopes", "does not enforce scopes"),
+    ("allow", "does not enforce rules on fields"),
+    ("cost", "does not weigh operations"),
+    ("cacheControl", "keeps no replies"),
+    ("timeout", "has no timeouts for single fields"),
+    ("onError", "has no fallbacks for single fields"),
+];
+
+/// What this version does not do, if `name` is a directive of a later one.
+pub(super) fn later(name: &str) -> Option<&'static str> {
+    LATER.iter().find(|(known, _)| *known == name).map(|(_, lack)| *lack)
+}
+
+/// The SDL of all definitions, those of the connectors included.
+pub(super) fn definitions(connectors: &[Box<dyn Connector>]) -> String {
+    let mut text = DEFINITIONS.to_owned();
+    for connector in connectors {
+        let _ = writeln!(text, "{}", connector.definition());
+    }
+    text
+}

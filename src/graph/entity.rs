@@ -1,0 +1,275 @@
+//! What the SDL says of object types and their fields beside where data comes from: keys, `@require`, `@provides`,
+//! `@listSize`.
+
+use super::binding::Bindings;
+use super::field_set::{self, Use};
+use super::merge::Merged;
+use super::words::{Root, Words, list_depth, same_scalar};
+use super::{Field, FieldSelection, KeyPath, ListSize, ObjectType};
+use crate::graphql::Name;
+use crate::problem::{Problem, nearest};
+use crate::source::{Argument, ArgumentValue};
+use apollo_compiler::Node;
+use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition, Type};
+use apollo_compiler::schema::ExtendedType;
+use hashbrown::HashMap;
+
+/// Reads every object type.
+pub(super) fn read(
+    merged: &Merged,
+    bindings: &Bindings,
+    problems: &mut Vec<Problem>,
+) -> HashMap<Name, ObjectType> {
+    let mut reading = Reading { merged, bindings, problems };
+    for (name, found) in merged.schema.types.iter().filter(|(_, found)| !found.is_built_in()) {
+        if let ExtendedType::Interface(interface) = found {
+            reading.keys(name, &interface.directives);
+        }
+    }
+    let objects: Vec<_> = Words(&merged.schema).objects().collect();
+    objects
+        .into_iter()
+        .map(|(name, object)| {
+            let keys = reading.keys(name, &object.directives);
+            let fields = object.fields.values().map(|field| reading.field(name, field));
+            let fields = fields.map(|field| (field.name.clone(), field)).collect();
+            let name: Name = name.into();
+            (name.clone(), ObjectType { name, keys, fields })
+        })
+        .collect()
+}
+
+struct Reading<'a> {
+    merged: &'a Merged,
+    bindings: &'a Bindings,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reading<'_> {
+    fn argument(&self, directive: &Directive, name: &str) -> Option<Argument> {
+        self.merged.places.argument(name, directive.specified_argument_by_name(name)?)
+    }
+
+    fn keys(
+        &mut self,
+        type_name: &str,
+        directives: &apollo_compiler::schema::DirectiveList,
+    ) -> Vec<Vec<FieldSelection>> {
+        directives
+            .get_all("key")
+            .filter_map(|directive| {
+                let argument = self.argument(directive, "fields")?;
+                let schema = &self.merged.schema;
+                field_set::read(schema, type_name, &argument, Use::Key, self.problems)
+            })
+            .collect()
+    }
+
+    fn field(&mut self, type_name: &str, field: &FieldDefinition) -> Field {
+        self.internal(type_name, field);
+        self.is(type_name, field);
+        let requires = field
+            .arguments
+            .iter()
+            .filter_map(|argument| self.require(type_name, field, argument))
+            .collect();
+        Field {
+            name: field.name.as_str().into(),
+            binding: self.bindings.get(type_name, &field.name).and_then(|bound| bound.id),
+            requires,
+            provides: self.provides(type_name, field),
+            list_size: self.list_size(type_name, field),
+        }
+    }
+
+    fn misplaced(&mut self, directive: &Node<Directive>, message: String, help: &str) {
+        let place = self.merged.places.of(directive.location());
+        self.problems.push(Problem::error("misplaced-directive", message).at(place).help(help));
+    }
+
+    fn internal(&mut self, type_name: &str, field: &FieldDefinition) {
+        let is_query = Words(&self.merged.schema).root(type_name) == Some(Root::Query);
+        let Some(directive) = field.directives.get("internal") else { return };
+        if !is_query || !field.directives.has("lookup") {
+            self.misplaced(
+                directive,
+                format!("`{type_name}.{}` is `@internal` but no lookup", field.name),
+                "only query fields with `@lookup` can be hidden: nobody could reach another one",
+            );
+        }
+    }
+
+    fn is(&mut self, type_name: &str, field: &FieldDefinition) {
+        if field.directives.has("lookup") {
+            return;
+        }
+        for argument in &field.arguments {
+            if let Some(directive) = argument.directives.get("is") {
+                self.misplaced(
+                    directive,
+                    format!("`{type_name}.{}` is no lookup, so `@is` says nothing", field.name),
+                    "add `@lookup`; to take a value of the parent object, say `@require`",
+                );
+            }
+        }
+    }
+
+    fn provides(&mut self, type_name: &str, field: &FieldDefinition) -> Vec<FieldSelection> {
+        let Some(directive) = field.directives.get("provides") else { return Vec::new() };
+        let inner = field.ty.inner_named_type();
+        if Words(&self.merged.schema).is_leaf(inner) {
+            self.misplaced(
+                directive,
+                format!(
+                    "`{type_name}.{}` is of type `{inner}`, which has no fields to provide",
+                    field.name
+                ),
+                "remove `@provides`",
+            );
+            return Vec::new();
+        }
+        let Some(argument) = self.argument(directive, "fields") else { return Vec::new() };
+        let schema = &self.merged.schema;
+        field_set::read(schema, inner, &argument, Use::Other, self.problems).unwrap_or_default()
+    }
+
+    fn require(
+        &mut self,
+        type_name: &str,
+        field: &FieldDefinition,
+        argument: &InputValueDefinition,
+    ) -> Option<(Name, KeyPath)> {
+        let directive = argument.directives.get("require")?;
+        if Words(&self.merged.schema).root(type_name).is_some() {
+            self.misplaced(
+                directive,
+                format!(
+                    "`{type_name}.{}` has no parent object to take `{}` from",
+                    field.name, argument.name
+                ),
+                "`@require` belongs on arguments of fields below a root",
+            );
+            return None;
+        }
+        if self.bindings.get(type_name, &field.name).is_none() {
+            self.misplaced(
+                directive,
+                format!(
+                    "`{type_name}.{}` has no binding that `{}` could go to",
+                    field.name, argument.name
+                ),
+                "give the field a binding, or remove the argument",
+            );
+            return None;
+        }
+        let text = self.argument(directive, "field")?;
+        let schema = &self.merged.schema;
+        let path = field_set::read_path(schema, type_name, &text, self.problems)?;
+        self.compare(type_name, argument, &path, &text);
+        Some((argument.name.as_str().into(), path))
+    }
+
+    /// The required field's type must fit the argument's.
+    fn compare(
+        &mut self,
+        type_name: &str,
+        argument: &InputValueDefinition,
+        path: &KeyPath,
+        text: &Argument,
+    ) {
+        let Some(found) = follow(&self.merged.schema, type_name, path) else { return };
+        let due = &argument.ty;
+        let name = super::words::dotted(path);
+        let fits = same_scalar(found.ty, due) && found.list_depth == list_depth(due);
+        let message = if !fits {
+            format!("`{name}` is of type `{}`, but `{}` takes a `{due}`", found.ty, argument.name)
+        } else if due.is_non_null() && found.nullable {
+            format!("`{name}` may be null, but `{}` takes a `{due}`", argument.name)
+        } else {
+            return;
+        };
+        let whole = 0..text.text().map_or(0, str::len);
+        self.problems.push(Problem::error("invalid-require", message).at(text.place_of(&whole)));
+    }
+
+    fn list_size(&mut self, type_name: &str, field: &FieldDefinition) -> Option<ListSize> {
+        let directive = field.directives.get("listSize")?;
+        let size = self.argument(directive, "assumedSize");
+        let mut refuse = |argument: &Argument, message: String, near: Option<&str>| {
+            let problem = Problem::error("invalid-list-size", message).at(argument.place.clone());
+            self.problems.push(match near {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem,
+            });
+        };
+        let assumed_size = match size.as_ref().map(|size| (&size.value, size)) {
+            Some((ArgumentValue::Int(value), size)) => {
+                let value = u64::try_from(*value).ok();
+                if value.is_none() {
+                    refuse(size, "a list's size cannot be negative".to_owned(), None);
+                }
+                value
+            }
+            _ => None,
+        };
+        let places = &self.merged.places;
+        let names = |name: &str| -> Vec<Argument> {
+            let argument = directive
+                .specified_argument_by_name(name)
+                .and_then(|value| places.argument(name, value));
+            argument.map_or_else(Vec::new, |argument| argument.elements().to_vec())
+        };
+        let slicing = names("slicingArguments");
+        let sized = names("sizedFields");
+        let coordinate = format!("{type_name}.{}", field.name);
+        let arguments: Vec<&str> =
+            field.arguments.iter().map(|known| known.name.as_str()).collect();
+        let inner = field.ty.inner_named_type();
+        let fields = Words(&self.merged.schema).fields(inner);
+        for (list, known, what) in [
+            (&slicing, &arguments, format!("`{coordinate}` has no argument")),
+            (&sized, &fields, format!("`{inner}` has no field")),
+        ] {
+            for one in list {
+                let name = one.text().unwrap_or_default();
+                if !known.contains(&name) {
+                    refuse(one, format!("{what} `{name}`"), nearest(name, known.iter().copied()));
+                }
+            }
+        }
+        let texts =
+            |list: &[Argument]| list.iter().filter_map(Argument::text).map(Name::from).collect();
+        Some(ListSize {
+            assumed_size,
+            slicing_arguments: texts(&slicing),
+            sized_fields: texts(&sized),
+        })
+    }
+}
+
+/// The type at the end of a path of fields.
+pub(super) struct Followed<'a> {
+    pub(super) ty: &'a Type,
+    /// Something on the way may be null.
+    pub(super) nullable: bool,
+    /// Levels of list on the way and at the end.
+    pub(super) list_depth: usize,
+}
+
+/// Follows a path of fields; `None` where it leads nowhere.
+pub(super) fn follow<'a, S: AsRef<str>>(
+    schema: &'a apollo_compiler::Schema,
+    type_name: &str,
+    path: &[S],
+) -> Option<Followed<'a>> {
+    let (mut nullable, mut depth, mut at) = (false, 0, type_name.to_owned());
+    let mut end = None;
+    for name in path {
+        let field = schema.type_field(&at, name.as_ref()).ok()?;
+        nullable |= !field.ty.is_non_null();
+        depth += list_depth(&field.ty);
+        end = Some(&field.ty);
+        at = field.ty.inner_named_type().to_string();
+    }
+    Some(Followed { ty: end?, nullable, list_depth: depth })
+}

@@ -1,0 +1,99 @@
+//! SDL → [`Graph`](super::Graph), as a recipe.
+
+use super::binding::{self, Bindings};
+use super::{Graph, api_schema, check, entity, lookup, merge, reference, sdl::Sdl};
+use crate::problem::{Place, Problem, any_error};
+use crate::source::Connector;
+use apollo_compiler::validation::Valid;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// So many problems are shown; more help nobody.
+const MAX_PROBLEMS: usize = 500;
+
+static VERSION: AtomicU64 = AtomicU64::new(1);
+
+/// Loads a graph with the process's environment. Warnings come along with a graph; errors come without one.
+///
+/// # Errors
+/// All problems found, warnings included, by file and place.
+pub fn load(
+    sdl: &Sdl,
+    connectors: &[Box<dyn Connector>],
+) -> Result<(Graph, Vec<Problem>), Vec<Problem>> {
+    load_with_env(sdl, connectors, &|name| std::env::var(name).ok())
+}
+
+/// [`load`] with an environment of the caller's choosing: the value of each variable that texts name with `$env`.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_with_env(
+    sdl: &Sdl,
+    connectors: &[Box<dyn Connector>],
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Graph, Vec<Problem>), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let merged = merge::merge(sdl, connectors, &mut problems);
+    let mut bindings = binding::compile(&merged, connectors, &mut problems);
+    if !merged.whole {
+        return Err(in_order(sdl, problems));
+    }
+    let types = entity::read(&merged, &bindings, &mut problems);
+    let lookups = lookup::read(&merged, &types, &mut bindings, &mut problems);
+    reference::check(&merged, &types, &mut bindings, &mut problems);
+    let env = reference::env(&bindings, env, &mut problems);
+    check::filled(&merged, &types, &bindings, &lookups, &mut problems);
+    if any_error(&problems) {
+        return Err(in_order(sdl, problems));
+    }
+    let api_schema = match api_schema::build(&merged) {
+        Ok(schema) => Arc::new(schema),
+        Err(found) => {
+            problems.extend(found);
+            return Err(in_order(sdl, problems));
+        }
+    };
+    let graph = Graph {
+        api_schema,
+        // The merged schema passed validation: else there would have been errors.
+        schema: Arc::new(Valid::assume_valid(merged.schema)),
+        types,
+        bindings: Bindings::into_list(bindings),
+        lookups: lookups.into_iter().map(|lookup| lookup.lookup).collect(),
+        env,
+        version: VERSION.fetch_add(1, Ordering::Relaxed),
+    };
+    Ok((graph, in_order(sdl, problems)))
+}
+
+/// Turns the warnings with this code into errors (`--deny n+1`).
+pub fn deny(problems: &mut [Problem], code: &str) {
+    for problem in problems.iter_mut().filter(|problem| problem.code == code) {
+        problem.severity = crate::problem::Severity::Error;
+    }
+}
+
+/// By file and place, each once, and not more than anybody reads.
+fn in_order(sdl: &Sdl, mut problems: Vec<Problem>) -> Vec<Problem> {
+    let rank = |place: &Option<Place>| {
+        place.as_ref().map(|place| {
+            let file = sdl.files.iter().position(|file| Arc::ptr_eq(file, &place.file));
+            (file.unwrap_or(usize::MAX), place.span.start, place.span.end)
+        })
+    };
+    problems.sort_by_cached_key(|problem| {
+        (rank(&problem.place), problem.severity, problem.code, problem.message.clone())
+    });
+    problems.dedup_by(|a, b| {
+        a.code == b.code && a.message == b.message && rank(&a.place) == rank(&b.place)
+    });
+    if problems.len() > MAX_PROBLEMS {
+        // Errors first: a cut must not leave a load refused for warnings alone.
+        problems.sort_by_key(|problem| problem.severity);
+        let more = problems.len() - MAX_PROBLEMS;
+        problems.truncate(MAX_PROBLEMS);
+        problems.push(Problem::warning("more-problems", format!("there are {more} more problems")));
+    }
+    problems
+}

@@ -1,0 +1,184 @@
+//! Many files become one schema, with every mistake of grammar and type system told in one go.
+//!
+//! The parser and the rules of the type system are apollo-compiler's. What it finds is put into our words and places,
+//! and it goes on with the rest, so that later checks can speak in the same load.
+
+use super::directive;
+use super::place::Places;
+use super::sdl::Sdl;
+use crate::problem::{Place, Problem, SourceFile, nearest};
+use crate::source::Connector;
+use apollo_compiler::Schema;
+use apollo_compiler::diagnostic::ToCliReport;
+use apollo_compiler::parser::Parser;
+use apollo_compiler::schema::SchemaBuilder;
+use apollo_compiler::validation::DiagnosticList;
+use std::sync::Arc;
+
+/// Nesting of values and types. Each level costs stack in the parser.
+const MAX_RECURSION: usize = 200;
+/// Past so many problems no nearest names are looked for: that costs a walk over all names each.
+const MAX_SUGGESTIONS: usize = 100;
+
+/// The files as one schema, as far as they could be read.
+pub(super) struct Merged {
+    pub(super) schema: Schema,
+    pub(super) places: Places,
+    /// `false`: some text could not be parsed, so what seems to be missing may stand there.
+    pub(super) whole: bool,
+}
+
+/// Parses, merges and validates.
+pub(super) fn merge(
+    sdl: &Sdl,
+    connectors: &[Box<dyn Connector>],
+    problems: &mut Vec<Problem>,
+) -> Merged {
+    let mut merging = Merging { places: Places::default(), broken: Vec::new(), problems };
+    let built_in =
+        SourceFile { name: directive::FILE.into(), text: directive::definitions(connectors) };
+    let mut builder = merging.add(Schema::builder(), &Arc::new(built_in));
+    for file in &sdl.files {
+        builder = merging.add(builder, file);
+    }
+    let (schema, found) = match builder.build() {
+        Ok(schema) => (schema, None),
+        Err(failed) => (failed.partial, Some(failed.errors)),
+    };
+    if let Some(found) = found {
+        merging.report(&schema, &found);
+    }
+    merging.refuse_later_definitions(&schema);
+    let schema = match schema.validate() {
+        Ok(schema) => schema.into_inner(),
+        Err(failed) => {
+            merging.report(&failed.partial, &failed.errors);
+            failed.partial
+        }
+    };
+    let whole = merging.broken.is_empty();
+    Merged { schema, places: merging.places, whole }
+}
+
+struct Merging<'a> {
+    places: Places,
+    /// Files with syntax errors.
+    broken: Vec<Arc<SourceFile>>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Merging<'_> {
+    fn add(&mut self, builder: SchemaBuilder, file: &Arc<SourceFile>) -> SchemaBuilder {
+        let mut parser = Parser::new().recursion_limit(MAX_RECURSION);
+        let (document, errors) = match parser.parse_ast(file.text.as_str(), &file.name) {
+            Ok(document) => (document, None),
+            Err(failed) => (failed.partial, Some(failed.errors)),
+        };
+        for id in document.sources.keys() {
+            self.places.add(*id, file);
+        }
+        if let Some(errors) = errors {
+            self.broken.push(Arc::clone(file));
+            for error in errors.iter() {
+                let place = self.places.of(error.error.location());
+                let place = place.unwrap_or_else(|| Place::new(file, 0..0));
+                self.problems
+                    .push(Problem::error("invalid-syntax", error.error.to_string()).at(place));
+            }
+        }
+        builder.add_ast(&document)
+    }
+
+    fn report(&mut self, schema: &Schema, found: &DiagnosticList) {
+        for one in found.iter() {
+            let place = self.places.of(one.error.location());
+            let message = one.error.to_string();
+            if self.is_doubtful(place.as_ref(), &message) {
+                continue;
+            }
+            let suggest = self.problems.len() < MAX_SUGGESTIONS;
+            self.problems.push(translate(schema, &message, suggest).at(place));
+        }
+    }
+
+    /// What follows from a syntax error rather than being a mistake of its own.
+    fn is_doubtful(&self, place: Option<&Place>, message: &str) -> bool {
+        if self.broken.is_empty() {
+            return false;
+        }
+        let Some(place) = place else { return true };
+        message.starts_with("cannot find type")
+            || message.contains("undefined type")
+            || self.broken.iter().any(|file| Arc::ptr_eq(file, &place.file))
+    }
+
+    fn refuse_later_definitions(&mut self, schema: &Schema) {
+        for (name, definition) in &schema.directive_definitions {
+            if let Some(lack) = directive::later(name) {
+                let place = self.places.of(definition.name.location());
+                self.problems.push(later_problem(name, lack).at(place));
+            }
+        }
+    }
+}
+
+fn later_problem(name: &str, lack: &str) -> Problem {
+    Problem::error("not-in-this-version", format!("this version {lack}, so `@{name}` is refused"))
+        .help(format!("remove `@{name}`: to take it in silence would promise what nobody keeps"))
+}
+
+/// A diagnostic of the compiler in our words, with the nearest known name where it misses one.
+fn translate(schema: &Schema, message: &str, suggest: bool) -> Problem {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let first = quoted.first().copied().unwrap_or_default();
+    let second = quoted.get(1).copied().unwrap_or_default();
+    if message.starts_with("cannot find directive") {
+        let name = first.trim_start_matches('@');
+        if let Some(lack) = directive::later(name) {
+            return later_problem(name, lack);
+        }
+        let known = schema.directive_definitions.keys().map(apollo_compiler::Name::as_str);
+        let problem =
+            Problem::error("unknown-directive", format!("there is no directive `@{name}`"));
+        return with_nearest(problem, name, "@", known, suggest);
+    }
+    if message.starts_with("cannot find type") {
+        let known = schema.types.iter().filter(|(name, _)| !name.starts_with("__"));
+        let known = known.map(|(name, _)| name.as_str());
+        let problem = Problem::error("unknown-type", format!("there is no type `{first}`"));
+        return with_nearest(problem, first, "", known, suggest);
+    }
+    let problem = Problem::error("invalid-schema", lowercase(message));
+    let known: Vec<&str> = if message.starts_with("the argument ") {
+        let definition = schema.directive_definitions.get(second.trim_start_matches('@'));
+        definition.map_or_else(Vec::new, |definition| {
+            definition.arguments.iter().map(|argument| argument.name.as_str()).collect()
+        })
+    } else if let Some(input) = schema.get_input_object(second) {
+        input.fields.keys().map(apollo_compiler::Name::as_str).collect()
+    } else if let Some(values) = schema.get_enum(second) {
+        values.values.keys().map(apollo_compiler::Name::as_str).collect()
+    } else {
+        Vec::new()
+    };
+    with_nearest(problem, first, "", known, suggest)
+}
+
+fn with_nearest<'a>(
+    problem: Problem,
+    unknown: &str,
+    sigil: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    suggest: bool,
+) -> Problem {
+    match suggest.then(|| nearest(unknown, known)).flatten() {
+        Some(near) => problem.help(format!("did you mean `{sigil}{near}`?")),
+        None => problem,
+    }
+}
+
+fn lowercase(message: &str) -> String {
+    let mut chars = message.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}

@@ -1,0 +1,158 @@
+//! What the texts of a binding name: arguments, fields of the parent, keys of a batch, environment variables.
+//!
+//! Each name is looked up in the schema, and its type held against the place it stands in. What a text takes of its
+//! parent becomes [`Binding::parent`](super::Binding), which the planner fetches first.
+
+mod names;
+
+use super::binding::{Bindings, Bound};
+use super::merge::Merged;
+use super::{BindingId, ObjectType};
+use crate::graphql::Name;
+use crate::mapping::{Mapping, Variable};
+use crate::problem::Problem;
+use crate::source::{Argument, Placed};
+use hashbrown::HashMap;
+use names::Checking;
+use serde_json::Value;
+
+/// Checks the references of every binding, and gives it its parent fields and, on entity fields, its batch.
+pub(super) fn check(
+    merged: &Merged,
+    types: &HashMap<Name, ObjectType>,
+    bindings: &mut Bindings,
+    problems: &mut Vec<Problem>,
+) {
+    let mut done = Vec::new();
+    for bound in &bindings.bound {
+        let Some(id) = bound.id else { continue };
+        let Ok(field) = merged.schema.type_field(&bound.type_name, &bound.field) else { continue };
+        let mut checking = Checking::new(&merged.schema, bound, field, problems);
+        for placed in all(bindings, id, bound) {
+            checking.one(&placed);
+        }
+        done.push((id, checking.finish()));
+    }
+    for (id, (parent, batch)) in done {
+        let binding = bindings.binding_mut(id);
+        binding.parent = parent;
+        if batch.is_some() {
+            binding.batch = batch;
+        }
+    }
+    refuse_cycles(types, bindings, problems);
+}
+
+/// The values of all environment variables that texts name, as an object.
+pub(super) fn env(
+    bindings: &Bindings,
+    read: &dyn Fn(&str) -> Option<String>,
+    problems: &mut Vec<Problem>,
+) -> Value {
+    let mut values = serde_json::Map::new();
+    for bound in &bindings.bound {
+        let Some(id) = bound.id else { continue };
+        for placed in all(bindings, id, bound) {
+            if placed.reference.variable != Variable::Env {
+                continue;
+            }
+            let Some(name) = placed.reference.path.first() else {
+                let message = "`$env` alone names no variable";
+                problems.push(
+                    Problem::error("misplaced-variable", message)
+                        .at(placed.place)
+                        .help("name one, such as `$env.REGION`"),
+                );
+                continue;
+            };
+            match read(name) {
+                Some(value) => {
+                    values.insert(name.to_string(), Value::String(value));
+                }
+                None => problems.push(
+                    Problem::error("unset-env", format!("the environment variable `{name}` is not set"))
+                        .at(placed.place)
+                        .help("set it where the gateway starts, or give the value under the source's `config`"),
+                ),
+            }
+        }
+    }
+    Value::Object(values)
+}
+
+/// The references of a call and of its `select`.
+fn all(bindings: &Bindings, id: BindingId, bound: &Bound) -> Vec<Placed> {
+    let call = &bindings.binding(id).call;
+    let mut placed = call.references().to_vec();
+    if let (Some(mapping), Some(select)) = (call.select(), &bound.select) {
+        placed.extend(in_select(mapping, select));
+    }
+    placed
+}
+
+fn in_select(mapping: &Mapping, select: &Argument) -> Vec<Placed> {
+    let place = |reference: crate::mapping::Reference| {
+        let place = select.place_of(&reference.span);
+        Placed { reference, place }
+    };
+    mapping.references().into_iter().map(place).collect()
+}
+
+/// The parent's fields that must be there before this one can be called for.
+fn needs<'a>(
+    types: &'a HashMap<Name, ObjectType>,
+    bindings: &'a Bindings,
+    bound: &Bound,
+) -> Vec<&'a Name> {
+    let parent = bound.id.map_or(&[][..], |id| &bindings.binding(id).parent);
+    let field = types.get(&*bound.type_name).and_then(|found| found.fields.get(&*bound.field));
+    let requires = field.into_iter().flat_map(|field| &field.requires);
+    let needed = requires.filter_map(|(_, path)| path.first());
+    parent.iter().map(|selection| &selection.name).chain(needed).collect()
+}
+
+/// Fields whose calls need each other's values: none of them could ever be the first.
+fn refuse_cycles(
+    types: &HashMap<Name, ObjectType>,
+    bindings: &Bindings,
+    problems: &mut Vec<Problem>,
+) {
+    // `false` while the walk is below a field, `true` afterwards.
+    let mut state: HashMap<String, bool> = HashMap::new();
+    for bound in &bindings.bound {
+        if state.contains_key(&bound.coordinate()) {
+            continue;
+        }
+        state.insert(bound.coordinate(), false);
+        let mut stack = vec![(bound, 0)];
+        while let Some((at, next)) = stack.pop() {
+            let needs = needs(types, bindings, at);
+            let Some(need) = needs.get(next) else {
+                state.insert(at.coordinate(), true);
+                continue;
+            };
+            stack.push((at, next + 1));
+            let Some(needed) = bindings.get(&at.type_name, need) else { continue };
+            match state.get(&needed.coordinate()) {
+                Some(true) => {}
+                Some(false) => problems.push(cycle(at, needed)),
+                None => {
+                    state.insert(needed.coordinate(), false);
+                    stack.push((needed, 0));
+                }
+            }
+        }
+    }
+}
+
+fn cycle(at: &Bound, needed: &Bound) -> Problem {
+    let (at_name, needed_name) = (at.coordinate(), needed.coordinate());
+    let message = if at_name == needed_name {
+        format!("`{at_name}` needs its own value")
+    } else {
+        format!("`{at_name}` needs `{needed_name}`, which needs it in turn")
+    };
+    Problem::error("cyclic-requirement", message)
+        .at(at.place.clone())
+        .help("let the call do without that value")
+}
