@@ -1,0 +1,200 @@
+//! Leaves: result coercion of scalars and enums (GraphQL spec, section 3.5 "Scalars" and "Result Coercion"), and
+//! leaves as keys and as values of templates.
+//!
+//! Stricter than the spec allows where it leaves a choice: a string is never taken for a number, nor a number for a
+//! string or a boolean. What went wrong upstream should be seen, not passed on.
+
+use super::store::{Store, Value};
+use super::view::Leaf;
+use crate::graphql::Name;
+use hashbrown::HashSet;
+
+/// Writes a leaf as JSON.
+///
+/// # Errors
+/// What is due, for the message, where the value is something else. `out` may hold a part of it then.
+pub(super) fn write_leaf(
+    out: &mut Vec<u8>,
+    store: &Store,
+    value: Value,
+    leaf: &Leaf,
+) -> Result<(), &'static str> {
+    match leaf {
+        Leaf::Int => write_int(out, store, value),
+        Leaf::Float => write_float(out, store, value),
+        Leaf::String => write_string(out, store, value),
+        Leaf::Id => write_id(out, store, value),
+        Leaf::Boolean => write_boolean(out, store, value),
+        Leaf::Enum(names) => write_enum(out, store, value, names),
+        Leaf::Custom => {
+            write_any(out, store, value);
+            Ok(())
+        }
+    }
+}
+
+fn write_int(out: &mut Vec<u8>, store: &Store, value: Value) -> Result<(), &'static str> {
+    const DUE: &str = "an integer of at most 32 bits";
+    let number = match value {
+        Value::Int(number) => number,
+        Value::Float(number) => whole(number).ok_or(DUE)?,
+        Value::Json(slice) => {
+            let bytes = store.bytes(slice);
+            if is_plain_integer(bytes) && bytes.len() <= 9 {
+                out.extend_from_slice(bytes);
+                return Ok(());
+            }
+            parse_number(bytes).and_then(whole).ok_or(DUE)?
+        }
+        _ => return Err(DUE),
+    };
+    let number = i32::try_from(number).map_err(|_| DUE)?;
+    out.extend_from_slice(number.to_string().as_bytes());
+    Ok(())
+}
+
+fn write_float(out: &mut Vec<u8>, store: &Store, value: Value) -> Result<(), &'static str> {
+    const DUE: &str = "a finite number";
+    match value {
+        Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::Float(number) if number.is_finite() => write_json(out, &number),
+        Value::Json(slice) => {
+            let bytes = store.bytes(slice);
+            parse_number(bytes).filter(|number| number.is_finite()).ok_or(DUE)?;
+            out.extend_from_slice(bytes);
+        }
+        _ => return Err(DUE),
+    }
+    Ok(())
+}
+
+fn write_string(out: &mut Vec<u8>, store: &Store, value: Value) -> Result<(), &'static str> {
+    match value {
+        Value::Json(slice) if store.bytes(slice).starts_with(b"\"") => {
+            out.extend_from_slice(store.bytes(slice));
+        }
+        Value::Text(slice) => write_json(out, text(store.bytes(slice))),
+        // Only protobuf replies have integers here, and those of 64 bits fit no other scalar.
+        Value::Int(number) => write_json(out, &number.to_string()),
+        _ => return Err("a string"),
+    }
+    Ok(())
+}
+
+fn write_id(out: &mut Vec<u8>, store: &Store, value: Value) -> Result<(), &'static str> {
+    const DUE: &str = "an ID, that is a string or an integer";
+    match value {
+        Value::Json(slice) if is_plain_integer(store.bytes(slice)) => {
+            out.push(b'"');
+            out.extend_from_slice(store.bytes(slice));
+            out.push(b'"');
+        }
+        _ => write_string(out, store, value).map_err(|_| DUE)?,
+    }
+    Ok(())
+}
+
+fn write_boolean(out: &mut Vec<u8>, store: &Store, value: Value) -> Result<(), &'static str> {
+    match value {
+        Value::Bool(boolean) => write_json(out, &boolean),
+        Value::Json(slice) if matches!(store.bytes(slice), b"true" | b"false") => {
+            out.extend_from_slice(store.bytes(slice));
+        }
+        _ => return Err("a boolean"),
+    }
+    Ok(())
+}
+
+fn write_enum(
+    out: &mut Vec<u8>,
+    store: &Store,
+    value: Value,
+    names: &HashSet<Name>,
+) -> Result<(), &'static str> {
+    const DUE: &str = "one of the enum's values";
+    let mut name = Vec::new();
+    let is_string = match value {
+        Value::Json(slice) => store.bytes(slice).starts_with(b"\""),
+        Value::Text(_) => true,
+        _ => false,
+    };
+    if !is_string || !key_text(store, value, &mut name) || !names.contains(text(&name)) {
+        return Err(DUE);
+    }
+    write_json(out, text(&name));
+    Ok(())
+}
+
+fn write_any(out: &mut Vec<u8>, store: &Store, value: Value) {
+    match value {
+        Value::Json(slice) => out.extend_from_slice(store.bytes(slice)),
+        other => write_json(out, &to_json(store, other)),
+    }
+}
+
+fn write_json<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(out, value).expect("plain values serialise, and a Vec takes every byte");
+}
+
+fn is_plain_integer(bytes: &[u8]) -> bool {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && bytes != b"-0"
+}
+
+/// A JSON number; `None` for any other JSON.
+fn parse_number(bytes: &[u8]) -> Option<f64> {
+    let number = bytes.first().is_some_and(|byte| *byte == b'-' || byte.is_ascii_digit());
+    if number { text(bytes).parse().ok() } else { None }
+}
+
+/// A number without a fraction, such as `3`, `3.0` or `3e2`.
+fn whole(number: f64) -> Option<i64> {
+    let fits = number.abs() <= f64::from(i32::MAX) + 1.0;
+    (number.fract() == 0.0 && fits).then_some(number as i64)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("readers check bodies before they slice them")
+}
+
+/// Appends a scalar's text as a key: a string's content, a number's or boolean's JSON. Thus `7` and `"7"` are the same
+/// key, as they are the same `ID`. `false`, and nothing appended, for everything else.
+pub(in crate::engine) fn key_text(store: &Store, value: Value, out: &mut Vec<u8>) -> bool {
+    match value {
+        Value::Bool(boolean) => write_json(out, &boolean),
+        Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::Float(number) => write_json(out, &number),
+        Value::Text(slice) => out.extend_from_slice(store.bytes(slice)),
+        Value::Json(slice) => match store.bytes(slice) {
+            [b'{' | b'[', ..] => return false,
+            [b'"', content @ .., b'"'] if !content.contains(&b'\\') => {
+                out.extend_from_slice(content);
+            }
+            quoted @ [b'"', ..] => match serde_json::from_slice::<String>(quoted) {
+                Ok(content) => out.extend_from_slice(content.as_bytes()),
+                // A lone surrogate: no text, so no key.
+                Err(_) => return false,
+            },
+            other => out.extend_from_slice(other),
+        },
+        Value::Null | Value::List { .. } | Value::Object(_) | Value::Misfit | Value::Hole(_) => {
+            return false;
+        }
+    }
+    true
+}
+
+/// A leaf, or a list of leaves, as a value for templates. Objects are not leaves: they read as null.
+pub(in crate::engine) fn to_json(store: &Store, value: Value) -> serde_json::Value {
+    match value {
+        Value::Bool(boolean) => boolean.into(),
+        Value::Int(number) => number.into(),
+        Value::Float(number) => number.into(),
+        Value::Text(slice) => text(store.bytes(slice)).into(),
+        Value::Json(slice) => serde_json::from_slice(store.bytes(slice)).unwrap_or_default(),
+        Value::List { start, len } => {
+            store.items(start, len).iter().map(|element| to_json(store, *element)).collect()
+        }
+        Value::Null | Value::Object(_) | Value::Misfit | Value::Hole(_) => serde_json::Value::Null,
+    }
+}

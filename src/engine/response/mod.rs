@@ -1,0 +1,33 @@
+//! From replies to the response: upstream bytes are read into a [`Store`] of slots along a [`Shape`], and written out
+//! along a [`View`] in one pass.
+//!
+//! Shapes and views are made once, by the planner. A leaf is a slice of the reply it came in; it is checked against
+//! its GraphQL type as it is written, and never owned. Nothing here knows where a reply came from.
+
+mod leaf;
+mod read_json;
+mod read_proto;
+mod shape;
+mod store;
+#[cfg(test)]
+mod tests;
+mod view;
+mod wire;
+mod write;
+
+pub(super) use leaf::{key_text, to_json};
+pub(super) use read_json::{read_decoded, read_json};
+pub(super) use read_proto::{json as proto_to_json, read_proto};
+pub(super) use shape::{Constant, General, Group, KeyTargets, ObjectShape, Shape, Target};
+pub(super) use store::{Hole, NodeId, RowId, Slot, Store, Value};
+pub(super) use view::{Entry, Leaf, Output, OutputKind, TypeView, View};
+pub(super) use write::{Size, write};
+
+/// No variables: a mapping that has been evaluated names none.
+pub(super) struct Nothing;
+
+impl crate::mapping::Variables for Nothing {
+    fn value(&self, _: crate::mapping::Variable) -> std::borrow::Cow<'_, serde_json::Value> {
+        std::borrow::Cow::Owned(serde_json::Value::Null)
+    }
+}

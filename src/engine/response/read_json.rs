@@ -1,0 +1,402 @@
+//! JSON replies into slots: one pass of `serde_json` over the body, carrying the shape. What nobody asked for is
+//! skipped; what is asked for is kept as a slice.
+
+use super::shape::{ObjectShape, Shape, Target};
+use super::store::{RowId, Store, Value};
+use crate::mapping::{ExprKind, Scope, Variables};
+use bytes::Bytes;
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+use std::fmt;
+
+/// Reads a body. Empty, it is null.
+///
+/// # Errors
+/// What is wrong with the body, for the log: not UTF-8, not JSON, nested more than 128 levels deep, or a mapping that
+/// could not be evaluated.
+pub(in crate::engine) fn read_json(
+    store: &mut Store,
+    body: &Bytes,
+    shape: &Shape,
+    variables: &dyn Variables,
+) -> Result<Value, String> {
+    read(store, body, shape, variables, false)
+}
+
+/// Reads JSON that was made of a message. Its integers are what a message's are: of 64 bits, and fit for strings.
+///
+/// # Errors
+/// As for [`read_json`].
+pub(in crate::engine) fn read_decoded(
+    store: &mut Store,
+    text: &Bytes,
+    shape: &Shape,
+    variables: &dyn Variables,
+) -> Result<Value, String> {
+    read(store, text, shape, variables, true)
+}
+
+fn read(
+    store: &mut Store,
+    body: &Bytes,
+    shape: &Shape,
+    variables: &dyn Variables,
+    decoded: bool,
+) -> Result<Value, String> {
+    if u32::try_from(body.len()).is_err() {
+        return Err("the body is larger than 4 GiB".into());
+    }
+    let text = std::str::from_utf8(body).map_err(|error| format!("not UTF-8: {error}"))?;
+    if text.trim_ascii().is_empty() {
+        return Ok(Value::Null);
+    }
+    let number = store.keep(body.clone());
+    let base = text.as_ptr() as usize;
+    let mut reader = Reader { store, body: number, base, variables, decoded };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = Seed { reader: &mut reader, shape }
+        .deserialize(&mut deserializer)
+        .map_err(|error| error.to_string())?;
+    deserializer.end().map_err(|error| error.to_string())?;
+    Ok(value)
+}
+
+struct Reader<'a> {
+    store: &'a mut Store,
+    body: u32,
+    /// Address of the body's first byte: a borrowed slice's offset is its distance from here.
+    base: usize,
+    variables: &'a dyn Variables,
+    /// The text was made of a message.
+    decoded: bool,
+}
+
+impl Reader<'_> {
+    fn leaf(&mut self, raw: &str) -> Result<Value, &'static str> {
+        if raw == "null" {
+            return Ok(Value::Null);
+        }
+        if self.decoded {
+            return Ok(self.decoded_leaf(raw));
+        }
+        if raw.starts_with(['[', '{']) && raw.len() > MAX_DEPTH && is_too_deep(raw.as_bytes()) {
+            return Err("recursion limit exceeded");
+        }
+        Ok(self.slice(raw))
+    }
+
+    fn slice(&self, raw: &str) -> Value {
+        Value::Json(Store::slice(self.body, raw.as_ptr() as usize - self.base, raw.len()))
+    }
+
+    /// Lists in lists are as deep as a message is.
+    fn decoded_leaf(&mut self, raw: &str) -> Value {
+        if raw == "null" {
+            return Value::Null;
+        }
+        if let Ok(number) = raw.parse() {
+            return Value::Int(number);
+        }
+        if raw.parse::<u64>().is_ok() {
+            return Value::Text(self.store.scratch(raw));
+        }
+        match serde_json::from_str::<Vec<&RawValue>>(raw) {
+            Ok(elements) => {
+                let opened = self.store.open_list();
+                for element in elements {
+                    let element = self.decoded_leaf(element.get());
+                    self.store.push(element);
+                }
+                self.store.close_list(opened)
+            }
+            Err(_) => self.slice(raw),
+        }
+    }
+
+    /// Evaluates a captured value with a mapping and reads the result.
+    fn general(&mut self, raw: &str, general: &super::General) -> Result<Value, String> {
+        if matches!(general.expr.kind, ExprKind::Object(_)) && !raw.starts_with(['{', '[']) {
+            return Ok(if raw == "null" { Value::Null } else { Value::Misfit });
+        }
+        let current: serde_json::Value =
+            serde_json::from_str(raw).map_err(|error| error.to_string())?;
+        let scope = Scope { current: &current, variables: self.variables };
+        let result = general.expr.evaluate(&scope).map_err(|failure| failure.to_string())?;
+        let text = Bytes::from(result.to_string());
+        read(self.store, &text, &general.then, self.variables, self.decoded)
+    }
+}
+
+/// Levels of lists and objects, as many as `serde_json` reads: a leaf that is skipped over is not counted by it, and
+/// would go out to clients at any depth.
+const MAX_DEPTH: usize = 128;
+
+/// Checked JSON nests deeper than that.
+fn is_too_deep(json: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut at) = (0_usize, false, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth -= 1,
+            _ => {}
+        }
+        if depth >= MAX_DEPTH {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+struct Seed<'a, 'b, 's> {
+    reader: &'a mut Reader<'b>,
+    shape: &'s Shape,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_, '_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.shape {
+            Shape::Leaf => {
+                let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+                self.reader.leaf(raw.get()).map_err(D::Error::custom)
+            }
+            Shape::General(general) => {
+                let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+                self.reader.general(raw.get(), general).map_err(D::Error::custom)
+            }
+            _ => deserializer.deserialize_any(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        match self.shape {
+            Shape::Object(shape) => read_object(self.reader, shape, map),
+            Shape::Key { key, then } => read_key(self.reader, key, then, map),
+            Shape::Entries(then) => read_entries(self.reader, then, map),
+            Shape::Leaf | Shape::General(_) => Err(A::Error::custom("leaves are read whole")),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let opened = self.reader.store.open_list();
+        while let Some(element) =
+            seq.next_element_seed(Seed { reader: &mut *self.reader, shape: self.shape })?
+        {
+            self.reader.store.push(element);
+        }
+        Ok(self.reader.store.close_list(opened))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(self.shape.of_scalar())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(self.shape.of_scalar())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(self.shape.of_scalar())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(self.shape.of_scalar())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Value, E> {
+        Ok(self.shape.of_scalar())
+    }
+}
+
+/// Of equal keys in one object the last one counts, as in every JSON parser that builds maps.
+fn read_object<'de, A: MapAccess<'de>>(
+    reader: &mut Reader<'_>,
+    shape: &ObjectShape,
+    mut map: A,
+) -> Result<Value, A::Error> {
+    let rows = Rows::open(reader.store, shape);
+    let mut hint = 0;
+    while let Some(found) = map.next_key_seed(FindKey { shape, hint })? {
+        let Some(index) = found else {
+            map.next_value::<IgnoredAny>()?;
+            continue;
+        };
+        hint = index + 1;
+        match shape.keys[index].targets.as_slice() {
+            [target] => {
+                let value = map.next_value_seed(Seed { reader, shape: &target.shape })?;
+                reader.store.set(rows.frame(target.frame), target.slot, value);
+            }
+            targets => {
+                let raw = map.next_value::<&RawValue>()?;
+                read_each(reader, &rows, targets, raw).map_err(A::Error::custom)?;
+            }
+        }
+    }
+    Ok(rows.close(reader.store, shape))
+}
+
+/// One value of the reply that fills several slots is captured and read once for each.
+fn read_each(
+    reader: &mut Reader<'_>,
+    rows: &Rows,
+    targets: &[Target],
+    raw: &RawValue,
+) -> Result<(), serde_json::Error> {
+    for target in targets {
+        let value = if matches!(target.shape, Shape::Leaf) {
+            reader.leaf(raw.get()).map_err(serde_json::Error::custom)?
+        } else {
+            let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+            Seed { reader, shape: &target.shape }.deserialize(&mut deserializer)?
+        };
+        reader.store.set(rows.frame(target.frame), target.slot, value);
+    }
+    Ok(())
+}
+
+fn read_key<'de, A: MapAccess<'de>>(
+    reader: &mut Reader<'_>,
+    key: &str,
+    then: &Shape,
+    mut map: A,
+) -> Result<Value, A::Error> {
+    let mut value = Value::Null;
+    while let Some(found) = map.next_key_seed(IsKey(key))? {
+        if found {
+            value = map.next_value_seed(Seed { reader, shape: then })?;
+        } else {
+            map.next_value::<IgnoredAny>()?;
+        }
+    }
+    Ok(value)
+}
+
+fn read_entries<'de, A: MapAccess<'de>>(
+    reader: &mut Reader<'_>,
+    then: &Shape,
+    mut map: A,
+) -> Result<Value, A::Error> {
+    let opened = reader.store.open_list();
+    while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+        let key = Value::Text(reader.store.scratch(&key));
+        let value = map.next_value_seed(Seed { reader, shape: then })?;
+        reader.store.push(key);
+        reader.store.push(value);
+    }
+    Ok(reader.store.close_list(opened))
+}
+
+/// The rows that one object of a reply fills: its own and those of its groups.
+pub(super) struct Rows {
+    own: RowId,
+    /// Empty where the shape has no groups.
+    groups: SmallVec<[RowId; 4]>,
+}
+
+impl Rows {
+    pub(super) fn open(store: &mut Store, shape: &ObjectShape) -> Self {
+        let own = store.row(shape.width);
+        let groups = shape.groups.iter().map(|group| store.row(group.width)).collect();
+        let rows = Self { own, groups };
+        for constant in &shape.constants {
+            let value = Value::Json(store.scratch(&constant.json));
+            let value = if &*constant.json == "null" { Value::Null } else { value };
+            store.set(rows.frame(constant.frame), constant.slot, value);
+        }
+        rows
+    }
+
+    pub(super) fn frame(&self, frame: usize) -> RowId {
+        if frame == 0 { self.own } else { self.groups[frame - 1] }
+    }
+
+    /// Puts the groups in their places. A stub without a key is null.
+    pub(super) fn close(&self, store: &mut Store, shape: &ObjectShape) -> Value {
+        for (group, row) in shape.groups.iter().zip(&self.groups) {
+            let value = entity_or_null(store, *row, &group.identity);
+            store.set(self.frame(group.frame), group.slot, value);
+        }
+        entity_or_null(store, self.own, &shape.identity)
+    }
+}
+
+fn entity_or_null(store: &Store, row: RowId, identity: &[u32]) -> Value {
+    let nameless = |slot: &u32| store.get(row, *slot) == Value::Null;
+    if !identity.is_empty() && identity.iter().all(nameless) {
+        Value::Null
+    } else {
+        Value::Object(row)
+    }
+}
+
+struct FindKey<'s> {
+    shape: &'s ObjectShape,
+    /// Objects of one kind have their keys in one order: the next one wanted is tried first.
+    hint: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for FindKey<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for FindKey<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        let keys = &self.shape.keys;
+        if keys.get(self.hint).is_some_and(|candidate| &*candidate.key == key) {
+            return Ok(Some(self.hint));
+        }
+        Ok(keys.iter().position(|candidate| &*candidate.key == key))
+    }
+}
+
+struct IsKey<'s>(&'s str);
+
+impl<'de> DeserializeSeed<'de> for IsKey<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsKey<'_> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+        Ok(key == self.0)
+    }
+}

@@ -1,0 +1,300 @@
+//! Protobuf replies into slots: the wire format is walked along the shape, and fields that nobody asked for are
+//! skipped. Strings stay where they are.
+//!
+//! Well-known types, and messages where a leaf or a computed value is due, take the general path: they are decoded
+//! as dynamic messages and read as the JSON of the proto3 JSON mapping, with field names as in the `.proto` file.
+
+use super::read_json::{Rows, read_decoded};
+use super::shape::{General, ObjectShape, Shape};
+use super::store::{Store, Value};
+use super::wire::{Occurrence, scan};
+use crate::mapping::{Scope, Variables};
+use base64::Engine as _;
+use bytes::Bytes;
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, SerializeOptions};
+
+/// Reads an encoded message.
+///
+/// # Errors
+/// What is wrong with the encoding, for the log, or a mapping that could not be evaluated.
+pub(in crate::engine) fn read_proto(
+    store: &mut Store,
+    body: &Bytes,
+    message: &MessageDescriptor,
+    shape: &Shape,
+    variables: &dyn Variables,
+) -> Result<Value, String> {
+    if u32::try_from(body.len()).is_err() {
+        return Err("the body is larger than 4 GiB".into());
+    }
+    let number = store.keep(body.clone());
+    Reader { store, number, body, variables }.message(message, body, shape)
+}
+
+struct Reader<'a> {
+    store: &'a mut Store,
+    number: u32,
+    body: &'a Bytes,
+    variables: &'a dyn Variables,
+}
+
+impl Reader<'_> {
+    fn message(
+        &mut self,
+        message: &MessageDescriptor,
+        bytes: &[u8],
+        shape: &Shape,
+    ) -> Result<Value, String> {
+        if message.full_name().starts_with("google.protobuf.") {
+            return self.as_json(message, bytes, shape);
+        }
+        match shape {
+            Shape::Object(shape) => self.object(message, bytes, shape),
+            Shape::Key { key, then } => {
+                let Some(field) = field(message, key) else { return Ok(Value::Null) };
+                let found = scan(bytes, &[field.number()])?;
+                self.field(message, &field, &found[0], then, bytes)
+            }
+            Shape::Leaf | Shape::Entries(_) => self.as_json(message, bytes, shape),
+            Shape::General(general) => self.general(message, bytes, general),
+        }
+    }
+
+    fn object(
+        &mut self,
+        message: &MessageDescriptor,
+        bytes: &[u8],
+        shape: &ObjectShape,
+    ) -> Result<Value, String> {
+        let rows = Rows::open(self.store, shape);
+        let fields: Vec<_> = shape.keys.iter().map(|wanted| field(message, &wanted.key)).collect();
+        let numbers: Vec<u32> =
+            fields.iter().map(|field| field.as_ref().map_or(0, FieldDescriptor::number)).collect();
+        let found = scan(bytes, &numbers)?;
+        for (wanted, field) in shape.keys.iter().zip(&fields) {
+            let Some(field) = field else { continue };
+            // A field may be wanted under both of its names; what is found stands at the first.
+            let first = numbers.iter().position(|number| *number == field.number());
+            let found = &found[first.unwrap_or_default()];
+            for target in &wanted.targets {
+                let value = self.field(message, field, found, &target.shape, bytes)?;
+                self.store.set(rows.frame(target.frame), target.slot, value);
+            }
+        }
+        Ok(rows.close(self.store, shape))
+    }
+
+    fn field(
+        &mut self,
+        message: &MessageDescriptor,
+        field: &FieldDescriptor,
+        found: &[Occurrence<'_>],
+        shape: &Shape,
+        whole: &[u8],
+    ) -> Result<Value, String> {
+        if field.is_map() {
+            return self.map(message, field, found, shape, whole);
+        }
+        if field.is_list() {
+            return self.list(field, found, shape);
+        }
+        match (field.kind(), found) {
+            (Kind::Message(_), []) => Ok(Value::Null),
+            (Kind::Message(inner), [one]) => self.message(&inner, one.bytes()?, shape),
+            (Kind::Message(inner), several) => {
+                // A message that comes in pieces is merged: the pieces' bytes, one after another.
+                let mut merged = Vec::new();
+                for piece in several {
+                    merged.extend_from_slice(piece.bytes()?);
+                }
+                read_proto(self.store, &merged.into(), &inner, shape, self.variables)
+            }
+            (_, []) if field.supports_presence() => Ok(Value::Null),
+            (kind, []) => Ok(self.default(&kind)),
+            (kind, [.., last]) => self.scalar(&kind, *last, shape),
+        }
+    }
+
+    fn list(
+        &mut self,
+        field: &FieldDescriptor,
+        found: &[Occurrence<'_>],
+        shape: &Shape,
+    ) -> Result<Value, String> {
+        let kind = field.kind();
+        let opened = self.store.open_list();
+        for occurrence in found {
+            if let Kind::Message(inner) = &kind {
+                let element = self.message(inner, occurrence.bytes()?, shape)?;
+                self.store.push(element);
+                continue;
+            }
+            let packed = occurrence.unpack(&kind)?;
+            for element in packed.as_deref().unwrap_or(std::slice::from_ref(occurrence)) {
+                let element = self.scalar(&kind, *element, shape)?;
+                self.store.push(element);
+            }
+        }
+        Ok(self.store.close_list(opened))
+    }
+
+    fn map(
+        &mut self,
+        message: &MessageDescriptor,
+        field: &FieldDescriptor,
+        found: &[Occurrence<'_>],
+        shape: &Shape,
+        whole: &[u8],
+    ) -> Result<Value, String> {
+        let Shape::Entries(then) = shape else {
+            let path = Shape::Key { key: field.name().into(), then: Box::new(shape.clone()) };
+            return self.as_json(message, whole, &path);
+        };
+        let Kind::Message(entry) = field.kind() else { return Ok(Value::Null) };
+        let (key, value) = (entry.map_entry_key_field(), entry.map_entry_value_field());
+        let opened = self.store.open_list();
+        for occurrence in found {
+            let bytes = occurrence.bytes()?;
+            let found = scan(bytes, &[key.number(), value.number()])?;
+            let key = self.field(&entry, &key, &found[0], &Shape::Leaf, bytes)?;
+            let value = self.field(&entry, &value, &found[1], then, bytes)?;
+            self.store.push(key);
+            self.store.push(value);
+        }
+        Ok(self.store.close_list(opened))
+    }
+
+    fn scalar(
+        &mut self,
+        kind: &Kind,
+        occurrence: Occurrence<'_>,
+        shape: &Shape,
+    ) -> Result<Value, String> {
+        if !matches!(shape, Shape::Leaf) {
+            return Ok(shape.of_scalar());
+        }
+        Ok(match kind {
+            Kind::String => {
+                let bytes = occurrence.bytes()?;
+                std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
+                self.text(bytes)
+            }
+            Kind::Bytes => {
+                let text = base64::engine::general_purpose::STANDARD.encode(occurrence.bytes()?);
+                Value::Text(self.store.scratch(&text))
+            }
+            Kind::Enum(definition) => {
+                let number = occurrence.varint()? as i32;
+                match definition.get_value(number) {
+                    Some(value) => Value::Text(self.store.scratch(value.name())),
+                    None => Value::Int(number.into()),
+                }
+            }
+            Kind::Bool => Value::Bool(occurrence.varint()? != 0),
+            Kind::Double => Value::Float(f64::from_bits(occurrence.fixed64()?)),
+            Kind::Float => Value::Float(widen(f32::from_bits(occurrence.fixed32()?))),
+            Kind::Int32 => Value::Int((occurrence.varint()? as i32).into()),
+            Kind::Int64 => Value::Int(occurrence.varint()?.cast_signed()),
+            Kind::Uint32 => Value::Int((occurrence.varint()? as u32).into()),
+            Kind::Uint64 => self.unsigned(occurrence.varint()?),
+            Kind::Sint32 => {
+                let zigzag = occurrence.varint()? as u32;
+                Value::Int(((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed()).into())
+            }
+            Kind::Sint64 => {
+                let zigzag = occurrence.varint()?;
+                Value::Int((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
+            }
+            Kind::Fixed32 => Value::Int(occurrence.fixed32()?.into()),
+            Kind::Fixed64 => self.unsigned(occurrence.fixed64()?),
+            Kind::Sfixed32 => Value::Int(occurrence.fixed32()?.cast_signed().into()),
+            Kind::Sfixed64 => Value::Int(occurrence.fixed64()?.cast_signed()),
+            Kind::Message(_) => Value::Misfit,
+        })
+    }
+
+    /// The value of a field without presence that is not on the wire.
+    fn default(&mut self, kind: &Kind) -> Value {
+        match kind {
+            Kind::String | Kind::Bytes => Value::Text(self.store.scratch("")),
+            Kind::Enum(definition) => {
+                Value::Text(self.store.scratch(definition.default_value().name()))
+            }
+            Kind::Bool => Value::Bool(false),
+            Kind::Double | Kind::Float => Value::Float(0.0),
+            _ => Value::Int(0),
+        }
+    }
+
+    /// A string of the body, or of a copy of a part of it.
+    fn text(&mut self, bytes: &[u8]) -> Value {
+        let offset = (bytes.as_ptr() as usize).checked_sub(self.body.as_ptr() as usize);
+        if let Some(offset) = offset.filter(|offset| offset + bytes.len() <= self.body.len()) {
+            return Value::Text(Store::slice(self.number, offset, bytes.len()));
+        }
+        let number = self.store.keep(Bytes::copy_from_slice(bytes));
+        Value::Text(Store::slice(number, 0, bytes.len()))
+    }
+
+    fn unsigned(&mut self, number: u64) -> Value {
+        match i64::try_from(number) {
+            Ok(number) => Value::Int(number),
+            Err(_) => Value::Text(self.store.scratch(&number.to_string())),
+        }
+    }
+
+    fn general(
+        &mut self,
+        message: &MessageDescriptor,
+        bytes: &[u8],
+        general: &General,
+    ) -> Result<Value, String> {
+        let current = json(message, bytes)?;
+        let scope = Scope { current: &current, variables: self.variables };
+        let result = general.expr.evaluate(&scope).map_err(|failure| failure.to_string())?;
+        read_decoded(self.store, &result.to_string().into(), &general.then, self.variables)
+    }
+
+    fn as_json(
+        &mut self,
+        message: &MessageDescriptor,
+        bytes: &[u8],
+        shape: &Shape,
+    ) -> Result<Value, String> {
+        let text = json_text(message, bytes)?;
+        read_decoded(self.store, &text.into(), shape, self.variables)
+    }
+}
+
+/// The shortest decimal of a `float` stays as it is: 0.1, not 0.10000000149011612.
+fn widen(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| number.into())
+}
+
+/// By its name in the `.proto` file, or by its JSON name.
+fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+    message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
+}
+
+/// A message as JSON, with field names as in the `.proto` file.
+pub(in crate::engine) fn json(
+    message: &MessageDescriptor,
+    bytes: &[u8],
+) -> Result<serde_json::Value, String> {
+    serde_json::from_slice(&json_text(message, bytes)?).map_err(|error| error.to_string())
+}
+
+/// As text first: there the shortest decimal of a `float` stays as it is.
+fn json_text(message: &MessageDescriptor, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let decoded =
+        DynamicMessage::decode(message.clone(), bytes).map_err(|error| error.to_string())?;
+    let options = SerializeOptions::new()
+        .use_proto_field_name(true)
+        .skip_default_fields(false)
+        .stringify_64_bit_integers(false);
+    let mut text = Vec::new();
+    decoded
+        .serialize_with_options(&mut serde_json::Serializer::new(&mut text), &options)
+        .map_err(|error| error.to_string())?;
+    Ok(text)
+}

@@ -1,0 +1,94 @@
+//! How a reply is read into slots: the selection, composed with the mapping, from the reply's point of view.
+
+use super::store::{Slot, Value};
+use crate::mapping::Expr;
+
+/// What to make of the value at a place in a reply. Lists are followed wherever they come: a shape is applied to each
+/// element.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) enum Shape {
+    /// Keep the text.
+    Leaf,
+    /// The value under one key of an object.
+    Key { key: Box<str>, then: Box<Shape> },
+    /// A new row.
+    Object(Box<ObjectShape>),
+    /// An object's entries as one list of alternating key and value.
+    Entries(Box<Shape>),
+    /// A mapping with methods: the value is evaluated as a tree, and the result read.
+    General(Box<General>),
+}
+
+impl Shape {
+    /// What a scalar is along a shape that is no leaf: it has no keys, and it is no object.
+    pub fn of_scalar(&self) -> Value {
+        if matches!(self, Self::Key { .. }) { Value::Null } else { Value::Misfit }
+    }
+
+    /// Somewhere in it, a mapping is evaluated.
+    pub fn evaluates(&self) -> bool {
+        match self {
+            Self::Leaf => false,
+            Self::General(_) => true,
+            Self::Key { then, .. } | Self::Entries(then) => then.evaluates(),
+            Self::Object(object) => {
+                let mut targets = object.keys.iter().flat_map(|key| &key.targets);
+                targets.any(|target| target.shape.evaluates())
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) struct General {
+    pub expr: Expr,
+    pub then: Shape,
+}
+
+/// How an object of a reply fills a row, and the rows of the groups in it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(in crate::engine) struct ObjectShape {
+    pub width: u32,
+    pub keys: Vec<KeyTargets>,
+    /// Groups: objects of the response whose fields stand in the same object of the reply.
+    pub groups: Vec<Group>,
+    pub constants: Vec<Constant>,
+    /// The slots that hold an entity's key. Where all of them are null, the object is no entity but null. Empty for
+    /// plain objects.
+    pub identity: Vec<Slot>,
+}
+
+/// The places that one key of the reply fills.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) struct KeyTargets {
+    pub key: Box<str>,
+    pub targets: Vec<Target>,
+}
+
+/// Frame 0 is the object's own row; frame `n` is that of group `n - 1`.
+pub(in crate::engine) type Frame = usize;
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) struct Target {
+    pub frame: Frame,
+    pub slot: Slot,
+    pub shape: Shape,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) struct Group {
+    /// Where its row goes.
+    pub frame: Frame,
+    pub slot: Slot,
+    pub width: u32,
+    pub identity: Vec<Slot>,
+}
+
+/// A literal of the mapping.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) struct Constant {
+    pub frame: Frame,
+    pub slot: Slot,
+    /// JSON text.
+    pub json: Box<str>,
+}

@@ -1,0 +1,69 @@
+//! How the store is written: the client's selection in the client's order, every question that does not depend on the
+//! data already answered.
+
+use super::store::Slot;
+use crate::graphql::Name;
+use hashbrown::HashSet;
+use std::sync::Arc;
+
+/// The fields of an object in the order written.
+#[derive(Debug, Clone)]
+pub(in crate::engine) enum View {
+    /// The same for every type that can stand here.
+    One(Vec<Entry>),
+    /// By the object's `__typename`, which stands in a slot.
+    ByType { typename: Slot, types: Vec<TypeView> },
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct TypeView {
+    pub name: Name,
+    /// Shared by the types that are asked for the same.
+    pub entries: Arc<Vec<Entry>>,
+}
+
+/// One field of the response.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Entry {
+    pub key: Arc<str>,
+    /// `"key":`.
+    pub prefix: Box<[u8]>,
+    pub slot: Slot,
+    /// Whose reply it stands in; `None` where no reply does.
+    pub source: Option<Name>,
+    /// Number of the condition under which it is written; 0 always holds.
+    pub condition: u32,
+    pub output: Output,
+}
+
+/// A field's type as far as writing needs it.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Output {
+    pub non_null: bool,
+    pub kind: OutputKind,
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::engine) enum OutputKind {
+    Leaf(Leaf),
+    List(Box<Output>),
+    Object(Arc<View>),
+    /// `__typename` where the type is known: the JSON text. The slot is not read.
+    Typename(Box<str>),
+    /// `__typename` of an abstract type: the slot holds it.
+    DynamicTypename(Arc<HashSet<Name>>),
+    /// The answer to an introspection field: its number.
+    Introspection(usize),
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::engine) enum Leaf {
+    Int,
+    Float,
+    String,
+    Id,
+    Boolean,
+    Enum(Arc<HashSet<Name>>),
+    /// A custom scalar: any JSON.
+    Custom,
+}

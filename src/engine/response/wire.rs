@@ -1,0 +1,109 @@
+//! The protobuf wire format (protobuf.dev, "Encoding"): where in a message its fields stand.
+
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use prost_reflect::Kind;
+
+/// One appearance of a field.
+#[derive(Clone, Copy)]
+pub(super) enum Occurrence<'a> {
+    Varint(u64),
+    Fixed32(u32),
+    Fixed64(u64),
+    Bytes(&'a [u8]),
+}
+
+/// For each of `numbers`, the appearances of that field, in order. Groups are skipped.
+pub(super) fn scan<'a>(
+    message: &'a [u8],
+    numbers: &[u32],
+) -> Result<Vec<Vec<Occurrence<'a>>>, String> {
+    let mut found = vec![Vec::new(); numbers.len()];
+    let mut rest = message;
+    while !rest.is_empty() {
+        let (number, wire_type) = decode_key(&mut rest).map_err(|error| error.to_string())?;
+        match numbers.iter().position(|wanted| *wanted == number) {
+            Some(index) if !matches!(wire_type, WireType::StartGroup | WireType::EndGroup) => {
+                found[index].push(take(&mut rest, wire_type)?);
+            }
+            _ => skip_field(wire_type, number, &mut rest, DecodeContext::default())
+                .map_err(|error| error.to_string())?,
+        }
+    }
+    Ok(found)
+}
+
+fn take<'a>(rest: &mut &'a [u8], wire_type: WireType) -> Result<Occurrence<'a>, String> {
+    Ok(match wire_type {
+        WireType::ThirtyTwoBit => Occurrence::Fixed32(u32::from_le_bytes(array(part(rest, 4)?)?)),
+        WireType::SixtyFourBit => Occurrence::Fixed64(u64::from_le_bytes(array(part(rest, 8)?)?)),
+        WireType::Varint => Occurrence::Varint(varint(rest)?),
+        _ => {
+            let length = usize::try_from(varint(rest)?).map_err(|error| error.to_string())?;
+            Occurrence::Bytes(part(rest, length)?)
+        }
+    })
+}
+
+fn part<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], String> {
+    let (part, after) = rest.split_at_checked(length).ok_or("the message ends too early")?;
+    *rest = after;
+    Ok(part)
+}
+
+fn varint(rest: &mut &[u8]) -> Result<u64, String> {
+    decode_varint(rest).map_err(|error| error.to_string())
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
+    bytes.try_into().map_err(|_| "the message ends too early".to_owned())
+}
+
+impl<'a> Occurrence<'a> {
+    pub(super) fn bytes(self) -> Result<&'a [u8], String> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn varint(self) -> Result<u64, String> {
+        match self {
+            Self::Varint(number) => Ok(number),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn fixed32(self) -> Result<u32, String> {
+        match self {
+            Self::Fixed32(number) => Ok(number),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn fixed64(self) -> Result<u64, String> {
+        match self {
+            Self::Fixed64(number) => Ok(number),
+            _ => Err(wrong()),
+        }
+    }
+
+    /// The elements of a packed list of numbers; `None` if this is one element.
+    pub(super) fn unpack(self, kind: &Kind) -> Result<Option<Vec<Occurrence<'a>>>, String> {
+        let Self::Bytes(mut packed) = self else { return Ok(None) };
+        let wire_type = match kind {
+            Kind::String | Kind::Bytes | Kind::Message(_) => return Ok(None),
+            Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => WireType::ThirtyTwoBit,
+            Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => WireType::SixtyFourBit,
+            _ => WireType::Varint,
+        };
+        let mut elements = Vec::new();
+        while !packed.is_empty() {
+            elements.push(take(&mut packed, wire_type)?);
+        }
+        Ok(Some(elements))
+    }
+}
+
+fn wrong() -> String {
+    "a field's encoding does not fit its type".to_owned()
+}

@@ -1,0 +1,344 @@
+//! The store becomes the response: one pass to the output buffer, in the client's field order. Coercion, null bubbling
+//! and error paths happen here (GraphQL spec, section 6.4.4 "Handling Execution Errors").
+
+use super::leaf::write_leaf;
+use super::store::{RowId, Store, Value};
+use super::view::{Entry, Output, OutputKind, View};
+use crate::graphql::{Error, ErrorCode, Name, PathSegment, error_id};
+use bytes::Bytes;
+use hashbrown::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Of errors of one kind (one failed call, or one field that breaks its type), this many are listed; the last one
+/// says how many more there were.
+const LISTED_OF_ONE_KIND: usize = 10;
+
+pub(in crate::engine) struct Written {
+    pub body: Bytes,
+    pub errors: Vec<Error>,
+}
+
+/// Writes `{"data":…}`, with `"errors"` in front where there are any.
+///
+/// `conditions` has the outcome of each numbered condition; `introspection` the JSON text of each introspection field,
+/// by number.
+pub(in crate::engine) fn write(
+    store: &Store,
+    root: RowId,
+    view: &View,
+    conditions: &[bool],
+    introspection: &[String],
+    size: Size,
+) -> Written {
+    const OPEN: &[u8] = b"{\"data\":";
+    let mut out = Vec::with_capacity(size.expected.clamp(64, size.most.max(64)));
+    out.extend_from_slice(OPEN);
+    let errors = Errors::default();
+    let mut writer = Writer {
+        store,
+        out,
+        conditions,
+        introspection,
+        errors,
+        most: size.most,
+        visits: 0,
+        too_large: false,
+    };
+    if writer.object(root, view, &Path::Root).is_err() {
+        writer.out.truncate(OPEN.len());
+        writer.out.extend_from_slice(b"null");
+    }
+    let errors = if writer.too_large {
+        let message = format!("the response is larger than {} bytes (limits.response)", size.most);
+        vec![Error::new(ErrorCode::LimitExceeded, message)]
+    } else {
+        writer.errors.finish()
+    };
+    let mut out = writer.out;
+    out.push(b'}');
+    if !errors.is_empty() {
+        let mut with_errors = Vec::with_capacity(out.len() + 256 * errors.len());
+        with_errors.extend_from_slice(b"{\"errors\":");
+        serde_json::to_writer(&mut with_errors, &errors).expect("errors serialise into a Vec");
+        with_errors.push(b',');
+        with_errors.extend_from_slice(&out[1..]);
+        out = with_errors;
+    }
+    Written { body: Bytes::from(out), errors }
+}
+
+/// Of a response, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine) struct Size {
+    /// A first guess.
+    pub expected: usize,
+    /// Past it, writing stops and `data` is null.
+    pub most: usize,
+}
+
+struct Writer<'a> {
+    store: &'a Store,
+    out: Vec<u8>,
+    conditions: &'a [bool],
+    introspection: &'a [String],
+    errors: Errors,
+    most: usize,
+    /// Values looked at, those that became null with their parents included.
+    visits: usize,
+    /// Writing has stopped: nothing is made null on the way up.
+    too_large: bool,
+}
+
+/// The way from the root to what is being written, kept on the stack; made into a list only for an error.
+enum Path<'a> {
+    Root,
+    Field(&'a Path<'a>, &'a Entry),
+    Index(&'a Path<'a>, usize),
+}
+
+/// A non-null position turned out null, and its error is recorded: the parent must become null.
+struct Bubble;
+
+impl Writer<'_> {
+    fn object(&mut self, row: RowId, view: &View, path: &Path<'_>) -> Result<(), Bubble> {
+        match view {
+            View::One(entries) => self.entries(row, entries, path),
+            View::ByType { typename, types } => {
+                let mut name = Vec::new();
+                super::key_text(self.store, self.store.get(row, *typename), &mut name);
+                match types.iter().find(|candidate| candidate.name.as_bytes() == name) {
+                    Some(found) => self.entries(row, &found.entries, path),
+                    None => self.misfit("an object whose `__typename` is a possible type", path),
+                }
+            }
+        }
+    }
+
+    fn entries(&mut self, row: RowId, entries: &[Entry], path: &Path<'_>) -> Result<(), Bubble> {
+        self.out.push(b'{');
+        let mut first = true;
+        for entry in entries {
+            if entry.condition != 0 && !self.conditions[entry.condition as usize] {
+                continue;
+            }
+            if !first {
+                self.out.push(b',');
+            }
+            first = false;
+            self.out.extend_from_slice(&entry.prefix);
+            let value = match entry.output.kind {
+                // Known without the store; their rows may have no slots at all.
+                OutputKind::Typename(_) | OutputKind::Introspection(_) => Value::Null,
+                _ => self.store.get(row, entry.slot),
+            };
+            self.value(value, &entry.output, &Path::Field(path, entry))?;
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    /// Writes a value, or null in its place where that is allowed.
+    fn value(&mut self, value: Value, output: &Output, path: &Path<'_>) -> Result<(), Bubble> {
+        let start = self.out.len();
+        self.visits += 1;
+        // A value takes two bytes at least, so as many looks are enough for any response that is small enough.
+        if start > self.most || self.visits > self.most / 2 {
+            self.too_large = true;
+            return Err(Bubble);
+        }
+        match self.non_null(value, output, path) {
+            Err(Bubble) if !output.non_null && !self.too_large => {
+                self.out.truncate(start);
+                self.out.extend_from_slice(b"null");
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn non_null(&mut self, value: Value, output: &Output, path: &Path<'_>) -> Result<(), Bubble> {
+        match (&output.kind, value) {
+            (OutputKind::Typename(json), _) => self.out.extend_from_slice(json.as_bytes()),
+            (OutputKind::Introspection(number), _) => {
+                self.out.extend_from_slice(self.introspection[*number].as_bytes());
+            }
+            (_, Value::Hole(index)) => return self.hole(index, path),
+            (_, Value::Null) => return self.null(output, path),
+            (OutputKind::Leaf(leaf), value) => {
+                if let Err(due) = write_leaf(&mut self.out, self.store, value, leaf) {
+                    return self.misfit(due, path);
+                }
+            }
+            (OutputKind::Object(view), Value::Object(row)) => return self.object(row, view, path),
+            (OutputKind::List(of), value) => return self.list(value, of, path),
+            (OutputKind::DynamicTypename(names), value) => {
+                let leaf = super::Leaf::Enum(Arc::clone(names));
+                if write_leaf(&mut self.out, self.store, value, &leaf).is_err() {
+                    return self.misfit("the name of a possible type", path);
+                }
+            }
+            (OutputKind::Object(_), _) => return self.misfit("an object", path),
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, value: Value, of: &Output, path: &Path<'_>) -> Result<(), Bubble> {
+        let Some(elements) = self.store.elements(value) else {
+            return self.misfit("a list", path);
+        };
+        self.out.push(b'[');
+        for (index, element) in elements.iter().enumerate() {
+            if index > 0 {
+                self.out.push(b',');
+            }
+            self.value(*element, of, &Path::Index(path, index))?;
+        }
+        self.out.push(b']');
+        Ok(())
+    }
+
+    fn null(&mut self, output: &Output, path: &Path<'_>) -> Result<(), Bubble> {
+        if output.non_null {
+            let message = "a field that is never null got no value".to_owned();
+            self.broken(ErrorCode::NullInNonNull, message, path);
+        }
+        Err(Bubble)
+    }
+
+    fn misfit(&mut self, due: &'static str, path: &Path<'_>) -> Result<(), Bubble> {
+        self.broken(ErrorCode::InvalidValue, format!("the value is not {due}"), path);
+        Err(Bubble)
+    }
+
+    /// A reply that breaks the schema's word.
+    fn broken(&mut self, code: ErrorCode, message: String, path: &Path<'_>) {
+        let kind = Kind::of(path, code);
+        let error_id = self.errors.id_of(&kind, || {
+            let (id, source) = (error_id(), path.source().map_or("", |source| source));
+            let field = path.to_string();
+            tracing::warn!(error_id = id, source, field, code = code.as_str(), "{message}");
+            id
+        });
+        self.errors.add(kind, path, || {
+            let mut error = Error::new(code, message);
+            if let Some(source) = path.source() {
+                error.extensions.insert("source".into(), source.to_string().into());
+            }
+            error.extensions.insert("errorId".into(), error_id.into());
+            error
+        });
+    }
+
+    fn hole(&mut self, index: u32, path: &Path<'_>) -> Result<(), Bubble> {
+        let hole = self.store.hole_at(index);
+        self.errors.add(Kind::Hole(index), path, || {
+            let mut error = Error::new(hole.code, hole.message.as_str());
+            error.extensions.insert("source".into(), hole.source.to_string().into());
+            if let Some(status) = hole.status {
+                error.extensions.insert("status".into(), status.into());
+            }
+            error.extensions.insert("errorId".into(), hole.error_id.as_str().into());
+            error
+        });
+        Err(Bubble)
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Kind {
+    Hole(u32),
+    /// The code, and the response keys on the way, indices left out.
+    Field(ErrorCode, Vec<Arc<str>>),
+}
+
+impl Kind {
+    fn of(path: &Path<'_>, code: ErrorCode) -> Self {
+        let keys = path.segments().into_iter().filter_map(|segment| match segment {
+            PathSegment::Key(key) => Some(key),
+            PathSegment::Index(_) => None,
+        });
+        Self::Field(code, keys.collect())
+    }
+}
+
+#[derive(Default)]
+struct Errors {
+    listed: Vec<Error>,
+    /// How many of a kind there were, and the last one listed.
+    kinds: HashMap<Kind, (usize, usize)>,
+    /// The ids of the kinds that have one of their own.
+    ids: HashMap<Kind, String>,
+}
+
+impl Errors {
+    /// One id, and one line in the log, for all errors of a kind.
+    fn id_of(&mut self, kind: &Kind, new: impl FnOnce() -> String) -> String {
+        self.ids.entry(kind.clone()).or_insert_with(new).clone()
+    }
+
+    fn add(&mut self, kind: Kind, path: &Path<'_>, error: impl FnOnce() -> Error) {
+        let (count, last) = self.kinds.entry(kind).or_default();
+        *count += 1;
+        if *count <= LISTED_OF_ONE_KIND {
+            *last = self.listed.len();
+            self.listed.push(Error { path: path.segments(), ..error() });
+        }
+    }
+
+    fn finish(mut self) -> Vec<Error> {
+        for (count, last) in self.kinds.into_values() {
+            if count > LISTED_OF_ONE_KIND {
+                let omitted = count - LISTED_OF_ONE_KIND;
+                self.listed[last].extensions.insert("omitted".into(), omitted.into());
+            }
+        }
+        self.listed
+    }
+}
+
+impl Path<'_> {
+    /// Whose reply the value stands in.
+    fn source(&self) -> Option<&Name> {
+        match self {
+            Path::Root => None,
+            Path::Field(_, entry) => entry.source.as_ref(),
+            Path::Index(parent, _) => parent.source(),
+        }
+    }
+
+    fn segments(&self) -> Vec<PathSegment> {
+        let mut segments = Vec::new();
+        let mut path = self;
+        loop {
+            path = match path {
+                Path::Root => break,
+                Path::Field(parent, entry) => {
+                    segments.push(PathSegment::Key(Arc::clone(&entry.key)));
+                    parent
+                }
+                Path::Index(parent, index) => {
+                    segments.push(PathSegment::Index(*index));
+                    parent
+                }
+            };
+        }
+        segments.reverse();
+        segments
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    /// The response keys on the way, with dots between them.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for segment in self.segments() {
+            if let PathSegment::Key(key) = segment {
+                formatter.write_str(if first { "" } else { "." })?;
+                formatter.write_str(&key)?;
+                first = false;
+            }
+        }
+        Ok(())
+    }
+}
