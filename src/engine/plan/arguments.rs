@@ -1,0 +1,151 @@
+//! A field's arguments, prepared: literals are coerced once (GraphQL spec, section 6.4.1 "Coercing Field Arguments"),
+//! and a request only puts its variables in.
+
+use crate::graphql::Name;
+use apollo_compiler::Node;
+use apollo_compiler::Schema;
+use apollo_compiler::ast::{Argument, InputValueDefinition, Type, Value as Literal};
+use apollo_compiler::schema::ExtendedType;
+use serde_json::{Map, Value};
+
+/// A value with holes for variables.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) enum Input {
+    Constant(Value),
+    /// A variable that the request leaves out takes the default; without one, it is absent.
+    Variable {
+        name: Name,
+        default: Option<Value>,
+    },
+    List(Vec<Input>),
+    Object(Vec<(Name, Input)>),
+}
+
+impl Input {
+    /// The value for a request; `None` if it is absent.
+    pub fn evaluate(&self, variables: &Map<String, Value>) -> Option<Value> {
+        match self {
+            Self::Constant(value) => Some(value.clone()),
+            Self::Variable { name, default } => {
+                variables.get(&**name).cloned().or_else(|| default.clone())
+            }
+            Self::List(items) => Some(
+                items.iter().map(|item| item.evaluate(variables).unwrap_or_default()).collect(),
+            ),
+            Self::Object(fields) => Some(Value::Object(evaluate_all(fields, variables))),
+        }
+    }
+}
+
+/// The arguments of a field for a request.
+pub(in crate::engine) fn evaluate_all(
+    arguments: &[(Name, Input)],
+    variables: &Map<String, Value>,
+) -> Map<String, Value> {
+    arguments
+        .iter()
+        .filter_map(|(name, input)| Some((name.to_string(), input.evaluate(variables)?)))
+        .collect()
+}
+
+/// A literal without variables, coerced to its type: lists of one, input fields' defaults, integers that are IDs.
+pub(in crate::engine) fn constant(schema: &Schema, ty: &Type, literal: &Literal) -> Value {
+    input(schema, ty, literal, None).evaluate(&Map::new()).unwrap_or_default()
+}
+
+/// The arguments that a field was given, with the defaults of those that it was not. Validated before.
+pub(super) fn prepare(
+    schema: &Schema,
+    definitions: &[Node<InputValueDefinition>],
+    given: &[Node<Argument>],
+) -> Vec<(Name, Input)> {
+    definitions
+        .iter()
+        .filter_map(|definition| {
+            let given = given.iter().find(|argument| argument.name == definition.name);
+            let literal = given.map(|argument| &*argument.value);
+            let input = with_default(schema, definition, literal)?;
+            Some((definition.name.as_str().into(), input))
+        })
+        .collect()
+}
+
+fn with_default(
+    schema: &Schema,
+    definition: &InputValueDefinition,
+    literal: Option<&Literal>,
+) -> Option<Input> {
+    let default = definition
+        .default_value
+        .as_deref()
+        .and_then(|value| input(schema, &definition.ty, value, None).evaluate(&Map::new()));
+    match literal {
+        Some(literal) => Some(input(schema, &definition.ty, literal, default)),
+        None => default.map(Input::Constant),
+    }
+}
+
+/// The depth of a literal is bounded by the parser.
+fn input(schema: &Schema, ty: &Type, literal: &Literal, default: Option<Value>) -> Input {
+    match (ty, literal) {
+        (_, Literal::Variable(name)) => Input::Variable { name: name.as_str().into(), default },
+        (_, Literal::Null) => Input::Constant(Value::Null),
+        (Type::List(of) | Type::NonNullList(of), Literal::List(items)) => {
+            fold(Input::List(items.iter().map(|item| input(schema, of, item, None)).collect()))
+        }
+        (Type::List(of) | Type::NonNullList(of), single) => {
+            fold(Input::List(vec![input(schema, of, single, None)]))
+        }
+        (Type::Named(name) | Type::NonNullNamed(name), literal) => match schema.types.get(name) {
+            Some(ExtendedType::InputObject(object)) => {
+                let Literal::Object(given) = literal else { return Input::Constant(Value::Null) };
+                let fields = object.fields.values().filter_map(|field| {
+                    let given = given.iter().find(|(name, _)| *name == field.name);
+                    let input = with_default(schema, field, given.map(|(_, value)| &**value))?;
+                    Some((Name::from(field.name.as_str()), input))
+                });
+                fold(Input::Object(fields.collect()))
+            }
+            _ => scalar(name, literal),
+        },
+    }
+}
+
+/// A value without variables is a constant.
+fn fold(input: Input) -> Input {
+    let constant = match &input {
+        Input::List(items) => items.iter().all(|item| matches!(item, Input::Constant(_))),
+        Input::Object(fields) => {
+            fields.iter().all(|(_, field)| matches!(field, Input::Constant(_)))
+        }
+        Input::Constant(_) | Input::Variable { .. } => return input,
+    };
+    if !constant {
+        return input;
+    }
+    input.evaluate(&Map::new()).map_or(input, Input::Constant)
+}
+
+fn scalar(ty: &str, literal: &Literal) -> Input {
+    match literal {
+        // Inside a custom scalar, lists and objects may hold variables too.
+        Literal::List(items) => {
+            fold(Input::List(items.iter().map(|item| scalar(ty, item)).collect()))
+        }
+        Literal::Object(fields) => fold(Input::Object(
+            fields.iter().map(|(name, value)| (name.as_str().into(), scalar(ty, value))).collect(),
+        )),
+        Literal::Variable(name) => Input::Variable { name: name.as_str().into(), default: None },
+        Literal::Null => Input::Constant(Value::Null),
+        Literal::Boolean(value) => Input::Constant((*value).into()),
+        Literal::String(text) => Input::Constant(text.as_str().into()),
+        Literal::Enum(name) => Input::Constant(name.as_str().into()),
+        Literal::Int(number) if ty == "ID" => Input::Constant(number.as_str().into()),
+        Literal::Int(number) => Input::Constant(parse_number(number.as_str())),
+        Literal::Float(number) => Input::Constant(parse_number(number.as_str())),
+    }
+}
+
+fn parse_number(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}

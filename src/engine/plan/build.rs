@@ -1,0 +1,51 @@
+//! The walk: from a validated operation to a plan.
+//!
+//! Selections become views, fields become slots, and a fetch is drafted wherever a field has a binding of its own or an
+//! object lacks what a lookup brings; then the drafts are put in order.
+
+use super::collect::Collector;
+use super::condition::{Condition, Conditions};
+use super::draft::Planner;
+use super::error::Result;
+use super::{QueryPlan, finish};
+use crate::engine::response::View;
+use crate::graph::Graph;
+use apollo_compiler::ast::OperationType;
+use apollo_compiler::executable::{ExecutableDocument, Operation};
+use std::cell::Cell;
+
+/// Steps of planning allowed for each selection that is allowed.
+const STEPS_FOR_EACH_SELECTION: usize = 8;
+
+/// Looks at selections allowed for each selection that is allowed.
+const VISITS_FOR_EACH_SELECTION: usize = 50;
+
+/// Plans an operation that was validated against the graph's API schema.
+///
+/// # Errors
+/// See [`PlanError`].
+pub(in crate::engine) fn plan(
+    graph: &Graph,
+    document: &ExecutableDocument,
+    operation: &Operation,
+    max_selections: usize,
+) -> Result<QueryPlan> {
+    let mut planner = Planner {
+        graph,
+        collector: Collector {
+            schema: &graph.api_schema,
+            document,
+            visits: Cell::new(max_selections.saturating_mul(VISITS_FOR_EACH_SELECTION)),
+        },
+        conditions: Conditions::new(),
+        nodes: Vec::new(),
+        fetches: Vec::new(),
+        introspection: Vec::new(),
+        mutation: operation.operation_type == OperationType::Mutation,
+        steps: max_selections.saturating_mul(STEPS_FOR_EACH_SELECTION),
+    };
+    let root = planner.node(None, operation.object_type());
+    let sets = vec![(&operation.selection_set, Condition::always())];
+    let view = View::One(planner.entries(root, operation.object_type(), &sets)?);
+    finish::finish(planner, view)
+}

@@ -1,0 +1,177 @@
+//! Conditions as bits. `@skip` and `@include` on a field, and on everything around it, become one condition over the
+//! operation's boolean variables; equal conditions share a number, and a request evaluates each number once.
+
+use crate::graphql::Name;
+use serde_json::{Map, Value};
+
+/// All of these bits set, none of those.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Conjunction {
+    set: u64,
+    clear: u64,
+}
+
+/// Any of several conjunctions: a field may be selected more than once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct Condition {
+    any: Vec<Conjunction>,
+}
+
+/// A condition that also asks that others do not hold: the first selection of a response key decides its place, so a
+/// later one is written only where no earlier one was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    condition: Condition,
+    unless: Vec<Condition>,
+}
+
+/// The numbered conditions of an operation. Number 0 always holds.
+#[derive(Debug)]
+pub(in crate::engine) struct Conditions {
+    variables: Vec<Name>,
+    entries: Vec<Entry>,
+}
+
+/// More boolean variables in conditions than there are bits.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+impl Conjunction {
+    /// Both; `None` where they contradict each other.
+    fn and(self, other: Self) -> Option<Self> {
+        let both = Self { set: self.set | other.set, clear: self.clear | other.clear };
+        (both.set & both.clear == 0).then_some(both)
+    }
+
+    fn implies(self, other: Self) -> bool {
+        self.set & other.set == other.set && self.clear & other.clear == other.clear
+    }
+
+    fn holds(self, bits: u64) -> bool {
+        bits & self.set == self.set && bits & self.clear == 0
+    }
+}
+
+impl Condition {
+    pub(super) fn always() -> Self {
+        Self { any: vec![Conjunction::default()] }
+    }
+
+    pub(super) fn never() -> Self {
+        Self { any: Vec::new() }
+    }
+
+    pub(super) fn is_never(&self) -> bool {
+        self.any.is_empty()
+    }
+
+    pub(super) fn and(&self, other: &Self) -> Self {
+        let mut both = Self::never();
+        for left in &self.any {
+            for right in &other.any {
+                if let Some(conjunction) = left.and(*right) {
+                    both.add(conjunction);
+                }
+            }
+        }
+        both
+    }
+
+    pub(super) fn or(&mut self, other: &Self) {
+        for conjunction in &other.any {
+            self.add(*conjunction);
+        }
+    }
+
+    fn add(&mut self, conjunction: Conjunction) {
+        if self.any.iter().any(|present| conjunction.implies(*present)) {
+            return;
+        }
+        self.any.retain(|present| !present.implies(conjunction));
+        self.any.push(conjunction);
+    }
+
+    pub(super) fn implies(&self, other: &Self) -> bool {
+        self.any.iter().all(|left| other.any.iter().any(|right| left.implies(*right)))
+    }
+
+    fn holds(&self, bits: u64) -> bool {
+        self.any.iter().any(|conjunction| conjunction.holds(bits))
+    }
+}
+
+impl Conditions {
+    pub(super) fn new() -> Self {
+        let always = Entry { condition: Condition::always(), unless: Vec::new() };
+        Self { variables: Vec::new(), entries: vec![always] }
+    }
+
+    /// The condition that a boolean variable is true, or is not.
+    pub(super) fn variable(&mut self, name: &str, is: bool) -> Result<Condition, TooMany> {
+        let bit = match self.variables.iter().position(|known| &**known == name) {
+            Some(bit) => bit,
+            None if self.variables.len() == 64 => return Err(TooMany),
+            None => {
+                self.variables.push(name.into());
+                self.variables.len() - 1
+            }
+        };
+        let mask = 1 << bit;
+        let conjunction = if is {
+            Conjunction { set: mask, clear: 0 }
+        } else {
+            Conjunction { set: 0, clear: mask }
+        };
+        Ok(Condition { any: vec![conjunction] })
+    }
+
+    /// The number of "`condition`, and none of `unless`".
+    pub(super) fn number(&mut self, condition: &Condition, unless: &[Condition]) -> u32 {
+        let entry = Entry { condition: condition.clone(), unless: unless.to_vec() };
+        let known = self.entries.iter().position(|known| *known == entry);
+        known.unwrap_or_else(|| {
+            self.entries.push(entry);
+            self.entries.len() - 1
+        }) as u32
+    }
+
+    /// The outcome of each number for a request's variables.
+    pub(in crate::engine) fn evaluate(&self, variables: &Map<String, Value>) -> Vec<bool> {
+        let is_true = |name: &Name| variables.get(&**name) == Some(&Value::Bool(true));
+        let bits = self
+            .variables
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (bit, name)| bits | (u64::from(is_true(name)) << bit));
+        self.entries
+            .iter()
+            .map(|entry| {
+                entry.condition.holds(bits) && !entry.unless.iter().any(|other| other.holds(bits))
+            })
+            .collect()
+    }
+
+    /// A condition in words, such as `$a and not $b`; `None` if it always holds.
+    pub(super) fn describe(&self, number: u32) -> Option<String> {
+        if number == 0 {
+            return None;
+        }
+        let condition = &self.entries[number as usize].condition;
+        let words: Vec<_> = condition.any.iter().map(|each| self.words(*each)).collect();
+        Some(words.join(" or "))
+    }
+
+    fn words(&self, conjunction: Conjunction) -> String {
+        let mut words = Vec::new();
+        for (bit, name) in self.variables.iter().enumerate() {
+            let mask = 1 << bit;
+            if conjunction.set & mask != 0 {
+                words.push(format!("${name}"));
+            }
+            if conjunction.clear & mask != 0 {
+                words.push(format!("not ${name}"));
+            }
+        }
+        words.join(" and ")
+    }
+}

@@ -1,0 +1,35 @@
+//! Why an operation could not be planned.
+
+use super::condition::TooMany;
+use crate::graphql::ErrorCode;
+
+/// Nothing of it depends on a request: the same operation fails the same way each time.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::engine) enum PlanError {
+    #[error("the operation has more than 64 variables in `@skip` and `@include`; use fewer")]
+    TooManyConditions,
+    #[error("the operation needs more planning than is allowed; select less at once")]
+    TooLarge,
+    #[error(
+        "`{0}` cannot be had: no reply on the way to it holds it, and no lookup answers for it"
+    )]
+    Unreachable(String),
+}
+
+impl PlanError {
+    /// What the client is told: that it asked for too much, or that the graph has a gap.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::TooManyConditions | Self::TooLarge => ErrorCode::LimitExceeded,
+            Self::Unreachable(_) => ErrorCode::Internal,
+        }
+    }
+}
+
+impl std::convert::From<TooMany> for PlanError {
+    fn from(_: TooMany) -> Self {
+        Self::TooManyConditions
+    }
+}
+
+pub(super) type Result<T> = std::result::Result<T, PlanError>;

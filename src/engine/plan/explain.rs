@@ -1,0 +1,193 @@
+//! The plan as text, for people: what is fetched from where, what waits for what, and what a call looks like, without
+//! making one. What only a reply can tell stands in braces.
+
+use super::{
+    Asking, BatchRule, Fetch, KeyPart, KeysAs, QueryPlan, Required, Target, Wanted, evaluate_all,
+};
+use crate::graph::{BatchReply, Graph};
+use crate::graphql::Name;
+use crate::source::{Caller, Inputs};
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+
+/// Marks what a reply will tell, in characters that no encoding changes.
+const OPEN: &str = "~~";
+const CLOSE: &str = "~.~";
+
+pub(in crate::engine) fn explain(
+    graph: &Graph,
+    plan: &QueryPlan,
+    variables: &Map<String, Value>,
+    list_size: u64,
+) -> String {
+    let conditions = plan.conditions.evaluate(variables);
+    let mut text = String::new();
+    let mut bound = 0_u64;
+    for (index, fetch) in plan.fetches.iter().enumerate() {
+        let made = conditions[fetch.condition as usize];
+        let calls = if made { fetch.fan_out(variables, list_size) } else { 0 };
+        bound = bound.saturating_add(calls);
+        describe(&mut text, graph, plan, fetch, index);
+        if made {
+            let _ = writeln!(text, "     at most {}", plural(calls, "call"));
+        } else {
+            let _ = writeln!(text, "     not made with these variables");
+        }
+        for line in call(graph, fetch, variables).lines() {
+            let _ = writeln!(text, "     | {line}");
+        }
+    }
+    let rounds = rounds(plan, &conditions);
+    let _ = writeln!(
+        text,
+        "{} in {}, at most {} upstream",
+        plural(plan.fetches.len() as u64, "fetch"),
+        plural(rounds, "sequential round"),
+        plural(bound, "call"),
+    );
+    text
+}
+
+fn describe(text: &mut String, graph: &Graph, plan: &QueryPlan, fetch: &Fetch, index: usize) {
+    let source = graph.binding(fetch.binding).call.source();
+    let _ = writeln!(text, "{:>3}. {} from {source}", index + 1, fetch.coordinate);
+    if !fetch.place.keys.is_empty() {
+        let _ = writeln!(text, "     for {}{}", fetch.place.keys.join("."), grouped(&fetch.asking));
+    }
+    if !fetch.depends_on.is_empty() {
+        let numbers: Vec<_> = fetch.depends_on.iter().map(|id| (id.0 + 1).to_string()).collect();
+        let _ = writeln!(text, "     waits for {}", numbers.join(", "));
+    }
+    if let Some(condition) = plan.conditions.describe(fetch.condition) {
+        let _ = writeln!(text, "     only if {condition}");
+    }
+    if !fetch.held.is_empty() {
+        let _ = writeln!(text, "     not asked for entities that an earlier fetch brought whole");
+    }
+    if let Target::Entity(slots) = &fetch.target {
+        let _ = writeln!(text, "     a lookup: adds {}", plural(slots.len() as u64, "field"));
+    }
+}
+
+fn grouped(asking: &Asking) -> String {
+    match asking {
+        Asking::PerObject => ", one call for each object".into(),
+        Asking::PerKey { .. } => ", one call for each distinct key".into(),
+        Asking::Batch { rule, .. } | Asking::Given { rule, .. } => batched(rule),
+    }
+}
+
+fn batched(rule: &BatchRule) -> String {
+    let reply = match rule.reply {
+        BatchReply::ByKey => "BY_KEY",
+        BatchReply::Positional => "POSITIONAL",
+        BatchReply::Map => "MAP",
+        BatchReply::GroupBy => "GROUP_BY",
+    };
+    let wait = if rule.wait.is_zero() {
+        String::new()
+    } else {
+        format!(", waits {} ms for keys of other requests", rule.wait.as_millis())
+    };
+    format!(", one call for each {} distinct keys ({reply}){wait}", rule.max)
+}
+
+/// The longest chain of fetches that are made.
+fn rounds(plan: &QueryPlan, conditions: &[bool]) -> u64 {
+    let mut depth = vec![0_u64; plan.fetches.len()];
+    for (index, fetch) in plan.fetches.iter().enumerate() {
+        let before = fetch.depends_on.iter().map(|id| depth[id.0 as usize]).max().unwrap_or(0);
+        depth[index] = before + u64::from(conditions[fetch.condition as usize]);
+    }
+    depth.into_iter().max().unwrap_or(0)
+}
+
+/// The call as it will look.
+fn call(graph: &Graph, fetch: &Fetch, variables: &Map<String, Value>) -> String {
+    let binding = graph.binding(fetch.binding);
+    // A protocol that takes only numbers for a key is shown one.
+    let attempts = [mark as fn(&Name) -> Value, |_: &Name| json!(1)];
+    let mut failure = None;
+    for attempt in attempts {
+        let (arguments, this, batch) = inputs(fetch, variables, attempt);
+        let inputs = Inputs {
+            args: &arguments,
+            this: &this,
+            batch: &batch,
+            caller: &Caller::default(),
+            env: &env(graph, attempt),
+            config: binding.call.config(),
+        };
+        match binding.call.render(&inputs) {
+            Ok(request) => {
+                let text = binding.call.describe(&request);
+                return text.replace(CLOSE, "}").replace(OPEN, "{");
+            }
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    failure.map_or_else(String::new, |failure| format!("cannot be made: {failure}"))
+}
+
+fn mark(name: &Name) -> Value {
+    format!("{OPEN}{name}{CLOSE}").into()
+}
+
+type Mark = fn(&Name) -> Value;
+
+/// The environment's values are often secrets, so their names stand for them.
+fn env(graph: &Graph, mark: Mark) -> Value {
+    let names = graph.env.as_object().into_iter().flat_map(Map::keys);
+    names.map(|name| (name.clone(), mark(&format!("env.{name}").into()))).collect()
+}
+
+fn inputs(fetch: &Fetch, variables: &Map<String, Value>, mark: Mark) -> (Value, Value, Value) {
+    let mut arguments = evaluate_all(&fetch.arguments, variables);
+    for Required { argument, part } in &fetch.required {
+        arguments.insert(argument.to_string(), mark(&name_of(part)));
+    }
+    let mut batch = Value::Null;
+    match &fetch.asking {
+        Asking::PerObject | Asking::Given { .. } => {}
+        Asking::PerKey { parts, arguments: names } => {
+            for (name, part) in names.iter().zip(parts) {
+                arguments.insert(name.to_string(), mark(&name_of(part)));
+            }
+        }
+        Asking::Batch { keys: KeysAs::Parents, .. } => {
+            batch = json!([parent(&fetch.parent, mark)]);
+        }
+        Asking::Batch { keys: KeysAs::Scalars(name), parts, .. } => {
+            let list = parts.iter().map(|part| mark(&name_of(part))).collect();
+            arguments.insert(name.to_string(), list);
+        }
+        Asking::Batch { keys: KeysAs::Objects(name, fields), parts, .. } => {
+            let field =
+                |(field, part): (&Name, &KeyPart)| (field.to_string(), mark(&name_of(part)));
+            let object: Map<_, _> = fields.iter().zip(parts).map(field).collect();
+            arguments.insert(name.to_string(), json!([object]));
+        }
+    }
+    (arguments.into(), parent(&fetch.parent, mark), batch)
+}
+
+fn parent(wanted: &[Wanted], mark: Mark) -> Value {
+    let field = |wanted: &Wanted| {
+        let value = if wanted.fields.is_empty() {
+            mark(&wanted.name)
+        } else {
+            parent(&wanted.fields, mark)
+        };
+        (wanted.name.to_string(), value)
+    };
+    Value::Object(wanted.iter().map(field).collect())
+}
+
+fn name_of(part: &KeyPart) -> Name {
+    part.names.join(".").into()
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    let plural = if noun.ends_with("ch") { "es" } else { "s" };
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}{plural}") }
+}

@@ -1,0 +1,173 @@
+//! From drafts to a plan: order, conditions, places and shapes.
+
+use super::draft::{Draft, Node, Planner, SlotKey};
+use super::error::{PlanError, Result};
+use super::shapes::Shapes;
+use super::{Asking, Fetch, FetchId, QueryPlan, Target, fan_out, held};
+use crate::engine::response::{NodeId, Slot, View};
+use crate::graphql::Name;
+
+pub(super) fn finish(mut planner: Planner<'_>, view: View) -> Result<QueryPlan> {
+    if planner.mutation {
+        serialise(&mut planner.fetches);
+    }
+    let order = order(&planner.fetches)?;
+    spread_conditions(&mut planner.fetches, &order);
+    let held = held::find(&planner, &order);
+    let mut fetches: Vec<Fetch> = Vec::with_capacity(order.len());
+    let mut number = vec![FetchId(0); order.len()];
+    for (new, old) in order.iter().enumerate() {
+        number[old.0 as usize] = FetchId(new as u32);
+    }
+    for (old, held) in order.iter().zip(held) {
+        let fetch = fetch(&mut planner, *old, &number, held);
+        fetches.push(fetch);
+    }
+    connect(&mut fetches);
+    let weight = weigh(&planner, &fetches);
+    Ok(QueryPlan {
+        repeats: repeats(&fetches),
+        fetches,
+        root_width: planner.at(NodeId(0)).width,
+        view,
+        conditions: planner.conditions,
+        introspection: planner.introspection,
+        weight,
+    })
+}
+
+/// Tells each fetch who waits for it.
+fn connect(fetches: &mut [Fetch]) {
+    let waits: Vec<Vec<FetchId>> = fetches.iter().map(|fetch| fetch.depends_on.clone()).collect();
+    for (index, waits_for) in waits.into_iter().enumerate() {
+        for dependency in waits_for {
+            fetches[dependency.0 as usize].dependents.push(FetchId(index as u32));
+        }
+    }
+}
+
+/// Mutations run one after another (GraphQL spec, section 6.2.2 "Mutation"): a root field waits for everything below
+/// the ones before it, all of which was drafted before it.
+fn serialise(fetches: &mut [Draft<'_>]) {
+    for (index, fetch) in fetches.iter_mut().enumerate() {
+        if !fetch.safe {
+            fetch.depends_on = (0..index as u32).map(FetchId).collect();
+        }
+    }
+}
+
+/// Each fetch after those it depends on, otherwise in the order drafted.
+fn order(fetches: &[Draft<'_>]) -> Result<Vec<FetchId>> {
+    let mut waiting: Vec<usize> = fetches.iter().map(|fetch| fetch.depends_on.len()).collect();
+    let mut dependents = vec![Vec::new(); fetches.len()];
+    for (index, fetch) in fetches.iter().enumerate() {
+        for dependency in &fetch.depends_on {
+            dependents[dependency.0 as usize].push(index);
+        }
+    }
+    let mut ready: std::collections::BTreeSet<usize> =
+        (0..fetches.len()).filter(|index| waiting[*index] == 0).collect();
+    let mut order = Vec::with_capacity(fetches.len());
+    while let Some(index) = ready.pop_first() {
+        order.push(FetchId(index as u32));
+        for dependent in &dependents[index] {
+            waiting[*dependent] -= 1;
+            if waiting[*dependent] == 0 {
+                ready.insert(*dependent);
+            }
+        }
+    }
+    if order.len() < fetches.len() {
+        return Err(PlanError::Unreachable("a field that waits for itself".into()));
+    }
+    Ok(order)
+}
+
+/// A fetch is made if it, or one that depends on it, is wanted.
+fn spread_conditions(fetches: &mut [Draft<'_>], order: &[FetchId]) {
+    for id in order.iter().rev() {
+        let condition = fetches[id.0 as usize].condition.clone();
+        for dependency in fetches[id.0 as usize].depends_on.clone() {
+            // A mutation waits for the one before it without needing it.
+            if fetches[id.0 as usize].safe {
+                fetches[dependency.0 as usize].condition.or(&condition);
+            }
+        }
+    }
+}
+
+fn fetch(
+    planner: &mut Planner<'_>,
+    id: FetchId,
+    number: &[FetchId],
+    held: Vec<super::Held>,
+) -> Fetch {
+    let shapes = Shapes { graph: planner.graph, nodes: &planner.nodes, fetch: id };
+    let draft = &planner.fetches[id.0 as usize];
+    let shape = shapes.of(draft);
+    let joined = joined(&draft.asking).then(|| shapes.evaluated(draft));
+    let mut place = planner.place(draft.node);
+    place.only.clone_from(&draft.only);
+    let lengths = fan_out::lengths(planner, draft.node);
+    let target = match &draft.target {
+        Target::Slot(slot) => Target::Slot(*slot),
+        Target::Entity(_) => Target::Entity(filled_by(planner.at(draft.node), id)),
+    };
+    let condition = draft.condition.clone();
+    let condition = planner.conditions.number(&condition, &[]);
+    let draft = &planner.fetches[id.0 as usize];
+    Fetch {
+        binding: draft.binding,
+        coordinate: Name::clone(&planner.graph.binding(draft.binding).coordinate),
+        place,
+        lengths,
+        target,
+        arguments: draft.arguments.clone(),
+        required: draft.required.clone(),
+        parent: draft.parent.clone(),
+        asking: draft.asking.clone(),
+        evaluates: shape.evaluates(),
+        shape,
+        joined,
+        condition,
+        depends_on: draft.depends_on.iter().map(|id| number[id.0 as usize]).collect(),
+        dependents: Vec::new(),
+        nullable: draft.nullable,
+        safe: draft.safe,
+        held,
+    }
+}
+
+/// Keys of other requests may join the batch.
+fn joined(asking: &Asking) -> bool {
+    match asking {
+        Asking::Batch { rule, .. } | Asking::Given { rule, .. } => !rule.wait.is_zero(),
+        Asking::PerObject | Asking::PerKey { .. } => false,
+    }
+}
+
+/// Two fetches have one binding, or one fetch makes a call for each of several objects.
+fn repeats(fetches: &[Fetch]) -> bool {
+    let mut seen = hashbrown::HashSet::new();
+    fetches.iter().any(|fetch| {
+        let many = fetch.asking == Asking::PerObject && !fetch.place.steps.is_empty();
+        many || !seen.insert(fetch.binding)
+    })
+}
+
+/// The slots of a node that a lookup fills.
+fn filled_by(node: &Node<'_>, id: FetchId) -> Vec<Slot> {
+    let filled = |(key, used): (&SlotKey, &super::draft::SlotUse)| {
+        let plain = matches!(key, SlotKey::Plain { .. });
+        (plain && used.filled_by == id).then_some(used.slot)
+    };
+    let mut slots: Vec<Slot> = node.slots.iter().filter_map(filled).collect();
+    slots.sort_unstable();
+    slots
+}
+
+/// A rough count of bytes; the cache's bound is as good as this.
+fn weigh(planner: &Planner<'_>, fetches: &[Fetch]) -> usize {
+    let slots: usize = planner.nodes.iter().map(|node| node.width as usize).sum();
+    1_024 + slots * 400 + fetches.len() * 1_200
+}

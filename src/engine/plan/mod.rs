@@ -1,0 +1,185 @@
+//! The query plan: a DAG of fetches, each one question to one source, and the view the answers are written along.
+//!
+//! Planning walks the selection once. What a source's reply provides stays with its fetch; a field with a binding of
+//! its own is a fetch of its own; what is left of an entity is fetched through lookups. A plan holds no variable,
+//! claim or header: one plan serves all callers of an operation.
+
+mod arguments;
+mod build;
+mod collect;
+mod condition;
+mod draft;
+mod error;
+mod explain;
+mod fan_out;
+mod finish;
+mod held;
+mod need;
+mod route;
+mod select;
+mod shapes;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod yields;
+
+pub(super) use arguments::{Input, constant, evaluate_all};
+pub(super) use build::plan;
+
+pub(super) use condition::Conditions;
+pub(super) use explain::explain;
+
+use super::response::{Shape, Slot, View};
+use crate::graph::{BatchReply, BindingId};
+use crate::graphql::Name;
+use fan_out::Length;
+use std::time::Duration;
+
+/// The position of a fetch in [`QueryPlan::fetches`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct FetchId(pub u32);
+
+pub(super) struct QueryPlan {
+    /// Some call may come up twice in one request.
+    pub repeats: bool,
+    /// Each comes after everything it depends on.
+    pub fetches: Vec<Fetch>,
+    /// Slots of the root row.
+    pub root_width: u32,
+    pub view: View,
+    pub conditions: Conditions,
+    /// Response keys of `__schema` and `__type` at the root, by number.
+    pub introspection: Vec<Name>,
+    /// Bytes it takes, roughly; what the cache weighs it by.
+    pub weight: usize,
+}
+
+/// One question to one source, asked in as many calls as its grouping needs.
+pub(super) struct Fetch {
+    pub binding: BindingId,
+    /// The field of the binding, such as `User.orders`.
+    pub coordinate: Name,
+    pub place: Place,
+    /// Of the lists on the way to the place.
+    pub lengths: Vec<Length>,
+    pub target: Target,
+    pub arguments: Vec<(Name, Input)>,
+    /// Arguments that take their value from the parent object.
+    pub required: Vec<Required>,
+    /// What the call's texts name of the parent object.
+    pub parent: Vec<Wanted>,
+    pub asking: Asking,
+    pub shape: Shape,
+    /// For a batch that keys of other requests may join: how one key's part of the reply is read, once the mapping
+    /// has been evaluated.
+    pub joined: Option<Shape>,
+    /// The shape evaluates a mapping, which may name what the call was made from.
+    pub evaluates: bool,
+    /// Number of the condition under which it is made; 0 always holds.
+    pub condition: u32,
+    pub depends_on: Vec<FetchId>,
+    pub dependents: Vec<FetchId>,
+    /// The field may be null: a call that finds nothing is no error.
+    pub nullable: bool,
+    /// The call is safe to repeat, so identical ones may share one execution.
+    pub safe: bool,
+    /// Earlier objects of the same entity that may hold all that this fetch asks for.
+    pub held: Vec<Held>,
+}
+
+/// The objects of the response that a fetch is for: a way down from the root row, through lists.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Place {
+    pub steps: Vec<Slot>,
+    /// With an abstract type: the slot of `__typename`, and the one type that is meant.
+    pub only: Option<(Slot, Name)>,
+    /// Response keys on the way, for people.
+    pub keys: Vec<Name>,
+    /// For each step, the abstract object it starts from must be of this type.
+    pub step_types: Vec<Option<(Slot, Name)>>,
+}
+
+/// Where the result goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The field's own slot.
+    Slot(Slot),
+    /// The result is the same entity once more: these slots of it are filled in.
+    Entity(Vec<Slot>),
+}
+
+/// An `@require`d argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Required {
+    pub argument: Name,
+    pub part: KeyPart,
+}
+
+/// A leaf below an object: slots from row to row, the last one a leaf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeyPart {
+    pub path: Vec<Slot>,
+    /// Field names, for people and for `$batch`.
+    pub names: Vec<Name>,
+    /// Its type is `ID`: it goes out as a string.
+    pub id: bool,
+}
+
+/// A field of the parent object, with those below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub name: Name,
+    pub slot: Slot,
+    pub id: bool,
+    pub fields: Vec<Wanted>,
+}
+
+/// How the objects at a place become calls.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Asking {
+    /// A call for each object.
+    PerObject,
+    /// A call for each distinct key: each argument takes one part of it.
+    PerKey { parts: Vec<KeyPart>, arguments: Vec<Name> },
+    /// A call for each `max` distinct keys.
+    Batch { parts: Vec<KeyPart>, keys: KeysAs, rule: BatchRule },
+    /// A batch whose keys the client gave in an argument: the result is a list in their order.
+    Given { argument: Name, fields: Vec<Name>, rule: BatchRule },
+}
+
+/// How the keys of a batch reach the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeysAs {
+    /// As `$batch`.
+    Parents,
+    /// As a list argument of scalars.
+    Scalars(Name),
+    /// As a list argument of input objects with these fields.
+    Objects(Name, Vec<Name>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BatchRule {
+    pub reply: BatchReply,
+    pub max: usize,
+    pub wait: Duration,
+    /// Slots of a reply's object that hold its key, in the order asked.
+    pub key: Vec<Slot>,
+    /// Their names in the mapping's result.
+    pub key_names: Vec<Name>,
+}
+
+/// Objects of the same entity, filled from the same source by a fetch that is always done before.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Held {
+    pub place: Place,
+    pub parts: Vec<KeyPart>,
+    /// From its slots to ours.
+    pub copies: Vec<(Slot, Slot)>,
+}
+
+impl QueryPlan {
+    pub fn fetch(&self, id: FetchId) -> &Fetch {
+        &self.fetches[id.0 as usize]
+    }
+}

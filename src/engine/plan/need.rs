@@ -1,0 +1,210 @@
+//! What a fetch needs before it can be made: fields of the parent object, keys, and the slots of a batch's key.
+
+use super::arguments;
+use super::condition::Condition;
+use super::draft::{Node, Planner, Read, SlotKey, SlotUse};
+use super::error::{PlanError, Result};
+use super::yields::{From, Yields};
+use super::{Asking, BatchRule, FetchId, KeyPart, KeysAs, Required, Wanted};
+use crate::engine::response::{NodeId, Slot};
+use crate::graph::{Binding, FieldSelection, LookupArguments, LookupElement};
+use crate::graphql::Name;
+
+impl<'a> Planner<'a> {
+    /// What the call of a field needs of its parent: `$this`, `$batch`, `@require`, and the key of its batch.
+    pub fn require_for_field(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        name: &str,
+        id: FetchId,
+        condition: &Condition,
+    ) -> Result<()> {
+        let graph = self.graph;
+        let binding = graph.binding(self.fetches[id.0 as usize].binding);
+        let parent = self.want_all(node, ty, &binding.parent, id, condition)?;
+        let mut required = Vec::new();
+        for (argument, path) in graph.field(ty, name).map_or(&[][..], |field| &field.requires) {
+            let part = self.part(node, ty, path, id, condition)?;
+            required.push(Required { argument: Name::clone(argument), part });
+        }
+        let asking = self.asking_of_field(node, ty, name, binding, id, condition)?;
+        let draft = &mut self.fetches[id.0 as usize];
+        (draft.parent, draft.required, draft.asking) = (parent, required, asking);
+        Ok(())
+    }
+
+    fn asking_of_field(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        name: &str,
+        binding: &'a Binding,
+        id: FetchId,
+        condition: &Condition,
+    ) -> Result<Asking> {
+        let Some(batch) = &binding.batch else { return Ok(Asking::PerObject) };
+        let result = self.fetches[id.0 as usize].result;
+        let rule = self.rule(batch, result, id)?;
+        if self.at(node).parent.is_none() {
+            let lookup = self.graph.lookups.iter().find(|lookup| &*lookup.field == name);
+            let many = lookup.map(|lookup| &lookup.arguments);
+            let Some(LookupArguments::Many { argument, element }) = many else {
+                return Ok(Asking::PerObject);
+            };
+            let fields = match element {
+                LookupElement::Scalar(_) => Vec::new(),
+                LookupElement::Object(fields) => {
+                    fields.iter().map(|(name, _)| Name::clone(name)).collect()
+                }
+            };
+            return Ok(Asking::Given { argument: Name::clone(argument), fields, rule });
+        }
+        let mut parts = Vec::new();
+        for path in &batch.asked {
+            parts.push(self.part(node, ty, path, id, condition)?);
+        }
+        Ok(Asking::Batch { parts, keys: KeysAs::Parents, rule })
+    }
+
+    /// A batch rule with the slots of the key in the reply's objects.
+    pub fn rule(
+        &mut self,
+        batch: &'a crate::graph::Batch,
+        result: Option<NodeId>,
+        fetch: FetchId,
+    ) -> Result<BatchRule> {
+        use crate::graph::BatchReply::{ByKey, GroupBy};
+        let mut key = Vec::new();
+        if let (ByKey | GroupBy, Some(node)) = (batch.reply, result) {
+            for name in &batch.key {
+                key.push(self.reply_key(node, name, fetch)?);
+            }
+        }
+        let (reply, max, wait) = (batch.reply, batch.max, batch.wait);
+        Ok(BatchRule { reply, max, wait, key, key_names: batch.key.clone() })
+    }
+
+    /// The slot of a key of the reply, which need not be a field of the type.
+    fn reply_key(&mut self, node: NodeId, name: &'a Name, fetch: FetchId) -> Result<Slot> {
+        let ty = Name::clone(&self.at(node).ty);
+        let key = SlotKey::Plain { name: Name::clone(name), composite: None };
+        let read = |node: &Node<'_>| {
+            let mut reads = node.reads.iter();
+            reads
+                .find(|read| read.fetch == fetch && read.name == *name && read.child.is_none())
+                .map(|read| read.slot)
+        };
+        if let Some(slot) = read(self.at(node)) {
+            return Ok(slot);
+        }
+        let provider = self.at(node).providers.iter().find(|provider| provider.fetch == fetch);
+        let yields = provider.map(|provider| provider.yields);
+        let from = match yields {
+            Some(Yields::Fields(_)) => {
+                let found = yields.and_then(|yields| yields.find(self.graph, &ty, name));
+                let missing = || PlanError::Unreachable(format!("the batch key `{name}` of {ty}"));
+                found.map(|(from, _)| from).ok_or_else(missing)?
+            }
+            _ => From::Name(name),
+        };
+        Ok(self.allocate_or_read(node, key, fetch, from))
+    }
+
+    /// The slot under a key if it is this fetch that fills it, otherwise a slot of its own.
+    fn allocate_or_read(
+        &mut self,
+        node: NodeId,
+        key: SlotKey,
+        fetch: FetchId,
+        from: From<'a>,
+    ) -> Slot {
+        if !self.at(node).slots.contains_key(&key) {
+            return self.allocate(node, key, fetch, Some(from), None).slot;
+        }
+        let SlotKey::Plain { name, .. } = key else { return 0 };
+        let at = self.at_mut(node);
+        let slot = at.width;
+        at.width += 1;
+        at.reads.push(Read { fetch, name, slot, from, child: None });
+        slot
+    }
+
+    fn want_all(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        selections: &'a [FieldSelection],
+        id: FetchId,
+        condition: &Condition,
+    ) -> Result<Vec<Wanted>> {
+        let mut wanted = Vec::new();
+        for selection in selections {
+            let used = self.need(node, ty, &selection.name, id, condition)?;
+            let fields = match used.child {
+                Some(child) => {
+                    let inner = Name::clone(&self.at(child).ty);
+                    self.want_all(child, &inner, &selection.fields, id, condition)?
+                }
+                None => Vec::new(),
+            };
+            let id = self.is_id(ty, &selection.name);
+            wanted.push(Wanted { name: Name::clone(&selection.name), slot: used.slot, id, fields });
+        }
+        Ok(wanted)
+    }
+
+    /// A path of fields down to a leaf that fetch `id` cannot be made without.
+    pub fn part(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        path: &'a [Name],
+        id: FetchId,
+        condition: &Condition,
+    ) -> Result<KeyPart> {
+        let mut part = KeyPart { path: Vec::new(), names: path.to_vec(), id: false };
+        let (mut node, mut ty) = (node, Name::from(ty));
+        for name in path {
+            let used = self.need(node, &ty, name, id, condition)?;
+            part.path.push(used.slot);
+            part.id = self.is_id(&ty, name);
+            if let Some(child) = used.child {
+                node = child;
+                ty = Name::clone(&self.at(child).ty);
+            }
+        }
+        Ok(part)
+    }
+
+    /// A field that fetch `id` cannot be made without.
+    fn need(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        name: &'a Name,
+        id: FetchId,
+        condition: &Condition,
+    ) -> Result<SlotUse> {
+        self.step()?;
+        let used = match self.binding(ty, name) {
+            Some(binding) => {
+                let definition = self.graph.schema.type_field(ty, name).ok();
+                let definitions = definition.map_or(&[][..], |field| &field.arguments);
+                let defaults = arguments::prepare(&self.graph.schema, definitions, &[]);
+                self.fetch_field(node, ty, name, binding, defaults, condition)?
+            }
+            None => self.plain(node, ty, name, condition)?,
+        };
+        let depends_on = &mut self.fetches[id.0 as usize].depends_on;
+        if used.filled_by != id && !depends_on.contains(&used.filled_by) {
+            depends_on.push(used.filled_by);
+        }
+        Ok(used)
+    }
+
+    fn is_id(&self, ty: &str, field: &str) -> bool {
+        let definition = self.graph.schema.type_field(ty, field).ok();
+        definition.is_some_and(|definition| definition.ty.inner_named_type() == "ID")
+    }
+}

@@ -1,0 +1,226 @@
+//! Routes: which lookups bring what an object lacks.
+//!
+//! Fewest sequential rounds first, then fewest calls, then schema order, so that plans are deterministic. A lookup
+//! whose key another lookup must bring first is one round further away.
+
+use super::condition::Condition;
+use super::draft::{Draft, Planner, Provider};
+use super::error::{PlanError, Result};
+use super::yields::{self, Yields};
+use super::{Asking, FetchId, KeysAs, Target, arguments};
+use crate::engine::response::NodeId;
+use crate::graph::{KeyPath, Lookup, LookupArguments, LookupElement};
+use crate::graphql::Name;
+
+/// A lookup with what is known of it before it is chosen.
+struct Candidate<'a> {
+    lookup: &'a Lookup,
+    yields: Yields<'a>,
+    /// After how many sequential lookups its answer can be there; `None` if its key cannot be had.
+    round: Option<usize>,
+}
+
+impl<'a> Planner<'a> {
+    /// Adds lookups to a node until every field in `missing` is provided that any lookup has.
+    pub(super) fn route(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        missing: &[&'a str],
+        condition: &Condition,
+    ) -> Result<()> {
+        let candidates = self.candidates(node, ty);
+        let mut missing = missing.to_vec();
+        while !missing.is_empty() {
+            let in_list = self.in_list(node);
+            let best = candidates
+                .iter()
+                .enumerate()
+                .filter_map(|(order, candidate)| {
+                    let yields = |name: &&&str| self.yields(candidate, ty, name);
+                    let covered = missing.iter().filter(yields).count();
+                    let batched =
+                        matches!(candidate.lookup.arguments, LookupArguments::Many { .. });
+                    let rank = (candidate.round?, usize::MAX - covered, in_list && !batched, order);
+                    (covered > 0).then_some((rank, candidate))
+                })
+                .min_by_key(|(rank, _)| *rank);
+            let Some((_, chosen)) = best else { return Ok(()) };
+            self.add(node, ty, chosen, &candidates, condition)?;
+            missing.retain(|name| !self.yields(chosen, ty, name));
+        }
+        Ok(())
+    }
+
+    fn yields(&self, candidate: &Candidate<'a>, ty: &str, name: &&'a str) -> bool {
+        candidate.yields.find(self.graph, ty, name).is_some()
+    }
+
+    fn candidates(&self, node: NodeId, ty: &str) -> Vec<Candidate<'a>> {
+        let graph = self.graph;
+        let mut candidates: Vec<_> = graph
+            .lookups
+            .iter()
+            .filter(|lookup| &*lookup.entity == ty)
+            .map(|lookup| {
+                let (_, yields) = yields::root(graph.binding(lookup.binding).call.select());
+                Candidate { lookup, yields, round: None }
+            })
+            .collect();
+        for round in 1..=candidates.len() {
+            for index in 0..candidates.len() {
+                let reached = candidates[index].round.is_some()
+                    || keys(candidates[index].lookup)
+                        .iter()
+                        .all(|path| self.reachable(node, ty, path, &candidates, round));
+                if reached && candidates[index].round.is_none() {
+                    candidates[index].round = Some(round);
+                }
+            }
+        }
+        candidates
+    }
+
+    /// A key field is there, or a lookup of an earlier round brings it.
+    fn reachable(
+        &self,
+        node: NodeId,
+        ty: &str,
+        path: &'a KeyPath,
+        candidates: &[Candidate<'a>],
+        round: usize,
+    ) -> bool {
+        let Some(name) = path.first() else { return false };
+        self.binding(ty, name).is_some()
+            || self.provided(node, ty, name)
+            || candidates.iter().any(|candidate| {
+                candidate.round.is_some_and(|earlier| earlier < round)
+                    && candidate.yields.find(self.graph, ty, name).is_some()
+            })
+    }
+
+    /// The node's objects stand in some list, so that one call for each would be many.
+    fn in_list(&self, node: NodeId) -> bool {
+        let mut node = node;
+        while let Some(parent) = &self.at(node).parent {
+            let ty = parent.only.as_ref().map_or(&self.at(parent.node).ty, |(_, only)| only);
+            let field = self.graph.schema.type_field(ty, &parent.key);
+            if field.is_ok_and(|field| field.ty.is_list()) {
+                return true;
+            }
+            node = parent.node;
+        }
+        false
+    }
+
+    fn add(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        chosen: &Candidate<'a>,
+        candidates: &[Candidate<'a>],
+        condition: &Condition,
+    ) -> Result<()> {
+        for path in keys(chosen.lookup) {
+            let Some(name) = path.first() else { continue };
+            if self.binding(ty, name).is_none() && !self.provided(node, ty, name) {
+                let earlier = candidates
+                    .iter()
+                    .filter(|other| other.round < chosen.round)
+                    .filter(|other| other.yields.find(self.graph, ty, name).is_some())
+                    .min_by_key(|other| other.round);
+                let Some(earlier) = earlier else {
+                    return Err(PlanError::Unreachable(format!("{ty}.{name}")));
+                };
+                self.add(node, ty, earlier, candidates, condition)?;
+            }
+        }
+        self.add_reachable(node, ty, chosen, condition)
+    }
+
+    fn add_reachable(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        chosen: &Candidate<'a>,
+        condition: &Condition,
+    ) -> Result<()> {
+        let lookup = chosen.lookup;
+        let id = FetchId(self.fetches.len() as u32);
+        let draft = self.draft(node, ty, lookup, condition);
+        self.fetches.push(draft);
+        let mut parts = Vec::new();
+        for path in keys(lookup) {
+            parts.push(self.part(node, ty, path, id, condition)?);
+        }
+        let only = self.narrowed(node, ty).map(|(_, only)| only);
+        let provider = Provider { fetch: id, yields: chosen.yields, only };
+        self.at_mut(node).providers.push(provider);
+        let asking = match (&lookup.arguments, &self.graph.binding(lookup.binding).batch) {
+            (LookupArguments::Many { argument, element }, Some(batch)) => {
+                let keys = keys_as(argument, element);
+                Asking::Batch { parts, keys, rule: self.rule(batch, Some(node), id)? }
+            }
+            (LookupArguments::One(arguments), _) => {
+                let arguments = arguments.iter().map(|(name, _)| Name::clone(name)).collect();
+                Asking::PerKey { parts, arguments }
+            }
+            (LookupArguments::Many { .. }, None) => {
+                return Err(PlanError::Unreachable(format!("{ty} through `{}`", lookup.field)));
+            }
+        };
+        self.fetches[id.0 as usize].asking = asking;
+        Ok(())
+    }
+
+    fn draft(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        lookup: &'a Lookup,
+        condition: &Condition,
+    ) -> Draft<'a> {
+        let (select, _) = yields::root(self.graph.binding(lookup.binding).call.select());
+        let query = self.graph.schema.schema_definition.query.as_ref();
+        let field = query.and_then(|query| self.graph.schema.type_field(query, &lookup.field).ok());
+        let definitions = field.map_or(&[][..], |field| &field.arguments);
+        let first = self.at(node).providers.first().map(|provider| provider.fetch);
+        Draft {
+            binding: lookup.binding,
+            node,
+            only: self.narrowed(node, ty),
+            target: Target::Entity(Vec::new()),
+            result: Some(node),
+            select,
+            arguments: arguments::prepare(&self.graph.schema, definitions, &[]),
+            required: Vec::new(),
+            parent: Vec::new(),
+            asking: Asking::PerObject,
+            condition: condition.clone(),
+            depends_on: first.into_iter().collect(),
+            nullable: true,
+            safe: true,
+            entity: Some(ty.into()),
+        }
+    }
+}
+
+fn keys(lookup: &Lookup) -> Vec<&KeyPath> {
+    match &lookup.arguments {
+        LookupArguments::One(arguments) => arguments.iter().map(|(_, path)| path).collect(),
+        LookupArguments::Many { element: LookupElement::Scalar(path), .. } => vec![path],
+        LookupArguments::Many { element: LookupElement::Object(fields), .. } => {
+            fields.iter().map(|(_, path)| path).collect()
+        }
+    }
+}
+
+fn keys_as(argument: &Name, element: &LookupElement) -> KeysAs {
+    match element {
+        LookupElement::Scalar(_) => KeysAs::Scalars(Name::clone(argument)),
+        LookupElement::Object(fields) => {
+            let names = fields.iter().map(|(name, _)| Name::clone(name)).collect();
+            KeysAs::Objects(Name::clone(argument), names)
+        }
+    }
+}
