@@ -1,0 +1,247 @@
+//! One call: what it was made for, and its way from rendered request to answer.
+
+use super::loader::Loaded;
+use super::reuse::Answer;
+use super::{FetchId, Run};
+use crate::engine::plan::Fetch;
+use crate::engine::response::{RowId, Value, read_json, read_proto};
+use crate::graphql::ErrorCode;
+use crate::mapping::{Variable, Variables};
+use crate::source::{self, Body, ErrorKind, Inputs, Reply, Request, headers_to_value};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use serde_json::Value as Json;
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+pub(super) struct Call {
+    pub fetch: FetchId,
+    pub what: What,
+    /// Sent, and not answered.
+    pub open: bool,
+    /// What it was rendered from, where the mapping of the reply may name it.
+    pub inputs: Option<Box<Owned>>,
+}
+
+/// The objects or keys that a call's answer is for.
+pub(super) enum What {
+    Object(RowId),
+    Key(u32),
+    /// Keys of a group.
+    Keys {
+        group: usize,
+        keys: Vec<u32>,
+    },
+}
+
+/// The values of [`Inputs`] that differ from call to call.
+#[derive(Default)]
+pub(super) struct Owned {
+    pub arguments: Json,
+    pub this: Json,
+    pub batch: Json,
+}
+
+/// A call that is rendered but not sent.
+pub(super) struct Waiting {
+    pub call: usize,
+    pub request: Request,
+}
+
+/// A call under way.
+pub(super) struct Pending {
+    call: usize,
+    answer: Way,
+}
+
+enum Way {
+    Own(BoxFuture<'static, Answer>),
+    Joined(BoxFuture<'static, Vec<(u32, Loaded)>>),
+}
+
+pub(super) enum Answered {
+    Reply(Answer),
+    /// Of a batch that keys of other requests joined: what came of each of ours.
+    Joined(Vec<(u32, Loaded)>),
+}
+
+impl Future for Pending {
+    type Output = (usize, Answered);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let call = self.call;
+        match &mut self.answer {
+            Way::Own(answer) => {
+                answer.as_mut().poll(context).map(|answer| (call, Answered::Reply(answer)))
+            }
+            Way::Joined(answer) => {
+                answer.as_mut().poll(context).map(|answer| (call, Answered::Joined(answer)))
+            }
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Renders a call and puts it in line, or leaves holes if it cannot be rendered.
+    pub(super) fn make(&mut self, id: FetchId, what: What, owned: Owned) {
+        let fetch = self.snapshot.plan.fetch(id);
+        let binding = self.snapshot.graph.binding(fetch.binding);
+        let rendered = binding.call.render(&self.inputs(&owned));
+        let inputs = fetch.evaluates.then(|| Box::new(owned));
+        self.calls.push(Call { fetch: id, what, open: false, inputs });
+        let call = self.calls.len() - 1;
+        self.fetches[id.0 as usize].calls += 1;
+        let rendered = rendered.map_err(|failure| (ErrorCode::InvalidRequest, failure.to_string()));
+        let rendered = if call < MOST_CALLS { rendered } else { Err(too_many()) };
+        match rendered {
+            Ok(request) => self.waiting.push_back(Waiting { call, request }),
+            Err((code, detail)) => {
+                self.fail(call, &source::Error::new(code, detail));
+                self.fetches[id.0 as usize].calls -= 1;
+            }
+        }
+    }
+
+    fn inputs<'o>(&'o self, owned: &'o Owned) -> Inputs<'o> {
+        Inputs {
+            args: &owned.arguments,
+            this: &owned.this,
+            batch: &owned.batch,
+            caller: self.snapshot.caller,
+            env: &self.snapshot.graph.env,
+            config: &Json::Null,
+        }
+    }
+
+    pub(super) fn send(&mut self, waiting: Waiting) {
+        self.calls[waiting.call].open = true;
+        if self.late {
+            return self.finish_call((waiting.call, Answered::Reply(Err(too_late()))));
+        }
+        let fetch = self.snapshot.plan.fetch(self.calls[waiting.call].fetch);
+        let call = &self.snapshot.graph.binding(fetch.binding).call;
+        let deadline = self.snapshot.deadline;
+        self.sent += 1;
+        let answer = if fetch.safe && call.reusable() {
+            self.reuse.call(&**call, waiting.request, deadline)
+        } else {
+            call.send(waiting.request.into(), deadline)
+        };
+        self.pending.push(Pending { call: waiting.call, answer: Way::Own(answer) });
+    }
+
+    /// A call whose keys go out together with those of other requests.
+    pub(super) fn send_joined(
+        &mut self,
+        id: FetchId,
+        what: What,
+        answer: BoxFuture<'static, Vec<(u32, Loaded)>>,
+    ) {
+        self.calls.push(Call { fetch: id, what, open: true, inputs: None });
+        self.fetches[id.0 as usize].calls += 1;
+        self.sent += 1;
+        let call = self.calls.len() - 1;
+        self.pending.push(Pending { call, answer: Way::Joined(answer) });
+    }
+
+    /// The deadline is over: cancels what is under way, and sends nothing more.
+    pub(super) fn give_up(&mut self) {
+        self.late = true;
+        self.pending = FuturesUnordered::new();
+        for call in 0..self.calls.len() {
+            if self.calls[call].open {
+                self.finish_call((call, Answered::Reply(Err(too_late()))));
+            }
+        }
+    }
+
+    pub(super) fn finish_call(&mut self, (call, answered): (usize, Answered)) {
+        self.calls[call].open = false;
+        let id = self.calls[call].fetch;
+        match answered {
+            Answered::Reply(answer) => self.answered(call, answer),
+            Answered::Joined(loaded) => self.place_joined(call, loaded),
+        }
+        let state = &mut self.fetches[id.0 as usize];
+        state.calls -= 1;
+        if state.calls == 0 {
+            self.done(id);
+        }
+    }
+
+    fn answered(&mut self, call: usize, answer: Answer) {
+        let fetch = self.snapshot.plan.fetch(self.calls[call].fetch);
+        match answer {
+            Ok(reply) => match self.read(call, fetch, &reply) {
+                Ok(value) => self.place(call, value),
+                Err(detail) => {
+                    let error = source::Error::new(ErrorCode::UpstreamInvalidReply, detail);
+                    self.fail(call, &error);
+                }
+            },
+            Err(error) => {
+                if error.kind == ErrorKind::NotFound && fetch.nullable && self.is_single(call) {
+                    self.nothing_found(call);
+                } else if error.kind == ErrorKind::Failed || !self.bisect(call) {
+                    self.fail(call, &error);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, call: usize, fetch: &Fetch, reply: &Reply) -> Result<Value, String> {
+        let binding = self.snapshot.graph.binding(fetch.binding);
+        let none = Owned::default();
+        let owned = self.calls[call].inputs.as_deref().unwrap_or(&none);
+        let variables = ReplyVariables {
+            inputs: Inputs {
+                args: &owned.arguments,
+                this: &owned.this,
+                batch: &owned.batch,
+                caller: self.snapshot.caller,
+                env: &self.snapshot.graph.env,
+                config: binding.call.config(),
+            },
+            reply,
+        };
+        match &reply.body {
+            Body::Json(body) => {
+                self.bytes += body.len();
+                read_json(&mut self.store, body, &fetch.shape, &variables)
+            }
+            Body::Proto(body) => {
+                self.bytes += body.len() * 2;
+                let message = binding.call.message().ok_or("a reply of a type nobody knows")?;
+                read_proto(&mut self.store, body, message, &fetch.shape, &variables)
+            }
+        }
+    }
+}
+
+/// Calls that one request may make. A list of objects that are asked for one by one can be as long as a reply.
+const MOST_CALLS: usize = 10_000;
+
+fn too_many() -> (ErrorCode, String) {
+    (ErrorCode::LimitExceeded, format!("the request makes more than {MOST_CALLS} calls"))
+}
+
+fn too_late() -> source::Error {
+    source::Error::new(ErrorCode::UpstreamTimeout, "the request's deadline is over")
+}
+
+/// What a mapping of a reply may name.
+pub(super) struct ReplyVariables<'a> {
+    pub inputs: Inputs<'a>,
+    pub reply: &'a Reply,
+}
+
+impl Variables for ReplyVariables<'_> {
+    fn value(&self, variable: Variable) -> Cow<'_, Json> {
+        match variable {
+            Variable::Status => Cow::Owned(self.reply.status.into()),
+            Variable::ResponseHeaders => Cow::Owned(headers_to_value(&self.reply.headers)),
+            other => self.inputs.value(other),
+        }
+    }
+}

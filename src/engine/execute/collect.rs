@@ -1,0 +1,56 @@
+//! The objects that a fetch is for: a walk from the root row down the fetch's place, through lists. Only what is
+//! reachable is found, and each object once, however many parents share it.
+
+use super::Run;
+use crate::engine::plan::Place;
+use crate::engine::response::{RowId, Slot, Store, Value, key_text};
+use crate::graphql::Name;
+use hashbrown::HashSet;
+
+impl Run<'_> {
+    pub(super) fn collect(&self, place: &Place) -> Vec<RowId> {
+        let mut rows = vec![self.root];
+        for (step, only) in place.steps.iter().zip(&place.step_types) {
+            let mut below = Vec::with_capacity(rows.len());
+            for row in rows {
+                if is_of_type(&self.store, row, only.as_ref()) {
+                    objects(&self.store, self.store.get(row, *step), &mut below);
+                }
+            }
+            // At each step: where entities are shared, the ways to them multiply with each level.
+            distinct(&mut below);
+            rows = below;
+        }
+        rows.retain(|row| is_of_type(&self.store, *row, place.only.as_ref()));
+        rows
+    }
+}
+
+/// Objects are read in order, so rows that rise are distinct; entities placed more than once break the order.
+fn distinct(rows: &mut Vec<RowId>) {
+    if rows.is_sorted_by(|one, next| one < next) {
+        return;
+    }
+    let mut seen = HashSet::with_capacity(rows.len());
+    rows.retain(|row| seen.insert(*row));
+}
+
+fn is_of_type(store: &Store, row: RowId, only: Option<&(Slot, Name)>) -> bool {
+    only.is_none_or(|(slot, name)| {
+        let mut found = Vec::new();
+        key_text(store, store.get(row, *slot), &mut found) && found == name.as_bytes()
+    })
+}
+
+/// Lists in lists are as deep as the reply's parser allows.
+fn objects(store: &Store, value: Value, found: &mut Vec<RowId>) {
+    match value {
+        Value::Object(row) => found.push(row),
+        Value::List { start, len } => {
+            for element in store.items(start, len) {
+                objects(store, *element, found);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,170 @@
+//! Batches that keys of other requests may join (`waitMs` > 0), through async-graphql's `DataLoader`.
+//!
+//! Only keys of the same caller go out together: with the same claims, the same forwarded headers, and the same values
+//! of whatever else of the request the call's texts name. Without `waitMs` nothing here is used, and no timer runs.
+
+mod join;
+mod split;
+
+pub(super) use join::Loaded;
+
+use super::batch::splits_allowed;
+use crate::engine::plan::KeysAs;
+use crate::graph::{Batch, BindingId, Graph, LookupArguments, LookupElement};
+use crate::graphql::{ErrorCode, Name};
+use crate::source::{self, Caller, ErrorKind, Inputs};
+use async_graphql::dataloader::{DataLoader, Loader};
+use futures_util::future::join_all;
+use hashbrown::HashMap;
+use serde_json::Value as Json;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A loader for each binding that waits.
+#[derive(Default)]
+pub(in crate::engine) struct Loaders {
+    by_binding: HashMap<BindingId, Arc<DataLoader<KeyLoader>>>,
+}
+
+/// Loads keys of one binding for several requests at once.
+pub(super) struct KeyLoader {
+    graph: Arc<Graph>,
+    binding: BindingId,
+    keys: KeysAs,
+    batch: Batch,
+}
+
+/// What keys must have in common to go out in one call.
+pub(super) struct Party {
+    arguments: Json,
+    caller: Arc<Caller>,
+    /// Everything of the caller that reaches the call, as text.
+    identity: String,
+}
+
+/// A key, of one party.
+#[derive(Clone)]
+pub(super) struct PartyKey {
+    party: Arc<Party>,
+    key: Arc<[u8]>,
+    /// As it stands in `$batch` or in the list argument.
+    input: Arc<Json>,
+}
+
+impl PartialEq for PartyKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key && self.party.identity == other.party.identity
+    }
+}
+
+impl Eq for PartyKey {}
+
+impl Hash for PartyKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.party.identity.hash(state);
+        self.key.hash(state);
+    }
+}
+
+impl Loaders {
+    pub fn new(graph: &Arc<Graph>) -> Self {
+        let waiting = graph.bindings.iter().enumerate().filter_map(|(index, binding)| {
+            let batch = binding.batch.clone().filter(|batch| !batch.wait.is_zero())?;
+            let id = BindingId(index as u32);
+            let (wait, keys) = (batch.wait, keys_of(graph, id));
+            let loader = KeyLoader { graph: Arc::clone(graph), binding: id, keys, batch };
+            let loader = DataLoader::new(loader, tokio::spawn).delay(wait);
+            Some((id, Arc::new(loader.max_batch_size(usize::MAX))))
+        });
+        Self { by_binding: waiting.collect() }
+    }
+}
+
+fn keys_of(graph: &Graph, binding: BindingId) -> KeysAs {
+    let lookup = graph.lookups.iter().find(|lookup| lookup.binding == binding);
+    match lookup.map(|lookup| &lookup.arguments) {
+        Some(LookupArguments::Many { argument, element: LookupElement::Scalar(_) }) => {
+            KeysAs::Scalars(Name::clone(argument))
+        }
+        Some(LookupArguments::Many { argument, element: LookupElement::Object(fields) }) => {
+            let names = fields.iter().map(|(name, _)| Name::clone(name)).collect();
+            KeysAs::Objects(Name::clone(argument), names)
+        }
+        Some(LookupArguments::One(_)) | None => KeysAs::Parents,
+    }
+}
+
+impl Loader<PartyKey> for KeyLoader {
+    type Value = Loaded;
+    type Error = std::convert::Infallible;
+
+    async fn load(
+        &self,
+        keys: &[PartyKey],
+    ) -> Result<std::collections::HashMap<PartyKey, Loaded>, Self::Error> {
+        let mut parties: HashMap<&str, Vec<&PartyKey>> = HashMap::new();
+        for key in keys {
+            parties.entry(&key.party.identity).or_default().push(key);
+        }
+        let chunks = parties.values().flat_map(|keys| keys.chunks(self.batch.max));
+        let answers = join_all(chunks.map(|chunk| self.load_chunk(chunk))).await;
+        Ok(answers.into_iter().flatten().collect())
+    }
+}
+
+impl KeyLoader {
+    /// Asks for a chunk; what is refused is split in two and asked for again, as in a request's own batches.
+    async fn load_chunk(&self, keys: &[&PartyKey]) -> Vec<(PartyKey, Loaded)> {
+        let mut splits = splits_allowed(self.batch.max);
+        let mut open = vec![keys];
+        let mut loaded = Vec::with_capacity(keys.len());
+        while let Some(part) = open.pop() {
+            match self.ask(part).await {
+                Ok(answers) => loaded.extend(part.iter().copied().cloned().zip(answers)),
+                Err(error) if error.kind == ErrorKind::NotFound && part.len() == 1 => {
+                    loaded.extend(part.iter().map(|key| (PartyKey::clone(key), Loaded::NotFound)));
+                }
+                Err(error) if error.kind != ErrorKind::Failed && part.len() > 1 && splits > 0 => {
+                    splits -= 1;
+                    let (left, right) = part.split_at(part.len() / 2);
+                    open.extend([right, left]);
+                }
+                Err(error) => {
+                    let failed = Loaded::Failed(Arc::new(error));
+                    loaded.extend(part.iter().map(|key| (PartyKey::clone(key), failed.clone())));
+                }
+            }
+        }
+        loaded
+    }
+
+    async fn ask(&self, keys: &[&PartyKey]) -> Result<Vec<Loaded>, source::Error> {
+        let Some(first) = keys.first() else { return Ok(Vec::new()) };
+        let call = Arc::clone(&self.graph.binding(self.binding).call);
+        let list: Json = keys.iter().map(|key| Json::clone(&key.input)).collect();
+        let (arguments, batch) = match &self.keys {
+            KeysAs::Parents => (first.party.arguments.clone(), list),
+            KeysAs::Scalars(name) | KeysAs::Objects(name, _) => {
+                let mut arguments = first.party.arguments.clone();
+                arguments[&**name] = list;
+                (arguments, Json::Null)
+            }
+        };
+        let inputs = Inputs {
+            args: &arguments,
+            this: &Json::Null,
+            batch: &batch,
+            caller: &first.party.caller,
+            env: &self.graph.env,
+            config: call.config(),
+        };
+        let request = call.render(&inputs).map_err(|failure| {
+            source::Error::new(ErrorCode::InvalidRequest, failure.to_string())
+        })?;
+        let reply = call.send(Arc::new(request), Instant::now() + call.timeout()).await?;
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &*key.key).collect();
+        split::split(&*call, &self.batch, inputs, &reply, &keys)
+            .map_err(|detail| source::Error::new(ErrorCode::UpstreamInvalidReply, detail))
+    }
+}

@@ -1,0 +1,209 @@
+//! Running a plan: one task drives all its fetches.
+//!
+//! A fetch starts when everything it requires is in the store. Its objects are collected, their keys de-duplicated and
+//! grouped into calls; each reply is read into the store as it comes and placed by key. A failed call leaves holes where
+//! its results would have stood, and nowhere else. There is no timer, no task per field and no lock in here.
+
+mod ask;
+mod batch;
+mod call;
+mod collect;
+mod hold;
+mod keys;
+mod loader;
+mod place;
+mod reuse;
+#[cfg(test)]
+mod tests;
+
+pub(super) use loader::Loaders;
+pub(super) use reuse::InFlight;
+
+use super::plan::{FetchId, QueryPlan};
+use super::response::{RowId, Store};
+use crate::graph::Graph;
+use crate::source::Caller;
+use call::{Call, Pending, Waiting};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use keys::Keys;
+use reuse::Reuse;
+use serde_json::{Map, Value};
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Calls of one request that are under way at once; more wait in line.
+const CALLS_AT_ONCE: usize = 256;
+
+/// Calls keep the deadline themselves and know best what was late. This long after it, the rest is given up.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// What one request runs with.
+pub(super) struct Snapshot<'a> {
+    pub graph: &'a Graph,
+    pub plan: &'a QueryPlan,
+    pub variables: &'a Map<String, Value>,
+    pub conditions: &'a [bool],
+    pub caller: &'a Arc<Caller>,
+    pub deadline: Instant,
+    pub in_flight: Option<&'a Arc<InFlight>>,
+    pub loaders: &'a Loaders,
+    /// A mutation: its reads must see its writes, so it shares no call with anybody.
+    pub is_mutation: bool,
+}
+
+/// Runs a plan to its end. Dropping the future cancels every call.
+pub(super) async fn execute(snapshot: Snapshot<'_>) -> Outcome {
+    let mut late = pin!(tokio::time::sleep_until((snapshot.deadline + GRACE).into()));
+    let mut run = Run::new(snapshot);
+    run.start_ready();
+    loop {
+        tokio::select! {
+            biased;
+            finished = run.pending.next() => match finished {
+                Some(finished) => run.finish_call(finished),
+                None => break,
+            },
+            () = &mut late, if !run.late => run.give_up(),
+        }
+        run.start_ready();
+    }
+    Outcome { store: run.store, root: run.root, calls: run.sent, bytes: run.bytes }
+}
+
+/// The filled store.
+pub(super) struct Outcome {
+    pub store: Store,
+    pub root: RowId,
+    /// Calls made, shared ones included.
+    pub calls: usize,
+    /// Bytes of all replies: a good first guess at the size of the response.
+    pub bytes: usize,
+}
+
+struct Run<'a> {
+    snapshot: Snapshot<'a>,
+    store: Store,
+    root: RowId,
+    fetches: Vec<FetchState>,
+    /// Fetches whose requirements are met.
+    ready: Vec<FetchId>,
+    calls: Vec<Call>,
+    /// Calls that wait for others to finish.
+    waiting: VecDeque<Waiting>,
+    pending: FuturesUnordered<Pending>,
+    reuse: Reuse,
+    sent: usize,
+    bytes: usize,
+    /// The deadline is over: no call is sent any more.
+    late: bool,
+}
+
+#[derive(Default)]
+struct FetchState {
+    /// Fetches that must be done before this one.
+    waits_for: usize,
+    /// Calls that must be done before this one is.
+    calls: usize,
+    /// Batches and lookups: one group for each set of arguments.
+    groups: Vec<Group>,
+    /// Splits of refused batches that are still allowed.
+    splits: u32,
+    /// A batch whose keys the client gave.
+    given: Given,
+}
+
+/// Keys that are asked for with the same arguments.
+struct Group {
+    arguments: Value,
+    keys: Keys,
+}
+
+/// The client's keys in their order, as numbers of keys (`None` for null), and what came of each key.
+#[derive(Default)]
+struct Given {
+    asked: Vec<Option<u32>>,
+    results: Vec<super::response::Value>,
+}
+
+impl<'a> Run<'a> {
+    fn new(snapshot: Snapshot<'a>) -> Self {
+        let plan = snapshot.plan;
+        let mut store = Store::new();
+        let root = store.row(plan.root_width);
+        let mut fetches = Vec::with_capacity(plan.fetches.len());
+        let mut ready = Vec::new();
+        for (index, fetch) in plan.fetches.iter().enumerate() {
+            let waits_for = fetch.depends_on.len();
+            if waits_for == 0 {
+                ready.push(FetchId(index as u32));
+            }
+            fetches.push(FetchState { waits_for, ..FetchState::default() });
+        }
+        ready.reverse();
+        let in_flight = snapshot.in_flight.filter(|_| !snapshot.is_mutation);
+        let reuse = Reuse::new(in_flight, plan.repeats && snapshot.in_flight.is_some());
+        Self {
+            snapshot,
+            store,
+            root,
+            fetches,
+            ready,
+            calls: Vec::new(),
+            waiting: VecDeque::new(),
+            pending: FuturesUnordered::new(),
+            reuse,
+            sent: 0,
+            bytes: 0,
+            late: false,
+        }
+    }
+
+    /// Starts whatever can start, in plan order. A fetch that needs no call is done at once and may free others.
+    fn start_ready(&mut self) {
+        loop {
+            self.ask_ready();
+            self.send_waiting();
+            // Where calls cannot be sent any more, they are over at once and may free others, too.
+            if self.ready.is_empty() {
+                break;
+            }
+        }
+    }
+
+    fn ask_ready(&mut self) {
+        while let Some(id) = self.ready.pop() {
+            let wanted = self.snapshot.conditions[self.snapshot.plan.fetch(id).condition as usize];
+            if wanted {
+                self.ask(id);
+            }
+            if self.fetches[id.0 as usize].calls == 0 {
+                self.done(id);
+            }
+        }
+    }
+
+    fn send_waiting(&mut self) {
+        while self.pending.len() < CALLS_AT_ONCE {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            self.send(waiting);
+        }
+    }
+
+    fn done(&mut self, id: FetchId) {
+        let plan = self.snapshot.plan;
+        self.finish_given(id);
+        if !plan.fetch(id).safe {
+            self.reuse.forget();
+        }
+        for dependent in plan.fetch(id).dependents.iter().rev() {
+            let state = &mut self.fetches[dependent.0 as usize];
+            state.waits_for -= 1;
+            if state.waits_for == 0 {
+                self.ready.push(*dependent);
+            }
+        }
+    }
+}

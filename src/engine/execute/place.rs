@@ -1,0 +1,235 @@
+//! Results go to their places: by object, by position or by key. What could not be had becomes a hole.
+
+use super::ask::as_paths;
+use super::call::What;
+use super::keys::{add_part, key_of};
+use super::{FetchId, Run};
+use crate::engine::plan::{Asking, BatchRule, Fetch, Target};
+use crate::engine::response::{Hole, RowId, Value};
+use crate::graph::BatchReply;
+use crate::graphql::{ErrorCode, Name, error_id};
+use crate::source;
+
+impl Run<'_> {
+    /// Puts a call's result where it belongs.
+    pub(super) fn place(&mut self, call: usize, value: Value) {
+        let id = self.calls[call].fetch;
+        let fetch = self.snapshot.plan.fetch(id);
+        match &self.calls[call].what {
+            What::Object(row) => self.set(fetch, *row, value),
+            What::Key(key) => self.deliver(id, 0, *key, value),
+            What::Keys { group, keys } => {
+                let (group, keys) = (*group, keys.clone());
+                let (Asking::Batch { rule, .. } | Asking::Given { rule, .. }) = &fetch.asking
+                else {
+                    return;
+                };
+                if let Err(detail) = self.place_batch(id, group, &keys, rule, value) {
+                    let error = source::Error::new(ErrorCode::UpstreamInvalidReply, detail);
+                    self.fail(call, &error);
+                }
+            }
+        }
+    }
+
+    /// The call asks for one thing, so that "not found" can only mean that one.
+    pub(super) fn is_single(&self, call: usize) -> bool {
+        match &self.calls[call].what {
+            What::Object(_) | What::Key(_) => true,
+            What::Keys { keys, .. } => keys.len() == 1,
+        }
+    }
+
+    /// Null for the one thing that a call asked for.
+    pub(super) fn nothing_found(&mut self, call: usize) {
+        let id = self.calls[call].fetch;
+        match &self.calls[call].what {
+            What::Object(row) => self.set(self.snapshot.plan.fetch(id), *row, Value::Null),
+            What::Key(key) => self.deliver(id, 0, *key, Value::Null),
+            What::Keys { group, keys } => {
+                let (group, keys) = (*group, keys.clone());
+                for key in keys {
+                    self.deliver(id, group, key, Value::Null);
+                }
+            }
+        }
+    }
+
+    fn place_batch(
+        &mut self,
+        id: FetchId,
+        group: usize,
+        keys: &[u32],
+        rule: &BatchRule,
+        value: Value,
+    ) -> Result<(), String> {
+        let elements = match self.store.elements(value) {
+            Some(elements) => elements.into_owned(),
+            None if value == Value::Null && rule.reply == BatchReply::Map => Vec::new(),
+            None => return Err("the reply to a batch is not a list".into()),
+        };
+        if rule.reply == BatchReply::Positional {
+            if elements.len() != keys.len() {
+                let (found, asked) = (elements.len(), keys.len());
+                return Err(format!("a list of {found} for {asked} keys, by position"));
+            }
+            for (key, element) in keys.iter().zip(elements) {
+                self.deliver(id, group, *key, element);
+            }
+            return Ok(());
+        }
+        let found = match rule.reply {
+            BatchReply::Map => self.entries_by_key(id, group, keys, &elements),
+            _ => self.objects_by_key(id, group, keys, rule, &elements),
+        };
+        for (key, found) in keys.iter().zip(found) {
+            let value = match (rule.reply, found.as_slice()) {
+                (BatchReply::GroupBy, rows) => self.store.list(rows.iter().copied()),
+                // Of two entries of a map with one key the last counts, as in every map.
+                (BatchReply::Map, found) => found.last().copied().unwrap_or(Value::Null),
+                // Of two objects with one key the first counts.
+                (_, found) => found.first().copied().unwrap_or(Value::Null),
+            };
+            self.deliver(id, group, *key, value);
+        }
+        Ok(())
+    }
+
+    /// For each key asked, the objects that hold it; what nobody asked for is left aside.
+    fn objects_by_key(
+        &self,
+        id: FetchId,
+        group: usize,
+        keys: &[u32],
+        rule: &BatchRule,
+        elements: &[Value],
+    ) -> Vec<Vec<Value>> {
+        let mut found = Found::new(keys);
+        let known = &self.fetches[id.0 as usize].groups[group].keys;
+        let mut text = Vec::new();
+        for element in elements {
+            let Value::Object(row) = element else { continue };
+            if key_of(&self.store, *row, as_paths(&rule.key), &mut text) {
+                found.add(known.number(&text), *element);
+            }
+        }
+        found.by_key
+    }
+
+    /// The same for a map's entries, which come as key and value in turn.
+    fn entries_by_key(
+        &self,
+        id: FetchId,
+        group: usize,
+        keys: &[u32],
+        elements: &[Value],
+    ) -> Vec<Vec<Value>> {
+        let mut found = Found::new(keys);
+        let known = &self.fetches[id.0 as usize].groups[group].keys;
+        let mut text = Vec::new();
+        for entry in elements.chunks_exact(2) {
+            text.clear();
+            if add_part(&self.store, entry[0], &mut text) {
+                found.add(known.number(&text), entry[1]);
+            }
+        }
+        found.by_key
+    }
+
+    /// A value for a key goes to every object that has it.
+    pub(super) fn deliver(&mut self, id: FetchId, group: usize, key: u32, value: Value) {
+        let fetch = self.snapshot.plan.fetch(id);
+        let state = &mut self.fetches[id.0 as usize];
+        if matches!(fetch.asking, Asking::Given { .. }) {
+            state.given.results[key as usize] = value;
+            return;
+        }
+        let rows = state.groups[group].keys.rows[key as usize].clone();
+        for row in rows {
+            self.set(fetch, row, value);
+        }
+    }
+
+    /// A field's value into its slot, or an entity's fields into theirs.
+    pub(super) fn set(&mut self, fetch: &Fetch, row: RowId, value: Value) {
+        match &fetch.target {
+            Target::Slot(slot) => self.store.set(row, *slot, value),
+            Target::Entity(slots) => {
+                for slot in slots {
+                    let value = match value {
+                        Value::Object(from) => self.store.get(from, *slot),
+                        Value::List { .. } => Value::Misfit,
+                        other => other,
+                    };
+                    self.store.set(row, *slot, value);
+                }
+            }
+        }
+    }
+
+    /// Leaves a hole wherever the call's result would have gone.
+    pub(super) fn fail(&mut self, call: usize, error: &source::Error) {
+        let id = self.calls[call].fetch;
+        let fetch = self.snapshot.plan.fetch(id);
+        let hole = self.hole(fetch, error);
+        match &self.calls[call].what {
+            What::Object(row) => self.set(fetch, *row, hole),
+            What::Key(key) => self.deliver(id, 0, *key, hole),
+            What::Keys { group, keys } => {
+                let group = *group;
+                for key in keys.clone() {
+                    self.deliver(id, group, key, hole);
+                }
+            }
+        }
+    }
+
+    /// The upstream's words go to the log, under the id that the client gets.
+    pub(super) fn hole(&mut self, fetch: &Fetch, error: &source::Error) -> Value {
+        let source = Name::clone(self.snapshot.graph.binding(fetch.binding).call.source());
+        let error_id = error_id();
+        let (field, code) = (&*fetch.coordinate, error.code.as_str());
+        let (status, detail) = (error.status, &*error.detail);
+        tracing::warn!(error_id, %source, field, code, status, detail, "a call failed");
+        let message = message(&source, error);
+        self.store.hole(Hole { code: error.code, message, source, status, error_id })
+    }
+}
+
+struct Found<'k> {
+    keys: &'k [u32],
+    by_key: Vec<Vec<Value>>,
+}
+
+impl<'k> Found<'k> {
+    fn new(keys: &'k [u32]) -> Self {
+        Self { keys, by_key: vec![Vec::new(); keys.len()] }
+    }
+
+    /// Keys rise within a call, so a key's position is found by bisection.
+    fn add(&mut self, key: Option<u32>, value: Value) {
+        if let Some(position) = key.and_then(|key| self.keys.binary_search(&key).ok()) {
+            self.by_key[position].push(value);
+        }
+    }
+}
+
+/// What a client may know: which source, and what kind of failure.
+fn message(source: &str, error: &source::Error) -> String {
+    match (error.code, error.status) {
+        (ErrorCode::InvalidRequest, _) => {
+            format!("no call to `{source}` can be made of these values: {}", error.detail)
+        }
+        (ErrorCode::LimitExceeded, _) => error.detail.clone(),
+        (ErrorCode::UpstreamUnavailable, _) => format!("`{source}` cannot be reached"),
+        (ErrorCode::UpstreamTimeout, _) => format!("`{source}` did not answer in time"),
+        (ErrorCode::UpstreamStatus, Some(status)) => {
+            format!("`{source}` answered with status {status}")
+        }
+        (ErrorCode::UpstreamInvalidReply, _) => {
+            format!("the answer of `{source}` cannot be understood")
+        }
+        (ErrorCode::UpstreamTooLarge, _) => format!("the answer of `{source}` is too large"),
+        _ => format!("`{source}` failed"),
+    }
+}
