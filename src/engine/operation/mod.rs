@@ -1,0 +1,98 @@
+//! Text + operation name → a prepared [`Operation`]: parsed, measured, validated and planned, once for all requests
+//! that send it.
+//!
+//! Everything that could be more than linear in the size of the text is measured first. A prepared operation holds no
+//! variable, claim or header.
+
+mod cache;
+mod introspection;
+mod limits;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+pub(super) use cache::Operations;
+pub(super) use parse::parse;
+
+use super::plan::{self, QueryPlan};
+use super::settings::Settings;
+use crate::graph::Graph;
+use crate::graphql::{Error, ErrorCode};
+use apollo_compiler::ast::OperationType;
+use introspection::Introspection;
+use serde_json::{Map, Value};
+use variables::Variables;
+
+/// An operation ready to run.
+pub(super) struct Operation {
+    pub plan: QueryPlan,
+    pub is_mutation: bool,
+    variables: Variables,
+    introspection: Introspection,
+    /// Bytes it takes, roughly.
+    weight: usize,
+}
+
+impl Operation {
+    /// Prepares one operation of a document.
+    ///
+    /// # Errors
+    /// What refuses it: limits, syntax, validation, an unknown name.
+    pub fn prepare(
+        graph: &Graph,
+        settings: &Settings,
+        text: &str,
+        name: Option<&str>,
+    ) -> Result<Self, Vec<Error>> {
+        let document = parse::parse(graph, &settings.limits, text)?;
+        let operation = document.operations.get(name).map_err(|_| vec![unknown(name)])?;
+        if operation.operation_type == OperationType::Subscription {
+            let message = "subscriptions are not served by this version";
+            return Err(vec![Error::new(ErrorCode::BadRequest, message)]);
+        }
+        let plan = plan::plan(graph, &document, operation, settings.limits.selections)
+            .map_err(|error| vec![Error::new(error.code(), error.to_string())])?;
+        if !plan.introspection.is_empty() && !settings.introspection {
+            let message = "introspection is off; it is on where `server.introspection` is true";
+            return Err(vec![Error::new(ErrorCode::IntrospectionDisabled, message)]);
+        }
+        let weight = plan.weight + text.len() * 8;
+        let is_mutation = operation.operation_type == OperationType::Mutation;
+        let variables = Variables::new(graph, operation);
+        let introspection = Introspection::new(graph, &plan.introspection, &document, operation)?;
+        Ok(Self { plan, is_mutation, variables, introspection, weight })
+    }
+
+    /// The request's variables, coerced to their types, defaults filled in.
+    ///
+    /// # Errors
+    /// The first one that does not fit.
+    pub fn coerce(
+        &self,
+        graph: &Graph,
+        variables: Map<String, Value>,
+    ) -> Result<Map<String, Value>, Vec<Error>> {
+        self.variables.coerce(graph, variables)
+    }
+
+    /// The answers to the introspection fields as JSON, by number.
+    ///
+    /// # Errors
+    /// An introspection too deep to be meant well.
+    pub fn introspect(
+        &self,
+        graph: &Graph,
+        variables: &Map<String, Value>,
+    ) -> Result<std::borrow::Cow<'_, [String]>, Vec<Error>> {
+        self.introspection.answer(graph, &self.plan.introspection, variables)
+    }
+}
+
+fn unknown(name: Option<&str>) -> Error {
+    let message = match name {
+        Some(name) => format!("the document has no operation named `{name}`"),
+        None => "the document has several operations, or none: name one in `operationName`".into(),
+    };
+    Error::new(ErrorCode::OperationNotFound, parse::short(message))
+}

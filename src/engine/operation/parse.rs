@@ -1,0 +1,69 @@
+//! Parsing and validation, with the limits before them.
+
+use super::limits;
+use crate::engine::settings::Limits;
+use crate::graph::Graph;
+use crate::graphql::{Error, ErrorCode, Location};
+use apollo_compiler::ExecutableDocument;
+use apollo_compiler::parser::Parser;
+use apollo_compiler::validation::{DiagnosticList, Valid};
+
+/// Of the mistakes in one document, this many are told.
+const LISTED_MISTAKES: usize = 10;
+
+/// Nesting of brackets of any kind, strings and comments aside.
+const MAX_NESTING: usize = 200;
+
+pub(in crate::engine) fn parse(
+    graph: &Graph,
+    limits: &Limits,
+    text: &str,
+) -> Result<Valid<ExecutableDocument>, Vec<Error>> {
+    let extent = limits::extent(text);
+    if extent.nesting > MAX_NESTING {
+        let message = format!("the document nests brackets more than {MAX_NESTING} deep");
+        return Err(vec![Error::new(ErrorCode::LimitExceeded, message)]);
+    }
+    if extent.tokens > limits.tokens {
+        let message =
+            format!("the document has more than {} tokens (limits.tokens)", limits.tokens);
+        return Err(vec![Error::new(ErrorCode::LimitExceeded, message)]);
+    }
+    let mut parser = Parser::new().recursion_limit(MAX_NESTING + 50);
+    let parsed = parser.parse_ast(text, "operation.graphql");
+    let document =
+        parsed.map_err(|invalid| mistakes(text, ErrorCode::ParseFailed, &invalid.errors))?;
+    limits::check(&document, limits)?;
+    document
+        .to_executable_validate(&graph.api_schema)
+        .map_err(|errors| mistakes(text, ErrorCode::ValidationFailed, &errors.errors))
+}
+
+fn mistakes(text: &str, code: ErrorCode, diagnostics: &DiagnosticList) -> Vec<Error> {
+    diagnostics
+        .iter()
+        .take(LISTED_MISTAKES)
+        .map(|diagnostic| {
+            let error = diagnostic.to_json();
+            let locations = error.locations.iter().map(|at| location(text, at.line, at.column));
+            Error { locations: locations.collect(), ..Error::new(code, short(error.message)) }
+        })
+        .collect()
+}
+
+/// The parser counts columns in bytes, people in characters.
+fn location(text: &str, line: usize, column: usize) -> Location {
+    let line_text = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    let before = line_text.get(..column.saturating_sub(1)).unwrap_or(line_text);
+    Location { line, column: before.chars().count() + 1 }
+}
+
+/// A message may quote the document, and a name in it can be as long as the document.
+pub(super) fn short(mut message: String) -> String {
+    const LONGEST: usize = 300;
+    if let Some((end, _)) = message.char_indices().nth(LONGEST) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}

@@ -1,0 +1,213 @@
+//! Texts meant to break a parser: refused, in little time, on a small stack.
+
+use super::{refusal, refusals};
+use crate::engine::{Limits, Settings};
+use crate::graphql::ErrorCode;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+const DEPTH: usize = 100_000;
+
+/// Runs on half a mebibyte of stack, a quarter of what threads get.
+fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(512 << 10).spawn(run);
+    thread.unwrap().join().unwrap();
+}
+
+/// Runs on the stack that threads get.
+fn on_an_ordinary_stack(run: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run);
+    thread.unwrap().join().unwrap();
+}
+
+fn around(before: &str, open: &str, middle: &str, close: &str, after: &str) -> String {
+    [before, &open.repeat(DEPTH), middle, &close.repeat(DEPTH), after].concat()
+}
+
+#[test]
+fn deep_texts_are_refused() {
+    on_a_small_stack(|| {
+        let generous = Settings {
+            limits: Limits {
+                depth: usize::MAX,
+                aliases: usize::MAX,
+                root_fields: usize::MAX,
+                directives: usize::MAX,
+                tokens: 50_000_000,
+                selections: usize::MAX,
+                ..Limits::default()
+            },
+            ..Settings::default()
+        };
+        let texts = [
+            around("", "{ node(id: 1) ", "", "}", ""),
+            around("", "{ next ", "", "", ""),
+            around("{ find(list: ", "[", "1", "]", ") }"),
+            around("{ find(list: ", "[", "", "", ""),
+            around("{ find(by: ", "{ inner: ", "{}", "}", ") }"),
+            around("{ find(any: ", "{ a: ", "", "", ""),
+            around("query($v: ", "[", "Int", "]", ") { a }"),
+            around("query($v: ", "[", "", "", ""),
+            around("query($v: Int = ", "[", "", "]", ") { a }"),
+            around("{ a", "(", "", ")", " }"),
+            around("", "(", "", "", ""),
+            around("{ a @include(if: ", "[", "true", "]", ") }"),
+            around("", "{ ... ", "{ a }", "}", ""),
+            around("", "{ ... @skip(if: false) ", "{ a }", "}", ""),
+        ];
+        for settings in [&Settings::default(), &generous] {
+            for text in &texts {
+                let start = Instant::now();
+                let lines = refusals(settings, text);
+                assert!(!lines.is_empty(), "accepted: {}", &text[..40]);
+                assert!(start.elapsed() < Duration::from_secs(2), "slow: {}", &text[..40]);
+            }
+        }
+    });
+}
+
+/// Texts that nest `depth` brackets of each kind.
+fn nested(depth: usize) -> [String; 5] {
+    let around = |before: &str, open: &str, middle: &str, close: &str, after: &str| {
+        [before, &open.repeat(depth), middle, &close.repeat(depth), after].concat()
+    };
+    [
+        around("{ node(id: 1) { ", "next { ", "id", "}", " } }"),
+        around("{ find(any: ", "[", "1", "]", ") }"),
+        around("{ find(any: ", "{ a: ", "1", "}", ") }"),
+        around("{ find(by: ", "{ inner: ", "{ }", "}", ") }"),
+        around("{ ", "... { ", "a", "}", " }"),
+    ]
+}
+
+#[test]
+fn what_nests_as_deep_as_allowed_fits_the_stack() {
+    on_an_ordinary_stack(|| {
+        let generous = Settings {
+            limits: Limits { depth: 1_000, aliases: 1_000, ..Limits::default() },
+            ..Settings::default()
+        };
+        for text in nested(60) {
+            assert_eq!(refusals(&generous, &text), Vec::<String>::new(), "{}", &text[..30]);
+        }
+        // Some is refused by validation, some is not; none of it overflows.
+        for text in nested(190) {
+            let _ = refusals(&generous, &text);
+        }
+    });
+}
+
+#[test]
+fn strings_and_comments_without_an_end_are_read_to_the_end() {
+    let brackets = "[{(".repeat(DEPTH);
+    for (before, after) in [
+        ("{ a(x: \"", ""),
+        ("{ a(x: \"\"\"", ""),
+        ("{ a(x: \"", "\n"),
+        ("{ a(x: \"\\", "\\"),
+        ("{ a(x: \"\"\"\\\"\"\"", "\""),
+        ("# ", ""),
+    ] {
+        let text = [before, &brackets, after].concat();
+        let start = Instant::now();
+        assert!(refusal(&text).is_some(), "accepted: {before}");
+        assert!(start.elapsed() < Duration::from_secs(2), "slow: {before}");
+    }
+    // Brackets in comments and strings nest nothing.
+    assert_eq!(refusal(&format!("# {brackets}\n{{ a }}")), None);
+    assert_eq!(refusal(&format!("{{ find(any: \"{brackets}\") }}")), None);
+    assert_eq!(refusal(&format!("{{ find(any: \"\"\"{brackets}\"\"\") }}")), None);
+    // A quote that a parser takes for the end of a string must not hide brackets from the count.
+    let hidden = format!("{{ find(any: \"\"\" \\\"\"\" \"\"\" list: {}", "[".repeat(DEPTH));
+    assert_eq!(refusal(&hidden), Some(ErrorCode::LimitExceeded));
+}
+
+/// Fragments `F0` to `F{count - 1}`, each spreading the next, the last one what `end` says.
+fn chain(count: usize, end: &str) -> String {
+    let mut text = String::from("{ node(id: 1) { ...F0 } } ");
+    for number in 0..count {
+        let next = if number + 1 == count { end.to_owned() } else { format!("...F{}", number + 1) };
+        let _ = write!(text, "fragment F{number} on Node {{ {next} }} ");
+    }
+    text
+}
+
+#[test]
+fn a_chain_of_fragments_is_followed_or_refused() {
+    let plenty = Settings {
+        limits: Limits { tokens: 1_000_000, ..Limits::default() },
+        ..Settings::default()
+    };
+    assert_eq!(refusals(&plenty, &chain(20, "id")), Vec::<String>::new());
+    on_an_ordinary_stack(move || {
+        for count in [600, 5_000] {
+            let start = Instant::now();
+            let found = refusals(&plenty, &chain(count, "id"));
+            assert!(
+                found.is_empty()
+                    || found[0].starts_with("LIMIT")
+                    || found[0].starts_with("GRAPHQL_VALIDATION"),
+                "{found:?}"
+            );
+            assert!(start.elapsed() < Duration::from_secs(5), "{count}");
+        }
+    });
+}
+
+#[test]
+fn fragments_that_come_back_to_themselves_are_invalid() {
+    for text in
+        [chain(1, "...F0"), chain(3, "...F0"), chain(3, "next { ...F0 }"), chain(150, "...F0")]
+    {
+        assert_eq!(refusal(&text), Some(ErrorCode::ValidationFailed), "{}", &text[..60]);
+    }
+    // Without an operation that uses them.
+    let unused = "{ a } fragment F on Node { ...G } fragment G on Node { next { ...F } }";
+    assert_eq!(refusal(unused), Some(ErrorCode::ValidationFailed));
+}
+
+#[test]
+fn fields_that_might_conflict_are_compared_in_little_time() {
+    let many = "id ".repeat(2_000);
+    let spreads = "...F ...G ".repeat(500);
+    for text in [
+        format!("{{ node(id: 1) {{ {many} }} }}"),
+        format!(
+            "{{ node(id: 1) {{ {spreads} }} }} fragment F on Node {{ id }} fragment G on Node {{ id }}"
+        ),
+        format!("{{ {} }}", "node(id: 1) { next { id } } ".repeat(20)),
+        format!("{{ node(id: 1) {{ {} }} }}", "next { next { id } } ".repeat(600)),
+    ] {
+        let start = Instant::now();
+        let _ = refusal(&text);
+        assert!(
+            start.elapsed() < Duration::from_secs(3),
+            "{:?} for {}",
+            start.elapsed(),
+            &text[..60]
+        );
+    }
+}
+
+#[test]
+fn what_is_no_document_is_refused() {
+    for text in [
+        "",
+        " ",
+        "#",
+        "{",
+        "}",
+        "{}",
+        "query",
+        "a",
+        "\u{feff}",
+        "\0",
+        "{ a } }",
+        "🦀",
+        "{ 🦀 }",
+        "fragment F on Node { id }",
+        "type T { a: Int }",
+    ] {
+        assert!(refusal(text).is_some(), "accepted: {text:?}");
+    }
+}

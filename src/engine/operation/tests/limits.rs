@@ -1,0 +1,171 @@
+//! Each limit is obeyed where it stands and refuses one past it.
+
+use super::{refusal, refusals};
+use crate::engine::operation::limits::{Extent, extent};
+use crate::engine::{Limits, Settings};
+use crate::graphql::ErrorCode;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// With exactly `limit` of something the text of `make` is accepted, with one more it is refused for `setting`.
+fn at_and_past(settings: &Settings, limit: usize, setting: &str, make: impl Fn(usize) -> String) {
+    assert_eq!(refusals(settings, &make(limit)), Vec::<String>::new(), "at {setting}");
+    let past = refusals(settings, &make(limit + 1));
+    assert!(
+        past.iter().any(|line| line.starts_with("LIMIT_EXCEEDED") && line.contains(setting)),
+        "past {setting}: {past:?}"
+    );
+}
+
+fn settings(change: impl Fn(&mut Limits)) -> Settings {
+    let mut settings = Settings::default();
+    change(&mut settings.limits);
+    settings
+}
+
+/// A field in a field, `depth` levels in all.
+fn nested(depth: usize) -> String {
+    let inner = depth - 2;
+    format!("{{ node(id: 1) {{ {} id {} }} }}", "next { ".repeat(inner), "}".repeat(inner))
+}
+
+#[test]
+fn depth() {
+    at_and_past(&Settings::default(), 15, "limits.depth", nested);
+    let through_fragments = |depth: usize| {
+        format!(
+            "{{ node(id: 1) {{ ...F }} }} fragment F on Node {{ ... {{ {} id {} }} }}",
+            "next { ".repeat(depth - 2),
+            "}".repeat(depth - 2)
+        )
+    };
+    at_and_past(&Settings::default(), 15, "limits.depth", through_fragments);
+}
+
+/// A field under so many names.
+fn aliased(count: usize, field: &str) -> String {
+    (0..count).fold(String::new(), |mut text, number| {
+        let _ = write!(text, "x{number}: {field} ");
+        text
+    })
+}
+
+#[test]
+fn aliases() {
+    let make = |count: usize| {
+        let aliases = aliased(count, "id");
+        format!("{{ node(id: 1) {{ {aliases} }} }}")
+    };
+    at_and_past(&Settings::default(), 30, "limits.aliases", make);
+    // The same fragment twice has its aliases twice.
+    let twice = |count: usize| {
+        format!(
+            "{{ p: node(id: 1) {{ ...F }} q: node(id: 2) {{ ...F }} }} fragment F on Node {{ {} }}",
+            aliased(count, "id")
+        )
+    };
+    assert_eq!(refusal(&twice(14)), None);
+    assert_eq!(refusal(&twice(15)), Some(ErrorCode::LimitExceeded));
+}
+
+#[test]
+fn root_fields() {
+    let settings = settings(|limits| limits.aliases = 100);
+    at_and_past(&settings, 20, "limits.root_fields", |count| {
+        let fields = aliased(count - 1, "a");
+        format!("{{ {fields} ... on Query {{ b }} }}")
+    });
+}
+
+#[test]
+fn directives() {
+    at_and_past(&Settings::default(), 50, "limits.directives", |count| {
+        format!("{{ node(id: 1) {{ {} }} }}", "id @include(if: true) ".repeat(count))
+    });
+    at_and_past(&Settings::default(), 50, "limits.directives", |count| {
+        format!("{{ node(id: 1) {{ {} }} }}", "... @skip(if: false) { id } ".repeat(count))
+    });
+}
+
+#[test]
+fn tokens() {
+    let settings = settings(|limits| (limits.tokens, limits.root_fields) = (40, 100));
+    // White space, commas and comments are no tokens; braces are.
+    let make = |count: usize| format!("{{ # {{ not a token\n {} }}", "a, ,\t".repeat(count));
+    assert_eq!(refusals(&settings, &make(38)), Vec::<String>::new());
+    let past = refusals(&settings, &make(39));
+    assert!(past[0].starts_with("LIMIT_EXCEEDED") && past[0].contains("40 tokens"), "{past:?}");
+}
+
+#[test]
+fn an_extent_counts_what_the_lexer_does() {
+    let of = |text| {
+        let Extent { nesting, tokens } = extent(text);
+        (nesting, tokens)
+    };
+    assert_eq!(of("query Q($a: Int = -1.5e+3) { f(a: $a) { ...F } }"), (2, 23));
+    assert_eq!(of("{ a(s: \"} { \\\" [\", b: \"\"\"[[ \\\"\"\" [\"\"\") }"), (2, 11));
+    assert_eq!(of("{ a(s: \"not closed ((\n[[ x"), (4, 9));
+    assert_eq!(of("# only {{{ a comment"), (0, 0));
+}
+
+#[test]
+fn selections_are_counted_with_fragments_expanded() {
+    let settings = settings(|limits| limits.selections = 64);
+    // Each level has two spreads; 2 + 4 + … doubles with each.
+    let make = |levels: usize| doubling(levels);
+    assert!(refusals(&settings, &make(4)).is_empty());
+    let past = refusals(&settings, &make(6));
+    assert!(past[0].contains("limits.selections"), "{past:?}");
+    at_and_past(&settings, 63, "limits.selections", |count| {
+        format!("{{ node(id: 1) {{ {} }} }}", "id ".repeat(count))
+    });
+}
+
+/// Fragments that spread the next one twice each.
+fn doubling(levels: usize) -> String {
+    let mut text = String::from("{ node(id: 1) { ...F0 } } ");
+    for level in 0..levels {
+        let next = level + 1;
+        let _ = write!(text, "fragment F{level} on Node {{ ...F{next} ...F{next} }} ");
+    }
+    text + &format!("fragment F{levels} on Node {{ id }}")
+}
+
+#[test]
+fn fragments_that_double_thirty_times_are_refused_at_once() {
+    for text in [
+        doubling(30),
+        doubling(30).replace("{ ...F", "{ next { ...F").replace("} fragment", "} } fragment"),
+    ] {
+        let start = Instant::now();
+        let code = refusal(&text);
+        let took = start.elapsed();
+        assert!(
+            matches!(code, Some(ErrorCode::LimitExceeded | ErrorCode::ParseFailed)),
+            "{code:?}"
+        );
+        assert!(took < Duration::from_millis(50), "{took:?}");
+    }
+    assert_eq!(refusal(&doubling(30)), Some(ErrorCode::LimitExceeded));
+}
+
+#[test]
+fn every_limit_that_is_exceeded_is_told() {
+    let settings = settings(|limits| (limits.aliases, limits.depth) = (0, 1));
+    let lines = refusals(&settings, "{ x: node(id: 1) { id } }");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+}
+
+#[test]
+fn fragments_that_no_operation_uses_are_measured_too() {
+    let text =
+        format!("{{ a }} fragment F on Node {{ {} id {} }}", "next { ".repeat(20), "}".repeat(20));
+    assert_eq!(refusal(&text), Some(ErrorCode::LimitExceeded));
+}
+
+#[test]
+fn operations_beside_the_one_asked_for_are_measured_too() {
+    let text = format!("query A {{ a }} query B {}", nested(30));
+    assert_eq!(refusal(&text), Some(ErrorCode::LimitExceeded));
+}

@@ -1,0 +1,92 @@
+//! The stages of a request one by one, for measurements (`benches/inside`). Nothing of the product calls this.
+
+use super::execute::{self, Outcome, Snapshot};
+use super::operation::Operation;
+use super::response::{self, Size, Store, read_json};
+use super::{Engine, Error, Request, plan};
+use apollo_compiler::ExecutableDocument;
+use apollo_compiler::validation::Valid;
+use bytes::Bytes;
+
+/// An engine taken apart.
+pub struct Stages<'a>(&'a Engine);
+
+/// A prepared operation.
+pub struct Prepared(Operation);
+
+/// A request that ran: its store is filled, and nothing is written.
+pub struct Ran {
+    outcome: Outcome,
+    conditions: Vec<bool>,
+}
+
+impl Engine {
+    /// For measurements only.
+    #[must_use]
+    pub fn stages(&self) -> Stages<'_> {
+        Stages(self)
+    }
+}
+
+impl Stages<'_> {
+    /// Parses, measures and validates.
+    ///
+    /// # Errors
+    /// What refuses the operation.
+    pub fn parse(&self, text: &str) -> Result<Valid<ExecutableDocument>, Vec<Error>> {
+        super::operation::parse(&self.0.graph, &self.0.settings.limits, text)
+    }
+
+    /// Plans the one operation of a document, and gives the number of its fetches.
+    #[must_use]
+    pub fn plan(&self, document: &Valid<ExecutableDocument>) -> Option<usize> {
+        let operation = document.operations.get(None).ok()?;
+        let selections = self.0.settings.limits.selections;
+        let plan = plan::plan(&self.0.graph, document, operation, selections).ok()?;
+        Some(plan.fetches.len())
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// What refuses the operation.
+    pub fn prepare(&self, text: &str) -> Result<Prepared, Vec<Error>> {
+        Operation::prepare(&self.0.graph, &self.0.settings, text, None).map(Prepared)
+    }
+
+    /// Reads one JSON reply of the operation's first fetch, and gives whether it could be read.
+    #[must_use]
+    pub fn read(&self, prepared: &Prepared, body: &Bytes) -> bool {
+        let Some(fetch) = prepared.0.plan.fetches.first() else { return false };
+        let mut store = Store::new();
+        read_json(&mut store, body, &fetch.shape, &response::Nothing).is_ok()
+    }
+
+    /// Runs the operation.
+    pub async fn run(&self, prepared: &Prepared, request: &Request) -> Ran {
+        let plan = &prepared.0.plan;
+        let conditions = plan.conditions.evaluate(&request.variables);
+        let outcome = execute::execute(Snapshot {
+            graph: &self.0.graph,
+            plan,
+            variables: &request.variables,
+            conditions: &conditions,
+            caller: &request.caller,
+            deadline: request.deadline,
+            in_flight: self.0.settings.reuse.then_some(&self.0.in_flight),
+            loaders: &self.0.loaders,
+            is_mutation: prepared.0.is_mutation,
+        })
+        .await;
+        Ran { outcome, conditions }
+    }
+
+    /// Writes the response.
+    #[must_use]
+    pub fn write(&self, prepared: &Prepared, ran: &Ran) -> Bytes {
+        let Outcome { store, root, bytes, .. } = &ran.outcome;
+        let view = &prepared.0.plan.view;
+        let size = Size { expected: *bytes, most: self.0.settings.limits.response };
+        response::write(store, *root, view, &ran.conditions, &[], size).body
+    }
+}
