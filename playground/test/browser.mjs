@@ -1,0 +1,111 @@
+// `npm test`: the playground in a real browser. Against the gateway at PLAYGROUND_URL, or a stand-in without it.
+//
+//   PLAYGROUND_URL         address of a running gateway, e.g. http://127.0.0.1:4000/
+//   CHROMIUM               path of the browser (/usr/bin/chromium)
+//   PLAYGROUND_SCREENSHOT  file to leave a picture in
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { startGateway } from './gateway.mjs';
+
+const WAIT = 15_000;
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync',
+  '--disable-background-networking', '--disable-component-update', '--proxy-server=direct://',
+  // The browser itself finds no host but this machine.
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE [::1]',
+];
+
+const standIn = process.env.PLAYGROUND_URL ? null : await startGateway();
+const url = new URL(process.env.PLAYGROUND_URL ?? standIn.url);
+const profile = mkdtempSync(join(tmpdir(), 'chromium-'));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: FLAGS,
+  viewport: { width: 1280, height: 800 },
+});
+
+/** What must not happen while the page is open. */
+const strays = [];
+const complaints = [];
+
+try {
+  await open();
+  await step('opens with the query of the settings', opensWithItsQuery);
+  await step('knows the schema by introspection', showsTheSchema);
+  await step('runs the query and shows the answer', runsTheQuery);
+  await step('asks nobody but the gateway', () => assert.deepEqual(strays, []));
+  await step('breaks no rule of its content security policy', () => assert.deepEqual(complaints, []));
+} catch (error) {
+  console.error(error.message);
+  if (complaints.length + strays.length > 0) console.error({ complaints, strays });
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+  standIn?.stop();
+  rmSync(profile, { recursive: true, force: true });
+}
+
+async function step(name, check) {
+  try {
+    await check();
+    console.log(`ok  the playground ${name}`);
+  } catch (error) {
+    throw new Error(`FAILED  the playground ${name}\n${error.message}`);
+  }
+}
+
+async function open() {
+  const page = await browser.newPage();
+  const foreign = (address) => /^(https?|wss?):/.test(address) && new URL(address).host !== url.host;
+  await browser.route((address) => foreign(String(address)), (route) => route.abort());
+  browser.on('request', (request) => foreign(request.url()) && strays.push(request.url()));
+  page.on('websocket', (socket) => foreign(socket.url()) && strays.push(socket.url()));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (line) => line.type() === 'error' && complaints.push(line.text()));
+  page.setDefaultTimeout(WAIT);
+  await page.goto(String(url));
+}
+
+function thePage() {
+  return browser.pages().at(-1);
+}
+
+/** The text of one of the page's editors. */
+function editor(name) {
+  return thePage().evaluate(
+    (selector) => document.querySelector(selector)?.CodeMirror?.getValue() ?? '',
+    `.graphiql-${name} .CodeMirror`,
+  );
+}
+
+async function opensWithItsQuery() {
+  const settings = await (await fetch(new URL('/playground/settings.json', url))).json();
+  await thePage().waitForSelector('.graphiql-query-editor .CodeMirror');
+  assert.equal(await thePage().title(), 'Portcullis');
+  assert.notEqual(settings.defaultQuery.trim(), '');
+  assert.equal((await editor('query-editor')).trim(), settings.defaultQuery.trim());
+}
+
+async function showsTheSchema() {
+  const page = thePage();
+  await page.click('button[aria-label="Show Documentation Explorer"]');
+  await page.click('.graphiql-doc-explorer a:text-is("Query")');
+  await page.waitForSelector('.graphiql-doc-explorer-field-name, .graphiql-doc-explorer-item');
+}
+
+async function runsTheQuery() {
+  const page = thePage();
+  await page.click('button.graphiql-execute-button');
+  await page.waitForFunction(() =>
+    document.querySelector('.graphiql-response .CodeMirror')?.CodeMirror.getValue().trim(),
+  );
+  const answer = JSON.parse(await editor('response'));
+  if (process.env.PLAYGROUND_SCREENSHOT) {
+    await page.screenshot({ path: process.env.PLAYGROUND_SCREENSHOT });
+  }
+  assert.equal(answer.errors, undefined, `errors in the answer: ${JSON.stringify(answer.errors)}`);
+  assert.ok(answer.data && Object.values(answer.data).some((value) => value !== null));
+}

@@ -1,0 +1,63 @@
+// A stand-in for the gateway: the built playground, its settings, and a small schema that graphql-js answers.
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { buildSchema, graphql } from 'graphql';
+
+const DIST = join(import.meta.dirname, '..', 'dist');
+const CSP =
+  "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+  "font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'";
+
+const schema = buildSchema(`
+  "Where every question starts."
+  type Query { user(id: ID!): User }
+  type User { id: ID! name: String! orders(first: Int! = 10): [Order!]! }
+  type Order { id: ID! total: Int! }
+`);
+const rootValue = {
+  user: ({ id }) => ({ id, name: 'Ada', orders: ({ first }) => orders.slice(0, first) }),
+};
+const orders = [1, 2, 3].map((n) => ({ id: `o${n}`, total: n * 100 }));
+
+export const defaultQuery = 'query Dashboard {\n  user(id: "1") {\n    name\n    orders(first: 2) {\n      total\n    }\n  }\n}\n';
+
+const files = {
+  '/': ['index.html', 'text/html; charset=utf-8'],
+  '/playground/playground.js': ['playground.js', 'text/javascript; charset=utf-8'],
+  '/playground/playground.css': ['playground.css', 'text/css; charset=utf-8'],
+};
+
+async function answer(request, reply) {
+  const path = new URL(request.url, 'http://gateway').pathname;
+  if (files[path]) {
+    const [name, type] = files[path];
+    reply.writeHead(200, { 'content-type': type, 'content-security-policy': CSP });
+    reply.end(readFileSync(join(DIST, name)));
+  } else if (path === '/playground/settings.json') {
+    reply.writeHead(200, { 'content-type': 'application/json' });
+    reply.end(JSON.stringify({ endpoint: '/graphql', defaultQuery }));
+  } else if (path === '/graphql' && request.method === 'POST') {
+    const { query: source, variables, operationName } = JSON.parse(await text(request));
+    const result = await graphql({
+      schema, source, rootValue, variableValues: variables, operationName,
+    });
+    reply.writeHead(200, { 'content-type': 'application/json' });
+    reply.end(JSON.stringify(result));
+  } else {
+    reply.writeHead(404).end();
+  }
+}
+
+async function text(request) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Listens on a free loopback port. */
+export async function startGateway() {
+  const server = createServer(answer);
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
+}
