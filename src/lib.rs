@@ -11,6 +11,7 @@
 //! 6. [`mapping`]: the expression language. [`problem`], [`graphql`]: words all rooms share.
 
 pub mod connector;
+pub mod edge;
 pub mod engine;
 pub mod graph;
 pub mod graphql;

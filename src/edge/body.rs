@@ -1,0 +1,112 @@
+//! A request's body, read up to a limit and within a time.
+//!
+//! A body that comes in one piece, as most do, is not copied. One that is too large is still read for a while and
+//! thrown away: a client that is answered in the middle of sending mostly sees a broken connection instead of the
+//! answer. A client that waits for `100 Continue` is answered at once.
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http_body_util::BodyExt as _;
+use std::time::Duration;
+
+/// How much of a body that is too large is thrown away before giving up on the connection.
+const DRAIN: usize = 32 << 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mistake {
+    TooLarge,
+    TooSlow,
+    /// The client went away, or broke the protocol.
+    Broken,
+}
+
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    time: Duration,
+) -> Result<Bytes, Mistake> {
+    tokio::time::timeout(time, read_all(headers, body, limit))
+        .await
+        .unwrap_or(Err(Mistake::TooSlow))
+}
+
+async fn read_all(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Mistake> {
+    if declared(headers).is_some_and(|length| length > limit as u64) {
+        if !headers.contains_key(EXPECT) {
+            drain(&mut body, 0).await;
+        }
+        return Err(Mistake::TooLarge);
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Mistake::Broken)?.into_data() else { continue };
+        length += data.len();
+        if length > limit {
+            drain(&mut body, length).await;
+            return Err(Mistake::TooLarge);
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+async fn drain(body: &mut Body, mut length: usize) {
+    while let Some(Ok(frame)) = body.frame().await {
+        length += frame.data_ref().map_or(0, Bytes::len);
+        if length > DRAIN {
+            return;
+        }
+    }
+}
+
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+
+    fn chunks(chunks: &[&'static str]) -> Body {
+        let chunks: Vec<_> = chunks.iter().map(|chunk| Ok::<_, std::io::Error>(*chunk)).collect();
+        Body::from_stream(stream::iter(chunks))
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_the_limit() {
+        let time = Duration::from_mins(1);
+        let none = HeaderMap::new();
+        for parts in [&["abcdef"][..], &["ab", "", "cd", "ef"], &["", "abcdef"]] {
+            let read = read(&none, chunks(parts), 6, time).await;
+            assert_eq!(read, Ok(Bytes::from("abcdef")), "{parts:?}");
+        }
+        assert_eq!(read(&none, Body::empty(), 6, time).await, Ok(Bytes::new()));
+        assert_eq!(read(&none, chunks(&["abcd", "efg"]), 6, time).await, Err(Mistake::TooLarge));
+        let declared = HeaderMap::from_iter([(CONTENT_LENGTH, 7.into())]);
+        assert_eq!(read(&declared, Body::empty(), 6, time).await, Err(Mistake::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stops_or_breaks_is_given_up() {
+        let none = HeaderMap::new();
+        let silent = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
+        let read_silent = read(&none, silent, 6, Duration::from_millis(1)).await;
+        assert_eq!(read_silent, Err(Mistake::TooSlow));
+        let broken = stream::iter([Ok("a"), Err(std::io::Error::other("gone"))]);
+        let read_broken = read(&none, Body::from_stream(broken), 6, Duration::from_secs(9)).await;
+        assert_eq!(read_broken, Err(Mistake::Broken));
+    }
+}

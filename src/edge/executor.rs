@@ -1,0 +1,75 @@
+//! The engine behind async-graphql's `Executor`, so that transports written for it see the same engine.
+//!
+//! Not the way of plain HTTP requests: those get the engine's bytes as they are, while here they become values again.
+
+use crate::engine::{self, Engine};
+use crate::source::Caller;
+use async_graphql::{Data, ServerError};
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// An engine as an executor. Cheap to clone. The caller is the `Arc<Caller>` in the request's or the session's data;
+/// without one it is anonymous.
+#[derive(Clone)]
+pub struct Executor(Engine);
+
+impl Executor {
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        Self(engine)
+    }
+
+    fn request(&self, request: async_graphql::Request, session: Option<&Data>) -> engine::Request {
+        let of = |data: &Data| caller_of(data);
+        let caller = of(&request.data).or_else(|| session.and_then(of)).unwrap_or_default();
+        engine::Request {
+            query: request.query,
+            operation_name: request.operation_name,
+            variables: variables(request.variables),
+            caller,
+            queries_only: false,
+            deadline: Instant::now() + self.0.settings().timeout,
+        }
+    }
+}
+
+impl async_graphql::Executor for Executor {
+    async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
+        let request = self.request(request, None);
+        response(&self.0.execute(request).await)
+    }
+
+    fn execute_stream(
+        &self,
+        request: async_graphql::Request,
+        session_data: Option<Arc<Data>>,
+    ) -> BoxStream<'static, async_graphql::Response> {
+        let request = self.request(request, session_data.as_deref());
+        let engine = self.0.clone();
+        let run = async move { response(&engine.execute(request).await) };
+        stream::once(run.boxed()).boxed()
+    }
+}
+
+fn caller_of(data: &Data) -> Option<Arc<Caller>> {
+    data.get(&std::any::TypeId::of::<Arc<Caller>>())?.downcast_ref::<Arc<Caller>>().cloned()
+}
+
+fn variables(variables: async_graphql::Variables) -> Map<String, Value> {
+    match variables.into_value().into_json() {
+        Ok(Value::Object(variables)) => variables,
+        _ => Map::new(),
+    }
+}
+
+/// The engine's bytes as a response of values.
+fn response(response: &engine::Response) -> async_graphql::Response {
+    serde_json::from_slice(&response.body).unwrap_or_else(|error| {
+        tracing::error!("the engine's answer cannot be read: {error}");
+        let message = "the gateway failed on this request";
+        async_graphql::Response::from_errors(vec![ServerError::new(message, None)])
+    })
+}

@@ -1,0 +1,237 @@
+//! What a client asks, out of a JSON body or out of a query string.
+//!
+//! Strict, because a lenient reading hides mistakes: wrong JSON types, invalid UTF-8, broken percent-encoding,
+//! parameters given twice and lists of operations are refused, each with a sentence that says so. The good case is read
+//! in one pass; the sentence is found in a second one, only when the first failed. Depth is bounded by the JSON parser
+//! (128 levels).
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// The parameters of a GraphQL request (GraphQL over HTTP, "Request Parameters").
+#[derive(Debug, PartialEq)]
+pub(super) struct Payload {
+    pub query: String,
+    pub operation_name: Option<String>,
+    pub variables: Map<String, Value>,
+}
+
+/// A sentence for the client.
+pub(super) type Mistake = Cow<'static, str>;
+
+#[derive(Deserialize)]
+struct Wire {
+    query: String,
+    #[serde(rename = "operationName")]
+    operation_name: Option<String>,
+    variables: Option<Map<String, Value>>,
+    /// Nothing reads them yet; their type is checked.
+    #[allow(dead_code, reason = "read for its type only")]
+    extensions: Option<IgnoredObject>,
+}
+
+/// An object of which nothing is kept.
+struct IgnoredObject;
+
+impl<'de> Deserialize<'de> for IgnoredObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Ignore;
+        impl<'de> Visitor<'de> for Ignore {
+            type Value = IgnoredObject;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(IgnoredObject)
+            }
+        }
+        deserializer.deserialize_map(Ignore)
+    }
+}
+
+/// Reads a JSON body.
+pub(super) fn from_body(body: &[u8]) -> Result<Payload, Mistake> {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Err("the body is not valid UTF-8".into());
+    };
+    match serde_json::from_str::<Wire>(text) {
+        Ok(wire) => Ok(Payload {
+            query: wire.query,
+            operation_name: wire.operation_name,
+            variables: wire.variables.unwrap_or_default(),
+        }),
+        Err(error) => Err(mistake_of(text, &error)),
+    }
+}
+
+/// What is wrong with a body that could not be read.
+fn mistake_of(text: &str, error: &serde_json::Error) -> Mistake {
+    if text.trim().is_empty() {
+        return "the body is empty; send a JSON object with `query`".into();
+    }
+    let value = match serde_json::from_str::<Value>(text) {
+        Ok(value) => value,
+        Err(error) if error.to_string().starts_with("recursion limit") => {
+            return "the body is nested too deeply".into();
+        }
+        Err(error) => return format!("the body is not JSON: {error}").into(),
+    };
+    let object = match &value {
+        Value::Object(object) => object,
+        Value::Array(_) => {
+            return "a list of operations is not supported; send one JSON object per request"
+                .into();
+        }
+        _ => return "the body must be a JSON object with `query`".into(),
+    };
+    let present = |name| object.get(name).filter(|value| !value.is_null());
+    match present("query") {
+        None => "`query` is missing".into(),
+        Some(query) if !query.is_string() => "`query` must be a string".into(),
+        _ if present("operationName").is_some_and(|name| !name.is_string()) => {
+            "`operationName` must be a string".into()
+        }
+        _ if present("variables").is_some_and(|variables| !variables.is_object()) => {
+            "`variables` must be an object".into()
+        }
+        _ if present("extensions").is_some_and(|extensions| !extensions.is_object()) => {
+            "`extensions` must be an object".into()
+        }
+        _ => format!("the body cannot be read: {error}").into(),
+    }
+}
+
+/// Reads the parameters of a `GET`.
+pub(super) fn from_query(query: Option<&str>) -> Result<Payload, Mistake> {
+    let (mut text, mut name, mut variables, mut extensions) = (None, None, None, None);
+    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (key, slot) = match &*decode(key)? {
+            "query" => ("query", &mut text),
+            "operationName" => ("operationName", &mut name),
+            "variables" => ("variables", &mut variables),
+            "extensions" => ("extensions", &mut extensions),
+            _ => continue,
+        };
+        if slot.replace(decode(value)?).is_some() {
+            return Err(format!("the parameter `{key}` stands twice in the URL").into());
+        }
+    }
+    if let Some(extensions) = extensions.filter(|text| !text.is_empty()) {
+        object("extensions", &extensions)?;
+    }
+    Ok(Payload {
+        query: text.filter(|text| !text.is_empty()).ok_or("`query` is missing")?.into_owned(),
+        operation_name: name.filter(|name| !name.is_empty()).map(Cow::into_owned),
+        variables: match variables.filter(|text| !text.is_empty()) {
+            Some(text) => object("variables", &text)?,
+            None => Map::new(),
+        },
+    })
+}
+
+fn object(name: &str, text: &str) -> Result<Map<String, Value>, Mistake> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(format!("`{name}` must be an object").into()),
+        Err(error) => Err(format!("`{name}` is not JSON: {error}").into()),
+    }
+}
+
+/// `application/x-www-form-urlencoded` text (WHATWG URL), but refusing what is not UTF-8.
+fn decode(text: &str) -> Result<Cow<'_, str>, Mistake> {
+    let spaced = if text.contains('+') { text.replace('+', " ").into() } else { Cow::from(text) };
+    let refused = |_| Mistake::from("the URL's parameters are not valid UTF-8");
+    match spaced {
+        Cow::Borrowed(text) => percent_decode_str(text).decode_utf8().map_err(refused),
+        Cow::Owned(text) => percent_decode_str(&text)
+            .decode_utf8()
+            .map(|decoded| Cow::Owned(decoded.into_owned()))
+            .map_err(refused),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_body_is_read() {
+        let body = r#"{"query":"{a}","operationName":"A","variables":{"x":[1]},"extensions":{"k":{}},"more":1}"#;
+        let payload = from_body(body.as_bytes()).unwrap();
+        assert_eq!(payload.query, "{a}");
+        assert_eq!(payload.operation_name.as_deref(), Some("A"));
+        assert_eq!(Value::Object(payload.variables), json!({"x": [1]}));
+        let nulls = br#"{"query":"{a}","operationName":null,"variables":null,"extensions":null}"#;
+        assert_eq!(from_body(nulls), from_body(br#"{"query":"{a}"}"#));
+    }
+
+    #[test]
+    fn a_bad_body_is_told_what_is_wrong() {
+        let deep = format!(
+            r#"{{"query":"{{a}}","variables":{{"x":{}1{}}}}}"#,
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        for (body, part) in [
+            ("", "empty"),
+            ("{", "not JSON"),
+            ("nonsense", "not JSON"),
+            ("[]", "list of operations"),
+            (r#"[{"query":"{a}"}]"#, "list of operations"),
+            ("1", "must be a JSON object"),
+            ("{}", "`query` is missing"),
+            (r#"{"query":null}"#, "`query` is missing"),
+            (r#"{"query":1}"#, "`query` must be a string"),
+            (r#"{"query":["{a}"]}"#, "`query` must be a string"),
+            (r#"{"query":"{a}","operationName":{}}"#, "`operationName` must be a string"),
+            (r#"{"query":"{a}","variables":"{}"}"#, "`variables` must be an object"),
+            (r#"{"query":"{a}","variables":[]}"#, "`variables` must be an object"),
+            (r#"{"query":"{a}","extensions":[]}"#, "`extensions` must be an object"),
+            (r#"{"query":"{a}","extensions":true}"#, "`extensions` must be an object"),
+            (r#"{"query":"{a}","query":"{b}"}"#, "duplicate field `query`"),
+            (r#"{"query":"{a}"} x"#, "not JSON"),
+            (r#"{"query":"\ud800"}"#, "not JSON"),
+            (&deep, "nested too deeply"),
+        ] {
+            let mistake = from_body(body.as_bytes()).unwrap_err();
+            assert!(mistake.contains(part), "{}: {mistake}", &body[..body.len().min(60)]);
+        }
+        assert!(from_body(b"{\"query\":\"\xff\"}").unwrap_err().contains("UTF-8"));
+        assert!(from_body(b"{\"query\":\"{a}\",\"x\":\"\xc3\"}").unwrap_err().contains("UTF-8"));
+    }
+
+    #[test]
+    fn a_query_string_is_read() {
+        let payload = from_query(Some(
+            "query=%7B+a%28x%3A%22%C3%A4%2B%22%29+%7D&operationName=A&variables=%7B%22x%22%3A1%7D&x=y&&extensions={}",
+        ))
+        .unwrap();
+        assert_eq!(payload.query, "{ a(x:\"ä+\") }");
+        assert_eq!(payload.operation_name.as_deref(), Some("A"));
+        assert_eq!(Value::Object(payload.variables), json!({"x": 1}));
+        for (query, part) in [
+            (None, "`query` is missing"),
+            (Some("query="), "`query` is missing"),
+            (Some("operationName=A"), "`query` is missing"),
+            (Some("query={a}&query={b}"), "twice"),
+            (Some("query=%ff"), "UTF-8"),
+            (Some("query={a}&variables=[1]"), "`variables` must be an object"),
+            (Some("query={a}&variables={"), "`variables` is not JSON"),
+            (Some("query={a}&extensions=1"), "`extensions` must be an object"),
+        ] {
+            let mistake = from_query(query).unwrap_err();
+            assert!(mistake.contains(part), "{query:?}: {mistake}");
+        }
+        let blank = from_query(Some("query={a}&variables=&operationName=")).unwrap();
+        assert_eq!((blank.operation_name, blank.variables.len()), (None, 0));
+    }
+}
