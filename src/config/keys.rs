@@ -1,0 +1,178 @@
+//! Every key of `portcullis.yaml`, once: the reader asks this table what is known, and docs/configuration.md is
+//! written from it.
+
+/// A key, or one that any source may have (`sources.*.…`).
+pub struct Key {
+    /// From the top, joined with dots; `*` stands for a name of the user's choosing.
+    pub path: &'static str,
+    pub kind: &'static str,
+    /// As one would write it; empty where there is none.
+    pub default: &'static str,
+    /// As one would write it; differs from the default.
+    pub example: &'static str,
+    pub text: &'static str,
+}
+
+const fn key(
+    path: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    example: &'static str,
+    text: &'static str,
+) -> Key {
+    Key { path, kind, default, example, text }
+}
+
+/// In the order of the documentation.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key("schema", "list of globs", r#"["*.graphql"]"#, r#"["graph/**/*.graphql"]"#,
+        "The SDL files, relative to this file."),
+    key("server.listen", "address", "127.0.0.1:4000", "0.0.0.0:8080",
+        "Where clients are served. The default serves this machine only; port 0 takes a free one."),
+    key("server.path", "path", "/graphql", "/api/graphql", "The path of the GraphQL endpoint."),
+    key("server.playground", "boolean", "false", "true",
+        "GraphiQL at `/`, from the binary itself. It needs `introspection` to know the schema."),
+    key("server.introspection", "boolean", "false", "true",
+        "`__schema` and `__type` are answered."),
+    key("server.timeout", "duration", "15s", "5s",
+        "The time one request may take, all its calls included."),
+    key("server.shutdown_grace", "duration", "10s", "30s",
+        "How long requests in flight may go on once the gateway is told to stop."),
+    key("server.connections", "number", "10000", "500",
+        "Open client connections. Further ones wait in the system's queue."),
+    key("server.header_timeout", "duration", "10s", "3s",
+        "The time a client may take to send a request's head."),
+    key("server.body_timeout", "duration", "30s", "5s",
+        "The time a client may take to send a request's body."),
+    key("server.idle_timeout", "duration", "75s", "20s",
+        "How long a connection is kept between two requests."),
+    key("server.access_log", "boolean", "true", "false",
+        "One log line per request: method, path, status, operation name, time."),
+    key("server.cors.origins", "list of origins", "[]", r#"["https://shop.example.com"]"#,
+        "The web origins that may read answers in a browser; `*` for any. Empty: none, and no CORS header is sent."),
+    key("server.cors.credentials", "boolean", "false", "true",
+        "Browsers send cookies along. Not together with the origin `*`."),
+    key("server.cors.max_age", "duration", "10m", "1h",
+        "How long a browser may remember the answer to a preflight."),
+    key("limits.body", "size", "1MiB", "256KiB", "The largest request body."),
+    key("limits.depth", "number", "15", "8", "Levels of selection sets in an operation."),
+    key("limits.aliases", "number", "30", "5", "Aliases in an operation."),
+    key("limits.root_fields", "number", "20", "4", "Fields at the root of an operation."),
+    key("limits.directives", "number", "50", "10", "Directives in an operation."),
+    key("limits.tokens", "number", "5000", "1000", "Words and signs of an operation's text."),
+    key("limits.selections", "number", "10000", "2000",
+        "Selections of an operation once its fragments are expanded."),
+    key("limits.response", "size", "16MiB", "1MiB",
+        "Bytes of a response; past it, `data` is null. What entities share is written as often as it is asked for."),
+    key("limits.list_size", "number", "10", "50",
+        "The length assumed for a list without `@listSize` when calls are counted ahead."),
+    key("operation_cache", "size", "64MiB", "16MiB", "Memory for prepared operations."),
+    key("reuse", "boolean", "true", "false",
+        "Identical safe calls share one execution, within a request and in flight between requests."),
+    key("sources.*.rest.url", "URL", "", "https://orders.example.com/v2",
+        "Where an HTTP service lives. A path in it stands before the path of every call."),
+    key("sources.*.grpc.url", "URL", "", "http://10.0.0.1:50051", "Where a gRPC service lives."),
+    key("sources.*.grpc.protos", "list of files", "", r#"["products.proto"]"#,
+        "The service's `.proto` files, relative to this file. Imports are found beside them."),
+    key("sources.*.timeout", "duration", "5s", "800ms", "The time one call may take."),
+    key("sources.*.connect_timeout", "duration", "1s", "250ms",
+        "The time a connection may take to be made."),
+    key("sources.*.max_reply", "size", "8MiB", "1MiB",
+        "The largest reply; a larger one is an error and is not read to its end."),
+    key("sources.*.keep_alive", "duration", "90s", "30s", "How long an idle connection is kept."),
+    key("sources.*.headers.forward", "list of header names", "[]", "[x-tenant, authorization]",
+        "Headers of the client's request that go along to the source."),
+    key("sources.*.headers.set", "header names to values", "{}", r#"{ x-api-key: "${KEY:-k}" }"#,
+        "Headers with a fixed value. They win over forwarded ones and are never printed."),
+    key("sources.*.config", "anything", "{}", "{ region: eu }",
+        "What the SDL reads as `$config`."),
+    key("sources.*.reuse", "boolean", "true", "false",
+        "Like `reuse` at the top, for this source."),
+];
+
+/// Keys of the schema language that a later version brings.
+const LATER: &[&str] = &[
+    "auth",
+    "limits.cost",
+    "limits.rate",
+    "limits.fan_out",
+    "limits.measure",
+    "server.metrics",
+    "server.tls",
+    "server.batching",
+    "sources.*.amqp",
+    "sources.*.graphql",
+    "sources.*.retry",
+    "sources.*.balance",
+    "sources.*.breaker",
+    "sources.*.concurrency",
+    "sources.*.health",
+    "sources.*.tls",
+    "sources.*.rest.urls",
+    "sources.*.rest.consul",
+    "sources.*.rest.dns",
+    "sources.*.grpc.urls",
+    "sources.*.grpc.consul",
+    "sources.*.grpc.dns",
+    "sources.*.grpc.reflection",
+    "sources.*.grpc.descriptors",
+    "persisted",
+    "telemetry",
+];
+
+/// Keys that people look for at the wrong place: where they look, and where it is.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("server.body_limit", "limits.body"),
+    ("server.limits", "limits"),
+    ("server.cors.max-age", "server.cors.max_age"),
+    ("introspection", "server.introspection"),
+    ("playground", "server.playground"),
+    ("listen", "server.listen"),
+    ("timeout", "server.timeout"),
+    ("cors", "server.cors"),
+    ("sources.*.url", "sources.*.rest.url` or `sources.*.grpc.url"),
+    ("sources.*.protos", "sources.*.grpc.protos"),
+];
+
+/// What is to be said of a key.
+pub(super) enum Known {
+    Yes,
+    /// A later version has it.
+    Later,
+    /// It is somewhere else.
+    Elsewhere(&'static str),
+    No,
+}
+
+/// Whether `path` (with `*` for chosen names) is a key or leads to one.
+pub(super) fn known(path: &str) -> Known {
+    let leads = |full: &str| {
+        full.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    if KEYS.iter().any(|key| leads(key.path)) {
+        Known::Yes
+    } else if LATER.contains(&path) {
+        Known::Later
+    } else if let Some((_, place)) = ELSEWHERE.iter().find(|(wrong, _)| *wrong == path) {
+        Known::Elsewhere(place)
+    } else {
+        Known::No
+    }
+}
+
+/// The keys directly below `path`, each once, in order.
+pub(super) fn children(path: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for key in KEYS {
+        let rest = match path {
+            "" => Some(key.path),
+            _ => key.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('.')),
+        };
+        let name = rest.and_then(|rest| rest.split('.').next());
+        if let Some(name) = name.filter(|name| !names.contains(name)) {
+            names.push(name);
+        }
+    }
+    names
+}

@@ -1,0 +1,136 @@
+//! The YAML file: text becomes each room's settings, or a list of everything that is wrong with it.
+//!
+//! A file is read to its end whatever is in it: unknown keys (with the nearest known one), wrong types, values without
+//! a unit, unset variables and so on are problems with file, line, column and caret, all shown together. A key does
+//! what docs/configuration.md says or is refused; none is ignored. Header values are secrets and never printed.
+
+mod env;
+mod keys;
+mod reference;
+mod section;
+mod server;
+mod sources;
+mod values;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use keys::{KEYS, Key};
+pub use reference::markdown;
+
+use crate::connector::SourceSettings;
+use crate::problem::{Place, Problem, SourceFile};
+use crate::{edge, engine};
+use section::Reading;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Past this a file is no configuration.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// A whole configuration, ready to build a gateway from.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder that `schema` and `protos` are relative to.
+    pub base: PathBuf,
+    /// Globs of the SDL files.
+    pub schema: Vec<String>,
+    pub edge: edge::Settings,
+    pub engine: engine::Settings,
+    /// In the order of the file.
+    pub sources: Vec<SourceSettings>,
+}
+
+impl Config {
+    /// Reads a file, with the variables of the process's environment.
+    ///
+    /// # Errors
+    /// Every problem found, or the one that it cannot be read.
+    pub fn read(path: &Path) -> Result<Self, Vec<Problem>> {
+        let text = read_text(path).map_err(|problem| vec![problem])?;
+        let name = path.display().to_string();
+        let base = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        let env = |name: &str| std::env::var(name).ok();
+        Self::parse(&Arc::new(SourceFile { name, text }), &base, &env)
+    }
+
+    /// Reads a text; `base` is the folder that paths in it are relative to.
+    ///
+    /// # Errors
+    /// Every problem found.
+    pub fn parse(
+        file: &Arc<SourceFile>,
+        base: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let Some(root) = yaml::parse(file, &mut problems) else { return Err(problems) };
+        let reading = Reading { file, env, problems: RefCell::new(problems) };
+        let config = Self::from_tree(&reading, &root, base);
+        let mut problems = reading.problems.into_inner();
+        if problems.is_empty() {
+            return Ok(config);
+        }
+        problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
+        Err(problems)
+    }
+
+    fn from_tree(reading: &Reading<'_>, root: &yaml::Node, base: &Path) -> Self {
+        let top = reading.top(root);
+        top.check_keys();
+        let mut config = Self {
+            base: base.to_path_buf(),
+            schema: vec!["*.graphql".to_owned()],
+            edge: edge::Settings::default(),
+            engine: engine::Settings::default(),
+            sources: Vec::new(),
+        };
+        top.read_list("schema", &mut config.schema, values::text);
+        top.read("operation_cache", &mut config.engine.operation_cache, values::size);
+        top.read("reuse", &mut config.engine.reuse, values::boolean);
+        if let Some(section) = top.section("server") {
+            server::read(&section, &mut config.edge, &mut config.engine);
+        }
+        if let Some(section) = top.section("limits") {
+            server::read_limits(&section, &mut config.edge, &mut config.engine.limits);
+        }
+        if let Some(section) = top.section("sources") {
+            config.sources = sources::read(&section, base);
+        }
+        config
+    }
+}
+
+/// The text of a file that is small enough and UTF-8.
+fn read_text(path: &Path) -> Result<String, Problem> {
+    let unreadable = |reason: String| {
+        Problem::error("config-unreadable", format!("cannot read `{}`: {reason}", path.display()))
+            .help("name another file with `--config`, or try `portcullis demo`, which needs none")
+    };
+    let size = std::fs::metadata(path).map_err(|error| unreadable(said(&error)))?.len();
+    if size > MAX_BYTES {
+        return Err(unreadable("it is larger than 1 MiB".to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(said(&error)))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let mut bytes = error.into_bytes();
+            bytes.truncate(valid);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let end = text.len();
+            let file = Arc::new(SourceFile { name: path.display().to_string(), text });
+            Err(Problem::error("yaml-syntax", "the file is not UTF-8 from here on")
+                .at(Place::new(&file, end..end)))
+        }
+    }
+}
+
+/// The system's words without the number behind them.
+fn said(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}

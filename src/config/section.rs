@@ -1,0 +1,197 @@
+//! Reading one mapping of the YAML: known keys into settings, everything else into problems.
+//!
+//! A value that cannot be read leaves the setting at its default and adds a problem, so that reading always goes on
+//! to the end and every mistake is shown at once.
+
+use super::env;
+use super::keys::{self, Known};
+use super::values::{Mistake, Read};
+use super::yaml::{Entry, Kind, Node, Scalar};
+use crate::problem::{Place, Problem, SourceFile, nearest};
+use std::cell::RefCell;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What all sections of one file share.
+pub(super) struct Reading<'a> {
+    pub file: &'a Arc<SourceFile>,
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub problems: RefCell<Vec<Problem>>,
+}
+
+/// One mapping.
+pub(super) struct Section<'a> {
+    pub reading: &'a Reading<'a>,
+    /// With `*` for chosen names; what the table of keys knows it by.
+    path: String,
+    /// As the user wrote it.
+    shown: String,
+    entries: &'a [Entry],
+    /// Of the mapping's first line.
+    pub span: Range<usize>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn problem(&self, code: &'static str, span: &Range<usize>, mistake: Mistake) {
+        let mut problem = Problem::error(code, mistake.message);
+        problem.help = mistake.help;
+        self.problems.borrow_mut().push(problem.at(Place::new(self.file, span.clone())));
+    }
+
+    /// The mapping at the top.
+    pub(super) fn top(&'a self, root: &'a Node) -> Section<'a> {
+        Section::open(self, String::new(), String::new(), root)
+    }
+
+    /// A scalar with its environment variables replaced; `None` with problems added.
+    pub(super) fn expand(&self, scalar: &Scalar, span: &Range<usize>) -> Option<Scalar> {
+        match env::expand(&scalar.text, self.env) {
+            Ok(text) => Some(Scalar { text, plain: scalar.plain }),
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    let at = self.find(&mistake.piece, span);
+                    let help = Some(mistake.help);
+                    self.problem("environment", &at, Mistake { message: mistake.message, help });
+                }
+                None
+            }
+        }
+    }
+
+    /// The place of a piece inside a value, where it stands there as it is.
+    fn find(&self, piece: &str, span: &Range<usize>) -> Range<usize> {
+        let text = self.file.text.get(span.clone()).unwrap_or_default();
+        match text.find(piece) {
+            Some(at) => span.start + at..span.start + at + piece.len(),
+            None => span.clone(),
+        }
+    }
+}
+
+impl<'a> Section<'a> {
+    fn open(reading: &'a Reading<'a>, path: String, shown: String, node: &'a Node) -> Self {
+        let mut entries: &[Entry] = &[];
+        match &node.kind {
+            Kind::Mapping(found) => entries = found,
+            Kind::Scalar(scalar) if scalar.is_null() => {}
+            _ => {
+                let message = match shown.as_str() {
+                    "" => "a configuration is a mapping of keys to values".to_owned(),
+                    _ => format!("`{shown}` is a mapping of keys to values"),
+                };
+                let names = keys::children(&path).join("`, `");
+                let help = (!path.ends_with('*')).then(|| format!("its keys are `{names}`"));
+                reading.problem("wrong-type", &node.span, Mistake { message, help });
+            }
+        }
+        Self { reading, path, shown, entries, span: node.span.clone() }
+    }
+
+    /// The keys and values as they stand, for mappings whose keys the user chooses.
+    pub(super) fn entries(&self) -> &'a [Entry] {
+        self.entries
+    }
+
+    /// The mapping below an entry whose key the user chose.
+    pub(super) fn named(&self, entry: &'a Entry) -> Section<'a> {
+        let path = join(&self.path, "*");
+        Section::open(self.reading, path, join(&self.shown, &entry.key), &entry.value)
+    }
+
+    /// Adds a problem for every key that is not known here.
+    pub(super) fn check_keys(&self) {
+        for entry in self.entries {
+            let mistake = match keys::known(&join(&self.path, &entry.key)) {
+                Known::Yes => continue,
+                Known::Later => Mistake {
+                    message: format!("this version does not have `{}` yet", entry.key),
+                    help: Some("remove it: a key that does nothing would mislead".to_owned()),
+                },
+                Known::Elsewhere(place) => {
+                    Mistake { message: self.unknown(entry), help: Some(format!("it is `{place}`")) }
+                }
+                Known::No => {
+                    Mistake { message: self.unknown(entry), help: Some(self.hint(&entry.key)) }
+                }
+            };
+            let later = mistake.message.starts_with("this version");
+            let code = if later { "later-version" } else { "unknown-key" };
+            self.reading.problem(code, &entry.key_span, mistake);
+        }
+    }
+
+    fn unknown(&self, entry: &Entry) -> String {
+        match self.shown.as_str() {
+            "" => format!("unknown key `{}`", entry.key),
+            shown => format!("unknown key `{}` in `{shown}`", entry.key),
+        }
+    }
+
+    fn hint(&self, key: &str) -> String {
+        let known = keys::children(&self.path);
+        match nearest(key, known.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("known here: `{}`", known.join("`, `")),
+        }
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
+        debug_assert!(
+            matches!(keys::known(&join(&self.path, key)), Known::Yes),
+            "the key {key} is missing in the table"
+        );
+        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
+    /// The mapping under `key`, where it stands.
+    pub(super) fn section(&self, key: &str) -> Option<Section<'a>> {
+        let node = self.get(key)?;
+        let section =
+            Section::open(self.reading, join(&self.path, key), join(&self.shown, key), node);
+        Some(section)
+    }
+
+    /// Reads the scalar under `key` into a setting.
+    pub(super) fn read<T>(&self, key: &str, into: &mut T, value: impl Fn(&Scalar) -> Read<T>) {
+        if let Some(read) = self.get(key).and_then(|node| self.scalar(node, value)) {
+            *into = read;
+        }
+    }
+
+    /// Reads the list under `key`; a single value counts as a list of one.
+    pub(super) fn read_list<T>(
+        &self,
+        key: &str,
+        into: &mut Vec<T>,
+        value: impl Fn(&Scalar) -> Read<T>,
+    ) {
+        let Some(node) = self.get(key) else { return };
+        let elements = match &node.kind {
+            Kind::List(elements) => elements.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        *into = elements.iter().filter_map(|element| self.scalar(element, &value)).collect();
+    }
+
+    /// A scalar as a value, or a problem.
+    pub(super) fn scalar<T>(&self, node: &Node, value: impl Fn(&Scalar) -> Read<T>) -> Option<T> {
+        let Kind::Scalar(scalar) = &node.kind else {
+            let found = if matches!(node.kind, Kind::List(_)) { "a list" } else { "a mapping" };
+            let message = format!("a single value is due here, not {found}");
+            self.reading.problem("wrong-type", &node.span, Mistake { message, help: None });
+            return None;
+        };
+        let expanded = self.reading.expand(scalar, &node.span)?;
+        match value(&expanded) {
+            Ok(read) => Some(read),
+            Err(mistake) => {
+                self.reading.problem("wrong-value", &node.span, mistake);
+                None
+            }
+        }
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}

@@ -1,0 +1,170 @@
+//! `sources`: where each service lives and how it is treated.
+
+use super::section::{Reading, Section};
+use super::values::{self, Mistake};
+use super::yaml::{Entry, Kind, Node, Scalar};
+use crate::connector::{Protocol, SourceSettings};
+use crate::upstream;
+use http::{HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+pub(super) fn read(section: &Section<'_>, base: &Path) -> Vec<SourceSettings> {
+    section.entries().iter().filter_map(|entry| source(section, entry, base)).collect()
+}
+
+fn source<'a>(section: &Section<'a>, entry: &'a Entry, base: &Path) -> Option<SourceSettings> {
+    let reading = section.reading;
+    check_name(reading, entry);
+    let section = section.named(entry);
+    section.check_keys();
+    let mut upstream = upstream::Settings::default();
+    section.read("timeout", &mut upstream.timeout, values::timeout);
+    section.read("connect_timeout", &mut upstream.connect_timeout, values::timeout);
+    section.read("max_reply", &mut upstream.max_reply, |scalar| {
+        values::size(scalar).map(|bytes| bytes as usize)
+    });
+    section.read("keep_alive", &mut upstream.keep_alive, values::duration);
+    let (mut forward_headers, mut headers) = (Vec::new(), Vec::new());
+    if let Some(section) = section.section("headers") {
+        section.check_keys();
+        let name = |scalar: &Scalar| values::header_name(&scalar.text);
+        section.read_list("forward", &mut forward_headers, name);
+        headers = set_headers(&section);
+    }
+    let mut reuse = true;
+    section.read("reuse", &mut reuse, values::boolean);
+    let config = section.get("config").map_or(Value::Object(Map::new()), |node| {
+        if !matches!(node.kind, Kind::Mapping(_)) {
+            let message = "`config` is a mapping of keys to values".to_owned();
+            let help = Some("`config: { region: eu }` is read as `$config.region`".to_owned());
+            reading.problem("wrong-type", &node.span, Mistake { message, help });
+        }
+        json(reading, node)
+    });
+    let protocol = protocol(&section, entry, base)?;
+    let name = entry.key.as_str().into();
+    Some(SourceSettings { name, protocol, upstream, forward_headers, headers, config, reuse })
+}
+
+/// `rest` or `grpc`, exactly one of them.
+fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protocol> {
+    let (rest, grpc) = (section.section("rest"), section.section("grpc"));
+    let say = |message: String, help: &str| {
+        let help = Some(help.to_owned());
+        section.reading.problem("source-protocol", &entry.key_span, Mistake { message, help });
+    };
+    match (rest, grpc) {
+        (Some(rest), None) => {
+            rest.check_keys();
+            let node = required(&rest, "url")?;
+            Some(Protocol::Rest { url: rest.scalar(node, values::url)? })
+        }
+        (None, Some(grpc)) => {
+            grpc.check_keys();
+            let mut files: Vec<String> = Vec::new();
+            grpc.read_list("protos", &mut files, values::text);
+            let (url, protos) = (required(&grpc, "url"), required(&grpc, "protos"));
+            let url = grpc.scalar(url?, values::origin_url)?;
+            protos?;
+            Some(Protocol::Grpc { url, protos: files.iter().map(|file| base.join(file)).collect() })
+        }
+        (Some(_), Some(_)) => {
+            say(
+                format!("the source `{}` has both `rest` and `grpc`", entry.key),
+                "make two sources of it; the SDL names them apart",
+            );
+            None
+        }
+        (None, None) => {
+            let later = |entry: &Entry| matches!(entry.key.as_str(), "amqp" | "graphql");
+            if !section.entries().iter().any(later) {
+                say(
+                    format!("the source `{}` says neither `rest` nor `grpc`", entry.key),
+                    "write `rest: { url: … }` or `grpc: { url: …, protos: […] }`",
+                );
+            }
+            None
+        }
+    }
+}
+
+fn required<'a>(section: &Section<'a>, key: &str) -> Option<&'a Node> {
+    let node = section.get(key);
+    let later = section
+        .entries()
+        .iter()
+        .any(|entry| ["urls", "consul", "dns"].contains(&entry.key.as_str()));
+    if node.is_none() && !later {
+        let message = format!("`{key}` is missing here");
+        section.reading.problem("missing-key", &section.span, Mistake { message, help: None });
+    }
+    node
+}
+
+fn set_headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
+    let Some(set) = section.section("set") else { return Vec::new() };
+    let mut headers = Vec::new();
+    for entry in set.entries() {
+        let name = match values::header_name(&entry.key) {
+            Ok(name) => Some(name),
+            Err(mistake) => {
+                section.reading.problem("wrong-value", &entry.key_span, mistake);
+                None
+            }
+        };
+        let value = section.scalar(&entry.value, values::secret);
+        if let (Some(name), Some(value)) = (name, value) {
+            headers.push((name, value));
+        }
+    }
+    headers
+}
+
+/// The SDL names sources in strings, logs and error messages: plain names only.
+fn check_name(reading: &Reading<'_>, entry: &Entry) {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if entry.key.is_empty() || entry.key.len() > 64 || !entry.key.bytes().all(fits) {
+        let mistake = Mistake {
+            message: "this is not a source's name".to_owned(),
+            help: Some("letters, digits, `_` and `-`, at most 64 of them".to_owned()),
+        };
+        reading.problem("wrong-value", &entry.key_span, mistake);
+    }
+}
+
+/// Any YAML as JSON: plain words as YAML's core schema reads them. The tree's depth is bounded by its parser.
+fn json(reading: &Reading<'_>, node: &Node) -> Value {
+    match &node.kind {
+        Kind::List(nodes) => nodes.iter().map(|node| json(reading, node)).collect(),
+        Kind::Mapping(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), json(reading, &entry.value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Kind::Scalar(scalar) => match reading.expand(scalar, &node.span) {
+            Some(scalar) => json_scalar(scalar),
+            None => Value::Null,
+        },
+    }
+}
+
+fn json_scalar(scalar: Scalar) -> Value {
+    if scalar.is_null() {
+        return Value::Null;
+    }
+    if scalar.plain {
+        let text = scalar.text.as_str();
+        match text {
+            "true" | "True" | "TRUE" => return Value::Bool(true),
+            "false" | "False" | "FALSE" => return Value::Bool(false),
+            _ => {}
+        }
+        if text.bytes().next().is_some_and(|b| b.is_ascii_digit() || b == b'-')
+            && let Ok(number) = text.parse::<serde_json::Number>()
+        {
+            return Value::Number(number);
+        }
+    }
+    Value::String(scalar.text)
+}

@@ -1,0 +1,211 @@
+use super::*;
+use crate::connector::Protocol;
+use crate::problem::render;
+use std::time::Duration;
+
+fn parse(text: &str) -> Result<Config, Vec<Problem>> {
+    let file = Arc::new(SourceFile { name: "portcullis.yaml".to_owned(), text: text.to_owned() });
+    let env = |name: &str| match name {
+        "USERS_URL" => Some("http://users.internal:8080".to_owned()),
+        "TOKEN" => Some("geheim".to_owned()),
+        "EVIL" => Some("x: [\n".to_owned()),
+        "WITH_PASSWORD" => Some("http://u:geheim@h".to_owned()),
+        _ => None,
+    };
+    Config::parse(&file, Path::new("conf"), &env)
+}
+
+fn problems(text: &str) -> String {
+    match parse(text) {
+        Ok(config) => panic!("no problem was found: {config:?}"),
+        Err(problems) => render(&problems, false),
+    }
+}
+
+fn codes(text: &str) -> Vec<(&'static str, usize, usize)> {
+    let problems = parse(text).expect_err("a problem was due");
+    let place = |problem: &Problem| problem.place.as_ref().map_or((0, 0), Place::line_column);
+    problems.iter().map(|p| (p.code, place(p).0, place(p).1)).collect()
+}
+
+#[test]
+fn a_whole_file_becomes_settings() {
+    let config = parse(
+        r#"
+schema: [schema/*.graphql]
+server:
+  listen: 0.0.0.0:8080
+  playground: true
+  cors: { origins: "https://a.example", max_age: 1m }
+limits: { depth: 5, body: 2MiB }
+sources:
+  users:
+    rest: { url: "${USERS_URL:-http://127.0.0.1:4101}" }
+    timeout: 2s
+    headers: { forward: [X-Tenant], set: { authorization: "Bearer ${TOKEN}" } }
+    config: { a: 1, b: [true, "1", null, 1.5, x], big: "${EVIL}" }
+  products: { grpc: { url: http://127.0.0.1:1, protos: [a.proto] }, reuse: false }
+"#,
+    )
+    .unwrap();
+    assert_eq!(config.schema, ["schema/*.graphql"]);
+    assert_eq!(config.edge.listen.port(), 8080);
+    assert!(config.edge.playground && !config.engine.introspection);
+    assert_eq!(config.edge.cors.origins, ["https://a.example"]);
+    assert_eq!((config.engine.limits.depth, config.edge.body_limit), (5, 2 << 20));
+    let [users, products] = config.sources.as_slice() else { panic!("two sources") };
+    assert!(
+        matches!(&users.protocol, Protocol::Rest { url } if url.host() == Some("users.internal"))
+    );
+    assert_eq!(users.upstream.timeout, Duration::from_secs(2));
+    assert_eq!(users.forward_headers, ["x-tenant"]);
+    assert_eq!(users.headers[0].1.as_bytes(), b"Bearer geheim");
+    let expected = serde_json::json!({"a": 1, "b": [true, "1", null, 1.5, "x"], "big": "x: [\n"});
+    assert_eq!(users.config, expected);
+    let Protocol::Grpc { protos, .. } = &products.protocol else { panic!("grpc") };
+    assert_eq!(protos, &[PathBuf::from("conf/a.proto")]);
+    assert!(!products.reuse);
+    assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
+}
+
+#[test]
+fn an_empty_file_is_all_defaults() {
+    for text in ["", "# nothing\n", "server:\nlimits:\n", "{}"] {
+        let config = parse(text).unwrap();
+        assert_eq!(config.edge, edge::Settings::default());
+        assert_eq!(config.engine, engine::Settings::default());
+    }
+}
+
+#[test]
+fn every_mistake_is_shown_at_once_with_its_place() {
+    let shown = problems(
+        "\
+servr: { listen: 127.0.0.1:4000 }
+server: { listen: 4000, playground: yes, timeout: 15, grace: 1s }
+limits: { depth: many, body: 1mb }
+sources:
+  users: { rest: { url: 'ftp://x' }, tiemout: 2s, timeout: 2 parsecs }
+  users: { rest: { url: http://u:p@h } }
+  orders: { rest: { consul: { service: orders } }, retry: { attempts: 3 } }
+  bus: { amqp: { url: x } }
+  none: { timeout: 1s }
+  keys: { rest: { url: '${UNSET}' }, headers: { set: { 'x y': '${TOKEN}', host: a } } }
+auth: { providers: [] }
+",
+    );
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn the_shape_of_the_file_is_checked() {
+    for (text, code, line, column) in [
+        ("a: b: c", "yaml-syntax", 1, 5),
+        ("- 1\n- 2\n", "wrong-type", 1, 1),
+        ("server: [1]\n", "wrong-type", 1, 9),
+        ("server: { listen: [a] }", "wrong-type", 1, 19),
+        ("reuse: { a: 1 }\n", "wrong-type", 1, 8),
+        ("reuse: true\nreuse: false\n", "duplicate-key", 2, 1),
+        ("schema: &a [x]\n", "yaml-anchor", 1, 9),
+        ("reuse: !!bool true\n", "yaml-tag", 1, 8),
+        ("reuse: true\n---\nreuse: true\n", "yaml-documents", 2, 1),
+        ("? [a]\n: b\n", "yaml-key", 1, 3),
+        ("# ü\nräuse: true\n", "unknown-key", 2, 1),
+        ("sources: { 'a b': { rest: { url: http://h } } }", "wrong-value", 1, 12),
+        ("sources: { a: { rest: { } } }", "missing-key", 1, 23),
+        ("sources: { a: { grpc: { url: http://h } } }", "missing-key", 1, 23),
+        ("server: { cors: { origins: ['*'], credentials: true } }", "wrong-value", 1, 28),
+    ] {
+        assert_eq!(codes(text)[0], (code, line, column), "{text}");
+    }
+}
+
+#[test]
+fn hostile_yaml_is_refused_in_no_time() {
+    let deep = format!("sources: {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(codes(&deep)[0].0, "yaml-syntax");
+    let deep = format!("sources: {}{}", "[".repeat(100), "]".repeat(100));
+    assert_eq!(codes(&deep)[0].0, "yaml-depth");
+    let laughs = "a: &a [x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n";
+    assert!(codes(laughs).iter().any(|(code, ..)| *code == "yaml-anchor"));
+    for text in ["${", "\u{feff}server: {", "\t", "a:\r\n  - b\r\n c", "{{{{", "\"", "%YAML"] {
+        let _ = parse(text);
+    }
+}
+
+#[test]
+fn messages_never_repeat_what_came_out_of_the_environment() {
+    let shown = problems("sources: { a: { rest: { url: '${WITH_PASSWORD}' } } }");
+    assert!(shown.contains("credentials") && !shown.contains("geheim"), "{shown}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_problem() {
+    let missing = Config::read(Path::new("no/such/portcullis.yaml")).unwrap_err();
+    assert_eq!(missing[0].code, "config-unreadable");
+    assert!(missing[0].message.contains("no/such/portcullis.yaml"), "{}", missing[0].message);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("portcullis.yaml");
+    std::fs::write(&path, b"reuse: true # \xff\n").unwrap();
+    assert_eq!(Config::read(&path).unwrap_err()[0].code, "yaml-syntax");
+    std::fs::write(&path, "reuse: false\n").unwrap();
+    let config = Config::read(&path).unwrap();
+    assert!(!config.engine.reuse && config.base == folder.path());
+}
+
+/// The smallest YAML that sets `path`, beside the source that its key needs.
+fn setting(path: &str, value: &str) -> String {
+    let protocol = match path {
+        "sources.*.grpc.url" => {
+            return format!("sources: {{ s: {{ grpc: {{ url: {value}, protos: [a] }} }} }}");
+        }
+        "sources.*.grpc.protos" => {
+            return format!("sources: {{ s: {{ grpc: {{ url: http://h, protos: {value} }} }} }}");
+        }
+        "sources.*.rest.url" => "",
+        path if path.starts_with("sources.") => "rest: { url: http://h }, ",
+        _ => "",
+    };
+    let mut text = value.to_owned();
+    for (level, name) in path.split('.').enumerate().collect::<Vec<_>>().into_iter().rev() {
+        let name = if name == "*" { "s" } else { name };
+        let beside = if level == 2 { protocol } else { "" };
+        text = format!("{{ {beside}{name}: {text} }}");
+    }
+    text
+}
+
+#[test]
+fn every_key_of_the_table_does_something() {
+    for key in KEYS {
+        let with = |value: &str| match parse(&setting(key.path, value)) {
+            Ok(config) => format!("{config:?}"),
+            Err(problems) => panic!("{}: {}", key.path, render(&problems, false)),
+        };
+        let default = if key.default.is_empty() { "http://other" } else { key.default };
+        assert_ne!(with(key.example), with(default), "{} does nothing", key.path);
+    }
+}
+
+#[test]
+fn every_default_of_the_table_is_the_default() {
+    for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
+        let of_source = key.path.starts_with("sources.");
+        let read = |text: &str| {
+            let config = parse(text).unwrap();
+            if of_source { format!("{:?}", config.sources) } else { format!("{config:?}") }
+        };
+        let none = if of_source { "sources: { s: { rest: { url: http://h } } }" } else { "" };
+        assert_eq!(read(&setting(key.path, key.default)), read(none), "{}", key.path);
+    }
+}
+
+#[test]
+fn docs_configuration_is_written_from_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, markdown()).unwrap();
+    }
+    let page = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(page == markdown(), "run `UPDATE_DOCS=1 cargo test --lib docs` and commit the page");
+}

@@ -1,0 +1,329 @@
+//! What a scalar means under a key: durations, sizes, addresses, URLs, header names and so on.
+//!
+//! Each function takes the text and gives a ready value or a [`Mistake`]. Messages never repeat the text: the caret
+//! shows it as it stands in the file, while a value that came out of the environment may be a secret.
+
+use super::yaml::Scalar;
+use crate::connector::is_reserved_header;
+use http::{HeaderName, HeaderValue, Uri};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Why a text is not such a value, and the right form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mistake {
+    pub message: String,
+    pub help: Option<String>,
+}
+
+pub(super) type Read<T> = Result<T, Mistake>;
+
+/// Longer than this is a slip of the pen, and would overflow clocks.
+const LONGEST: Duration = Duration::from_hours(24);
+const LARGEST: u64 = 64 << 30;
+
+fn mistake<T>(message: impl Into<String>, help: impl Into<String>) -> Read<T> {
+    Err(Mistake { message: message.into(), help: Some(help.into()) })
+}
+
+pub(super) fn boolean(scalar: &Scalar) -> Read<bool> {
+    match scalar.text.as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => mistake("this must be true or false", "write `true` or `false`"),
+    }
+}
+
+/// A whole number, zero included.
+pub(super) fn count(scalar: &Scalar) -> Read<usize> {
+    match scalar.text.parse::<u32>() {
+        Ok(number) => Ok(number as usize),
+        Err(_) => mistake("this must be a whole number", "write a number such as `20`"),
+    }
+}
+
+/// A whole number from one on.
+pub(super) fn positive(scalar: &Scalar) -> Read<usize> {
+    match count(scalar)? {
+        0 => mistake("this must be at least 1", "with 0 every request would be refused"),
+        number => Ok(number),
+    }
+}
+
+/// `500ms`, `2s`, `5m`, `1h`.
+pub(super) fn duration(scalar: &Scalar) -> Read<Duration> {
+    let (number, unit) = split(&scalar.text);
+    let help = "write a number and a unit (`ms`, `s`, `m`, `h`), such as `500ms` or `2s`";
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "" if number.is_some() => {
+            let shown = number.unwrap_or_default();
+            return mistake(
+                "this duration has no unit",
+                format!("write `{shown}s` or `{shown}ms`"),
+            );
+        }
+        _ => return mistake("this is not a duration", help),
+    };
+    let Some(duration) =
+        number.and_then(|number| number.checked_mul(factor)).map(Duration::from_millis)
+    else {
+        return mistake("this is not a duration", help);
+    };
+    if duration > LONGEST {
+        return mistake("this is longer than a day", "the longest duration is `24h`");
+    }
+    Ok(duration)
+}
+
+/// A duration that is not zero.
+pub(super) fn timeout(scalar: &Scalar) -> Read<Duration> {
+    let duration = duration(scalar)?;
+    if duration.is_zero() {
+        return mistake("this must be longer than nothing", "with 0 nothing would ever succeed");
+    }
+    Ok(duration)
+}
+
+/// `512KiB`, `1MiB`, `2GiB`, `100kB`, `1MB`, `900B`; not zero.
+pub(super) fn size(scalar: &Scalar) -> Read<u64> {
+    let (number, unit) = split(&scalar.text);
+    let help =
+        "write a number and a unit (`B`, `kB`, `KiB`, `MB`, `MiB`, `GB`, `GiB`), such as `1MiB`";
+    let factor = match unit {
+        "B" => 1,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "" if number.is_some() => {
+            let shown = number.unwrap_or_default();
+            return mistake("this size has no unit", format!("write `{shown}B` or `{shown}MiB`"));
+        }
+        _ => return mistake("this is not a size", help),
+    };
+    match number.and_then(|number| number.checked_mul(factor)) {
+        Some(0) => mistake("this must be at least one byte", help),
+        Some(bytes) if bytes <= LARGEST => Ok(bytes),
+        Some(_) => mistake("this is more than 64GiB", help),
+        None => mistake("this is not a size", help),
+    }
+}
+
+/// The number in front, and the unit behind it.
+fn split(text: &str) -> (Option<u64>, &str) {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    (number.parse().ok(), unit.trim_start_matches(' '))
+}
+
+/// `127.0.0.1:4000`, `[::1]:4000`.
+pub(super) fn address(scalar: &Scalar) -> Read<SocketAddr> {
+    scalar.text.parse().or_else(|_| {
+        mistake(
+            "this is not an address with a port",
+            "write `127.0.0.1:4000` for this machine only, or `0.0.0.0:4000` for everyone",
+        )
+    })
+}
+
+/// `/graphql`.
+pub(super) fn path(scalar: &Scalar) -> Read<String> {
+    let text = scalar.text.as_str();
+    let fits = text.len() > 1
+        && text.starts_with('/')
+        && !text.ends_with('/')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte))
+        && !["/health", "/ready"].contains(&text)
+        && !text.starts_with("/playground");
+    if fits {
+        return Ok(text.to_owned());
+    }
+    mistake(
+        "this cannot be the path of the GraphQL endpoint",
+        "write a path such as `/graphql`; `/`, `/health`, `/ready` and `/playground` are taken",
+    )
+}
+
+/// An `http` or `https` address without credentials, query or fragment.
+pub(super) fn url(scalar: &Scalar) -> Read<Uri> {
+    let help = "write an address such as `http://127.0.0.1:4101` or `https://api.example.com/v1`";
+    let Ok(uri) = scalar.text.parse::<Uri>() else { return mistake("this is not a URL", help) };
+    let Some(authority) = uri.authority() else { return mistake("this URL has no host", help) };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return mistake("the scheme of this URL is neither `http` nor `https`", help);
+    }
+    if authority.as_str().contains('@') {
+        return mistake(
+            "this URL holds credentials, which end up in logs",
+            "send them as a header: `headers: { set: { authorization: \"Basic ${TOKEN}\" } }`",
+        );
+    }
+    let port = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest);
+    if authority.host().is_empty() || (port.contains(':') && authority.port_u16().is_none()) {
+        return mistake("this URL has no host, or no port behind the colon", help);
+    }
+    if uri.query().is_some() || scalar.text.contains('#') {
+        return mistake(
+            "this URL has a query or a fragment",
+            "leave it out here; queries belong to the binding's URL template",
+        );
+    }
+    Ok(uri)
+}
+
+/// A URL without a path, as gRPC has its own.
+pub(super) fn origin_url(scalar: &Scalar) -> Read<Uri> {
+    let uri = url(scalar)?;
+    if uri.path().len() > 1 {
+        return mistake("the URL of a gRPC service has no path", "leave out what follows the port");
+    }
+    Ok(uri)
+}
+
+/// An origin as browsers send it, or `*`.
+pub(super) fn origin(scalar: &Scalar) -> Read<HeaderValue> {
+    let text = scalar.text.as_str();
+    let help = "write an origin such as `https://shop.example.com`, or `*` for any";
+    let fits = text == "*"
+        || text.parse::<Uri>().is_ok_and(|uri| {
+            uri.scheme().is_some()
+                && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+                && uri.path().len() <= 1
+                && uri.query().is_none()
+                && !text.ends_with('/')
+        });
+    match HeaderValue::from_str(text) {
+        Ok(value) if fits => Ok(value),
+        _ => mistake("this is not an origin: scheme, host and port, and nothing behind", help),
+    }
+}
+
+/// A header's name, in any case.
+pub(super) fn header_name(text: &str) -> Read<HeaderName> {
+    let Ok(name) = HeaderName::try_from(text) else {
+        return mistake(
+            "this is not a header name",
+            "letters, digits and hyphens, such as `x-tenant` or `authorization`",
+        );
+    };
+    if is_reserved_header(&name) {
+        return mistake(
+            format!("the header `{name}` is written by the gateway itself"),
+            "leave it out",
+        );
+    }
+    Ok(name)
+}
+
+/// A header's value, marked so that it is never printed.
+pub(super) fn secret(scalar: &Scalar) -> Read<HeaderValue> {
+    match HeaderValue::from_str(&scalar.text) {
+        Ok(mut value) => {
+            value.set_sensitive(true);
+            Ok(value)
+        }
+        Err(_) => mistake(
+            "this header value has characters that no header may have",
+            "no line breaks and no control characters; check the variables in it",
+        ),
+    }
+}
+
+pub(super) fn text(scalar: &Scalar) -> Read<String> {
+    if scalar.text.is_empty() || scalar.is_null() {
+        return mistake("this is empty", "write a text, or leave the key out");
+    }
+    Ok(scalar.text.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scalar(text: &str) -> Scalar {
+        Scalar { text: text.to_owned(), plain: true }
+    }
+
+    #[test]
+    fn durations_have_units() {
+        for (text, millis) in [("500ms", 500), ("2s", 2_000), ("5m", 300_000), ("1 h", 3_600_000)] {
+            assert_eq!(duration(&scalar(text)), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "s", "2 sec", "-1s", "1.5s", "25h", "99999999999999999999s", "2", "1s "] {
+            assert!(duration(&scalar(text)).is_err(), "{text}");
+        }
+        let bare = duration(&scalar("30")).unwrap_err();
+        assert_eq!(bare.help.as_deref(), Some("write `30s` or `30ms`"));
+        assert!(timeout(&scalar("0s")).is_err());
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in
+            [("1MiB", 1 << 20), ("2kB", 2_000), ("8 KiB", 8 << 10), ("5B", 5), ("1GiB", 1 << 30)]
+        {
+            assert_eq!(size(&scalar(text)), Ok(bytes), "{text}");
+        }
+        for text in ["", "1mb", "0MiB", "1048576", "MiB", "65GiB", "-1MiB"] {
+            assert!(size(&scalar(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_are_http_and_hold_no_secrets() {
+        for text in ["http://127.0.0.1:4101", "https://api.example.com/v1/", "http://[::1]:80"] {
+            assert!(url(&scalar(text)).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "ftp://x",
+            "x",
+            "/x",
+            "http://",
+            "http://h:",
+            "http://u:p@h",
+            "http://h/?a=1",
+            "http://h/#f",
+            "http://h h",
+            "http://h:99999",
+            "unix:/tmp/x",
+        ] {
+            assert!(url(&scalar(text)).is_err(), "{text}");
+        }
+        let credentials = url(&scalar("http://user:geheim@host")).unwrap_err();
+        assert!(credentials.message.contains("credentials"));
+        assert!(!credentials.message.contains("geheim"));
+        assert!(origin_url(&scalar("http://h:1/x")).is_err());
+    }
+
+    #[test]
+    fn header_names_are_checked() {
+        assert!(header_name("X-Tenant").is_ok_and(|name| name == "x-tenant"));
+        for text in ["", "x tenant", "x:y", "Host", "content-length"] {
+            assert!(header_name(text).is_err(), "{text}");
+        }
+        let value = secret(&scalar("geheim")).unwrap();
+        assert!(!format!("{value:?}").contains("geheim"));
+        assert!(secret(&scalar("a\nb")).is_err());
+    }
+
+    #[test]
+    fn endpoint_paths_and_origins() {
+        assert!(path(&scalar("/graphql")).is_ok() && path(&scalar("/api/graphql")).is_ok());
+        for text in ["", "/", "graphql", "/a b", "/health", "/playground/x", "/{a}", "/a/"] {
+            assert!(path(&scalar(text)).is_err(), "{text}");
+        }
+        for text in ["*", "https://shop.example.com", "http://localhost:3000"] {
+            assert!(origin(&scalar(text)).is_ok(), "{text}");
+        }
+        for text in ["", "shop.example.com", "https://a/b", "https://a/", "null"] {
+            assert!(origin(&scalar(text)).is_err(), "{text}");
+        }
+    }
+}
