@@ -14,6 +14,7 @@ pub mod config;
 pub mod connector;
 pub mod edge;
 pub mod engine;
+pub mod gateway;
 pub mod graph;
 pub mod graphql;
 pub mod mapping;

@@ -1,0 +1,66 @@
+//! The one room that knows all rooms: settings become connectors, a graph, an engine and an edge.
+//!
+//! No rule of the product lives here; only the order in which its parts are put together.
+
+pub mod shutdown;
+pub mod telemetry;
+
+#[cfg(test)]
+mod tests;
+
+use crate::config::Config;
+use crate::connector::{grpc::Grpc, rest::Rest};
+use crate::edge::{self, Edge};
+use crate::engine::Engine;
+use crate::graph::{self, Sdl};
+use crate::problem::Problem;
+use crate::source::Connector;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Everything put together, not yet listening.
+#[derive(Clone)]
+pub struct Gateway {
+    pub engine: Engine,
+    pub edge: Edge,
+}
+
+/// Puts a gateway together from a configuration and the SDL files it names. Must run on a Tokio runtime. Calls nothing.
+///
+/// # Errors
+/// Every problem found; warnings come along with a gateway.
+pub fn assemble(config: &Config) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
+    let env = |name: &str| std::env::var(name).ok();
+    assemble_from(config, Sdl::read(&config.base, &config.schema), &env)
+}
+
+/// [`assemble`] with SDL and environment from elsewhere.
+///
+/// # Errors
+/// As for [`assemble`].
+pub fn assemble_from(
+    config: &Config,
+    sdl: Result<Sdl, Vec<Problem>>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
+    let (graph, warnings) = match (sdl, connectors(config)) {
+        (Ok(sdl), Ok(connectors)) => graph::load_with_env(&sdl, &connectors, env)?,
+        (sdl, connectors) => {
+            let unread = sdl.err().unwrap_or_default();
+            return Err(unread.into_iter().chain(connectors.err().unwrap_or_default()).collect());
+        }
+    };
+    let engine = Engine::new(Arc::new(graph), config.engine.clone());
+    let edge = Edge::new(engine.clone(), config.edge.clone());
+    Ok((Gateway { engine, edge }, warnings))
+}
+
+fn connectors(config: &Config) -> Result<Vec<Box<dyn Connector>>, Vec<Problem>> {
+    let grpc = Grpc::new(&config.sources)?;
+    Ok(vec![Box::new(Rest::new(&config.sources)), Box::new(grpc)])
+}
+
+/// Serves until `shutdown` is done, then drains.
+pub async fn serve(gateway: Gateway, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    edge::serve(listener, gateway.edge, shutdown).await;
+}

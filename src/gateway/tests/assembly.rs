@@ -1,0 +1,28 @@
+//! Putting a gateway together.
+
+use crate::config::Config;
+use crate::gateway;
+use crate::problem::Problem;
+
+fn assemble(config: &str, sdl: &str) -> Result<Vec<Problem>, Vec<Problem>> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("portcullis.yaml"), config).unwrap();
+    std::fs::write(folder.path().join("a.graphql"), sdl).unwrap();
+    let config = Config::read(&folder.path().join("portcullis.yaml"))?;
+    gateway::assemble(&config).map(|(_, warnings)| warnings)
+}
+
+#[tokio::test]
+async fn a_folder_becomes_a_gateway() {
+    let config = "sources: { api: { rest: { url: http://127.0.0.1:1 } } }";
+    let sdl = r#"type Query { a: String @rest(source: "api", GET: "/a") }"#;
+    assert_eq!(assemble(config, sdl), Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn what_is_wrong_in_several_rooms_is_said_together() {
+    let config = "schema: [none.graphql]\nsources: { api: { grpc: { url: http://h:1, protos: [none.proto] } } }";
+    let problems = assemble(config, "").unwrap_err();
+    let said = crate::problem::render(&problems, false);
+    assert!(said.contains("none.graphql") && said.contains("none.proto"), "{said}");
+}
