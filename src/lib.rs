@@ -12,6 +12,7 @@
 
 pub mod config;
 pub mod connector;
+pub mod demo;
 pub mod edge;
 pub mod engine;
 pub mod gateway;

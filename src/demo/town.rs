@@ -1,0 +1,39 @@
+//! What the services know of one another: who lives here, and what things cost.
+//!
+//! A real orders service would ask, or be told by events; here the storefront's services share one board, so that an
+//! order for a user or a product created a moment ago is accepted.
+
+use super::seed::{self, PRODUCTS, USERS};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{PoisonError, RwLock};
+
+pub(super) struct Town {
+    users: AtomicU32,
+    /// Cents; of product 1, 2, 3 …
+    prices: RwLock<Vec<i64>>,
+}
+
+impl Town {
+    pub(super) fn new() -> Self {
+        let prices = (1..=PRODUCTS).map(seed::seeded_price).collect();
+        Self { users: AtomicU32::new(USERS), prices: RwLock::new(prices) }
+    }
+
+    pub(super) fn has_user(&self, id: u32) -> bool {
+        (1..=self.users.load(Relaxed)).contains(&id)
+    }
+
+    pub(super) fn user_created(&self, id: u32) {
+        self.users.fetch_max(id, Relaxed);
+    }
+
+    /// Cents; `None` where there is no such product.
+    pub(super) fn price(&self, number: u32) -> Option<i64> {
+        let prices = self.prices.read().unwrap_or_else(PoisonError::into_inner);
+        prices.get((number as usize).checked_sub(1)?).copied()
+    }
+
+    pub(super) fn product_created(&self, cents: i64) {
+        self.prices.write().unwrap_or_else(PoisonError::into_inner).push(cents);
+    }
+}
