@@ -10,6 +10,7 @@
 //! 5. [`graph`]: SDL becomes a graph. [`source`]: the port between engine and connectors.
 //! 6. [`mapping`]: the expression language. [`problem`], [`graphql`]: words all rooms share.
 
+pub mod cli;
 pub mod config;
 pub mod connector;
 pub mod demo;

@@ -1,0 +1,164 @@
+//! `portcullis demo`: four services, one graph over them, and a playground, out of one binary.
+
+use super::{Exit, Terminal, listen};
+use crate::config::Config;
+use crate::demo::{self, Fail, Latency, Ports, Service, Storefront};
+use crate::gateway::{self, Gateway};
+use crate::graph::Sdl;
+use crate::problem::{Problem, SourceFile};
+use clap::Args;
+use std::fmt::Write as _;
+use std::hash::{BuildHasher, RandomState};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis demo
+  portcullis demo --port 0                       a free port
+  portcullis demo --latency 50ms                 every service is slow
+  portcullis demo --latency orders=2s --fail products=500
+  portcullis demo --fail users=50% --fail notifications=hang
+
+A service fails with a status (500), a share of requests (50%), or: hang, close, html, half, huge.";
+
+/// Serve a graph over four built-in services, with a playground
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// The gateway's port on 127.0.0.1; 0 takes a free one
+    #[arg(long, short, value_name = "PORT", default_value_t = 4000)]
+    port: u16,
+    /// Time before each reply of a service, such as `50ms` or `orders=2s`
+    #[arg(long, value_name = "[SERVICE=]TIME")]
+    latency: Vec<Latency>,
+    /// A service that fails, such as `orders=500`
+    #[arg(long, value_name = "SERVICE=HOW")]
+    fail: Vec<Fail>,
+    /// The services listen on 4101 to 4104, where schema/portcullis.yaml expects them
+    #[arg(long)]
+    usual_ports: bool,
+}
+
+pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let remedy =
+        "choose another one with `portcullis demo --port 4001`, or a free one with `--port 0`";
+    let Some((listener, address)) = listen::listen(address, remedy, terminal).await else {
+        return Exit::CannotListen;
+    };
+    let ports = if arguments.usual_ports { Ports::USUAL } else { Ports::default() };
+    let settings = demo::Settings { latency: arguments.latency, fail: arguments.fail, ports };
+    let storefront = match demo::start(settings).await {
+        Ok(storefront) => storefront,
+        Err(error) => {
+            terminal.err(&format!("error: {error}\n  leave `--usual-ports` out\n"));
+            return Exit::CannotListen;
+        }
+    };
+    let gateway = match assemble(Some(address), &|name| storefront.variable(name)) {
+        Ok((gateway, _)) => gateway,
+        Err(problems) => {
+            terminal.err_problems(&problems);
+            return Exit::Problems;
+        }
+    };
+    let welcome = welcome(&storefront, address, terminal);
+    terminal.out(&welcome);
+    let exit = listen::serve(gateway, listener, terminal).await;
+    drop(storefront);
+    exit
+}
+
+/// The demo's gateway, from the texts in the binary. Without an address for its services they are assumed at the usual
+/// ones; nothing is called here.
+pub(super) fn assemble(
+    listen: Option<SocketAddr>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
+    let folder = Folder::with_protos().map_err(|error| {
+        let message = format!("the demo cannot write its .proto files: {error}");
+        vec![Problem::error("demo-files", message).help("set TMPDIR to a folder one may write to")]
+    })?;
+    let file = SourceFile { name: "<demo>/portcullis.yaml".into(), text: demo::CONFIG.into() };
+    let mut config = Config::parse(&Arc::new(file), &folder.0, env)?;
+    config.edge.listen = listen.unwrap_or(config.edge.listen);
+    demo::DASHBOARD.clone_into(&mut config.edge.default_query);
+    config.edge.playground = true;
+    config.engine.introspection = true;
+    let sdl = demo::FILES.iter().filter(|(name, _)| is(name, "graphql"));
+    let sdl = Sdl::from_texts(sdl.map(|(name, text)| (format!("<demo>/{name}"), *text)));
+    gateway::assemble_from(&config, Ok(sdl), env)
+}
+
+fn is(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == extension)
+}
+
+/// The `.proto` files for as long as they are compiled.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn with_protos() -> std::io::Result<Self> {
+        let random = RandomState::new().hash_one(std::process::id());
+        let folder = Self(std::env::temp_dir().join(format!("portcullis-demo-{random:016x}")));
+        // Fails where something of this name is there already, so nobody else's file is ever written or read.
+        std::fs::create_dir(&folder.0)?;
+        for (name, text) in demo::FILES.iter().filter(|(name, _)| is(name, "proto")) {
+            std::fs::write(folder.0.join(name), text)?;
+        }
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn welcome(storefront: &Storefront, address: SocketAddr, terminal: &Terminal) -> String {
+    let url = listen::url(address);
+    let mut services = String::new();
+    for service in Service::ALL {
+        let protocol = if service == Service::Products { "gRPC" } else { "REST" };
+        let (name, address) = (service.name(), storefront.address(service));
+        // Writing to a String cannot fail.
+        let _ = writeln!(services, "    {name:<14} {protocol}  {address}");
+    }
+    format!(
+        "\
+{title}
+
+  playground  {playground}
+  endpoint    {url}/graphql
+  over
+{services}
+Ask for a whole dashboard in one call:
+
+{curl}
+
+Relaxed for the demo: the playground and introspection are on. It serves this machine only.
+Ctrl-C stops everything.
+
+",
+        title = terminal.bold("The storefront: one graph over four services"),
+        playground = terminal.bold(&format!("{url}/")),
+        curl = curl(&url, demo::DASHBOARD),
+    )
+}
+
+/// A line to paste into a shell.
+fn curl(url: &str, query: &str) -> String {
+    let body = serde_json::json!({ "query": one_line(query) }).to_string().replace('\'', r"'\''");
+    format!("curl -s {url}/graphql -H 'content-type: application/json' -d '{body}'")
+}
+
+/// The operation without comments, on one line. For operations without strings, as the demo's.
+fn one_line(query: &str) -> String {
+    let words = query
+        .lines()
+        .flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,115 @@
+//! The command line: what was asked, done, and said in an exit code.
+//!
+//! Each command is a function from its arguments and a [`Terminal`] to an [`Exit`], so that tests run it without a
+//! process. Answers go to standard output, everything else to standard error.
+
+mod check;
+mod demo;
+mod explain;
+mod listen;
+mod operation;
+mod serve;
+mod terminal;
+
+#[cfg(test)]
+mod tests;
+
+pub use terminal::Terminal;
+
+use crate::gateway::telemetry::{self, LogFormat};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How a command ended. The numbers are part of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    /// In a schema, a configuration or an operation; they were shown.
+    Problems = 1,
+    /// The arguments make no sense.
+    Usage = 2,
+    /// An address is taken, or not ours to take.
+    CannotListen = 3,
+    /// A second signal cut what was still in flight; the number is the shells' one for SIGINT.
+    Interrupted = 130,
+}
+
+const EXAMPLES: &str = "\
+Start here:
+  portcullis demo                          a graph over four built-in services, and a playground
+  portcullis explain my.graphql --demo     the plan of an operation, calling nothing
+
+With services of your own:
+  portcullis check                         what is wrong with portcullis.yaml and its schema
+  portcullis serve                         serve it
+
+Exit codes: 0 done; 1 problems in schema, configuration or operation; 2 wrong arguments;
+3 cannot listen.
+Logs go to standard error; PORTCULLIS_LOG says which (warn, or info,portcullis::access=off).";
+
+/// A GraphQL gateway over the services a company already has
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How log lines are written; pretty on a terminal, otherwise JSON
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Arguments),
+    Serve(serve::Arguments),
+    Check(check::Arguments),
+    Explain(explain::Arguments),
+}
+
+/// Which configuration a command is about.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration
+    #[arg(
+        id = "config",
+        long = "config",
+        short = 'c',
+        value_name = "FILE",
+        default_value = "portcullis.yaml",
+        env = "PORTCULLIS_CONFIG"
+    )]
+    path: PathBuf,
+}
+
+/// Runs the process's command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version come this way too, with exit code 0.
+        Err(error) => error.exit(),
+    };
+    telemetry::init(cli.log_format);
+    let mut terminal = Terminal::of_process();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal.err(&format!("the system gives no threads: {error}\n"));
+            return ExitCode::from(Exit::Problems as u8);
+        }
+    };
+    let exit = runtime.block_on(run(cli, &mut terminal));
+    runtime.shutdown_background();
+    ExitCode::from(exit as u8)
+}
+
+/// Runs one command. `demo` and `serve` come back when the process is told to stop.
+pub async fn run(cli: Cli, terminal: &mut Terminal) -> Exit {
+    match cli.command {
+        Command::Demo(arguments) => Box::pin(demo::run(arguments, terminal)).await,
+        Command::Serve(arguments) => Box::pin(serve::run(arguments, terminal)).await,
+        Command::Check(arguments) => check::run(&arguments, terminal),
+        Command::Explain(arguments) => explain::run(&arguments, terminal),
+    }
+}

@@ -1,0 +1,90 @@
+//! Where commands write. Colours only where a person sees them.
+
+use crate::problem::{Problem, render};
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Standard output and standard error, or two texts in a test.
+pub struct Terminal {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    out_colors: bool,
+    err_colors: bool,
+}
+
+impl Terminal {
+    #[must_use]
+    pub fn of_process() -> Self {
+        // https://no-color.org: set and not empty means no.
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            out_colors: wanted && io::stdout().is_terminal(),
+            err_colors: wanted && io::stderr().is_terminal(),
+            out: Box::new(io::stdout()),
+            err: Box::new(io::stderr()),
+        }
+    }
+
+    /// One that keeps what is written: output and errors.
+    #[must_use]
+    pub fn captured() -> (Self, Captured, Captured) {
+        let (out, err) = (Captured::default(), Captured::default());
+        let terminal = Self {
+            out: Box::new(out.clone()),
+            err: Box::new(err.clone()),
+            out_colors: false,
+            err_colors: false,
+        };
+        (terminal, out, err)
+    }
+
+    /// Writes an answer. A reader that has gone away (`| head`) is no reason to fail.
+    pub fn out(&mut self, text: &str) {
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+
+    /// Writes what is not the answer.
+    pub fn err(&mut self, text: &str) {
+        let _ = self.err.write_all(text.as_bytes()).and_then(|()| self.err.flush());
+    }
+
+    /// Shows problems, each with excerpt and caret, where answers go.
+    pub fn out_problems(&mut self, problems: &[Problem]) {
+        let text = render(problems, self.out_colors);
+        self.out(&text);
+    }
+
+    /// Shows problems, each with excerpt and caret, beside the answer.
+    pub fn err_problems(&mut self, problems: &[Problem]) {
+        let text = render(problems, self.err_colors);
+        self.err(&text);
+    }
+
+    /// Bold, where a person sees it.
+    #[must_use]
+    pub fn bold(&self, text: &str) -> String {
+        if self.out_colors { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// What was written so far.
+#[derive(Clone, Default)]
+pub struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    #[must_use]
+    pub fn text(&self) -> String {
+        let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
