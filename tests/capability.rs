@@ -1,0 +1,3 @@
+//! What the storefront must be able to do, call by call.
+
+mod dashboard;

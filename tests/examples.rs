@@ -1,0 +1,84 @@
+//! Runs every folder of `examples/`: its services answer as `exchanges.json` says, its query must get `answer.json`, and
+//! each exchange must happen exactly once.
+
+use crate::support::PATIENCE;
+use crate::support::answer::differences;
+use crate::support::client::Http;
+use crate::support::exchange::{Call, Exchange};
+use crate::support::gateway::Gateway;
+use crate::support::grpc;
+use crate::support::mock::{Mock, Script};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Each folder, and how many of its exchanges happen at once, round by round.
+const EXAMPLES: [(&str, &[usize]); 5] = [
+    ("rest-basics", &[4]),
+    ("mapping", &[1]),
+    ("batching", &[1, 5]),
+    ("joins", &[3, 2]),
+    ("grpc", &[2, 1]),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+}
+
+#[test]
+fn every_example_is_run() {
+    let mut there: Vec<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let mut run = EXAMPLES.map(|(name, _)| name.to_owned());
+    there.sort_unstable();
+    run.sort_unstable();
+    assert_eq!(there, run);
+    let list = std::fs::read_to_string(folder().join("README.md")).unwrap();
+    assert!(run.iter().all(|name| list.contains(&format!("]({name}/README.md)"))));
+}
+
+#[tokio::test]
+async fn every_example_gives_its_answer() {
+    let mut failures = Vec::new();
+    for (name, rounds) in EXAMPLES {
+        let found = tokio::time::timeout(PATIENCE, run(&folder().join(name), rounds)).await;
+        let found = found.unwrap_or_else(|_| vec![format!("no answer within {PATIENCE:?}")]);
+        failures.extend(found.into_iter().map(|failure| format!("{name}: {failure}")));
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+async fn run(example: &Path, rounds: &[usize]) -> Vec<String> {
+    let read = |name: &str| std::fs::read_to_string(example.join(name)).unwrap();
+    let exchanges: Vec<Exchange> = serde_json::from_str(&read("exchanges.json")).unwrap();
+    assert_eq!(rounds.iter().sum::<usize>(), exchanges.len(), "every exchange is in a round");
+    // The gateway's support writes the schema beside the configuration, so it gets a folder of its own.
+    let copy = tempfile::tempdir().unwrap();
+    let mut pool = None;
+    if example.join("library.proto").exists() {
+        std::fs::write(copy.path().join("library.proto"), read("library.proto")).unwrap();
+        pool = Some(grpc::compile(&example.join("library.proto")));
+    }
+    let mut lines = exchanges.iter().map(line);
+    let rounds = rounds.iter().map(|count| lines.by_ref().take(*count).collect()).collect();
+    let mock = Mock::start(Script { exchanges: exchanges.clone(), rounds, pool }).await;
+    let address = format!("http://{}", mock.address);
+    let config = read("portcullis.yaml").replace("${API:-http://127.0.0.1:4199}", &address);
+    let gateway = match Gateway::start(copy.path(), &read("schema.graphql"), &config).await {
+        Ok(gateway) => gateway,
+        Err(problems) => return vec![format!("the graph does not load:\n{problems}")],
+    };
+    let body = json!({ "query": read("query.graphql") }).to_string();
+    let answer = Http::new().post(&gateway.url, &[], body).await.json();
+    let mut found = mock.complaints();
+    found.extend(differences(&serde_json::from_str(&read("answer.json")).unwrap(), &answer));
+    found
+}
+
+fn line(exchange: &Exchange) -> String {
+    let (line, body) = (exchange.request.clone(), exchange.body.clone());
+    Call { line, body, headers: http::HeaderMap::new() }.text()
+}

@@ -1,0 +1,117 @@
+//! Runs every file of `tests/specs/`: schema, scripted upstream, request, expected answer, and the calls it may make.
+//!
+//! The format is described in `tests/specs/README.md`. `SPEC=text cargo nextest run specs` runs the files whose names
+//! hold the text.
+
+mod document;
+
+use crate::support::PATIENCE;
+use crate::support::answer::differences;
+use crate::support::client::Http;
+use crate::support::gateway::Gateway;
+use crate::support::grpc;
+use crate::support::mock::{Mock, Script};
+use document::{Case, parse};
+use futures_util::StreamExt;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+const CONFIG: &str = "sources:\n  api: { rest: { url: \"${API}\" } }\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_spec_holds() {
+    let wanted = std::env::var("SPEC").unwrap_or_default();
+    let files = files(&wanted);
+    assert!(!files.is_empty(), "no spec file's name holds `{wanted}`");
+    let outcomes = futures_util::stream::iter(files.iter().map(|file| run_file(file)))
+        .buffered(8)
+        .collect::<Vec<(usize, Vec<String>)>>()
+        .await;
+    let cases: usize = outcomes.iter().map(|(cases, _)| cases).sum();
+    let failures: Vec<String> = outcomes.into_iter().flat_map(|(_, failures)| failures).collect();
+    println!("{} spec files, {cases} cases", files.len());
+    assert!(failures.is_empty(), "{} failed\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+#[test]
+fn every_spec_reads() {
+    let problems: Vec<String> = files("")
+        .iter()
+        .filter_map(|file| {
+            let text = std::fs::read_to_string(file).expect("a file that can be read");
+            Some(format!("{}: {}", file.display(), parse(&text).err()?))
+        })
+        .collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+fn files(wanted: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/specs");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("the folder of specs")
+        .map(|entry| entry.expect("a folder that can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .filter(|path| path.file_stem().is_some_and(|stem| stem != "README"))
+        .filter(|path| path.to_string_lossy().contains(wanted))
+        .collect();
+    files.sort();
+    files
+}
+
+/// How many cases ran, and what failed.
+async fn run_file(path: &Path) -> (usize, Vec<String>) {
+    let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+    let text = std::fs::read_to_string(path).expect("a file that can be read");
+    let cases = match parse(&text) {
+        Ok(cases) => cases,
+        Err(problem) => return (0, vec![format!("{name}: {problem}")]),
+    };
+    let mut failures = Vec::new();
+    for case in &cases {
+        let found = tokio::time::timeout(PATIENCE, run_case(case)).await;
+        let found = found.unwrap_or_else(|_| vec![format!("no answer within {PATIENCE:?}")]);
+        if !found.is_empty() {
+            failures.push(format!("── {name} · {}\n{}", case.title, found.join("\n")));
+        }
+    }
+    (cases.len(), failures)
+}
+
+async fn run_case(case: &Case) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut pool = None;
+    if let Some(proto) = &case.proto {
+        let file = folder.path().join("api.proto");
+        std::fs::write(&file, proto).expect("a temporary file");
+        pool = Some(grpc::compile(&file));
+    }
+    let script = Script { exchanges: case.exchanges.clone(), rounds: case.rounds.clone(), pool };
+    let mock = Mock::start(script).await;
+    let config = case.config.as_deref().unwrap_or(CONFIG);
+    let config = config.replace("${API}", &format!("http://{}", mock.address));
+    let gateway = match Gateway::start(folder.path(), &case.schema, &config).await {
+        Ok(gateway) => gateway,
+        Err(problems) => return vec![format!("the graph does not load:\n{problems}")],
+    };
+    let headers: Vec<(&str, &str)> =
+        case.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut body = json!({ "query": case.request });
+    if !case.variables.is_null() {
+        body["variables"] = case.variables.clone();
+    }
+    let http = Http::new();
+    let answer = http.post(&gateway.url, &headers, body.to_string());
+    // A wrong call may leave the script waiting for the right one; what it says then is more than "no answer".
+    let Ok(answer) = tokio::time::timeout(PATIENCE / 2, answer).await else {
+        let mut found = mock.complaints();
+        found.push("no answer".to_owned());
+        return found;
+    };
+    let actual = answer.json();
+    let mut found = mock.complaints();
+    found.extend(differences(&case.answer, &actual));
+    if !found.is_empty() {
+        found.push(format!("the whole answer: {actual}"));
+    }
+    found
+}

@@ -1,0 +1,79 @@
+//! One scripted exchange: the call that is expected, and what the upstream answers.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// `GET /users?ids=1,2`, or `grpc package.Service/Method`.
+    pub request: String,
+    /// Left out: any.
+    pub body: Option<Value>,
+    /// Headers the call must carry; null: must not carry.
+    #[serde(default)]
+    pub headers: Map<String, Value>,
+    pub reply: Answer,
+}
+
+/// What the upstream does.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Answer {
+    pub status: Option<u16>,
+    /// JSON.
+    pub body: Option<Value>,
+    /// The body's text as it is, where it is not JSON.
+    pub raw: Option<String>,
+    pub headers: Map<String, Value>,
+    /// A gRPC status code other than OK.
+    pub grpc: Option<u16>,
+    /// Never answers.
+    pub hang: bool,
+    /// Closes the connection without an answer.
+    pub close: bool,
+    /// Promises ten bytes more than it sends, and closes the connection.
+    pub cut: bool,
+}
+
+impl Exchange {
+    /// `true` if this is the exchange for the call.
+    pub fn answers(&self, call: &Call) -> bool {
+        self.request == call.line
+            && self.body.as_ref().is_none_or(|body| Some(body) == call.body.as_ref())
+            && self.headers.iter().all(|(name, value)| {
+                call.headers.get(name).map(|header| header.to_str().unwrap_or("not text"))
+                    == value.as_str()
+            })
+    }
+}
+
+impl Answer {
+    pub fn bytes(&self) -> Bytes {
+        match (&self.raw, &self.body) {
+            (Some(raw), _) => Bytes::from(raw.clone()),
+            (None, Some(body)) => Bytes::from(body.to_string()),
+            (None, None) => Bytes::new(),
+        }
+    }
+}
+
+/// A call that an upstream got.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Method and target, a comma as it is.
+    pub line: String,
+    pub headers: http::HeaderMap,
+    pub body: Option<Value>,
+}
+
+impl Call {
+    /// The call in one line, as a `calls` block has it.
+    pub fn text(&self) -> String {
+        match &self.body {
+            None => self.line.clone(),
+            Some(body) => format!("{} {body}", self.line),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What tests stand on: scripted upstreams, gateways on free ports, and comparison of answers.
+
+use std::time::Duration;
+
+pub mod answer;
+pub mod client;
+pub mod exchange;
+pub mod gateway;
+pub mod grpc;
+pub mod mock;
+pub mod process;
+pub mod random;
+pub mod upstream;
+
+/// How long an event is awaited before its test fails; longer than any timeout a test sets.
+pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,69 @@
+//! The built binary as a child process, with bounded memory.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+/// Kilobytes of address space that a child may have: 6 GB.
+const MEMORY: u64 = 6 << 20;
+
+pub struct Process {
+    child: Child,
+    /// Of the GraphQL endpoint.
+    pub url: String,
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new("bash");
+    let script = format!("ulimit -v {MEMORY}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")]).args(arguments);
+    command
+}
+
+/// Runs a command to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("bash is installed")
+}
+
+impl Process {
+    /// Starts `serve` or `demo`, and waits until it says where it serves.
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments)
+            .env("PORTCULLIS_LOG", "error")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bash is installed");
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut url = None;
+        let mut line = String::new();
+        while url.is_none() && output.read_line(&mut line).expect("text") > 0 {
+            let word = |word: &&str| word.starts_with("http://") && word.ends_with("/graphql");
+            url = line.split_whitespace().find(word).map(str::to_owned);
+            line.clear();
+        }
+        // The rest is read, so that the child never waits for us.
+        std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
+        Self { url: url.expect("it says where it serves"), child }
+    }
+
+    /// Bytes of memory in use.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("Linux, and the child lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kilobytes << 10
+    }
+
+    /// Still running.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_none()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
