@@ -1,0 +1,6 @@
+//! What bad input gets: a clear error, nothing lost, and a process that goes on.
+
+mod flood;
+mod requests;
+mod startup;
+mod upstreams;
