@@ -107,6 +107,10 @@ impl Loader<PartyKey> for KeyLoader {
         for key in keys {
             parties.entry(&key.party.identity).or_default().push(key);
         }
+        // They come in no order; equal batches should be equal calls.
+        for keys in parties.values_mut() {
+            keys.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        }
         let chunks = parties.values().flat_map(|keys| keys.chunks(self.batch.max));
         let answers = join_all(chunks.map(|chunk| self.load_chunk(chunk))).await;
         Ok(answers.into_iter().flatten().collect())
