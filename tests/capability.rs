@@ -1,3 +1,4 @@
 //! What the storefront must be able to do, call by call.
 
 mod dashboard;
+mod mutations;

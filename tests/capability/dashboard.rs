@@ -30,7 +30,9 @@ async fn the_dashboard_waits_only_for_what_it_needs() {
         Shop::with(|config| config.replace("orders:        {", "orders: { timeout: 300ms,")).await;
     shop.storefront.set_failure(Service::Orders, Some(Failure::Hang));
     let answer = shop.http.ask(&shop.gateway.url, demo::DASHBOARD).await.json();
-    assert_eq!(answer["data"]["user"], Value::Null);
+    assert_eq!(answer["data"]["user"]["orders"], Value::Null);
+    assert_eq!(answer["data"]["user"]["name"], "Elif Kowalski");
+    assert_eq!(answer["data"]["user"]["notifications"].as_array().unwrap().len(), 10);
     assert_eq!(answer["errors"][0]["extensions"]["code"], "UPSTREAM_TIMEOUT");
     assert_eq!(shop.calls(Service::Notifications, "GET /notifications?user_ids"), 1);
     assert_eq!(shop.calls(Service::Products, "RecommendProducts"), 1);
