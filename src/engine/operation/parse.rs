@@ -5,6 +5,7 @@ use crate::engine::settings::Limits;
 use crate::graph::Graph;
 use crate::graphql::{Error, ErrorCode, Location};
 use apollo_compiler::ExecutableDocument;
+use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::parser::Parser;
 use apollo_compiler::validation::{DiagnosticList, Valid};
 
@@ -42,6 +43,7 @@ pub(in crate::engine) fn parse(
 fn mistakes(text: &str, code: ErrorCode, diagnostics: &DiagnosticList) -> Vec<Error> {
     diagnostics
         .iter()
+        .filter(|diagnostic| !is_echo(text, diagnostic.error))
         .take(LISTED_MISTAKES)
         .map(|diagnostic| {
             let error = diagnostic.to_json();
@@ -49,6 +51,13 @@ fn mistakes(text: &str, code: ErrorCode, diagnostics: &DiagnosticList) -> Vec<Er
             Error { locations: locations.collect(), ..Error::new(code, short(error.message)) }
         })
         .collect()
+}
+
+/// A field whose selections are all unknown is also said to have none. Its selections' own mistakes tell the truth.
+fn is_echo(text: &str, mistake: &impl ToCliReport) -> bool {
+    let field = mistake.location().and_then(|span| text.get(span.offset()..span.end_offset()));
+    field.is_some_and(|field| field.ends_with('}'))
+        && mistake.to_string().ends_with("must have a subselection set")
 }
 
 /// The parser counts columns in bytes, people in characters.

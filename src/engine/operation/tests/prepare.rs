@@ -1,6 +1,6 @@
 //! Names of operations, the cache, positions of mistakes, introspection.
 
-use super::{Operation, SDL, graph, prepare_with, refusal};
+use super::{Operation, SDL, graph, prepare_with, refusal, refusals};
 use crate::engine::operation::Operations;
 use crate::engine::testing::{Upstream, body, request};
 use crate::engine::{Engine, Request, Settings};
@@ -86,6 +86,16 @@ fn mistakes_come_with_their_places() {
     assert_eq!(found[0].locations.len(), 1);
     let many = errors("{ a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 }");
     assert_eq!(many.len(), 10);
+}
+
+#[test]
+fn a_misspelt_field_is_one_mistake() {
+    let told = |text| refusals(&Settings::default(), text);
+    let misspelt = told("{ node(id: 1) { idd } }");
+    assert_eq!(misspelt.len(), 1, "{misspelt:?}");
+    assert!(misspelt[0].contains("idd"), "{misspelt:?}");
+    let bare = told("{ node(id: 1) }");
+    assert!(bare.len() == 1 && bare[0].contains("subselection"), "{bare:?}");
 }
 
 #[test]
