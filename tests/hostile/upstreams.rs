@@ -56,16 +56,30 @@ fn complain(answer: &Value, service: Service, codes: &[&str]) -> Result<(), Stri
         }
     }
     let (user, recommended) = (&answer["data"]["user"], &answer["data"]["recommendedProducts"]);
-    match service {
-        // A non-null list at the root.
-        Service::Products if !answer["data"].is_null() => Err("`data` is not null".into()),
-        Service::Products => Ok(()),
-        _ if !user.is_null() => Err("`user` is not null".into()),
-        _ if recommended.as_array().is_none_or(|products| products.len() != 6) => {
-            Err("the recommended products are gone".into())
+    let length = |list: &Value| list.as_array().map(Vec::len);
+    let product = &user["orders"][0]["lines"][0]["product"];
+    // The failing service's own fields are null, and everything else is there.
+    let expected = [
+        ("user", user.is_null(), service == Service::Users),
+        ("orders", length(&user["orders"]) != Some(5), service == Service::Orders),
+        (
+            "notifications",
+            length(&user["notifications"]) != Some(10),
+            service == Service::Notifications,
+        ),
+        ("products of orders", product.is_null(), service == Service::Products),
+        ("recommended products", length(recommended) != Some(6), service == Service::Products),
+    ];
+    let needs_user = |what: &str| what != "user" && what != "recommended products";
+    let needs_orders = |what: &str| what == "products of orders";
+    for (what, gone, fails) in expected {
+        let below = service == Service::Users && needs_user(what)
+            || service == Service::Orders && needs_orders(what);
+        if gone != (fails || below) {
+            return Err(format!("{what}: {}", if gone { "gone" } else { "there" }));
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// 300 MB of reply are not held: neither here nor anywhere in the process.
