@@ -25,6 +25,7 @@ pub(super) struct Call {
 }
 
 /// The objects or keys that a call's answer is for.
+#[derive(Clone)]
 pub(super) enum What {
     Object(RowId),
     Key(u32),
@@ -85,6 +86,9 @@ impl Future for Pending {
 impl Run<'_> {
     /// Renders a call and puts it in line, or leaves holes if it cannot be rendered.
     pub(super) fn make(&mut self, id: FetchId, what: What, owned: Owned) {
+        if self.calls.len() >= MOST_CALLS {
+            return self.make_none(id, &what);
+        }
         let fetch = self.snapshot.plan.fetch(id);
         let binding = self.snapshot.graph.binding(fetch.binding);
         let rendered = binding.call.render(&self.inputs(&owned));
@@ -92,15 +96,25 @@ impl Run<'_> {
         self.calls.push(Call { fetch: id, what, open: false, inputs });
         let call = self.calls.len() - 1;
         self.fetches[id.0 as usize].calls += 1;
-        let rendered = rendered.map_err(|failure| (ErrorCode::InvalidRequest, failure.to_string()));
-        let rendered = if call < MOST_CALLS { rendered } else { Err(too_many()) };
         match rendered {
             Ok(request) => self.waiting.push_back(Waiting { call, request }),
-            Err((code, detail)) => {
-                self.fail(call, &source::Error::new(code, detail));
+            Err(failure) => {
+                let error = source::Error::new(ErrorCode::InvalidRequest, failure.to_string());
+                self.fail(call, &error);
                 self.fetches[id.0 as usize].calls -= 1;
             }
         }
+    }
+
+    /// A call too many: one hole, and one line in the log, for all of a fetch.
+    fn make_none(&mut self, id: FetchId, what: &What) {
+        let hole = self.fetches[id.0 as usize].too_many.unwrap_or_else(|| {
+            let detail = format!("the request makes more than {MOST_CALLS} calls");
+            let error = source::Error::new(ErrorCode::LimitExceeded, detail);
+            self.hole(self.snapshot.plan.fetch(id), &error)
+        });
+        self.fetches[id.0 as usize].too_many = Some(hole);
+        self.fill(id, what, hole);
     }
 
     fn inputs<'o>(&'o self, owned: &'o Owned) -> Inputs<'o> {
@@ -182,7 +196,8 @@ impl Run<'_> {
             },
             Err(error) => {
                 if error.kind == ErrorKind::NotFound && fetch.nullable && self.is_single(call) {
-                    self.nothing_found(call);
+                    let what = self.calls[call].what.clone();
+                    self.fill(self.calls[call].fetch, &what, Value::Null);
                 } else if error.kind == ErrorKind::Failed || !self.bisect(call) {
                     self.fail(call, &error);
                 }
@@ -221,10 +236,6 @@ impl Run<'_> {
 
 /// Calls that one request may make. A list of objects that are asked for one by one can be as long as a reply.
 const MOST_CALLS: usize = 10_000;
-
-fn too_many() -> (ErrorCode, String) {
-    (ErrorCode::LimitExceeded, format!("the request makes more than {MOST_CALLS} calls"))
-}
 
 fn too_late() -> source::Error {
     source::Error::new(ErrorCode::UpstreamTimeout, "the request's deadline is over")

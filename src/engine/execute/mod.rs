@@ -109,6 +109,8 @@ struct FetchState {
     calls: usize,
     /// Batches and lookups: one group for each set of arguments.
     groups: Vec<Group>,
+    /// The hole of the calls that were one too many for the request.
+    too_many: Option<super::response::Value>,
     /// Splits of refused batches that are still allowed.
     splits: u32,
     /// A batch whose keys the client gave.

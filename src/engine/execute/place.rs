@@ -40,21 +40,6 @@ impl Run<'_> {
         }
     }
 
-    /// Null for the one thing that a call asked for.
-    pub(super) fn nothing_found(&mut self, call: usize) {
-        let id = self.calls[call].fetch;
-        match &self.calls[call].what {
-            What::Object(row) => self.set(self.snapshot.plan.fetch(id), *row, Value::Null),
-            What::Key(key) => self.deliver(id, 0, *key, Value::Null),
-            What::Keys { group, keys } => {
-                let (group, keys) = (*group, keys.clone());
-                for key in keys {
-                    self.deliver(id, group, key, Value::Null);
-                }
-            }
-        }
-    }
-
     fn place_batch(
         &mut self,
         id: FetchId,
@@ -172,13 +157,18 @@ impl Run<'_> {
         let id = self.calls[call].fetch;
         let fetch = self.snapshot.plan.fetch(id);
         let hole = self.hole(fetch, error);
-        match &self.calls[call].what {
-            What::Object(row) => self.set(fetch, *row, hole),
-            What::Key(key) => self.deliver(id, 0, *key, hole),
+        let what = self.calls[call].what.clone();
+        self.fill(id, &what, hole);
+    }
+
+    /// One value for everything that a call was to bring.
+    pub(super) fn fill(&mut self, id: FetchId, what: &What, value: Value) {
+        match what {
+            What::Object(row) => self.set(self.snapshot.plan.fetch(id), *row, value),
+            What::Key(key) => self.deliver(id, 0, *key, value),
             What::Keys { group, keys } => {
-                let group = *group;
-                for key in keys.clone() {
-                    self.deliver(id, group, key, hole);
+                for key in keys {
+                    self.deliver(id, *group, *key, value);
                 }
             }
         }

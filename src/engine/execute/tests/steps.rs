@@ -132,6 +132,27 @@ async fn calls_beyond_the_limit_wait_in_line() {
 }
 
 #[tokio::test]
+async fn calls_beyond_the_bound_are_one_failure() {
+    let upstream = Upstream::new(|request| {
+        if request == "/items" {
+            return Ok((0..10_020).map(|id| json!({ "id": id })).collect());
+        }
+        Ok(json!({ "cents": 1 }))
+    });
+    let response = upstream.engine(WIDE).execute(request("{ items { price } }")).await;
+    assert_eq!((response.errors, response.upstream_calls), (10, 10_000));
+    let answer = body(&response);
+    assert_eq!(answer["data"]["items"][9_998]["price"], 1);
+    assert_eq!(answer["data"]["items"][9_999]["price"], Value::Null);
+    let last = &answer["errors"][9]["extensions"];
+    assert_eq!(
+        (last["code"].as_str(), last["omitted"].as_u64()),
+        (Some("LIMIT_EXCEEDED"), Some(11))
+    );
+    assert_eq!(last["errorId"], answer["errors"][0]["extensions"]["errorId"]);
+}
+
+#[tokio::test]
 async fn a_request_that_is_given_up_gives_up_its_calls() {
     let upstream = Upstream::slow(|_| futures_util::future::pending());
     let engine = upstream.engine(SHOP);
