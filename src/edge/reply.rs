@@ -48,6 +48,10 @@ fn status(media: Media, code: ErrorCode) -> StatusCode {
             | ErrorCode::BadVariables
             | ErrorCode::LimitExceeded
             | ErrorCode::IntrospectionDisabled
+            | ErrorCode::CostLimitExceeded
+            | ErrorCode::CostInvalidSlicingArguments
+            | ErrorCode::PersistedQueryNotFound
+            | ErrorCode::PersistedQueryNotSupported
     );
     if media == Media::Json && well_formed {
         return StatusCode::OK;

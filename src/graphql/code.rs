@@ -1,110 +1,92 @@
-//! The one table of error codes: what stands in `extensions.code`, and the HTTP status of a refusal.
+//! The one table of error codes: what stands in `extensions.code`, the HTTP status of a refusal, and the page that
+//! explains it.
 
-/// Stable and documented; never renamed once released.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorCode {
+/// Makes the enum and everything that is said of each code from one table, so that no code is left out of one of them.
+macro_rules! codes {
+    ($($variant:ident = $text:literal, $status:literal;)*) => {
+        /// Stable and documented; never renamed once released.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $($variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code, in the table's order.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The text under `extensions.code`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            /// The HTTP status of a response whose operation was refused with this code, where the media type is
+            /// `application/graphql-response+json` (GraphQL over HTTP, "Status Codes"). Codes that are field errors
+            /// only refuse nothing; theirs is never sent.
+            #[must_use]
+            pub fn status(self) -> u16 {
+                match self {
+                    $(Self::$variant => $status,)*
+                }
+            }
+
+            /// The page that explains it, in markdown: `docs/errors/CODE.md`.
+            #[must_use]
+            pub fn page(self) -> &'static str {
+                match self {
+                    $(Self::$variant => include_str!(concat!("../../docs/errors/", $text, ".md")),)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
     // Refusals: the operation never ran.
-    BadRequest,
-    ParseFailed,
-    ValidationFailed,
-    OperationNotFound,
-    BadVariables,
-    LimitExceeded,
-    MethodNotAllowed,
-    NotAcceptable,
-    PayloadTooLarge,
-    UnsupportedMediaType,
-    IntrospectionDisabled,
+    BadRequest = "BAD_REQUEST", 400;
+    ParseFailed = "GRAPHQL_PARSE_FAILED", 400;
+    ValidationFailed = "GRAPHQL_VALIDATION_FAILED", 400;
+    OperationNotFound = "OPERATION_NOT_FOUND", 400;
+    BadVariables = "BAD_VARIABLES", 400;
+    LimitExceeded = "LIMIT_EXCEEDED", 400;
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", 405;
+    NotAcceptable = "NOT_ACCEPTABLE", 406;
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413;
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415;
+    IntrospectionDisabled = "INTROSPECTION_DISABLED", 400;
+    Unauthenticated = "UNAUTHENTICATED", 401;
+    CostLimitExceeded = "COST_LIMIT_EXCEEDED", 400;
+    CostInvalidSlicingArguments = "COST_INVALID_SLICING_ARGUMENTS", 400;
+    Throttled = "THROTTLED", 429;
+    CsrfBlocked = "CSRF_BLOCKED", 403;
+    PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND", 404;
+    PersistedQueryNotSupported = "PERSISTED_QUERY_NOT_SUPPORTED", 400;
+    PersistedQueryMismatch = "PERSISTED_QUERY_MISMATCH", 400;
+    UntrustedDocument = "UNTRUSTED_DOCUMENT", 403;
     // Field errors: the operation ran, with a hole at a path.
-    NullInNonNull,
-    InvalidValue,
-    InvalidRequest,
-    UpstreamUnavailable,
-    UpstreamTimeout,
-    UpstreamStatus,
-    UpstreamInvalidReply,
-    UpstreamTooLarge,
-    CircuitOpen,
-    NoInstance,
-    Overloaded,
+    NullInNonNull = "NULL_IN_NON_NULL", 400;
+    InvalidValue = "INVALID_VALUE", 400;
+    InvalidRequest = "INVALID_REQUEST", 400;
+    UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", 400;
+    UpstreamTimeout = "UPSTREAM_TIMEOUT", 400;
+    UpstreamStatus = "UPSTREAM_STATUS", 400;
+    UpstreamInvalidReply = "UPSTREAM_INVALID_REPLY", 400;
+    UpstreamTooLarge = "UPSTREAM_TOO_LARGE", 400;
+    CircuitOpen = "CIRCUIT_OPEN", 400;
+    NoInstance = "NO_INSTANCE", 400;
+    Overloaded = "OVERLOADED", 503;
     // Either.
-    DeadlineExceeded,
-    Internal,
+    UnauthorizedFieldOrType = "UNAUTHORIZED_FIELD_OR_TYPE", 403;
+    DeadlineExceeded = "DEADLINE_EXCEEDED", 504;
+    Internal = "INTERNAL", 500;
 }
 
 impl ErrorCode {
-    /// Every code, in the order of the page that explains them (`docs/errors.md`).
-    pub const ALL: [Self; 24] = [
-        Self::BadRequest,
-        Self::ParseFailed,
-        Self::ValidationFailed,
-        Self::OperationNotFound,
-        Self::BadVariables,
-        Self::LimitExceeded,
-        Self::MethodNotAllowed,
-        Self::NotAcceptable,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::IntrospectionDisabled,
-        Self::NullInNonNull,
-        Self::InvalidValue,
-        Self::InvalidRequest,
-        Self::UpstreamUnavailable,
-        Self::UpstreamTimeout,
-        Self::UpstreamStatus,
-        Self::UpstreamInvalidReply,
-        Self::UpstreamTooLarge,
-        Self::CircuitOpen,
-        Self::NoInstance,
-        Self::Overloaded,
-        Self::DeadlineExceeded,
-        Self::Internal,
-    ];
-
-    /// The text under `extensions.code`.
+    /// The code with this text, as one would look it up.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadRequest => "BAD_REQUEST",
-            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
-            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            Self::OperationNotFound => "OPERATION_NOT_FOUND",
-            Self::BadVariables => "BAD_VARIABLES",
-            Self::LimitExceeded => "LIMIT_EXCEEDED",
-            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
-            Self::NotAcceptable => "NOT_ACCEPTABLE",
-            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
-            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
-            Self::IntrospectionDisabled => "INTROSPECTION_DISABLED",
-            Self::NullInNonNull => "NULL_IN_NON_NULL",
-            Self::InvalidValue => "INVALID_VALUE",
-            Self::InvalidRequest => "INVALID_REQUEST",
-            Self::UpstreamUnavailable => "UPSTREAM_UNAVAILABLE",
-            Self::UpstreamTimeout => "UPSTREAM_TIMEOUT",
-            Self::UpstreamStatus => "UPSTREAM_STATUS",
-            Self::UpstreamInvalidReply => "UPSTREAM_INVALID_REPLY",
-            Self::UpstreamTooLarge => "UPSTREAM_TOO_LARGE",
-            Self::CircuitOpen => "CIRCUIT_OPEN",
-            Self::NoInstance => "NO_INSTANCE",
-            Self::Overloaded => "OVERLOADED",
-            Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
-            Self::Internal => "INTERNAL",
-        }
-    }
-
-    /// The HTTP status of a response whose operation was refused with this code, where the media type is
-    /// `application/graphql-response+json` (GraphQL over HTTP, "Status Codes").
-    #[must_use]
-    pub fn status(self) -> u16 {
-        match self {
-            Self::MethodNotAllowed => 405,
-            Self::NotAcceptable => 406,
-            Self::PayloadTooLarge => 413,
-            Self::UnsupportedMediaType => 415,
-            Self::Internal => 500,
-            Self::Overloaded => 503,
-            Self::DeadlineExceeded => 504,
-            _ => 400,
-        }
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str().eq_ignore_ascii_case(text))
     }
 }

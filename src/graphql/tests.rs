@@ -1,44 +1,41 @@
-//! `docs/errors.md` explains every code, in the table's order, with the status that the table gives.
+//! `docs/errors.md` lists every code, in the table's order, and each has a page that says what the table says.
 
 use super::ErrorCode;
 
-const PAGE: &str = include_str!("../../docs/errors.md");
-const TABLE: &str = include_str!("code.rs");
+const LIST: &str = include_str!("../../docs/errors.md");
 
-/// Each section of the page that is about one code: the code, and the line that says what kind it is.
-fn sections() -> Vec<(&'static str, &'static str)> {
-    let sections = PAGE.split("\n### `").skip(1);
-    sections
-        .map(|section| {
-            let (code, text) = section.split_once("`\n").expect("a heading of one code");
-            (code, text.trim_start().lines().next().expect("a section with text"))
-        })
-        .collect()
+#[test]
+fn the_list_names_every_code_and_no_other() {
+    let lines = LIST.lines().filter_map(|line| line.strip_prefix("- [`"));
+    let listed: Vec<&str> =
+        lines.filter_map(|line| line.split_once('`').map(|(code, _)| code)).collect();
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(listed, codes);
+    for code in codes {
+        assert!(LIST.contains(&format!("(errors/{code}.md)")), "{code}");
+    }
 }
 
 #[test]
-fn all_codes_are_listed() {
-    let written = TABLE.lines().filter(|line| line.trim_start().starts_with("Self::"));
-    let texts: Vec<&str> =
-        written.filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\",")).collect();
-    assert_eq!(texts, ErrorCode::ALL.map(ErrorCode::as_str));
-}
-
-#[test]
-fn the_page_explains_every_code_and_no_other() {
-    let explained: Vec<&str> = sections().into_iter().map(|(code, _)| code).collect();
-    assert_eq!(explained, ErrorCode::ALL.map(ErrorCode::as_str));
-}
-
-#[test]
-fn the_page_says_the_status_of_every_refusal() {
-    for (code, (name, kind)) in ErrorCode::ALL.into_iter().zip(sections()) {
-        let refusal = kind.strip_prefix("**Refusal, ").and_then(|rest| rest.get(..3));
-        match refusal {
+fn a_page_says_the_kind_the_status_and_the_remedy() {
+    for code in ErrorCode::ALL {
+        let (name, page) = (code.as_str(), code.page());
+        let mut lines = page.lines();
+        assert_eq!(lines.next(), Some(&*format!("# {name}")));
+        let kind = lines.nth(1).unwrap_or_default();
+        match kind.strip_prefix("**Refusal, ").and_then(|rest| rest.get(..3)) {
             Some(status) => assert_eq!(status, code.status().to_string(), "{name}"),
             None => assert!(kind.starts_with("**Field error"), "{name}: {kind}"),
         }
-        let never_ran = (code as usize) < ErrorCode::NullInNonNull as usize;
-        assert!(refusal.is_some() || !never_ran, "{name} is a refusal");
+        let never_ran = (*code as usize) < ErrorCode::NullInNonNull as usize;
+        assert!(kind.starts_with("**Refusal") || !never_ran, "{name} is a refusal");
+        let reserved = page.contains("kept for a later version");
+        assert!(page.contains("*Mend:*") || reserved, "{name} says no remedy");
     }
+}
+
+#[test]
+fn a_code_is_found_by_its_text() {
+    assert_eq!(ErrorCode::from_text("throttled"), Some(ErrorCode::Throttled));
+    assert_eq!(ErrorCode::from_text("THROTTLE"), None);
 }
