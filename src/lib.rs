@@ -8,7 +8,8 @@
 //! 3. [`engine`]: one operation from start to finish, without a socket.
 //! 4. [`connector`]: protocols. [`upstream`]: the instances behind a source.
 //! 5. [`graph`]: SDL becomes a graph. [`source`]: the port between engine and connectors.
-//! 6. [`mapping`]: the expression language. [`problem`], [`graphql`]: words all rooms share.
+//! 6. [`mapping`]: the expression language. [`shared`]: what several gateways hold in common, in Redis.
+//!    [`problem`], [`graphql`]: words all rooms share.
 
 pub mod cli;
 pub mod config;
@@ -21,5 +22,6 @@ pub mod graph;
 pub mod graphql;
 pub mod mapping;
 pub mod problem;
+pub mod shared;
 pub mod source;
 pub mod upstream;

@@ -16,9 +16,12 @@ fn files() -> Vec<(String, String)> {
         for entry in std::fs::read_dir(&folder).expect("a folder that can be read") {
             let path = entry.expect("an entry that can be read").path();
             let name = path.file_name().expect("an entry has a name").to_string_lossy();
+            // `.git` is a file where the tree is one of several of a repository.
+            if ["target", "node_modules", "dist", ".git"].contains(&&*name) {
+                continue;
+            }
             if path.is_dir() {
-                let skipped = ["target", "node_modules", "dist", ".git"];
-                if !skipped.contains(&&*name) && !path.is_symlink() {
+                if !path.is_symlink() {
                     folders.push(path);
                 }
             } else if let Ok(text) = std::fs::read_to_string(&path) {

@@ -10,6 +10,7 @@ pub mod grpc;
 pub mod mock;
 pub mod process;
 pub mod random;
+pub mod redis;
 pub mod upstream;
 
 /// How long an event is awaited before its test fails; longer than any timeout a test sets.

@@ -9,7 +9,8 @@ struct Wall {
     no_crates: &'static [&'static str],
 }
 
-const SOCKETS: &[&str] = &["axum", "reqwest", "tonic", "hyper", "hyper_util", "tower_http"];
+const SOCKETS: &[&str] =
+    &["axum", "reqwest", "tonic", "hyper", "hyper_util", "tower_http", "redis"];
 
 /// Rooms that stand above all walls: no rule of the product lives there.
 const TOP: &[&str] = &["main", "lib", "cli", "gateway", "demo"];
@@ -17,15 +18,28 @@ const TOP: &[&str] = &["main", "lib", "cli", "gateway", "demo"];
 const WALLS: &[Wall] = &[
     Wall {
         room: "config",
-        rooms: &["edge", "engine", "connector", "upstream", "mapping", "graphql", "problem"],
+        rooms: &[
+            "edge",
+            "engine",
+            "connector",
+            "upstream",
+            "mapping",
+            "shared",
+            "graphql",
+            "problem",
+        ],
         no_crates: SOCKETS,
     },
     Wall {
         room: "edge",
-        rooms: &["engine", "mapping", "graphql", "source"],
-        no_crates: &["reqwest", "tonic"],
+        rooms: &["engine", "mapping", "graphql", "source", "shared"],
+        no_crates: &["reqwest", "tonic", "redis"],
     },
-    Wall { room: "engine", rooms: &["graph", "mapping", "source", "graphql"], no_crates: SOCKETS },
+    Wall {
+        room: "engine",
+        rooms: &["graph", "mapping", "source", "graphql", "shared"],
+        no_crates: SOCKETS,
+    },
     Wall {
         room: "connector",
         rooms: &["source", "mapping", "upstream", "graphql", "problem"],
@@ -35,6 +49,11 @@ const WALLS: &[Wall] = &[
     Wall { room: "source", rooms: &["mapping", "graphql", "problem"], no_crates: SOCKETS },
     Wall { room: "mapping", rooms: &[], no_crates: SOCKETS },
     Wall { room: "upstream", rooms: &[], no_crates: &["axum"] },
+    Wall {
+        room: "shared",
+        rooms: &[],
+        no_crates: &["axum", "reqwest", "tonic", "hyper", "hyper_util", "tower_http"],
+    },
     Wall { room: "graphql", rooms: &[], no_crates: SOCKETS },
     Wall { room: "problem", rooms: &[], no_crates: SOCKETS },
 ];
@@ -146,6 +165,8 @@ fn a_wall_stops_what_it_should() {
     assert!(broken("src/engine/mod.rs", "fn a(x: crate::edge::X) {}"));
     assert!(broken("src/engine/mod.rs", "use hyper_util::rt::TokioIo;"));
     assert!(broken("src/engine/mod.rs", "fn a() { reqwest::get(1); }"));
+    assert!(broken("src/engine/mod.rs", "use redis::Client;"));
+    assert!(broken("src/shared/mod.rs", "use crate::engine::Settings;"));
     assert!(broken("src/mapping/parse.rs", "use crate::graphql::Name;"));
     assert!(broken("src/upstream/mod.rs", "use crate::source::Error;"));
     assert!(broken("src/edge/graphql.rs", "use crate::graph::Graph;"));

@@ -145,7 +145,8 @@ fn fragments_that_double_thirty_times_are_refused_at_once() {
             matches!(code, Some(ErrorCode::LimitExceeded | ErrorCode::ParseFailed)),
             "{code:?}"
         );
-        assert!(took < Duration::from_millis(50), "{took:?}");
+        // A billion steps take longer than that on any machine, and thirty do not on a busy one.
+        assert!(took < Duration::from_secs(2), "{took:?}");
     }
     assert_eq!(refusal(&doubling(30)), Some(ErrorCode::LimitExceeded));
 }

@@ -1,0 +1,144 @@
+//! A real `redis-server` on a port of its own, that a test may kill, restart, stop and slow down.
+
+use portcullis::shared;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Below the ports that systems give out by themselves, so that none takes it while a server restarts.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+pub struct Redis {
+    port: u16,
+    folder: tempfile::TempDir,
+    child: Option<Child>,
+}
+
+impl Redis {
+    /// Starts an empty one that keeps nothing, and waits until it takes connections.
+    pub fn start() -> Self {
+        let first = std::process::id() as usize * 37;
+        for number in 0..PORTS.len() {
+            let port = PORTS.start + ((first + number) % PORTS.len()) as u16;
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+                continue;
+            }
+            let folder = tempfile::tempdir().expect("a folder for the server");
+            let mut redis = Self { port, folder, child: None };
+            // Another test may have been faster; then the next port is tried.
+            if redis.launch() {
+                return redis;
+            }
+        }
+        panic!("no free port for redis-server");
+    }
+
+    /// With a password or an unused database in the URL, if that is what a test is about.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A connection as the product makes it.
+    pub fn shared(&self, timeout: Duration) -> shared::Redis {
+        let url = self.url().parse().expect("an address");
+        let settings = shared::Settings { timeout, ..shared::Settings::new(url) };
+        shared::Redis::new(settings).expect("an address that can be used")
+    }
+
+    /// One command over a connection of its own, answered as text.
+    pub fn ask(&self, words: &[&str]) -> String {
+        let client = redis::Client::open(self.url()).expect("an address");
+        let mut connection = client.get_connection().expect("it runs");
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        let reply: redis::Value = command.query(&mut connection).expect("a command it knows");
+        match reply {
+            redis::Value::BulkString(bytes) => String::from_utf8(bytes).expect("text"),
+            redis::Value::VerbatimString { text, .. } => text,
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// How often a command was run since the counters were set to zero (`CONFIG RESETSTAT`).
+    pub fn calls(&self, command: &str) -> u64 {
+        let start = format!("cmdstat_{command}:calls=");
+        let report = self.ask(&["INFO", "commandstats"]);
+        let figure = report.lines().find_map(|line| line.strip_prefix(&start));
+        figure.map_or(0, |line| line.split(',').next().unwrap().parse().expect("a number"))
+    }
+
+    /// Gone without a word, and with all it held.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("a child of ours");
+            child.wait().expect("a child of ours");
+        }
+    }
+
+    /// Again on the same port, empty.
+    pub fn restart(&mut self) {
+        self.kill();
+        assert!(self.launch(), "redis-server does not start again on port {}", self.port);
+    }
+
+    /// It keeps its connections and answers nothing, like a machine that hangs.
+    pub fn stop(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Every command of any client waits that long.
+    pub fn slow(&self, time: Duration) {
+        self.ask(&["CLIENT", "PAUSE", &time.as_millis().to_string(), "ALL"]);
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.as_ref().expect("it runs").id().to_string();
+        let status = Command::new("kill").args([signal, &id]).status();
+        assert!(status.expect("kill is installed").success());
+    }
+
+    fn launch(&mut self) -> bool {
+        let port = self.port.to_string();
+        let child = Command::new("redis-server")
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .arg("--dir")
+            .arg(self.folder.path())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = match child {
+            Ok(child) => child,
+            Err(error) => panic!(
+                "redis-server cannot be started ({error}): install it (Debian: apt-get install redis-server), or let \
+                 ./test do so"
+            ),
+        };
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        self.child = Some(child);
+        let mut line = String::new();
+        while !line.contains("Ready to accept connections") {
+            line.clear();
+            if output.read_line(&mut line).expect("text") == 0 {
+                self.kill();
+                return false;
+            }
+        }
+        // The rest is read, so that the server never waits for us.
+        std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
+        TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may be gone already. A stopped process dies of this too.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
