@@ -5,6 +5,7 @@
 //! - `differential`: random operations against graphql-js over the same services.
 //! - `examples`: one folder per feature, under `examples/`.
 //! - `hostile`: what bad input gets.
+//! - `audit`: the published audit of GraphQL over HTTP, against the built binary.
 //! - `capability`: what the storefront must be able to do.
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +15,7 @@
     reason = "a test stops at the first thing that is not as it says"
 )]
 
+mod audit;
 mod capability;
 mod differential;
 mod examples;

@@ -21,6 +21,16 @@ pub(super) fn read(
     section.read("body_timeout", &mut edge.body_timeout, values::timeout);
     section.read("idle_timeout", &mut edge.idle_timeout, values::timeout);
     section.read("access_log", &mut edge.access_log, values::boolean);
+    section.read("draft_status_codes", &mut edge.draft_status_codes, values::boolean);
+    if let Some(section) = section.section("batching") {
+        section.check_keys();
+        section.read("max", &mut edge.batching, |scalar| values::positive(scalar).map(Some));
+    }
+    if let Some(section) = section.section("csrf") {
+        section.check_keys();
+        section.read_list("headers", &mut edge.csrf.headers, values::preflight_header);
+        section.read("strict_get", &mut edge.csrf.strict_get, values::boolean);
+    }
     if let Some(section) = section.section("cors") {
         read_cors(&section, &mut edge.cors);
     }

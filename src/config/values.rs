@@ -198,7 +198,8 @@ pub(super) fn origin(scalar: &Scalar) -> Read<HeaderValue> {
                 && uri.query().is_none()
                 && !text.ends_with('/')
         });
-    match HeaderValue::from_str(text) {
+    // Browsers send it in lower case.
+    match HeaderValue::from_str(&text.to_ascii_lowercase()) {
         Ok(value) if fits => Ok(value),
         _ => mistake("this is not an origin: scheme, host and port, and nothing behind", help),
     }
@@ -216,6 +217,40 @@ pub(super) fn header_name(text: &str) -> Read<HeaderName> {
         return mistake(
             format!("the header `{name}` is written by the gateway itself"),
             "leave it out",
+        );
+    }
+    Ok(name)
+}
+
+/// A header that no website can have a browser send without a preflight.
+pub(super) fn preflight_header(scalar: &Scalar) -> Read<HeaderName> {
+    // The Fetch standard's safelisted request headers, and those that browsers write themselves.
+    const UNASKED: [&str; 17] = [
+        "accept",
+        "accept-charset",
+        "accept-language",
+        "content-language",
+        "content-type",
+        "cookie",
+        "date",
+        "dnt",
+        "downlink",
+        "dpr",
+        "ect",
+        "origin",
+        "range",
+        "referer",
+        "rtt",
+        "user-agent",
+        "via",
+    ];
+    let name = header_name(&scalar.text)?;
+    let text = name.as_str();
+    let browsers = ["sec-", "proxy-", "access-control-", "save-data", "viewport-", "width"];
+    if UNASKED.contains(&text) || browsers.iter().any(|start| text.starts_with(start)) {
+        return mistake(
+            format!("browsers send `{name}` without a preflight, so it proves nothing"),
+            "name a header that only your own clients send, such as `x-shop`",
         );
     }
     Ok(name)
@@ -307,6 +342,10 @@ mod tests {
         assert!(header_name("X-Tenant").is_ok_and(|name| name == "x-tenant"));
         for text in ["", "x tenant", "x:y", "Host", "content-length"] {
             assert!(header_name(text).is_err(), "{text}");
+        }
+        assert!(preflight_header(&scalar("X-Shop")).is_ok_and(|name| name == "x-shop"));
+        for text in ["Accept", "content-type", "range", "sec-fetch-site", "origin", "host", ""] {
+            assert!(preflight_header(&scalar(text)).is_err(), "{text}");
         }
         let value = secret(&scalar("geheim")).unwrap();
         assert!(!format!("{value:?}").contains("geheim"));

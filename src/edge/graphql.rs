@@ -4,18 +4,19 @@
 //! cancelled. A panic below ends the one request, not the process.
 
 use super::access_log::OperationName;
-use super::negotiate::{self, Media};
+use super::negotiate::{self, Media, Statuses};
 use super::payload::{self, Payload};
-use super::{Peer, Settings, body, reply};
+use super::{Peer, Settings, batch, body, csrf, reply};
 use crate::engine::{self, Engine};
-use crate::graphql::{ErrorCode, error_id};
+use crate::graphql::{Error, ErrorCode, error_id};
 use crate::source::Caller;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::FutureExt as _;
-use http::header::ALLOW;
+use futures_util::future::join_all;
+use http::Method;
 use http::request::Parts;
-use http::{HeaderValue, Method};
+use serde::de::IgnoredAny;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,87 +26,167 @@ pub(super) struct Endpoint {
     pub settings: Arc<Settings>,
 }
 
+/// What one HTTP request asks.
+enum Asked {
+    One(Payload),
+    /// A list; what could not be read has an answer of its own.
+    Many(Vec<Result<Payload, payload::Mistake>>),
+}
+
 /// Answers one request at the endpoint.
 pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let Some(media) = negotiate::accept(&parts.headers) else {
-        let message = "answers are `application/graphql-response+json` or `application/json`";
-        return reply::refuse(Media::Json, ErrorCode::NotAcceptable, message);
-    };
-    let payload = match endpoint.payload(&parts, body).await {
-        Ok(payload) => payload,
-        Err((code, message)) => return refuse(media, code, message),
-    };
-    let name = if endpoint.settings.access_log { payload.operation_name.clone() } else { None };
-    let mut response = endpoint.run(media, &mut parts, payload).await;
-    if let Some(name) = name {
-        response.extensions_mut().insert(OperationName(name));
+    let (parts, body) = request.into_parts();
+    if parts.method == Method::OPTIONS {
+        return reply::options();
     }
-    response
+    let media = match endpoint.admit(&parts) {
+        Ok(media) => media,
+        Err(refusal) => return *refusal,
+    };
+    let asked = match endpoint.read(media, &parts, body).await {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let run = endpoint.run(parts);
+    match asked {
+        Asked::One(payload) => {
+            let name = payload.operation_name.clone();
+            let mut response = match run.one(payload).await {
+                Ok(response) => reply::answer(media, response),
+                Err(error_id) => reply::internal(media, error_id),
+            };
+            if let Some(name) = name {
+                response.extensions_mut().insert(OperationName(name));
+            }
+            response
+        }
+        Asked::Many(payloads) => reply::answers(media, &run.many(payloads).await),
+    }
 }
 
-fn refuse(media: Media, code: ErrorCode, message: payload::Mistake) -> Response {
-    let mut response = reply::refuse(media, code, message);
-    if code == ErrorCode::MethodNotAllowed {
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
-    }
-    response
-}
+/// Boxed, because responses are large and refusals are rare.
+type Refused<T> = Result<T, Box<Response>>;
 
 impl Endpoint {
-    /// Takes the GraphQL request out of its transport.
-    async fn payload(
-        &self,
-        parts: &Parts,
-        body: axum::body::Body,
-    ) -> Result<Payload, (ErrorCode, payload::Mistake)> {
-        let malformed = |message| (ErrorCode::BadRequest, message);
-        if parts.method == Method::GET {
-            return payload::from_query(parts.uri.query()).map_err(malformed);
+    /// What can be said of a request by its head: nobody else made the browser send it, and there is an answer that the
+    /// client takes.
+    fn admit(&self, parts: &Parts) -> Refused<Media> {
+        let statuses =
+            if self.settings.draft_status_codes { Statuses::Fine } else { Statuses::Audited };
+        let accepted = negotiate::accept(&parts.headers, statuses);
+        let media = accepted.unwrap_or(Media::Json);
+        if ![Method::GET, Method::HEAD, Method::POST].contains(&parts.method) {
+            return Err(reply::not_allowed(media).into());
         }
+        if let Err(message) = csrf::check(parts, &self.settings) {
+            return Err(reply::refuse(media, ErrorCode::CsrfBlocked, message).into());
+        }
+        accepted.ok_or_else(|| {
+            let message = "answers are `application/graphql-response+json` or `application/json`";
+            reply::refuse(media, ErrorCode::NotAcceptable, message).into()
+        })
+    }
+
+    /// Takes the GraphQL request out of its transport.
+    async fn read(&self, media: Media, parts: &Parts, body: axum::body::Body) -> Refused<Asked> {
         if parts.method != Method::POST {
-            let message = "send operations by POST, or queries by GET";
-            return Err((ErrorCode::MethodNotAllowed, message.into()));
+            return payload::from_query(parts.uri.query())
+                .map(Asked::One)
+                .map_err(|mistake| reply::unprocessable(media, mistake).into());
         }
         if !negotiate::sends_json(&parts.headers) {
             let message = "send the body as JSON, with `content-type: application/json`";
-            return Err((ErrorCode::UnsupportedMediaType, message.into()));
+            return Err(reply::refuse(media, ErrorCode::UnsupportedMediaType, message).into());
         }
         let Settings { body_limit, body_timeout, .. } = *self.settings;
         let bytes = body::read(&parts.headers, body, body_limit, body_timeout).await;
         let bytes = bytes.map_err(|mistake| match mistake {
             body::Mistake::TooLarge => {
                 let message = format!("the body is larger than {body_limit} bytes");
-                (ErrorCode::PayloadTooLarge, message.into())
+                reply::refuse(media, ErrorCode::PayloadTooLarge, message)
             }
-            body::Mistake::TooSlow => malformed("the body did not arrive in time".into()),
-            body::Mistake::Broken => malformed("the body broke off".into()),
+            body::Mistake::TooSlow => reply::late(media),
+            body::Mistake::Broken => {
+                reply::refuse(media, ErrorCode::BadRequest, "the body broke off")
+            }
         })?;
-        payload::from_body(&bytes).map_err(malformed)
+        self.asked(&bytes).map_err(|mistake| {
+            if serde_json::from_slice::<IgnoredAny>(&bytes).is_ok() {
+                reply::unprocessable(media, mistake).into()
+            } else {
+                reply::refuse(media, ErrorCode::BadRequest, mistake).into()
+            }
+        })
     }
 
-    async fn run(&self, media: Media, parts: &mut Parts, payload: Payload) -> Response {
+    fn asked(&self, body: &[u8]) -> Result<Asked, payload::Mistake> {
+        match self.settings.batching {
+            Some(most) if batch::is_list(body) => {
+                let elements = batch::split(body, most)?;
+                let payloads = elements.iter().map(|text| payload::from_body(text.as_bytes()));
+                Ok(Asked::Many(payloads.collect()))
+            }
+            _ => payload::from_body(body).map(Asked::One),
+        }
+    }
+
+    fn run(&self, parts: Parts) -> Run<'_> {
         let caller = Caller {
             ip: parts.extensions.get::<Peer>().map(|peer| peer.0.ip()),
-            headers: std::mem::take(&mut parts.headers),
+            headers: parts.headers,
             ..Caller::default()
         };
+        Run {
+            engine: &self.engine,
+            caller: Arc::new(caller),
+            queries_only: parts.method != Method::POST,
+            deadline: Instant::now() + self.engine.settings().timeout,
+        }
+    }
+}
+
+/// What all operations of one HTTP request have in common.
+struct Run<'a> {
+    engine: &'a Engine,
+    caller: Arc<Caller>,
+    queries_only: bool,
+    deadline: Instant,
+}
+
+impl Run<'_> {
+    /// Runs one operation; after a panic, the id under which the log has it.
+    async fn one(&self, payload: Payload) -> Result<engine::Response, String> {
         let request = engine::Request {
             query: payload.query,
             operation_name: payload.operation_name,
             variables: payload.variables,
-            caller: Arc::new(caller),
-            queries_only: parts.method == Method::GET,
-            deadline: Instant::now() + self.engine.settings().timeout,
+            caller: Arc::clone(&self.caller),
+            queries_only: self.queries_only,
+            deadline: self.deadline,
         };
-        match AssertUnwindSafe(self.engine.execute(request)).catch_unwind().await {
-            Ok(response) => reply::answer(media, response),
-            Err(panic) => {
-                let id = error_id();
-                tracing::error!(error_id = id, "a request panicked: {}", said(&*panic));
-                reply::internal(media, id)
-            }
-        }
+        AssertUnwindSafe(self.engine.execute(request)).catch_unwind().await.map_err(|panic| {
+            let id = error_id();
+            tracing::error!(error_id = id, "a request panicked: {}", said(&*panic));
+            id
+        })
+    }
+
+    /// Runs operations side by side; the answers are in the order asked.
+    async fn many(
+        &self,
+        payloads: Vec<Result<Payload, payload::Mistake>>,
+    ) -> Vec<engine::Response> {
+        let answers = payloads.into_iter().map(|payload| async {
+            let error = match payload {
+                Ok(payload) => match self.one(payload).await {
+                    Ok(response) => return response,
+                    Err(error_id) => reply::internal_error(error_id),
+                },
+                Err(mistake) => Error::new(ErrorCode::BadRequest, mistake.into_owned()),
+            };
+            engine::Response::refuse(&[error])
+        });
+        join_all(answers).await
     }
 }
 

@@ -5,8 +5,11 @@
 //! Everything a client can send is bounded here: connections, time, sizes, depth.
 
 mod access_log;
+mod batch;
 mod body;
 mod connection;
+mod cors;
+mod csrf;
 mod executor;
 mod graphql;
 mod negotiate;
@@ -18,17 +21,16 @@ mod settings;
 
 pub use executor::Executor;
 pub use server::serve;
-pub use settings::{Cors, Settings};
+pub use settings::{Cors, Csrf, Settings};
 
 use crate::engine::Engine;
 use axum::Router;
 use axum::routing::{any, get};
 use graphql::Endpoint;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// All routes over one engine, ready to serve. Cheap to clone.
 #[derive(Clone)]
@@ -49,20 +51,21 @@ impl Edge {
         let draining = Arc::new(AtomicBool::new(false));
         let ready = Arc::clone(&draining);
         let endpoint = Arc::new(Endpoint { engine, settings: Arc::clone(&settings) });
+        let mut graphql = any(graphql::graphql);
+        if let Some(cors) = cors::layer(&settings.cors) {
+            graphql = graphql.layer(cors);
+        }
         let mut router = Router::new()
-            .route(&settings.path, any(graphql::graphql))
+            .route(&settings.path, graphql)
             .route("/health", get(async || reply::text(StatusCode::OK, "ok\n")))
             .route("/ready", get(async move || readiness(ready.load(Ordering::Relaxed))));
         if settings.playground {
             router = router.merge(playground::router(&settings));
         }
         let hint = format!("nothing is here; the GraphQL endpoint is {}\n", settings.path);
-        let mut router = router
+        let router = router
             .fallback(async move || reply::text(StatusCode::NOT_FOUND, hint))
             .with_state(endpoint);
-        if !settings.cors.origins.is_empty() {
-            router = router.layer(cors(&settings.cors));
-        }
         Self { router, settings, draining }
     }
 
@@ -78,18 +81,4 @@ fn readiness(draining: bool) -> axum::response::Response {
     } else {
         reply::text(StatusCode::OK, "ready\n")
     }
-}
-
-fn cors(settings: &Cors) -> CorsLayer {
-    let origins = if settings.any_origin() {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(settings.origins.iter().cloned())
-    };
-    CorsLayer::new()
-        .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(AllowHeaders::mirror_request())
-        .allow_credentials(settings.credentials)
-        .max_age(settings.max_age)
 }

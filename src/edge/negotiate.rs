@@ -12,14 +12,24 @@ pub(super) enum Media {
     /// `application/json`: 200 for every well-formed GraphQL request.
     Json,
     /// `application/graphql-response+json`: the status says how it went.
-    GraphqlResponse,
+    GraphqlResponse(Statuses),
+}
+
+/// Which edition of GraphQL over HTTP names the statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Statuses {
+    /// That of the published audit.
+    Audited,
+    /// That of September 2026, which tells apart what cannot be parsed (400) from what makes no sense (422), and what
+    /// worked from what partly did (294).
+    Fine,
 }
 
 impl Media {
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json; charset=utf-8",
-            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Self::GraphqlResponse(_) => "application/graphql-response+json; charset=utf-8",
         }
     }
 }
@@ -34,7 +44,7 @@ enum Fit {
 
 /// The media type of the answer; `None`: nothing the client accepts. Without `Accept`, and for `*/*`, it is
 /// `application/json`, as the published audit of GraphQL over HTTP asks.
-pub(super) fn accept(headers: &HeaderMap) -> Option<Media> {
+pub(super) fn accept(headers: &HeaderMap, statuses: Statuses) -> Option<Media> {
     let (mut json, mut graphql) = (None, None);
     let mut anything = false;
     for header in headers.get_all(ACCEPT) {
@@ -52,9 +62,9 @@ pub(super) fn accept(headers: &HeaderMap) -> Option<Media> {
     let wanted = |found: Option<(Fit, u16)>| found.filter(|(_, quality)| *quality > 0);
     match (wanted(json), wanted(graphql)) {
         (None, None) => None,
-        (None, Some(_)) => Some(Media::GraphqlResponse),
+        (None, Some(_)) => Some(Media::GraphqlResponse(statuses)),
         (Some((_, json)), Some((Fit::Exact, graphql))) if graphql >= json => {
-            Some(Media::GraphqlResponse)
+            Some(Media::GraphqlResponse(statuses))
         }
         (Some(_), _) => Some(Media::Json),
     }
@@ -78,6 +88,20 @@ pub(super) fn sends_json(headers: &HeaderMap) -> bool {
     }
     let Some(range) = value.to_str().ok().and_then(Range::parse) else { return false };
     range.fit("application", "json") == Some(Fit::Exact)
+}
+
+/// Whether a website could have had a browser send this body without asking first (Fetch standard, "CORS-safelisted
+/// request-header"). What is not clearly declared counts as such.
+pub(super) fn sends_simple(headers: &HeaderMap) -> bool {
+    const SIMPLE: [(&str, &str); 3] =
+        [("text", "plain"), ("application", "x-www-form-urlencoded"), ("multipart", "form-data")];
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return true };
+    let Some(range) = value.to_str().ok().and_then(Range::parse) else { return true };
+    let is = |(kind, subtype): (&str, &str)| {
+        range.kind.eq_ignore_ascii_case(kind) && range.subtype.eq_ignore_ascii_case(subtype)
+    };
+    SIMPLE.into_iter().any(is)
 }
 
 /// One element of `Accept`, or a `Content-Type`.
@@ -174,12 +198,13 @@ mod tests {
         for value in values {
             headers.append(ACCEPT, HeaderValue::from_str(value).unwrap());
         }
-        accept(&headers)
+        accept(&headers, Statuses::Audited)
     }
 
     #[test]
     fn the_answer_is_what_the_client_prefers() {
-        use Media::{GraphqlResponse as G, Json as J};
+        const G: Media = Media::GraphqlResponse(Statuses::Audited);
+        const J: Media = Media::Json;
         for (value, expected) in [
             ("*/*", Some(J)),
             ("", Some(J)),
@@ -248,5 +273,31 @@ mod tests {
             assert!(!sent(&[value]), "{value}");
         }
         assert!(!sent(&[]) && !sent(&["application/json", "text/plain"]));
+    }
+
+    #[test]
+    fn a_simple_body_is_one_that_browsers_send_unasked() {
+        for (values, simple) in [
+            (&[][..], true),
+            (&[""], true),
+            (&["nonsense"], true),
+            (&["text/plain"], true),
+            (&["TEXT/Plain; charset=utf-8"], true),
+            (&["text/plain;application/json"], true),
+            (&["text/plain; a=application/json"], true),
+            (&["application/x-www-form-urlencoded"], true),
+            (&["multipart/form-data; boundary=x"], true),
+            (&["application/json, text/plain"], true),
+            (&["application/json", "application/json"], true),
+            (&["application/json"], false),
+            (&["application/graphql"], false),
+            (&["application/json; charset=latin1"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_TYPE, HeaderValue::from_static(value));
+            }
+            assert_eq!(sends_simple(&headers), simple, "{headers:?}");
+        }
     }
 }

@@ -85,7 +85,7 @@ fn mistake_of(text: &str, error: &serde_json::Error) -> Mistake {
     let object = match &value {
         Value::Object(object) => object,
         Value::Array(_) => {
-            return "a list of operations is not supported; send one JSON object per request"
+            return "a list of operations is not taken here; send one JSON object per request"
                 .into();
         }
         _ => return "the body must be a JSON object with `query`".into(),

@@ -1,6 +1,7 @@
 //! Answers: status, media type and bytes.
 
-use super::negotiate::Media;
+use super::batch;
+use super::negotiate::{Media, Statuses};
 use crate::engine;
 use crate::graphql::{Error, ErrorCode};
 use axum::body::Body;
@@ -10,14 +11,61 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use std::borrow::Cow;
 
+/// What the endpoint takes.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+
 /// The engine's answer as it goes out; its bytes are not copied.
 pub(super) fn answer(media: Media, response: engine::Response) -> Response {
-    let status = response.refusal.map_or(StatusCode::OK, |code| status(media, code));
+    let status = match response.refusal {
+        Some(code) => status(media, code),
+        None if response.errors > 0 => partly(media),
+        None => StatusCode::OK,
+    };
     let mut reply = bytes(status, HeaderValue::from_static(media.content_type()), response.body);
     if response.refusal == Some(ErrorCode::MethodNotAllowed) {
         reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }
     reply
+}
+
+/// The answers to a list of operations. Each has its own errors, so the list itself went well.
+pub(super) fn answers(media: Media, responses: &[engine::Response]) -> Response {
+    bytes(StatusCode::OK, HeaderValue::from_static(media.content_type()), batch::join(responses))
+}
+
+/// What may be asked of the endpoint at all.
+pub(super) fn options() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, METHODS);
+    response
+}
+
+/// A method that the endpoint does not have.
+pub(super) fn not_allowed(media: Media) -> Response {
+    let message = "send operations by POST, or queries by GET";
+    let mut response = refuse(media, ErrorCode::MethodNotAllowed, message);
+    response.headers_mut().insert(ALLOW, METHODS);
+    response
+}
+
+/// JSON that is no GraphQL request.
+pub(super) fn unprocessable(media: Media, message: impl Into<Cow<'static, str>>) -> Response {
+    let mut response = refuse(media, ErrorCode::BadRequest, message);
+    if media == Media::GraphqlResponse(Statuses::Fine) {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    response
+}
+
+/// A body that the client did not send in time.
+pub(super) fn late(media: Media) -> Response {
+    let message = "the body did not arrive in time";
+    let mut response = refuse(media, ErrorCode::BadRequest, message);
+    if media == Media::GraphqlResponse(Statuses::Fine) {
+        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    }
+    response
 }
 
 /// A request that never became an operation.
@@ -32,9 +80,23 @@ pub(super) fn refuse(
 
 /// The gateway's own failure; the log line has the same id.
 pub(super) fn internal(media: Media, error_id: String) -> Response {
+    answer(media, engine::Response::refuse(&[internal_error(error_id)]))
+}
+
+pub(super) fn internal_error(error_id: String) -> Error {
     let mut error = Error::new(ErrorCode::Internal, "the gateway failed on this request");
     error.extensions.insert("errorId".to_owned(), error_id.into());
-    answer(media, engine::Response::refuse(&[error]))
+    error
+}
+
+/// An operation ran, and left holes.
+fn partly(media: Media) -> StatusCode {
+    match media {
+        Media::GraphqlResponse(Statuses::Fine) => {
+            StatusCode::from_u16(294).unwrap_or(StatusCode::OK)
+        }
+        _ => StatusCode::OK,
+    }
 }
 
 /// GraphQL over HTTP, "Status Codes": under `application/json` a well-formed request gets 200 even when its operation
@@ -55,6 +117,19 @@ fn status(media: Media, code: ErrorCode) -> StatusCode {
     );
     if media == Media::Json && well_formed {
         return StatusCode::OK;
+    }
+    let senseless = matches!(
+        code,
+        ErrorCode::ValidationFailed
+            | ErrorCode::OperationNotFound
+            | ErrorCode::BadVariables
+            | ErrorCode::LimitExceeded
+            | ErrorCode::IntrospectionDisabled
+            | ErrorCode::CostLimitExceeded
+            | ErrorCode::CostInvalidSlicingArguments
+    );
+    if media == Media::GraphqlResponse(Statuses::Fine) && senseless {
+        return StatusCode::UNPROCESSABLE_ENTITY;
     }
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
@@ -78,25 +153,28 @@ mod tests {
 
     #[test]
     fn the_status_follows_the_media_type() {
-        use Media::{GraphqlResponse, Json};
-        for (code, json, graphql) in [
-            (ErrorCode::ParseFailed, 200, 400),
-            (ErrorCode::ValidationFailed, 200, 400),
-            (ErrorCode::OperationNotFound, 200, 400),
-            (ErrorCode::BadVariables, 200, 400),
-            (ErrorCode::LimitExceeded, 200, 400),
-            (ErrorCode::IntrospectionDisabled, 200, 400),
-            (ErrorCode::BadRequest, 400, 400),
-            (ErrorCode::MethodNotAllowed, 405, 405),
-            (ErrorCode::PayloadTooLarge, 413, 413),
-            (ErrorCode::Overloaded, 503, 503),
-            (ErrorCode::DeadlineExceeded, 504, 504),
-            (ErrorCode::Internal, 500, 500),
+        const AUDITED: Media = Media::GraphqlResponse(Statuses::Audited);
+        const FINE: Media = Media::GraphqlResponse(Statuses::Fine);
+        for (code, json, audited, fine) in [
+            (ErrorCode::ParseFailed, 200, 400, 400),
+            (ErrorCode::ValidationFailed, 200, 400, 422),
+            (ErrorCode::OperationNotFound, 200, 400, 422),
+            (ErrorCode::BadVariables, 200, 400, 422),
+            (ErrorCode::LimitExceeded, 200, 400, 422),
+            (ErrorCode::IntrospectionDisabled, 200, 400, 422),
+            (ErrorCode::BadRequest, 400, 400, 400),
+            (ErrorCode::CsrfBlocked, 403, 403, 403),
+            (ErrorCode::MethodNotAllowed, 405, 405, 405),
+            (ErrorCode::PayloadTooLarge, 413, 413, 413),
+            (ErrorCode::Overloaded, 503, 503, 503),
+            (ErrorCode::DeadlineExceeded, 504, 504, 504),
+            (ErrorCode::Internal, 500, 500, 500),
         ] {
-            assert_eq!(status(Json, code).as_u16(), json, "{code:?}");
-            assert_eq!(status(GraphqlResponse, code).as_u16(), graphql, "{code:?}");
+            assert_eq!(status(Media::Json, code).as_u16(), json, "{code:?}");
+            assert_eq!(status(AUDITED, code).as_u16(), audited, "{code:?}");
+            assert_eq!(status(FINE, code).as_u16(), fine, "{code:?}");
         }
-        let mutation = refuse(Json, ErrorCode::MethodNotAllowed, "no");
+        let mutation = refuse(Media::Json, ErrorCode::MethodNotAllowed, "no");
         assert_eq!(mutation.headers()[ALLOW], "POST");
     }
 }

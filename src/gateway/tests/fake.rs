@@ -1,4 +1,4 @@
-//! A source without a wire, that does what the SDL tells it: answer, wait, hang or panic.
+//! A source without a wire, that does what the SDL tells it: answer, wait, hang, fail or panic.
 
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping};
@@ -46,7 +46,7 @@ impl Connector for Fake {
     fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>> {
         assert!(matches!(spec.operation, Operation::Query | Operation::Mutation));
         let text = spec.argument("does").and_then(|argument| argument.text()).unwrap();
-        let does = ["answer", "caller", "wait", "hang", "panic"];
+        let does = ["answer", "caller", "wait", "hang", "fail", "panic"];
         let does = does.into_iter().find(|known| *known == text).expect("something it can do");
         Ok(Arc::new(FakeCall { fake: self.clone(), source: spec.source.clone(), does }))
     }
@@ -99,6 +99,10 @@ impl Call for FakeCall {
                     tokio::time::sleep_until(deadline.into()).await;
                     work.0 = None;
                     return Err(Error::new(ErrorCode::DeadlineExceeded, "as told"));
+                }
+                "fail" => {
+                    work.0 = None;
+                    return Err(Error::new(ErrorCode::UpstreamUnavailable, "as told"));
                 }
                 "panic" => panic!("as told"),
                 _ => {}

@@ -1,9 +1,11 @@
 //! The whole gateway over real sockets, with a source that does what a test tells it.
 
 mod assembly;
+mod batching;
 mod executor;
 mod fake;
 mod life;
+mod origins;
 mod protocol;
 
 use crate::edge::{self, Edge};
@@ -26,6 +28,7 @@ type Query {
   wait: String @fake(source: "s", does: "wait")
   hang: String @fake(source: "s", does: "hang")
   panic: String @fake(source: "s", does: "panic")
+  fail: String @fake(source: "s", does: "fail")
 }
 type Mutation { change: String @fake(source: "s", does: "answer") }
 "#;
