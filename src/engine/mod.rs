@@ -4,6 +4,7 @@
 //! load. The engine knows no protocol: what it asks goes through [`crate::source`].
 
 mod execute;
+mod guard;
 mod operation;
 mod plan;
 mod response;
@@ -20,6 +21,7 @@ use crate::graphql::{Error, ErrorCode};
 use crate::source::Caller;
 use bytes::Bytes;
 use execute::{InFlight, Loaders, Snapshot};
+use guard::access::Access;
 use operation::{Operation, Operations};
 use response::Size;
 use serde_json::{Map, Value};
@@ -102,7 +104,8 @@ impl Engine {
         }
         let variables = operation.coerce(&self.graph, request.variables)?;
         let introspection = operation.introspect(&self.graph, &variables)?;
-        let conditions = operation.plan.conditions.evaluate(&variables);
+        let access = Access::new(&self.graph, &request.caller);
+        let conditions = operation.plan.conditions(&variables, access);
         let outcome = execute::execute(Snapshot {
             graph: &self.graph,
             plan: &operation.plan,

@@ -1,6 +1,7 @@
 //! The stages of a request one by one, for measurements (`benches/inside`). Nothing of the product calls this.
 
 use super::execute::{self, Outcome, Snapshot};
+use super::guard::access::Access;
 use super::operation::Operation;
 use super::response::{self, Size, Store, read_json};
 use super::{Engine, Error, Request, plan};
@@ -65,7 +66,8 @@ impl Stages<'_> {
     /// Runs the operation.
     pub async fn run(&self, prepared: &Prepared, request: &Request) -> Ran {
         let plan = &prepared.0.plan;
-        let conditions = plan.conditions.evaluate(&request.variables);
+        let conditions =
+            plan.conditions(&request.variables, Access::new(&self.0.graph, &request.caller));
         let outcome = execute::execute(Snapshot {
             graph: &self.0.graph,
             plan,

@@ -8,6 +8,7 @@ pub const CODES: &[(&str, Severity)] = &[
     ("cyclic-requirement", Severity::Error),
     ("invalid-batch", Severity::Error),
     ("invalid-field-set", Severity::Error),
+    ("invalid-guard", Severity::Error),
     ("invalid-list-size", Severity::Error),
     ("invalid-lookup", Severity::Error),
     ("invalid-require", Severity::Error),

@@ -1,7 +1,7 @@
 //! The directives that every graph knows, and those that this version must not accept.
 //!
-//! A directive that later versions will enforce is refused by name: to take `@authenticated` in silence would serve in
-//! the open what its author believes to be closed.
+//! A directive that later versions will enforce is refused by name: to take one in silence would promise what nobody
+//! keeps.
 
 use crate::source::Connector;
 use std::fmt::Write;
@@ -24,6 +24,12 @@ directive @require(field: String!) on ARGUMENT_DEFINITION
 directive @provides(fields: String!) on FIELD_DEFINITION
 "How long the list is at most."
 directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
+"Only for callers with a verified token. On a type: for every field that returns it."
+directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+"Only for callers whose token has all scopes of one of the lists. On a type: for every field that returns it."
+directive @requiresScopes(scopes: [[String!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
+"Only where this rule is true, over `$claims`, `$request`, and on a field `$args` and `$this`."
+directive @allow(if: String!) repeatable on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
 
 "How several calls become one."
 input BatchRule { reply: BatchReply = BY_KEY, key: String, max: Int = 100, waitMs: Int = 0 }
@@ -36,9 +42,6 @@ pub(super) const LATER: &[(&str, &str)] = &[
     ("amqp", "speaks no AMQP"),
     ("graphql", "asks no GraphQL services"),
     ("const", "computes no fields without a call"),
-    ("authenticated", "does not enforce who may ask"),
-    ("requiresScopes", "does not enforce scopes"),
-    ("allow", "does not enforce rules on fields"),
     ("cost", "does not weigh operations"),
     ("cacheControl", "keeps no replies"),
     ("timeout", "has no timeouts for single fields"),

@@ -1,7 +1,7 @@
 //! SDL → [`Graph`](super::Graph), as a recipe.
 
 use super::binding::{self, Bindings};
-use super::{Graph, api_schema, check, entity, lookup, merge, reference, sdl::Sdl};
+use super::{Graph, api_schema, check, entity, guard, lookup, merge, reference, sdl::Sdl};
 use crate::problem::{Place, Problem, any_error};
 use crate::source::Connector;
 use apollo_compiler::validation::Valid;
@@ -42,6 +42,7 @@ pub fn load_with_env(
     let types = entity::read(&merged, &bindings, &mut problems);
     let lookups = lookup::read(&merged, &types, &mut bindings, &mut problems);
     reference::check(&merged, &types, &mut bindings, &mut problems);
+    let guards = guard::read(&merged, &mut problems);
     let env = reference::env(&bindings, env, &mut problems);
     check::filled(&merged, &types, &bindings, &lookups, &mut problems);
     if any_error(&problems) {
@@ -61,6 +62,7 @@ pub fn load_with_env(
         types,
         bindings: Bindings::into_list(bindings),
         lookups: lookups.into_iter().map(|lookup| lookup.lookup).collect(),
+        guards,
         env,
         version: VERSION.fetch_add(1, Ordering::Relaxed),
     };

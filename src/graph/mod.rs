@@ -12,6 +12,7 @@ mod codes;
 mod directive;
 mod entity;
 mod field_set;
+mod guard;
 mod load;
 mod lookup;
 mod merge;
@@ -24,6 +25,7 @@ mod words;
 mod tests;
 
 pub use codes::CODES;
+pub use guard::{Allow, Guard, GuardId, Guards};
 pub use load::{deny, load, load_with_env};
 pub use sdl::Sdl;
 
@@ -48,6 +50,8 @@ pub struct Graph {
     pub bindings: Vec<Binding>,
     /// In schema order.
     pub lookups: Vec<Lookup>,
+    /// Who may see what.
+    pub guards: Guards,
     /// Values of the environment variables that texts name: an object.
     pub env: Value,
     /// Differs between any two graphs of one process.

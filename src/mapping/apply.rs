@@ -1,5 +1,7 @@
-//! The methods. Each says which values it is for; null is for none of them and stays null, but `match` may match it.
+//! The methods. Each says which values it is for; null is for none of them and stays null, but `match` may match it,
+//! and `and` and `or` may be decided by what is beside it.
 
+use super::compare::{combine, compare, member, not};
 use super::evaluate::{Frame, evaluate};
 use super::found::{Found, equal};
 use super::{Expr, ExprKind, Failure, Method};
@@ -12,7 +14,7 @@ pub(super) fn apply<'a>(
     arguments: &'a [Expr],
     frame: Frame<'a>,
 ) -> Result<Found<'a>, Failure> {
-    if receiver.is_null() && method != Method::Match {
+    if receiver.is_null() && !matches!(method, Method::Match | Method::And | Method::Or) {
         return Ok(receiver);
     }
     match (method, arguments) {
@@ -22,17 +24,24 @@ pub(super) fn apply<'a>(
         (Method::Size, _) => size(&receiver),
         (Method::Slice, bounds) => slice(receiver, bounds, frame),
         (Method::JoinNotNull, [separator]) => join(&receiver, separator, frame),
+        (Method::And | Method::Or, others) => combine(method, &receiver, others, frame),
+        (Method::Not, _) => not(&receiver),
+        (Method::In | Method::Contains, [other]) => member(method, receiver, other, frame),
+        (
+            Method::Eq | Method::Ne | Method::Gt | Method::Gte | Method::Lt | Method::Lte,
+            [other],
+        ) => compare(method, receiver, other, frame),
         // The parser lets no other number of arguments through.
-        (Method::Map | Method::JoinNotNull, _) => Ok(Found::null()),
+        _ => Ok(Found::null()),
     }
 }
 
-fn refuse<T>(method: Method, receiver: &Found<'_>) -> Result<T, Failure> {
+pub(super) fn refuse<T>(method: Method, receiver: &Found<'_>) -> Result<T, Failure> {
     Err(Failure::WrongReceiver { method: method.as_str(), found: receiver.kind() })
 }
 
 /// An argument; `@` in it is the receiver.
-fn argument<'a>(
+pub(super) fn argument<'a>(
     expr: &'a Expr,
     receiver: &Found<'a>,
     frame: Frame<'a>,

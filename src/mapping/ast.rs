@@ -73,6 +73,17 @@ pub enum Method {
     Slice,
     Size,
     Match,
+    Eq,
+    Ne,
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+    In,
+    Contains,
+    And,
+    Or,
+    Not,
 }
 
 impl Expr {

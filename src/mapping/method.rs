@@ -4,7 +4,7 @@
 use super::{Method, Variable};
 use std::ops::RangeInclusive;
 
-const METHODS: [(&str, Method, RangeInclusive<usize>); 7] = [
+const METHODS: [(&str, Method, RangeInclusive<usize>); 18] = [
     ("joinNotNull", Method::JoinNotNull, 1..=1),
     ("first", Method::First, 0..=0),
     ("last", Method::Last, 0..=0),
@@ -12,25 +12,25 @@ const METHODS: [(&str, Method, RangeInclusive<usize>); 7] = [
     ("slice", Method::Slice, 1..=2),
     ("size", Method::Size, 0..=0),
     ("match", Method::Match, 1..=usize::MAX),
+    ("eq", Method::Eq, 1..=1),
+    ("ne", Method::Ne, 1..=1),
+    ("gt", Method::Gt, 1..=1),
+    ("gte", Method::Gte, 1..=1),
+    ("lt", Method::Lt, 1..=1),
+    ("lte", Method::Lte, 1..=1),
+    ("in", Method::In, 1..=1),
+    ("contains", Method::Contains, 1..=1),
+    ("and", Method::And, 1..=usize::MAX),
+    ("or", Method::Or, 1..=usize::MAX),
+    ("not", Method::Not, 0..=0),
 ];
 
 /// Of the language, but they do not evaluate yet.
-const LATER: [&str; 25] = [
+const LATER: [&str; 14] = [
     "entries",
     "filter",
     "find",
     "get",
-    "in",
-    "contains",
-    "eq",
-    "ne",
-    "gt",
-    "gte",
-    "lt",
-    "lte",
-    "and",
-    "or",
-    "not",
     "add",
     "sub",
     "mul",
@@ -92,6 +92,12 @@ impl Method {
             }
             Self::Size => "for example `$.rows->size`",
             Self::Match => "for example `kind->match([\"b\", \"Book\"], [@, \"Other\"])`",
+            Self::Eq | Self::Ne => "for example `$claims.sub->eq($this.id)`",
+            Self::Gt | Self::Gte | Self::Lt | Self::Lte => "for example `$args.first->lte(100)`",
+            Self::In => "for example `$claims.role->in([\"admin\", \"editor\"])`",
+            Self::Contains => "for example `$claims.groups->contains(\"staff\")`",
+            Self::And | Self::Or => "for example `$claims.admin->or($claims.sub->eq($this.id))`",
+            Self::Not => "for example `$this.hidden->not`",
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod ast;
+mod compare;
 mod cursor;
 mod evaluate;
 mod found;

@@ -167,7 +167,7 @@ impl Collector {
                 self.emit_unread(unread);
                 origins
             }
-            Method::JoinNotNull | Method::Size | Method::Match => {
+            _ => {
                 self.consume_all(arguments, inside);
                 self.emit_all(receiver)
             }

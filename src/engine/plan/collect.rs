@@ -21,8 +21,10 @@ pub(super) struct Collected<'a> {
     pub key: &'a ApolloName,
     /// The first of the merged fields; the others have the same name and arguments.
     pub field: &'a Field,
-    /// Under which it is asked for at all.
+    /// Under which it is asked for and may be seen.
     pub condition: Condition,
+    /// Under which it may be seen.
+    pub allowed: Condition,
     /// The fields' selection sets.
     pub sets: Sets<'a>,
     /// The places at which it may stand among its siblings, with the number of the condition for each.
@@ -150,7 +152,8 @@ fn merge<'a>(
         .iter()
         .map(|occurrence| (&occurrence.field.selection_set, occurrence.condition.clone()))
         .collect();
-    Collected { key, field: occurrences[0].field, condition: all, sets, positions }
+    let allowed = Condition::always();
+    Collected { key, field: occurrences[0].field, condition: all, allowed, sets, positions }
 }
 
 /// What `@skip` and `@include` say.

@@ -1,14 +1,27 @@
-//! Conditions as bits. `@skip` and `@include` on a field, and on everything around it, become one condition over the
-//! operation's boolean variables; equal conditions share a number, and a request evaluates each number once.
+//! Conditions as bits. `@skip` and `@include` on a field, and the rules on who may see it, together with those of
+//! everything around it, become one condition over the operation's boolean variables and rules; equal conditions share a
+//! number, and a request evaluates each number once.
 
+use super::arguments::Input;
+use crate::graph::{GuardId, Guards};
 use crate::graphql::Name;
 use serde_json::{Map, Value};
 
 /// All of these bits set, none of those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Conjunction {
+    /// Variables.
     set: u64,
     clear: u64,
+    /// Rules that must hold.
+    allowed: u128,
+}
+
+/// The outcome of every variable and rule for one request.
+#[derive(Clone, Copy)]
+struct Bits {
+    variables: u64,
+    rules: u128,
 }
 
 /// Any of several conjunctions: a field may be selected more than once.
@@ -25,30 +38,49 @@ struct Entry {
     unless: Vec<Condition>,
 }
 
+/// A rule as an operation asks it: once for each set of arguments it looks at.
+#[derive(Debug, PartialEq)]
+struct Rule {
+    guard: GuardId,
+    arguments: Vec<(Name, Input)>,
+}
+
 /// The numbered conditions of an operation. Number 0 always holds.
 #[derive(Debug)]
 pub(in crate::engine) struct Conditions {
     variables: Vec<Name>,
+    rules: Vec<Rule>,
     entries: Vec<Entry>,
 }
 
-/// More boolean variables in conditions than there are bits.
+/// More than there are bits.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooMany;
+pub(super) enum TooMany {
+    Variables,
+    Rules,
+}
 
 impl Conjunction {
     /// Both; `None` where they contradict each other.
     fn and(self, other: Self) -> Option<Self> {
-        let both = Self { set: self.set | other.set, clear: self.clear | other.clear };
+        let both = Self {
+            set: self.set | other.set,
+            clear: self.clear | other.clear,
+            allowed: self.allowed | other.allowed,
+        };
         (both.set & both.clear == 0).then_some(both)
     }
 
     fn implies(self, other: Self) -> bool {
-        self.set & other.set == other.set && self.clear & other.clear == other.clear
+        self.set & other.set == other.set
+            && self.clear & other.clear == other.clear
+            && self.allowed & other.allowed == other.allowed
     }
 
-    fn holds(self, bits: u64) -> bool {
-        bits & self.set == self.set && bits & self.clear == 0
+    fn holds(self, bits: Bits) -> bool {
+        bits.variables & self.set == self.set
+            && bits.variables & self.clear == 0
+            && bits.rules & self.allowed == self.allowed
     }
 }
 
@@ -59,6 +91,10 @@ impl Condition {
 
     pub(super) fn never() -> Self {
         Self { any: Vec::new() }
+    }
+
+    pub(super) fn is_always(&self) -> bool {
+        self.any.contains(&Conjunction::default())
     }
 
     pub(super) fn is_never(&self) -> bool {
@@ -95,7 +131,7 @@ impl Condition {
         self.any.iter().all(|left| other.any.iter().any(|right| left.implies(*right)))
     }
 
-    fn holds(&self, bits: u64) -> bool {
+    fn holds(&self, bits: Bits) -> bool {
         self.any.iter().any(|conjunction| conjunction.holds(bits))
     }
 }
@@ -103,14 +139,14 @@ impl Condition {
 impl Conditions {
     pub(super) fn new() -> Self {
         let always = Entry { condition: Condition::always(), unless: Vec::new() };
-        Self { variables: Vec::new(), entries: vec![always] }
+        Self { variables: Vec::new(), rules: Vec::new(), entries: vec![always] }
     }
 
     /// The condition that a boolean variable is true, or is not.
     pub(super) fn variable(&mut self, name: &str, is: bool) -> Result<Condition, TooMany> {
         let bit = match self.variables.iter().position(|known| &**known == name) {
             Some(bit) => bit,
-            None if self.variables.len() == 64 => return Err(TooMany),
+            None if self.variables.len() == 64 => return Err(TooMany::Variables),
             None => {
                 self.variables.push(name.into());
                 self.variables.len() - 1
@@ -118,11 +154,29 @@ impl Conditions {
         };
         let mask = 1 << bit;
         let conjunction = if is {
-            Conjunction { set: mask, clear: 0 }
+            Conjunction { set: mask, ..Conjunction::default() }
         } else {
-            Conjunction { set: 0, clear: mask }
+            Conjunction { clear: mask, ..Conjunction::default() }
         };
         Ok(Condition { any: vec![conjunction] })
+    }
+
+    /// The condition that a rule holds, with these arguments where it looks at them.
+    pub(super) fn rule(
+        &mut self,
+        guard: GuardId,
+        arguments: Vec<(Name, Input)>,
+    ) -> Result<Condition, TooMany> {
+        let rule = Rule { guard, arguments };
+        let bit = match self.rules.iter().position(|known| *known == rule) {
+            Some(bit) => bit,
+            None if self.rules.len() == 128 => return Err(TooMany::Rules),
+            None => {
+                self.rules.push(rule);
+                self.rules.len() - 1
+            }
+        };
+        Ok(Condition { any: vec![Conjunction { allowed: 1 << bit, ..Conjunction::default() }] })
     }
 
     /// The number of "`condition`, and none of `unless`".
@@ -135,14 +189,22 @@ impl Conditions {
         }) as u32
     }
 
-    /// The outcome of each number for a request's variables.
-    pub(in crate::engine) fn evaluate(&self, variables: &Map<String, Value>) -> Vec<bool> {
+    /// The outcome of each number for a request: with its variables, and for its caller, of whom `allows` tells whether
+    /// a rule holds.
+    pub(in crate::engine) fn evaluate(
+        &self,
+        variables: &Map<String, Value>,
+        allows: impl Fn(GuardId, &[(Name, Input)]) -> bool,
+    ) -> Vec<bool> {
         let is_true = |name: &Name| variables.get(&**name) == Some(&Value::Bool(true));
-        let bits = self
-            .variables
-            .iter()
-            .enumerate()
-            .fold(0, |bits, (bit, name)| bits | (u64::from(is_true(name)) << bit));
+        let variables = self.variables.iter().enumerate();
+        let bits = Bits {
+            variables: variables
+                .fold(0, |bits, (bit, name)| bits | (u64::from(is_true(name)) << bit)),
+            rules: self.rules.iter().enumerate().fold(0, |bits, (bit, rule)| {
+                bits | (u128::from(allows(rule.guard, &rule.arguments)) << bit)
+            }),
+        };
         self.entries
             .iter()
             .map(|entry| {
@@ -152,16 +214,16 @@ impl Conditions {
     }
 
     /// A condition in words, such as `$a and not $b`; `None` if it always holds.
-    pub(super) fn describe(&self, number: u32) -> Option<String> {
+    pub(super) fn describe(&self, number: u32, guards: &Guards) -> Option<String> {
         if number == 0 {
             return None;
         }
         let condition = &self.entries[number as usize].condition;
-        let words: Vec<_> = condition.any.iter().map(|each| self.words(*each)).collect();
+        let words: Vec<_> = condition.any.iter().map(|each| self.words(*each, guards)).collect();
         Some(words.join(" or "))
     }
 
-    fn words(&self, conjunction: Conjunction) -> String {
+    fn words(&self, conjunction: Conjunction, guards: &Guards) -> String {
         let mut words = Vec::new();
         for (bit, name) in self.variables.iter().enumerate() {
             let mask = 1 << bit;
@@ -170,6 +232,11 @@ impl Conditions {
             }
             if conjunction.clear & mask != 0 {
                 words.push(format!("not ${name}"));
+            }
+        }
+        for (bit, rule) in self.rules.iter().enumerate() {
+            if conjunction.allowed & (1 << bit) != 0 {
+                words.push(guards.get(rule.guard).to_string());
             }
         }
         words.join(" and ")

@@ -51,8 +51,9 @@ pub(super) struct Parent {
 /// What makes two uses of a field one slot.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum SlotKey {
-    /// Read from the object by name. Composite types of one name but different types are read apart.
-    Plain { name: Name, composite: Option<Name> },
+    /// Read from the object by name. Composite types of one name but different types are read apart, and so is what is
+    /// selected of one type (`only`) in an abstract place: each has lookups, rules and calls below it of its own.
+    Plain { only: Option<Name>, name: Name, composite: Option<Name> },
     /// From a call of its own: the type it is on, the field, and its arguments as text.
     Bound { ty: Name, field: Name, arguments: String },
 }
@@ -100,6 +101,8 @@ pub(super) struct Draft<'a> {
     pub safe: bool,
     /// The entity a lookup is for.
     pub entity: Option<Name>,
+    /// What must hold for anybody to see what it brings, beside the rules of the fields themselves.
+    pub allowed: Condition,
 }
 
 impl<'a> Planner<'a> {
@@ -135,7 +138,7 @@ impl<'a> Planner<'a> {
 
     /// The slot of `__typename` in an abstract node.
     pub fn typename_slot(&mut self, node: NodeId) -> Slot {
-        let key = SlotKey::Plain { name: "__typename".into(), composite: None };
+        let key = SlotKey::Plain { only: None, name: "__typename".into(), composite: None };
         if let Some(used) = self.at(node).slots.get(&key) {
             return used.slot;
         }

@@ -7,7 +7,11 @@ use crate::graphql::ErrorCode;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::engine) enum PlanError {
     #[error("the operation has more than 64 variables in `@skip` and `@include`; use fewer")]
-    TooManyConditions,
+    TooManyVariables,
+    #[error(
+        "the operation asks for more than 128 different rules on who may see what; select less"
+    )]
+    TooManyRules,
     #[error("the operation needs more planning than is allowed; select less at once")]
     TooLarge,
     #[error(
@@ -20,15 +24,20 @@ impl PlanError {
     /// What the client is told: that it asked for too much, or that the graph has a gap.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::TooManyConditions | Self::TooLarge => ErrorCode::LimitExceeded,
+            Self::TooManyVariables | Self::TooManyRules | Self::TooLarge => {
+                ErrorCode::LimitExceeded
+            }
             Self::Unreachable(_) => ErrorCode::Internal,
         }
     }
 }
 
 impl std::convert::From<TooMany> for PlanError {
-    fn from(_: TooMany) -> Self {
-        Self::TooManyConditions
+    fn from(too_many: TooMany) -> Self {
+        match too_many {
+            TooMany::Variables => Self::TooManyVariables,
+            TooMany::Rules => Self::TooManyRules,
+        }
     }
 }
 

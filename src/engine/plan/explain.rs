@@ -20,7 +20,7 @@ pub(in crate::engine) fn explain(
     variables: &Map<String, Value>,
     list_size: u64,
 ) -> String {
-    let conditions = plan.conditions.evaluate(variables);
+    let conditions = plan.conditions.evaluate(variables, |_, _| true);
     let mut text = String::new();
     let mut bound = 0_u64;
     for (index, fetch) in plan.fetches.iter().enumerate() {
@@ -58,7 +58,7 @@ fn describe(text: &mut String, graph: &Graph, plan: &QueryPlan, fetch: &Fetch, i
         let numbers: Vec<_> = fetch.depends_on.iter().map(|id| (id.0 + 1).to_string()).collect();
         let _ = writeln!(text, "     waits for {}", numbers.join(", "));
     }
-    if let Some(condition) = plan.conditions.describe(fetch.condition) {
+    if let Some(condition) = plan.conditions.describe(fetch.condition, &graph.guards) {
         let _ = writeln!(text, "     only if {condition}");
     }
     if !fetch.held.is_empty() {

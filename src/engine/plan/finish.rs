@@ -83,10 +83,12 @@ fn order(fetches: &[Draft<'_>]) -> Result<Vec<FetchId>> {
     Ok(order)
 }
 
-/// A fetch is made if it, or one that depends on it, is wanted.
+/// A fetch is made if it, or one that depends on it, is wanted, and if somebody may see what it brings.
 fn spread_conditions(fetches: &mut [Draft<'_>], order: &[FetchId]) {
     for id in order.iter().rev() {
-        let condition = fetches[id.0 as usize].condition.clone();
+        let fetch = &mut fetches[id.0 as usize];
+        fetch.condition = fetch.condition.and(&fetch.allowed);
+        let condition = fetch.condition.clone();
         for dependency in fetches[id.0 as usize].depends_on.clone() {
             // A mutation waits for the one before it without needing it.
             if fetches[id.0 as usize].safe {

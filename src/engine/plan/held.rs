@@ -54,7 +54,9 @@ fn wanted(node: &Node<'_>, id: FetchId) -> Option<Vec<(Name, Slot)>> {
     let filled = node.slots.iter().filter(|(_, used)| used.filled_by == id);
     filled
         .map(|(key, used)| match key {
-            SlotKey::Plain { name, composite: None } => Some((Name::clone(name), used.slot)),
+            SlotKey::Plain { only: None, name, composite: None } => {
+                Some((Name::clone(name), used.slot))
+            }
             SlotKey::Plain { .. } | SlotKey::Bound { .. } => None,
         })
         .collect()
@@ -68,7 +70,8 @@ fn same_part(node: &Node<'_>, part: &KeyPart, before: &HashSet<FetchId>) -> Opti
 }
 
 fn leaf(node: &Node<'_>, name: &Name, before: &HashSet<FetchId>) -> Option<(Slot, FetchId)> {
-    let used = node.slots.get(&SlotKey::Plain { name: Name::clone(name), composite: None })?;
+    let used =
+        node.slots.get(&SlotKey::Plain { only: None, name: Name::clone(name), composite: None })?;
     before.contains(&used.filled_by).then_some((used.slot, used.filled_by))
 }
 

@@ -4,6 +4,7 @@
 //! its own is a fetch of its own; what is left of an entity is fetched through lookups. A plan holds no variable,
 //! claim or header: one plan serves all callers of an operation.
 
+mod access;
 mod arguments;
 mod build;
 mod collect;
@@ -29,10 +30,12 @@ pub(super) use build::plan;
 pub(super) use condition::Conditions;
 pub(super) use explain::explain;
 
+use super::guard::access::Access;
 use super::response::{Shape, Slot, View};
 use crate::graph::{BatchReply, BindingId};
 use crate::graphql::Name;
 use fan_out::Length;
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// The position of a fetch in [`QueryPlan::fetches`].
@@ -181,5 +184,12 @@ pub(super) struct Held {
 impl QueryPlan {
     pub fn fetch(&self, id: FetchId) -> &Fetch {
         &self.fetches[id.0 as usize]
+    }
+
+    /// The outcome of each numbered condition for a request.
+    pub fn conditions(&self, variables: &Map<String, Value>, access: Access<'_>) -> Vec<bool> {
+        self.conditions.evaluate(variables, |guard, arguments| {
+            access.allows(guard, || evaluate_all(arguments, variables))
+        })
     }
 }

@@ -18,17 +18,16 @@ impl<'a> Planner<'a> {
         ty: &str,
         name: &str,
         id: FetchId,
-        condition: &Condition,
     ) -> Result<()> {
         let graph = self.graph;
         let binding = graph.binding(self.fetches[id.0 as usize].binding);
-        let parent = self.want_all(node, ty, &binding.parent, id, condition)?;
+        let parent = self.want_all(node, ty, &binding.parent, id)?;
         let mut required = Vec::new();
         for (argument, path) in graph.field(ty, name).map_or(&[][..], |field| &field.requires) {
-            let part = self.part(node, ty, path, id, condition)?;
+            let part = self.part(node, ty, path, id)?;
             required.push(Required { argument: Name::clone(argument), part });
         }
-        let asking = self.asking_of_field(node, ty, name, binding, id, condition)?;
+        let asking = self.asking_of_field(node, ty, name, binding, id)?;
         let draft = &mut self.fetches[id.0 as usize];
         (draft.parent, draft.required, draft.asking) = (parent, required, asking);
         Ok(())
@@ -41,7 +40,6 @@ impl<'a> Planner<'a> {
         name: &str,
         binding: &'a Binding,
         id: FetchId,
-        condition: &Condition,
     ) -> Result<Asking> {
         let Some(batch) = &binding.batch else { return Ok(Asking::PerObject) };
         let result = self.fetches[id.0 as usize].result;
@@ -62,7 +60,7 @@ impl<'a> Planner<'a> {
         }
         let mut parts = Vec::new();
         for path in &batch.asked {
-            parts.push(self.part(node, ty, path, id, condition)?);
+            parts.push(self.part(node, ty, path, id)?);
         }
         Ok(Asking::Batch { parts, keys: KeysAs::Parents, rule })
     }
@@ -88,7 +86,11 @@ impl<'a> Planner<'a> {
     /// The slot of a key of the reply, which need not be a field of the type.
     fn reply_key(&mut self, node: NodeId, name: &'a Name, fetch: FetchId) -> Result<Slot> {
         let ty = Name::clone(&self.at(node).ty);
-        let key = SlotKey::Plain { name: Name::clone(name), composite: None };
+        // A lookup fills the objects that it is for, of one type; any other reply has objects of its own.
+        let draft = &self.fetches[fetch.0 as usize];
+        let only = draft.only.as_ref().filter(|_| draft.entity.is_some());
+        let only = only.map(|(_, only)| Name::clone(only));
+        let key = SlotKey::Plain { only, name: Name::clone(name), composite: None };
         let read = |node: &Node<'_>| {
             let mut reads = node.reads.iter();
             reads
@@ -136,15 +138,14 @@ impl<'a> Planner<'a> {
         ty: &str,
         selections: &'a [FieldSelection],
         id: FetchId,
-        condition: &Condition,
     ) -> Result<Vec<Wanted>> {
         let mut wanted = Vec::new();
         for selection in selections {
-            let used = self.need(node, ty, &selection.name, id, condition)?;
+            let used = self.need(node, ty, &selection.name, id)?;
             let fields = match used.child {
                 Some(child) => {
                     let inner = Name::clone(&self.at(child).ty);
-                    self.want_all(child, &inner, &selection.fields, id, condition)?
+                    self.want_all(child, &inner, &selection.fields, id)?
                 }
                 None => Vec::new(),
             };
@@ -161,12 +162,11 @@ impl<'a> Planner<'a> {
         ty: &str,
         path: &'a [Name],
         id: FetchId,
-        condition: &Condition,
     ) -> Result<KeyPart> {
         let mut part = KeyPart { path: Vec::new(), names: path.to_vec(), id: false };
         let (mut node, mut ty) = (node, Name::from(ty));
         for name in path {
-            let used = self.need(node, &ty, name, id, condition)?;
+            let used = self.need(node, &ty, name, id)?;
             part.path.push(used.slot);
             part.id = self.is_id(&ty, name);
             if let Some(child) = used.child {
@@ -177,16 +177,10 @@ impl<'a> Planner<'a> {
         Ok(part)
     }
 
-    /// A field that fetch `id` cannot be made without.
-    fn need(
-        &mut self,
-        node: NodeId,
-        ty: &str,
-        name: &'a Name,
-        id: FetchId,
-        condition: &Condition,
-    ) -> Result<SlotUse> {
+    /// A field that fetch `id` cannot be made without. What brings it is fetched where `id` is: `finish` sees to that.
+    fn need(&mut self, node: NodeId, ty: &str, name: &'a Name, id: FetchId) -> Result<SlotUse> {
         self.step()?;
+        let condition = &Condition::never();
         let used = match self.binding(ty, name) {
             Some(binding) => {
                 let definition = self.graph.schema.type_field(ty, name).ok();
@@ -200,6 +194,7 @@ impl<'a> Planner<'a> {
         if used.filled_by != id && !depends_on.contains(&used.filled_by) {
             depends_on.push(used.filled_by);
         }
+        self.guard_need(ty, name, id, used.filled_by)?;
         Ok(used)
     }
 

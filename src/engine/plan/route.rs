@@ -22,13 +22,7 @@ struct Candidate<'a> {
 
 impl<'a> Planner<'a> {
     /// Adds lookups to a node until every field in `missing` is provided that any lookup has.
-    pub(super) fn route(
-        &mut self,
-        node: NodeId,
-        ty: &str,
-        missing: &[&'a str],
-        condition: &Condition,
-    ) -> Result<()> {
+    pub(super) fn route(&mut self, node: NodeId, ty: &str, missing: &[&'a str]) -> Result<()> {
         let candidates = self.candidates(node, ty);
         let mut missing = missing.to_vec();
         while !missing.is_empty() {
@@ -46,7 +40,7 @@ impl<'a> Planner<'a> {
                 })
                 .min_by_key(|(rank, _)| *rank);
             let Some((_, chosen)) = best else { return Ok(()) };
-            self.add(node, ty, chosen, &candidates, condition)?;
+            self.add(node, ty, chosen, &candidates)?;
             missing.retain(|name| !self.yields(chosen, ty, name));
         }
         Ok(())
@@ -119,7 +113,6 @@ impl<'a> Planner<'a> {
         ty: &str,
         chosen: &Candidate<'a>,
         candidates: &[Candidate<'a>],
-        condition: &Condition,
     ) -> Result<()> {
         for path in keys(chosen.lookup) {
             let Some(name) = path.first() else { continue };
@@ -132,26 +125,20 @@ impl<'a> Planner<'a> {
                 let Some(earlier) = earlier else {
                     return Err(PlanError::Unreachable(format!("{ty}.{name}")));
                 };
-                self.add(node, ty, earlier, candidates, condition)?;
+                self.add(node, ty, earlier, candidates)?;
             }
         }
-        self.add_reachable(node, ty, chosen, condition)
+        self.add_reachable(node, ty, chosen)
     }
 
-    fn add_reachable(
-        &mut self,
-        node: NodeId,
-        ty: &str,
-        chosen: &Candidate<'a>,
-        condition: &Condition,
-    ) -> Result<()> {
+    fn add_reachable(&mut self, node: NodeId, ty: &str, chosen: &Candidate<'a>) -> Result<()> {
         let lookup = chosen.lookup;
         let id = FetchId(self.fetches.len() as u32);
-        let draft = self.draft(node, ty, lookup, condition);
+        let draft = self.draft(node, ty, lookup)?;
         self.fetches.push(draft);
         let mut parts = Vec::new();
         for path in keys(lookup) {
-            parts.push(self.part(node, ty, path, id, condition)?);
+            parts.push(self.part(node, ty, path, id)?);
         }
         let only = self.narrowed(node, ty).map(|(_, only)| only);
         let provider = Provider { fetch: id, yields: chosen.yields, only };
@@ -173,19 +160,14 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn draft(
-        &mut self,
-        node: NodeId,
-        ty: &str,
-        lookup: &'a Lookup,
-        condition: &Condition,
-    ) -> Draft<'a> {
+    /// A lookup that nobody asked for yet: the fields that it fills say when they are asked for.
+    fn draft(&mut self, node: NodeId, ty: &str, lookup: &'a Lookup) -> Result<Draft<'a>> {
         let (select, _) = yields::root(self.graph.binding(lookup.binding).call.select());
         let query = self.graph.schema.schema_definition.query.as_ref();
         let field = query.and_then(|query| self.graph.schema.type_field(query, &lookup.field).ok());
         let definitions = field.map_or(&[][..], |field| &field.arguments);
         let first = self.at(node).providers.first().map(|provider| provider.fetch);
-        Draft {
+        Ok(Draft {
             binding: lookup.binding,
             node,
             only: self.narrowed(node, ty),
@@ -196,12 +178,13 @@ impl<'a> Planner<'a> {
             required: Vec::new(),
             parent: Vec::new(),
             asking: Asking::PerObject,
-            condition: condition.clone(),
+            condition: Condition::never(),
             depends_on: first.into_iter().collect(),
             nullable: true,
             safe: true,
             entity: Some(ty.into()),
-        }
+            allowed: self.may_look_up(&lookup.field)?,
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Selection sets become views: the fields of an object in the client's order, each with its slot.
 
 use super::FetchId;
+use super::access::restrict;
 use super::collect::{Collected, Sets};
-use super::condition::Condition;
 use super::draft::Planner;
 use super::error::Result;
 use crate::engine::response::{Entry, Leaf, NodeId, Output, OutputKind, Slot, TypeView, View};
@@ -15,12 +15,16 @@ use std::sync::Arc;
 impl<'a> Planner<'a> {
     /// The fields that `sets` select of objects of type `ty` at a node, in the order written.
     pub fn entries(&mut self, node: NodeId, ty: &str, sets: &Sets<'a>) -> Result<Vec<Entry>> {
-        let collected = self.collector.collect(&mut self.conditions, ty, sets)?;
+        let mut collected = self.collector.collect(&mut self.conditions, ty, sets)?;
+        for field in &mut collected {
+            self.guard(ty, field)?;
+        }
         self.look_up(node, ty, &collected)?;
         let mut placed = Vec::new();
-        for field in &collected {
+        for field in &mut collected {
             self.step()?;
             let (slot, source, output) = self.field(node, ty, field)?;
+            let guard = self.conditions.number(&field.allowed, &[]);
             let key: Arc<str> = field.key.as_str().into();
             let prefix = format!("\"{key}\":").into_bytes().into_boxed_slice();
             for (position, condition) in &field.positions {
@@ -30,6 +34,7 @@ impl<'a> Planner<'a> {
                     slot,
                     source: source.clone(),
                     condition: *condition,
+                    guard,
                     output: output.clone(),
                 };
                 placed.push((*position, entry));
@@ -42,23 +47,21 @@ impl<'a> Planner<'a> {
     /// Adds the lookups for what no provider of the node has.
     fn look_up(&mut self, node: NodeId, ty: &str, fields: &[Collected<'a>]) -> Result<()> {
         let mut missing = Vec::new();
-        let mut condition = Condition::never();
         for field in fields {
             let name = field.field.name.as_str();
             let plain = !name.starts_with("__") && self.binding(ty, name).is_none();
             if plain && !self.provided(node, ty, name) {
                 missing.push(name);
-                condition.or(&field.condition);
             }
         }
-        if missing.is_empty() { Ok(()) } else { self.route(node, ty, &missing, &condition) }
+        if missing.is_empty() { Ok(()) } else { self.route(node, ty, &missing) }
     }
 
     fn field(
         &mut self,
         node: NodeId,
         ty: &str,
-        collected: &Collected<'a>,
+        collected: &mut Collected<'a>,
     ) -> Result<(Slot, Option<Name>, Output)> {
         let field = collected.field;
         let name = field.name.as_str();
@@ -75,6 +78,9 @@ impl<'a> Planner<'a> {
             Some(binding) => self.bound(node, ty, collected, binding)?,
             None => self.plain(node, ty, name, &collected.condition)?,
         };
+        if self.brings(used.filled_by, ty, name) {
+            collected.restrict(&self.fetches[used.filled_by.0 as usize].allowed);
+        }
         let view = match used.child {
             None => None,
             Some(child) => {
@@ -109,14 +115,18 @@ impl<'a> Planner<'a> {
         let possible = self.possible_types(ty);
         if self.is_uniform(node, ty, sets)? {
             let entries = Arc::new(self.entries(node, ty, sets)?);
-            let view = |name| TypeView { name, entries: Arc::clone(&entries) };
+            let view = |name| TypeView { name, guard: 0, entries: Arc::clone(&entries) };
             return Ok(View::ByType { typename, types: possible.into_iter().map(view).collect() });
         }
         let mut types = Vec::new();
         for name in possible {
             self.step()?;
-            let entries = Arc::new(self.entries(node, &name, sets)?);
-            types.push(TypeView { name, entries });
+            let allowed = self.may_see_type(&name)?;
+            let guard = self.conditions.number(&allowed, &[]);
+            let mut sets = sets.clone();
+            restrict(&mut sets, &allowed);
+            let entries = Arc::new(self.entries(node, &name, &sets)?);
+            types.push(TypeView { name, guard, entries });
         }
         Ok(View::ByType { typename, types })
     }
@@ -131,7 +141,8 @@ impl<'a> Planner<'a> {
         Ok(fields.iter().map(|field| field.field.name.as_str()).all(|name| {
             let ready =
                 |ty: &Name| self.binding(ty, name).is_none() && self.provided(node, ty, name);
-            name == "__typename" || possible.iter().all(ready)
+            !self.any_guarded(&possible, name)
+                && (name == "__typename" || possible.iter().all(ready))
         }))
     }
 

@@ -21,10 +21,11 @@ impl<'a> Planner<'a> {
         condition: &Condition,
     ) -> Result<SlotUse> {
         if !self.provided(node, ty, name) {
-            self.route(node, ty, &[name], condition)?;
+            self.route(node, ty, &[name])?;
         }
         let composite = self.composite(ty, name);
-        let key = SlotKey::Plain { name: name.into(), composite: composite.clone() };
+        let only = self.narrowed(node, ty).map(|(_, only)| only);
+        let key = SlotKey::Plain { only, name: name.into(), composite: composite.clone() };
         if let Some(used) = self.at(node).slots.get(&key).copied() {
             self.fetches[used.filled_by.0 as usize].condition.or(condition);
             return Ok(used);
@@ -181,8 +182,9 @@ impl<'a> Planner<'a> {
             nullable,
             safe: !(root && self.mutation),
             entity: None,
+            allowed: Condition::always(),
         });
-        self.require_for_field(node, ty, name, id, condition)?;
+        self.require_for_field(node, ty, name, id)?;
         Ok(used)
     }
 

@@ -18,6 +18,8 @@ pub(in crate::engine) enum View {
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct TypeView {
     pub name: Name,
+    /// Number of the condition under which objects of the type may be seen; 0 always holds.
+    pub guard: u32,
     /// Shared by the types that are asked for the same.
     pub entries: Arc<Vec<Entry>>,
 }
@@ -33,6 +35,8 @@ pub(in crate::engine) struct Entry {
     pub source: Option<Name>,
     /// Number of the condition under which it is written; 0 always holds.
     pub condition: u32,
+    /// Number of the condition under which it may be seen; 0 always holds.
+    pub guard: u32,
     pub output: Output,
 }
 

@@ -108,6 +108,7 @@ impl Writer<'_> {
                 let mut name = Vec::new();
                 super::key_text(self.store, self.store.get(row, *typename), &mut name);
                 match types.iter().find(|candidate| candidate.name.as_bytes() == name) {
+                    Some(found) if self.refuses(found.guard) => self.refused(path),
                     Some(found) => self.entries(row, &found.entries, path),
                     None => self.misfit("an object whose `__typename` is a possible type", path),
                 }
@@ -127,6 +128,10 @@ impl Writer<'_> {
             }
             first = false;
             self.out.extend_from_slice(&entry.prefix);
+            if self.refuses(entry.guard) {
+                self.refused_field(entry, path)?;
+                continue;
+            }
             let value = match entry.output.kind {
                 // Known without the store; their rows may have no slots at all.
                 OutputKind::Typename(_) | OutputKind::Introspection(_) => Value::Null,
@@ -136,6 +141,30 @@ impl Writer<'_> {
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// The caller may not see what has this number.
+    fn refuses(&self, guard: u32) -> bool {
+        guard != 0 && !self.conditions[guard as usize]
+    }
+
+    /// Null instead of a field that the caller may not see, whatever stands in its slot.
+    fn refused_field(&mut self, entry: &Entry, path: &Path<'_>) -> Result<(), Bubble> {
+        match self.refused(&Path::Field(path, entry)) {
+            Err(Bubble) if !entry.output.non_null => {
+                self.out.extend_from_slice(b"null");
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn refused(&mut self, path: &Path<'_>) -> Result<(), Bubble> {
+        let code = ErrorCode::UnauthorizedFieldOrType;
+        self.errors.add(Kind::of(path, code), path, || {
+            Error::new(code, "the caller may not see this field")
+        });
+        Err(Bubble)
     }
 
     /// Writes a value, or null in its place where that is allowed.

@@ -1,5 +1,6 @@
 //! Tests of the language, and what they share: variables from JSON, trees and mistakes as text.
 
+mod compare;
 mod errors;
 mod evaluate;
 mod grammar;

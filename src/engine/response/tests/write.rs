@@ -11,7 +11,7 @@ const SIZE: Size = Size { expected: 0, most: 1 << 20 };
 
 fn entry(key: &str, slot: u32, output: Output) -> Entry {
     let prefix = format!("\"{key}\":").into_bytes().into();
-    Entry { key: key.into(), prefix, slot, condition: 0, source: None, output }
+    Entry { key: key.into(), prefix, slot, condition: 0, guard: 0, source: None, output }
 }
 
 fn one(entries: Vec<Entry>) -> View {
@@ -281,10 +281,12 @@ fn each_object_of_an_abstract_type_is_written_as_what_it_is() {
     let typename = || entry("kind", 0, required(OutputKind::DynamicTypename(Arc::clone(&names))));
     let types = vec![
         TypeView {
+            guard: 0,
             name: "Cat".into(),
             entries: Arc::new(vec![typename(), entry("lives", 1, nullable(int()))]),
         },
         TypeView {
+            guard: 0,
             name: "Dog".into(),
             entries: Arc::new(vec![entry("bones", 1, nullable(int()))]),
         },

@@ -1,0 +1,61 @@
+//! Who may see what: a rule of the graph, asked for one caller.
+//!
+//! Only a plain `true` lets anybody pass. A rule that fails, that yields null or anything else denies, and one that
+//! names the token denies whoever has none, whatever it would say of a missing claim.
+
+mod scopes;
+#[cfg(test)]
+mod tests;
+
+use crate::graph::{Allow, Graph, Guard, GuardId};
+use crate::mapping::Scope;
+use crate::source::{Caller, Inputs};
+use serde_json::{Map, Value};
+
+/// The rules of a graph, for one caller.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Access<'a> {
+    graph: &'a Graph,
+    caller: &'a Caller,
+}
+
+impl<'a> Access<'a> {
+    pub fn new(graph: &'a Graph, caller: &'a Caller) -> Self {
+        Self { graph, caller }
+    }
+
+    /// A rule that looks at no object: it holds for a whole request or not at all.
+    pub fn allows(&self, guard: GuardId, arguments: impl FnOnce() -> Map<String, Value>) -> bool {
+        match self.graph.guards.get(guard) {
+            Guard::Authenticated => self.is_known(),
+            Guard::Scopes(any) => self.is_known() && scopes::suffice(&self.caller.claims, any),
+            Guard::Allow(allow) => {
+                let arguments =
+                    if allow.names_arguments { arguments().into() } else { Value::Null };
+                self.holds(allow, &arguments, &Value::Null)
+            }
+        }
+    }
+
+    /// A rule for one object.
+    fn holds(&self, allow: &Allow, arguments: &Value, this: &Value) -> bool {
+        if allow.names_claims && !self.is_known() {
+            return false;
+        }
+        let inputs = Inputs {
+            args: arguments,
+            this,
+            batch: &Value::Null,
+            caller: self.caller,
+            env: &Value::Null,
+            config: &Value::Null,
+        };
+        let scope = Scope { current: &Value::Null, variables: &inputs };
+        matches!(allow.rule.evaluate(&scope), Ok(Value::Bool(true)))
+    }
+
+    /// There is a verified token.
+    fn is_known(&self) -> bool {
+        self.caller.claims.is_object()
+    }
+}

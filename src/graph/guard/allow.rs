@@ -1,0 +1,219 @@
+//! The text of an `@allow`: one expression that gives true or false, over the token, the request, the field's arguments
+//! and its parent object.
+
+use super::{Allow, On};
+use crate::graph::FieldSelection;
+use crate::graph::words::{Words, dotted, insert_path, is_list};
+use crate::graphql::Name;
+use crate::mapping::{Expr, ExprKind, Mapping, Method, Reference, Variable};
+use crate::problem::{Problem, nearest};
+use crate::source::Argument;
+use apollo_compiler::ast::Type;
+use serde_json::Value;
+
+/// Reads one rule; `None` if it is no rule at all. Problems beside the text's own leave a rule, which no graph keeps.
+pub(super) fn read(
+    words: Words<'_>,
+    on: On<'_>,
+    is_root: bool,
+    text: &Argument,
+    problems: &mut Vec<Problem>,
+) -> Option<Allow> {
+    let rule = match Mapping::parse(text.text()?) {
+        Ok(rule) => rule,
+        Err(errors) => {
+            problems.extend(errors.into_iter().map(|error| text.problem("invalid-guard", error)));
+            return None;
+        }
+    };
+    let references = rule.references();
+    let mut checking = Checking { words, on, is_root, text, this: Vec::new(), problems };
+    checking.truth(rule.expr());
+    for reference in &references {
+        checking.reference(reference);
+    }
+    let names = |variable| references.iter().any(|reference| reference.variable == variable);
+    let this = checking.this;
+    Some(Allow {
+        names_claims: names(Variable::Claims),
+        names_arguments: names(Variable::Args),
+        this,
+        rule,
+    })
+}
+
+struct Checking<'a> {
+    words: Words<'a>,
+    on: On<'a>,
+    is_root: bool,
+    text: &'a Argument,
+    this: Vec<FieldSelection>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Checking<'_> {
+    fn refuse(
+        &mut self,
+        code: &'static str,
+        span: &std::ops::Range<usize>,
+        message: String,
+        help: Option<String>,
+    ) {
+        let problem = Problem::error(code, message).at(self.text.place_of(span));
+        self.problems.push(match help {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
+    }
+
+    /// What can never be `true` would deny everybody.
+    fn truth(&mut self, expr: &Expr) {
+        let found = match &expr.kind {
+            ExprKind::Object(_) | ExprKind::Select { .. } => "an object",
+            ExprKind::List(_) | ExprKind::Method { method: Method::Map, .. } => "a list",
+            ExprKind::Literal(Value::Bool(_)) => return,
+            ExprKind::Literal(_) => "a value that is neither",
+            ExprKind::Current | ExprKind::At => "`$`, of which there is none here",
+            ExprKind::Method { method: Method::JoinNotNull, .. } => "a text",
+            ExprKind::Method { method: Method::Size, .. } => "a number",
+            ExprKind::Variable(_) => "a whole variable",
+            ExprKind::Coalesce { left, right } => {
+                self.truth(left);
+                return self.truth(right);
+            }
+            ExprKind::Key { .. } | ExprKind::Method { .. } => return,
+        };
+        let message = format!("a rule is true or false, and this is {found}");
+        let help = "compare it, such as `$claims.sub->eq($this.id)`";
+        self.refuse("invalid-guard", &expr.span, message, Some(help.into()));
+    }
+
+    fn reference(&mut self, reference: &Reference) {
+        match reference.variable {
+            Variable::Claims | Variable::RequestHeaders | Variable::RequestIp => {}
+            Variable::Args => self.argument(reference),
+            Variable::This => self.parent(reference),
+            other => {
+                let message = format!("`{}` is not there when a rule is asked", other.as_str());
+                let help = "a rule may name `$claims`, `$request`, `$args` and `$this`";
+                self.refuse("misplaced-variable", &reference.span, message, Some(help.into()));
+            }
+        }
+    }
+
+    fn argument(&mut self, reference: &Reference) {
+        let ty = self.on.type_name;
+        let Some(field) = self.on.field else {
+            let message = format!("the fields that return `{ty}` have different arguments");
+            let help = "put the rule on the field whose `$args` it names";
+            return self.refuse("misplaced-variable", &reference.span, message, Some(help.into()));
+        };
+        let coordinate = format!("{ty}.{}", field.name);
+        let Some((first, rest)) = reference.path.split_first() else {
+            let message = "`$args` alone is no value to compare".to_owned();
+            let help = "name an argument, such as `$args.id`";
+            return self.refuse("unknown-reference", &reference.span, message, Some(help.into()));
+        };
+        let Some(argument) = field.argument_by_name(first) else {
+            let known = field.arguments.iter().map(|argument| argument.name.as_str());
+            let help = nearest(first, known).map(|near| format!("did you mean `$args.{near}`?"));
+            let message = format!("`{coordinate}` has no argument `{first}`");
+            return self.refuse("unknown-reference", &reference.span, message, help);
+        };
+        if argument.directives.has("require") {
+            let message = format!("`{first}` is filled from the parent object, not by the client");
+            let help = "name what it is filled from, through `$this`";
+            return self.refuse("misplaced-variable", &reference.span, message, Some(help.into()));
+        }
+        let mut ty = (*argument.ty).clone();
+        for name in rest {
+            let inner = ty.inner_named_type().clone();
+            if self.words.is_custom_scalar(&inner) {
+                return;
+            }
+            let input = self.words.0.get_input_object(&inner);
+            let Some(found) = input.and_then(|input| input.fields.get(&**name)) else {
+                let message = format!("`{inner}` has no field `{name}`");
+                return self.refuse("unknown-reference", &reference.span, message, None);
+            };
+            ty = (*found.ty).clone();
+        }
+        self.boolean(reference, &ty);
+    }
+
+    /// The field whose parent `$this` is.
+    fn guarded_field(&mut self, reference: &Reference) -> Option<String> {
+        let ty = self.on.type_name;
+        let (message, help) = match self.on.field {
+            Some(field) if !self.is_root => return Some(format!("{ty}.{}", field.name)),
+            Some(field) => (
+                format!("`{ty}.{}` has no parent object, so there is no `$this`", field.name),
+                "use `$args` or `$claims`",
+            ),
+            None => (
+                format!("a rule on `{ty}` holds wherever one is returned, so there is no `$this`"),
+                "put the rule on the fields whose parent it looks at",
+            ),
+        };
+        self.refuse("misplaced-variable", &reference.span, message, Some(help.into()));
+        None
+    }
+
+    fn parent(&mut self, reference: &Reference) {
+        let Some(coordinate) = self.guarded_field(reference) else { return };
+        let mut at = self.on.type_name.to_owned();
+        let mut steps: Vec<Name> = Vec::new();
+        let mut end: Option<Type> = None;
+        for name in &reference.path {
+            if self.words.is_custom_scalar(&at) {
+                break;
+            }
+            let Ok(field) = self.words.0.type_field(&at, name) else {
+                let near = nearest(name, self.words.fields(&at));
+                let help = near.map(|near| format!("did you mean `{near}`?"));
+                let message = format!("`{at}` has no field `{name}`");
+                return self.refuse("unknown-reference", &reference.span, message, help);
+            };
+            if field.arguments.iter().any(|argument| argument.is_required()) {
+                let message = format!("`{at}.{name}` needs arguments, which a rule cannot give");
+                return self.refuse("unknown-reference", &reference.span, message, None);
+            }
+            at = field.ty.inner_named_type().to_string();
+            steps.push(Name::from(&**name));
+            end = Some(field.ty.clone());
+        }
+        let Some(end) = end else {
+            let message = "`$this` alone names no field".to_owned();
+            let help = "name the fields that are needed, such as `$this.id`";
+            return self.refuse("unknown-reference", &reference.span, message, Some(help.into()));
+        };
+        if !self.words.is_leaf(&at) {
+            let path = dotted(&steps);
+            let message = format!("`$this.{path}` is an object");
+            let help = format!("name its fields, such as `$this.{path}.id`");
+            return self.refuse("not-scalar", &reference.span, message, Some(help));
+        }
+        if self
+            .on
+            .field
+            .is_some_and(|field| steps.first().is_some_and(|first| **first == *field.name))
+        {
+            let message = format!("the rule of `{coordinate}` needs the value that it guards");
+            let help = "let it look at another field";
+            return self.refuse("cyclic-requirement", &reference.span, message, Some(help.into()));
+        }
+        self.boolean(reference, &end);
+        insert_path(&mut self.this, &steps);
+    }
+
+    /// A path that is the whole rule must itself be true or false.
+    fn boolean(&mut self, reference: &Reference, ty: &Type) {
+        let inner = ty.inner_named_type();
+        let whole = reference.bare && reference.span == (0..self.text.text().map_or(0, str::len));
+        if whole && (is_list(ty) || (inner != "Boolean" && !self.words.is_custom_scalar(inner))) {
+            let message = format!("a rule is true or false, and this is of type `{ty}`");
+            let help = "compare it, such as `$claims.sub->eq($this.id)`";
+            self.refuse("invalid-guard", &reference.span, message, Some(help.into()));
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Who may see what: `@authenticated`, `@requiresScopes` and `@allow`, read once into the rules of every field.
+//!
+//! A rule on a type holds for every field that returns it, one on an interface for every type that implements it, one
+//! on a field of an interface for that field of each such type, and one on a root type for each of its fields. All that
+//! is worked out here, so that a field's list of rules is whole. Nothing is evaluated here.
+
+mod allow;
+
+use super::FieldSelection;
+use super::merge::Merged;
+use super::words::Words;
+use crate::graphql::Name;
+use crate::mapping::Mapping;
+use crate::problem::Problem;
+use crate::source::Argument;
+use apollo_compiler::Node;
+use apollo_compiler::ast::{Directive, FieldDefinition};
+use apollo_compiler::schema::ExtendedType;
+use hashbrown::HashMap;
+use std::fmt;
+
+/// The directives of this module.
+pub(super) const DIRECTIVES: [&str; 3] = ["authenticated", "requiresScopes", "allow"];
+
+/// The position of a rule in [`Guards`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GuardId(pub u32);
+
+/// One rule. Equal rules are one, wherever they stand, but for those that look at arguments or objects.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Guard {
+    /// There is a verified token.
+    Authenticated,
+    /// The token has all scopes of one of these lists (Apollo Federation, "`@requiresScopes`").
+    Scopes(Vec<Vec<Name>>),
+    Allow(Allow),
+}
+
+/// A rule as a mapping that must yield `true`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Allow {
+    pub rule: Mapping,
+    /// It looks at the token, so an anonymous caller never passes.
+    pub names_claims: bool,
+    /// It looks at the arguments of the field that it stands on.
+    pub names_arguments: bool,
+    /// What it looks at of the parent object.
+    pub this: Vec<FieldSelection>,
+}
+
+/// The rules of a graph.
+#[derive(Debug, Default)]
+pub struct Guards {
+    list: Vec<Guard>,
+    /// By object type and field; only what is guarded.
+    fields: HashMap<Name, HashMap<Name, Vec<GuardId>>>,
+    /// By object type; only what is guarded.
+    types: HashMap<Name, Vec<GuardId>>,
+}
+
+impl Guards {
+    #[must_use]
+    pub fn get(&self, id: GuardId) -> &Guard {
+        &self.list[id.0 as usize]
+    }
+
+    /// All rules that must hold for a field of an object type to be seen, those of its type included.
+    #[must_use]
+    pub fn of_field(&self, ty: &str, field: &str) -> &[GuardId] {
+        let found = self.fields.get(ty).and_then(|fields| fields.get(field));
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// All rules that must hold for an object of this type to be seen.
+    #[must_use]
+    pub fn of_type(&self, ty: &str) -> &[GuardId] {
+        self.types.get(ty).map_or(&[], Vec::as_slice)
+    }
+
+    fn id(&mut self, guard: Guard) -> GuardId {
+        let known = self.list.iter().position(|known| *known == guard);
+        let index = known.unwrap_or_else(|| {
+            self.list.push(guard);
+            self.list.len() - 1
+        });
+        GuardId(index as u32)
+    }
+}
+
+impl Guard {
+    /// It looks at the object whose field it guards, so that it holds for one object and not for the next one.
+    #[must_use]
+    pub fn names_object(&self) -> bool {
+        matches!(self, Self::Allow(allow) if !allow.this.is_empty())
+    }
+}
+
+impl fmt::Display for Guard {
+    /// As a condition, for people.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Authenticated => formatter.write_str("authenticated"),
+            Self::Scopes(any) => {
+                let all = |scopes: &Vec<Name>| scopes.join(" + ");
+                let any: Vec<String> = any.iter().map(all).collect();
+                write!(formatter, "scope {}", any.join(" or "))
+            }
+            Self::Allow(allow) => formatter.write_str(allow.rule.text()),
+        }
+    }
+}
+
+/// Reads the rules of every field and type.
+pub(super) fn read(merged: &Merged, problems: &mut Vec<Problem>) -> Guards {
+    let mut reading = Reading { merged, problems, guards: Guards::default() };
+    let own = reading.own();
+    let mut guards = reading.guards;
+    let schema = &merged.schema;
+    let of_type = |name: &str| {
+        let mut all = Vec::new();
+        for name in std::iter::once(name).chain(interfaces(schema.types.get(name))) {
+            merge(&mut all, own.types.get(name));
+        }
+        all
+    };
+    for (name, object) in Words(schema).objects() {
+        let whole = of_type(name);
+        let is_root = Words(schema).root(name).is_some();
+        let mut fields = HashMap::new();
+        for field in object.fields.values() {
+            let mut all = if is_root { whole.clone() } else { Vec::new() };
+            let found = schema.types.get(name);
+            for ty in std::iter::once(name).chain(interfaces(found)) {
+                merge(&mut all, own.fields.get(&(ty, field.name.as_str())));
+            }
+            merge(&mut all, Some(&of_type(field.ty.inner_named_type())));
+            if !all.is_empty() {
+                fields.insert(field.name.as_str().into(), all);
+            }
+        }
+        if !fields.is_empty() {
+            guards.fields.insert(name.into(), fields);
+        }
+        if !whole.is_empty() {
+            guards.types.insert(name.into(), whole);
+        }
+    }
+    guards
+}
+
+/// All interfaces of a type: the type system has every one of them named.
+fn interfaces(found: Option<&ExtendedType>) -> impl Iterator<Item = &str> {
+    let names = match found {
+        Some(ExtendedType::Object(object)) => Some(&object.implements_interfaces),
+        Some(ExtendedType::Interface(interface)) => Some(&interface.implements_interfaces),
+        _ => None,
+    };
+    names.into_iter().flatten().map(|name| name.name.as_str())
+}
+
+fn merge(all: &mut Vec<GuardId>, more: Option<&Vec<GuardId>>) {
+    for id in more.into_iter().flatten() {
+        if !all.contains(id) {
+            all.push(*id);
+        }
+    }
+}
+
+/// What stands on types and fields themselves.
+#[derive(Default)]
+struct Own<'a> {
+    types: HashMap<&'a str, Vec<GuardId>>,
+    fields: HashMap<(&'a str, &'a str), Vec<GuardId>>,
+}
+
+struct Reading<'a> {
+    merged: &'a Merged,
+    problems: &'a mut Vec<Problem>,
+    guards: Guards,
+}
+
+/// Where a rule stands.
+#[derive(Clone, Copy)]
+struct On<'a> {
+    type_name: &'a str,
+    /// `None`: on the type itself.
+    field: Option<&'a FieldDefinition>,
+}
+
+impl<'a> Reading<'a> {
+    fn own(&mut self) -> Own<'a> {
+        let merged = self.merged;
+        let mut own = Own::default();
+        for (name, found) in merged.schema.types.iter().filter(|(_, found)| !found.is_built_in()) {
+            let type_name = name.as_str();
+            let on_type = found.directives().iter().map(|directive| &directive.node);
+            let guards = self.all(on_type, On { type_name, field: None });
+            own.types.insert(type_name, guards);
+            let fields = match found {
+                ExtendedType::Object(object) => &object.fields,
+                ExtendedType::Interface(interface) => &interface.fields,
+                _ => continue,
+            };
+            for field in fields.values() {
+                let on = On { type_name, field: Some(field) };
+                let guards = self.all(field.directives.iter(), on);
+                own.fields.insert((type_name, field.name.as_str()), guards);
+            }
+        }
+        own
+    }
+
+    fn all<'d>(
+        &mut self,
+        directives: impl Iterator<Item = &'d Node<Directive>>,
+        on: On<'_>,
+    ) -> Vec<GuardId> {
+        let mut all = Vec::new();
+        for directive in directives.filter(|found| DIRECTIVES.contains(&found.name.as_str())) {
+            self.refuse_hidden(directive, on);
+            let guard = match directive.name.as_str() {
+                "authenticated" => Some(Guard::Authenticated),
+                "requiresScopes" => self.scopes(directive),
+                _ => self.allow(directive, on),
+            };
+            if let Some(guard) = guard {
+                let id = self.guards.id(guard);
+                merge(&mut all, Some(&vec![id]));
+            }
+        }
+        all
+    }
+
+    /// Nobody could ask for an `@internal` field, so a rule on it would promise what it does not keep.
+    fn refuse_hidden(&mut self, directive: &Node<Directive>, on: On<'_>) {
+        let Some(field) = on.field.filter(|field| field.directives.has("internal")) else { return };
+        let (ty, name) = (on.type_name, &field.name);
+        let message =
+            format!("`{ty}.{name}` is `@internal`, so `@{}` guards it from nobody", directive.name);
+        self.problems.push(
+            Problem::error("misplaced-directive", message)
+                .at(self.merged.places.of(directive.location()))
+                .help("guard the type that it returns, or the fields that lead to it"),
+        );
+    }
+
+    fn argument(&self, directive: &Directive, name: &str) -> Option<Argument> {
+        self.merged.places.argument(name, directive.specified_argument_by_name(name)?)
+    }
+
+    fn scopes(&mut self, directive: &Directive) -> Option<Guard> {
+        let argument = self.argument(directive, "scopes")?;
+        let mut refuse = |argument: &Argument, message: &str, help: &str| {
+            let problem = Problem::error("invalid-guard", message);
+            self.problems.push(problem.at(argument.place.clone()).help(help));
+        };
+        if argument.elements().is_empty() {
+            refuse(&argument, "no list of scopes ever lets anybody pass", "write `[[\"read\"]]`");
+        }
+        let mut any = Vec::new();
+        for all in argument.elements() {
+            if all.elements().is_empty() {
+                let message = "an empty list of scopes lets everybody pass, the anonymous included";
+                refuse(all, message, "name a scope, or say `@authenticated`");
+            }
+            for scope in all.elements() {
+                let text = scope.text().unwrap_or_default();
+                if text.is_empty() || text.contains(char::is_whitespace) {
+                    let message = "a scope is one word, as it stands in the token";
+                    refuse(scope, message, "write two scopes as `[[\"read\", \"write\"]]`");
+                }
+            }
+            any.push(all.elements().iter().filter_map(Argument::text).map(Name::from).collect());
+        }
+        Some(Guard::Scopes(any))
+    }
+
+    fn allow(&mut self, directive: &Directive, on: On<'_>) -> Option<Guard> {
+        let text = self.argument(directive, "if")?;
+        let words = Words(&self.merged.schema);
+        let is_root = words.root(on.type_name).is_some();
+        let allow = allow::read(words, on, is_root, &text, self.problems)?;
+        if !allow.this.is_empty() {
+            let message = "this version asks no rules about single objects, so `$this` is refused";
+            let problem = Problem::error("not-in-this-version", message);
+            self.problems.push(problem.at(text.place.clone()).help("use `$args` or `$claims`"));
+        }
+        Some(Guard::Allow(allow))
+    }
+}

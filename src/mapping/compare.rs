@@ -1,0 +1,119 @@
+//! Comparisons and logic, with null for "not known": to compare with null yields null, and so does its `not`. So a rule
+//! on who may see what never becomes true because a claim or a field is missing.
+
+use super::apply::argument;
+use super::evaluate::Frame;
+use super::found::{Found, equal};
+use super::{Expr, Failure, Method};
+use serde_json::{Number, Value};
+use std::cmp::Ordering;
+
+/// `eq`, `ne`, `gt`, `gte`, `lt`, `lte`: null where either side is.
+pub(super) fn compare<'a>(
+    method: Method,
+    receiver: Found<'a>,
+    other: &'a Expr,
+    frame: Frame<'a>,
+) -> Result<Found<'a>, Failure> {
+    let right = argument(other, &receiver, frame)?;
+    if right.is_null() {
+        return Ok(Found::null());
+    }
+    if matches!(method, Method::Eq | Method::Ne) {
+        let equal = equal(&receiver.into_cow(), &right.into_cow());
+        return Ok(boolean(equal == (method == Method::Eq)));
+    }
+    let kind = right.kind();
+    let Some(left) = receiver.value().filter(|value| value.is_number() || value.is_string()) else {
+        return super::apply::refuse(method, &receiver);
+    };
+    let order = match (left, right.value()) {
+        (Value::Number(left), Some(Value::Number(right))) => by_size(left, right),
+        (Value::String(left), Some(Value::String(right))) => Some(left.cmp(right)),
+        _ => return Err(Failure::WrongArgument { method: method.as_str(), found: kind }),
+    };
+    Ok(order.map_or(Found::null(), |order| {
+        boolean(match method {
+            Method::Gt => order.is_gt(),
+            Method::Gte => order.is_ge(),
+            Method::Lt => order.is_lt(),
+            _ => order.is_le(),
+        })
+    }))
+}
+
+fn by_size(left: &Number, right: &Number) -> Option<Ordering> {
+    let integer =
+        |number: &Number| number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
+    match (integer(left), integer(right)) {
+        (Some(left), Some(right)) => Some(left.cmp(&right)),
+        _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
+    }
+}
+
+/// `in` and `contains`: one of them takes the list, the other one is applied to it.
+pub(super) fn member<'a>(
+    method: Method,
+    receiver: Found<'a>,
+    other: &'a Expr,
+    frame: Frame<'a>,
+) -> Result<Found<'a>, Failure> {
+    let right = argument(other, &receiver, frame)?;
+    if right.is_null() {
+        return Ok(Found::null());
+    }
+    let kind = right.kind();
+    let (one, list) = if method == Method::In {
+        let wrong = |_| Failure::WrongArgument { method: method.as_str(), found: kind };
+        (receiver, right.into_list().map_err(wrong)?)
+    } else {
+        let list = receiver.into_list().or_else(|other| super::apply::refuse(method, &other))?;
+        (right, list)
+    };
+    let one = one.into_cow();
+    Ok(boolean(list.into_iter().any(|element| equal(&element.into_cow(), &one))))
+}
+
+/// `and`, `or`: what is known decides. `true` or null is true, `true` and null is null.
+pub(super) fn combine<'a>(
+    method: Method,
+    receiver: &Found<'a>,
+    others: &'a [Expr],
+    frame: Frame<'a>,
+) -> Result<Found<'a>, Failure> {
+    let decides = method == Method::Or;
+    let mut unknown = match truth(receiver) {
+        Ok(Some(value)) if value == decides => return Ok(boolean(decides)),
+        Ok(value) => value.is_none(),
+        Err(_) => return super::apply::refuse(method, receiver),
+    };
+    for other in others {
+        match truth(&argument(other, receiver, frame)?) {
+            Ok(Some(value)) if value == decides => return Ok(boolean(decides)),
+            Ok(value) => unknown |= value.is_none(),
+            Err(found) => return Err(Failure::WrongArgument { method: method.as_str(), found }),
+        }
+    }
+    Ok(if unknown { Found::null() } else { boolean(!decides) })
+}
+
+pub(super) fn not<'a>(receiver: &Found<'a>) -> Result<Found<'a>, Failure> {
+    match truth(receiver) {
+        Ok(Some(value)) => Ok(boolean(!value)),
+        Ok(None) => Ok(Found::null()),
+        Err(_) => super::apply::refuse(Method::Not, receiver),
+    }
+}
+
+/// `None` is null. What is neither true, false nor null is told by its kind.
+fn truth(value: &Found<'_>) -> Result<Option<bool>, &'static str> {
+    match value.value() {
+        Some(Value::Bool(value)) => Ok(Some(*value)),
+        Some(Value::Null) => Ok(None),
+        _ => Err(value.kind()),
+    }
+}
+
+fn boolean<'a>(value: bool) -> Found<'a> {
+    Found::Owned(value.into())
+}
