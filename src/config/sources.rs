@@ -1,7 +1,7 @@
 //! `sources`: where each service lives and how it is treated.
 
 use super::section::{Reading, Section};
-use super::values::{self, Mistake};
+use super::values::{self, Mistake, Read};
 use super::yaml::{Entry, Kind, Node, Scalar};
 use crate::connector::{Protocol, SourceSettings};
 use crate::upstream;
@@ -26,11 +26,14 @@ fn source<'a>(section: &Section<'a>, entry: &'a Entry, base: &Path) -> Option<So
     });
     section.read("keep_alive", &mut upstream.keep_alive, values::duration);
     let (mut forward_headers, mut headers) = (Vec::new(), Vec::new());
+    let mut claim_headers = Vec::new();
     if let Some(section) = section.section("headers") {
         section.check_keys();
         let name = |scalar: &Scalar| values::header_name(&scalar.text);
         section.read_list("forward", &mut forward_headers, name);
-        headers = set_headers(&section);
+        headers = named_headers(&section, "set", values::secret);
+        claim_headers = named_headers(&section, "claims", values::text);
+        check_once(&section, &headers, &claim_headers);
     }
     let mut reuse = true;
     section.read("reuse", &mut reuse, values::boolean);
@@ -44,7 +47,16 @@ fn source<'a>(section: &Section<'a>, entry: &'a Entry, base: &Path) -> Option<So
     });
     let protocol = protocol(&section, entry, base)?;
     let name = entry.key.as_str().into();
-    Some(SourceSettings { name, protocol, upstream, forward_headers, headers, config, reuse })
+    Some(SourceSettings {
+        name,
+        protocol,
+        upstream,
+        forward_headers,
+        headers,
+        claim_headers,
+        config,
+        reuse,
+    })
 }
 
 /// `rest` or `grpc`, exactly one of them.
@@ -90,20 +102,20 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
 }
 
 fn required<'a>(section: &Section<'a>, key: &str) -> Option<&'a Node> {
-    let node = section.get(key);
     let later = section
         .entries()
         .iter()
         .any(|entry| ["urls", "consul", "dns"].contains(&entry.key.as_str()));
-    if node.is_none() && !later {
-        let message = format!("`{key}` is missing here");
-        section.reading.problem("missing-key", &section.span, Mistake { message, help: None });
-    }
-    node
+    if later { section.get(key) } else { section.required(key) }
 }
 
-fn set_headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    let Some(set) = section.section("set") else { return Vec::new() };
+/// A mapping from header names to what fills them.
+fn named_headers<T>(
+    section: &Section<'_>,
+    key: &str,
+    value: fn(&Scalar) -> Read<T>,
+) -> Vec<(HeaderName, T)> {
+    let Some(set) = section.section(key) else { return Vec::new() };
     let mut headers = Vec::new();
     for entry in set.entries() {
         let name = match values::header_name(&entry.key) {
@@ -113,12 +125,28 @@ fn set_headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
                 None
             }
         };
-        let value = section.scalar(&entry.value, values::secret);
+        let value = section.scalar(&entry.value, value);
         if let (Some(name), Some(value)) = (name, value) {
             headers.push((name, value));
         }
     }
     headers
+}
+
+/// A header has its value from one place.
+fn check_once(
+    section: &Section<'_>,
+    set: &[(HeaderName, HeaderValue)],
+    claims: &[(HeaderName, String)],
+) {
+    let Some(twice) = claims.iter().find(|(name, _)| set.iter().any(|(other, _)| other == name))
+    else {
+        return;
+    };
+    let span = section.get("claims").map_or(&section.span, |node| &node.span);
+    let message = format!("the header `{}` stands under `set` as well", twice.0);
+    let help = Some("leave it out of one of them".to_owned());
+    section.reading.problem("wrong-value", span, Mistake { message, help });
 }
 
 /// The SDL names sources in strings, logs and error messages: plain names only.

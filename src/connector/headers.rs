@@ -1,7 +1,8 @@
 //! The headers of a call (metadata, in gRPC's words): which may be set, which wins, and what is printed of them.
 //!
-//! What the binding says wins over the source's settings, and both win over what a client sent. Everything that can be
-//! decided at load is.
+//! What the binding says wins over the source's settings, and both win over what a client sent: a header that the gateway
+//! may set is never the client's own, not even where the gateway has nothing to put into it. Everything that can be decided
+//! at load is.
 
 use super::SourceSettings;
 use super::texts::{Text, Texts, scalar};
@@ -16,6 +17,8 @@ use serde_json::Value;
 pub(super) struct Headers {
     fixed: Vec<(HeaderName, HeaderValue)>,
     written: Vec<(HeaderName, Text<Value>)>,
+    /// Filled with the claim of this name.
+    claims: Vec<(HeaderName, String)>,
     forwarded: Vec<HeaderName>,
 }
 
@@ -51,18 +54,22 @@ impl Headers {
     ) -> Self {
         let refused = |name: &HeaderName| is_reserved(name) || refused(name);
         let mut headers = Self::default();
+        // The binding's names, whether or not there is something to send.
+        let mut bound = Vec::new();
         for entry in spec.argument(argument).map(Argument::elements).unwrap_or_default() {
             let name = entry.field("name").and_then(|name| read_name(name, &refused, texts));
             let value = entry.field("value").and_then(|v| texts.value(v, Position::Text));
             let (Some(name), Some(value)) = (name, value) else { continue };
+            bound.push(name.clone());
             headers.add(name, value, entry, texts);
         }
-        let bound: Vec<HeaderName> = headers.names().cloned().collect();
         let open = |name: &HeaderName| !bound.contains(name) && !refused(name);
         headers.fixed.extend(settings.headers.iter().filter(|(name, _)| open(name)).cloned());
-        let set: Vec<HeaderName> = headers.names().cloned().collect();
+        headers
+            .claims
+            .extend(settings.claim_headers.iter().filter(|(name, _)| open(name)).cloned());
         for name in &settings.forward_headers {
-            if !set.contains(name) && !refused(name) && !headers.forwarded.contains(name) {
+            if open(name) && !headers.sets(name) {
                 headers.forwarded.push(name.clone());
             }
         }
@@ -90,7 +97,8 @@ impl Headers {
 
     fn names(&self) -> impl Iterator<Item = &HeaderName> {
         let written = self.written.iter().map(|(name, _)| name);
-        self.fixed.iter().map(|(name, _)| name).chain(written).chain(&self.forwarded)
+        let claims = self.claims.iter().map(|(name, _)| name);
+        self.fixed.iter().map(|(name, _)| name).chain(written).chain(claims).chain(&self.forwarded)
     }
 
     /// A null or empty value leaves its header out. What depends on the request is marked sensitive.
@@ -99,12 +107,19 @@ impl Headers {
         inputs: &Inputs<'_>,
         first: Option<&(HeaderName, HeaderValue)>,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, Failure> {
-        let most = self.fixed.len() + self.written.len() + self.forwarded.len();
+        let most = self.names().count();
         let mut headers = Vec::with_capacity(most + usize::from(first.is_some()));
         headers.extend(first.cloned());
         headers.extend_from_slice(&self.fixed);
         for (name, text) in &self.written {
             if let Some(mut value) = header_value(&*text.evaluate(inputs)?)? {
+                value.set_sensitive(true);
+                headers.push((name.clone(), value));
+            }
+        }
+        for (name, claim) in &self.claims {
+            let value = inputs.caller.claims.get(claim).unwrap_or(&Value::Null);
+            if let Some(mut value) = claim_value(value)? {
                 value.set_sensitive(true);
                 headers.push((name.clone(), value));
             }
@@ -127,6 +142,14 @@ fn header_value(value: &Value) -> Result<Option<HeaderValue>, Failure> {
         Some(text) => HeaderValue::from_bytes(text.as_bytes())
             .map(Some)
             .map_err(|_| Failure::ControlCharacter),
+    }
+}
+
+/// A claim that is no scalar goes as JSON.
+fn claim_value(value: &Value) -> Result<Option<HeaderValue>, Failure> {
+    match value {
+        Value::Array(_) | Value::Object(_) => header_value(&Value::String(value.to_string())),
+        scalar => header_value(scalar),
     }
 }
 

@@ -15,6 +15,8 @@ pub struct SourceSettings {
     pub forward_headers: Vec<HeaderName>,
     /// Headers with a fixed value, marked sensitive so that they are never printed.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers that a claim of the caller's token fills: the header and the claim's name.
+    pub claim_headers: Vec<(HeaderName, String)>,
     /// `$config` of this source's texts: an object.
     pub config: Value,
     /// Identical safe calls may share one execution.

@@ -130,6 +130,7 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> SourceSettings {
         upstream: upstream::Settings::default(),
         forward_headers: Vec::new(),
         headers: Vec::new(),
+        claim_headers: Vec::new(),
         config: json!({}),
         reuse: true,
     }

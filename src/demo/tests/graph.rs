@@ -34,6 +34,7 @@ fn source(name: &str, url: &str, proto: Option<PathBuf>) -> SourceSettings {
         upstream: crate::upstream::Settings::default(),
         forward_headers: Vec::new(),
         headers: Vec::new(),
+        claim_headers: Vec::new(),
         config: serde_json::json!({}),
         reuse: true,
     }

@@ -130,6 +130,7 @@ fn graph(posts: &bytes::Bytes, users: &bytes::Bytes) -> Result<Arc<Graph>> {
         upstream: upstream::Settings::default(),
         forward_headers: Vec::new(),
         headers: Vec::new(),
+        claim_headers: Vec::new(),
         config: serde_json::Value::Object(serde_json::Map::new()),
         reuse: false,
     };
