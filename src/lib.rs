@@ -6,7 +6,7 @@
 //! 1. [`cli`], [`demo`], [`gateway`]: commands, the built-in storefront, and the one room that knows all others.
 //! 2. [`config`]: the YAML file. [`edge`]: HTTP in and out.
 //! 3. [`engine`]: one operation from start to finish, without a socket.
-//! 4. [`connector`]: protocols. [`upstream`]: the instances behind a source.
+//! 4. [`connector`]: protocols. [`upstream`]: the instances behind a source. [`identity`]: who asks, out of a token.
 //! 5. [`graph`]: SDL becomes a graph. [`source`]: the port between engine and connectors.
 //! 6. [`mapping`]: the expression language. [`shared`]: what several gateways hold in common, in Redis.
 //!    [`problem`], [`graphql`]: words all rooms share.
@@ -20,6 +20,7 @@ pub mod engine;
 pub mod gateway;
 pub mod graph;
 pub mod graphql;
+pub mod identity;
 pub mod mapping;
 pub mod problem;
 pub mod shared;

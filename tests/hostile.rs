@@ -3,4 +3,5 @@
 mod flood;
 mod requests;
 mod startup;
+mod tokens;
 mod upstreams;

@@ -3,7 +3,7 @@
 
 /// A key, or one that any source may have (`sources.*.…`).
 pub struct Key {
-    /// From the top, joined with dots; `*` stands for a name of the user's choosing.
+    /// From the top, joined with dots; `*` stands for a name of the user's choosing, and `[]` for each of a list.
     pub path: &'static str,
     pub kind: &'static str,
     /// As one would write it; empty where there is none.
@@ -76,6 +76,30 @@ pub const KEYS: &[Key] = &[
         "Bytes of a response; past it, `data` is null. What entities share is written as often as it is asked for."),
     key("limits.list_size", "number", "10", "50",
         "The length assumed for a list without `@listSize` when calls are counted ahead."),
+    key("auth.providers[].issuer", "text", "", "https://id.example.com/",
+        "Whose tokens are believed: their `iss`, compared letter by letter. Each issuer once."),
+    key("auth.providers[].jwks_url", "URL", "", "https://id.example.com/jwks.json",
+        "Where its keys are (a JWKS, RFC 7517). This or `jwks_file`."),
+    key("auth.providers[].jwks_file", "file", "", "jwks.json",
+        "A file with its keys, relative to this file; read anew like a URL. This or `jwks_url`."),
+    key("auth.providers[].audience", "list of texts", "", "[shop, admin]",
+        "Whom a token must be meant for: one of its `aud` is one of these. `*`: anybody, or nobody."),
+    key("auth.providers[].algorithms", "list of algorithms", "[RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA]", "[ES256]",
+        "What it may sign with. `none` and `HS…` are refused."),
+    key("auth.providers[].leeway", "duration", "60s", "5s", "How far clocks may be apart; `10m` at most."),
+    key("auth.providers[].refresh", "duration", "10m", "1h",
+        "How often its keys are read anew in the background, `10s` at least. A `kid` that is not known does so once more."),
+    key("auth.providers[].timeout", "duration", "5s", "1s", "The time one fetch of its keys may take."),
+    key("auth.providers[].insecure_http", "boolean", "false", "true",
+        "Keys may come over plain HTTP, where whoever is on the way can replace them."),
+    key("auth.token.header", "header name", "authorization", "x-access-token",
+        "Where a request has its token."),
+    key("auth.token.prefix", "word", "Bearer", "Token",
+        "The scheme before the token, in any case. Without one (`~`, and the default for another header) the header is the token."),
+    key("auth.token.cookie", "cookie name", "~", "session", "A cookie that may hold the token instead."),
+    key("auth.on_missing_token", "`allow` or `refuse`", "allow", "refuse",
+        "A request without a token is anonymous, or refused with 401. A bad token is always refused."),
+    key("auth.cache", "size", "16MiB", "64MiB", "Memory for verified tokens."),
     key("operation_cache", "size", "64MiB", "16MiB", "Memory for prepared operations."),
     key("reuse", "boolean", "true", "false",
         "Identical safe calls share one execution, within a request and in flight between requests."),
@@ -94,6 +118,8 @@ pub const KEYS: &[Key] = &[
         "Headers of the client's request that go along to the source."),
     key("sources.*.headers.set", "header names to values", "{}", r#"{ x-api-key: "${KEY:-k}" }"#,
         "Headers with a fixed value. They win over forwarded ones and are never printed."),
+    key("sources.*.headers.claims", "header names to claims", "{}", "{ x-user-id: sub }",
+        "Headers that a claim of the caller's token fills. A client's own header of that name never passes, and none is sent for callers without the claim."),
     key("sources.*.config", "anything", "{}", "{ region: eu }",
         "What the SDL reads as `$config`."),
     key("sources.*.reuse", "boolean", "true", "false",
@@ -102,7 +128,6 @@ pub const KEYS: &[Key] = &[
 
 /// Keys of the schema language that a later version brings.
 const LATER: &[&str] = &[
-    "auth",
     "limits.cost",
     "limits.rate",
     "limits.fan_out",
@@ -156,7 +181,7 @@ pub(super) enum Known {
 /// Whether `path` (with `*` for chosen names) is a key or leads to one.
 pub(super) fn known(path: &str) -> Known {
     let leads = |full: &str| {
-        full.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        full.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
     if KEYS.iter().any(|key| leads(key.path)) {
         Known::Yes
@@ -177,7 +202,7 @@ pub(super) fn children(path: &str) -> Vec<&'static str> {
             "" => Some(key.path),
             _ => key.path.strip_prefix(path).and_then(|rest| rest.strip_prefix('.')),
         };
-        let name = rest.and_then(|rest| rest.split('.').next());
+        let name = rest.and_then(|rest| rest.split(['.', '[']).next());
         if let Some(name) = name.filter(|name| !names.contains(name)) {
             names.push(name);
         }

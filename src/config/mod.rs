@@ -4,6 +4,7 @@
 //! a unit, unset variables and so on are problems with file, line, column and caret, all shown together. A key does
 //! what docs/configuration.md says or is refused; none is ignored. Header values are secrets and never printed.
 
+mod auth;
 mod env;
 mod keys;
 mod reference;
@@ -21,7 +22,7 @@ pub use reference::markdown;
 
 use crate::connector::SourceSettings;
 use crate::problem::{Place, Problem, SourceFile};
-use crate::{edge, engine};
+use crate::{edge, engine, identity};
 use section::Reading;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ pub struct Config {
     pub schema: Vec<String>,
     pub edge: edge::Settings,
     pub engine: engine::Settings,
+    pub auth: identity::Settings,
     /// In the order of the file.
     pub sources: Vec<SourceSettings>,
 }
@@ -85,6 +87,7 @@ impl Config {
             schema: vec!["*.graphql".to_owned()],
             edge: edge::Settings::default(),
             engine: engine::Settings::default(),
+            auth: identity::Settings::default(),
             sources: Vec::new(),
         };
         top.read_list("schema", &mut config.schema, values::text);
@@ -95,6 +98,9 @@ impl Config {
         }
         if let Some(section) = top.section("limits") {
             server::read_limits(&section, &mut config.edge, &mut config.engine.limits);
+        }
+        if let Some(section) = top.section("auth") {
+            auth::read(&section, base, &mut config.auth);
         }
         if let Some(section) = top.section("sources") {
             config.sources = sources::read(&section, base);

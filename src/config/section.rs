@@ -151,6 +151,33 @@ impl<'a> Section<'a> {
         Some(section)
     }
 
+    /// The mappings of the list under `key`, each by its number; a single mapping counts as a list of one.
+    pub(super) fn list(&self, key: &str) -> Vec<Section<'a>> {
+        let Some(node) = self.get(key) else { return Vec::new() };
+        let elements = match &node.kind {
+            Kind::List(elements) => elements.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let path = format!("{}[]", join(&self.path, key));
+        let open = |(number, element): (usize, &'a Node)| {
+            let shown = format!("{}[{number}]", join(&self.shown, key));
+            let section = Section::open(self.reading, path.clone(), shown, element);
+            // Of what is no mapping, enough is said.
+            matches!(element.kind, Kind::Mapping(_)).then_some(section)
+        };
+        elements.iter().enumerate().filter_map(open).collect()
+    }
+
+    /// What stands under `key`, or a problem.
+    pub(super) fn required(&self, key: &str) -> Option<&'a Node> {
+        let node = self.get(key);
+        if node.is_none() {
+            let mistake = Mistake { message: format!("`{key}` is missing here"), help: None };
+            self.reading.problem("missing-key", &self.span, mistake);
+        }
+        node
+    }
+
     /// Reads the scalar under `key` into a setting.
     pub(super) fn read<T>(&self, key: &str, into: &mut T, value: impl Fn(&Scalar) -> Read<T>) {
         if let Some(read) = self.get(key).and_then(|node| self.scalar(node, value)) {

@@ -91,10 +91,54 @@ sources:
   bus: { amqp: { url: x } }
   none: { timeout: 1s }
   keys: { rest: { url: '${UNSET}' }, headers: { set: { 'x y': '${TOKEN}', host: a } } }
-auth: { providers: [] }
+telemetry: { otlp: x }
 ",
     );
     insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn every_mistake_of_auth_is_shown_with_its_mend() {
+    let shown = problems(
+        "\
+auth:
+  providers:
+    - { issuer: i, audience: shop, jwks_url: 'http://id.example.com/keys' }
+    - { issuer: j, audience: shop, jwks_url: 'https://h/k?p=1', algorithms: [HS256, none, RS1] }
+    - { issuer: i, audience: shop, jwks_file: a.json, leeway: 1h, refresh: 1s }
+    - { jwks_url: https://h, jwks_file: f, audiense: x }
+    - nobody
+  token: { header: host, prefix: 'Bearer ', cookie: 'a b' }
+  on_missing_token: maybe
+",
+    );
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn auth_becomes_settings() {
+    use crate::identity::{Algorithm, Audience, KeySource, OnMissing};
+    let config = parse(
+        "auth:
+  providers:
+    - { issuer: https://id/, audience: [a, b], jwks_url: 'https://id/k?p=1', algorithms: ES256 }
+    - { issuer: j, audience: '*', jwks_file: keys/j.json, leeway: 0s }
+  token: { header: X-Token, cookie: session }
+  on_missing_token: refuse
+",
+    )
+    .unwrap();
+    let [first, second] = config.auth.providers.as_slice() else { panic!("two providers") };
+    assert!(matches!(&first.keys, KeySource::Url { uri, .. } if uri.query() == Some("p=1")));
+    assert_eq!(first.audience, Audience::OneOf(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(first.algorithms, [Algorithm::Es256]);
+    assert_eq!(second.keys, KeySource::File(PathBuf::from("conf/keys/j.json")));
+    assert_eq!((&second.audience, second.leeway), (&Audience::Any, Duration::ZERO));
+    assert_eq!(second.algorithms, Algorithm::ALL);
+    let token = &config.auth.token;
+    assert_eq!((token.header.as_str(), token.prefix.as_str()), ("x-token", ""));
+    assert_eq!(token.cookie.as_deref(), Some("session"));
+    assert_eq!(config.auth.on_missing, OnMissing::Refuse);
 }
 
 #[test]
@@ -114,6 +158,21 @@ fn the_shape_of_the_file_is_checked() {
         ("sources: { 'a b': { rest: { url: http://h } } }", "wrong-value", 1, 12),
         ("sources: { a: { rest: { } } }", "missing-key", 1, 23),
         ("sources: { a: { grpc: { url: http://h } } }", "missing-key", 1, 23),
+        (
+            "auth:\n  providers:\n    - { issuer: i, audience: a, jwks_file: f }\n    - { issuer: i, audience: b, jwks_file: g }\n",
+            "duplicate-issuer",
+            4,
+            17,
+        ),
+        ("auth: { providers: [[]] }", "wrong-type", 1, 21),
+        ("auth: {}", "missing-key", 1, 7),
+        ("auth: { providers: [] }", "missing-key", 1, 7),
+        (
+            "sources: { a: { rest: { url: http://h }, headers: { set: { x: a }, claims: { x: b } } } }",
+            "wrong-value",
+            1,
+            76,
+        ),
         ("server: { cors: { origins: ['*'], credentials: true } }", "wrong-value", 1, 28),
     ] {
         assert_eq!(codes(text)[0], (code, line, column), "{text}");
@@ -153,8 +212,11 @@ fn a_file_that_cannot_be_read_is_one_problem() {
     assert!(!config.engine.reuse && config.base == folder.path());
 }
 
-/// The smallest YAML that sets `path`, beside the source that its key needs.
+/// The smallest YAML that sets `path`, beside what its key needs.
 fn setting(path: &str, value: &str) -> String {
+    if let Some(path) = path.strip_prefix("auth.") {
+        return setting_of_auth(path, value);
+    }
     let protocol = match path {
         "sources.*.grpc.url" => {
             return format!("sources: {{ s: {{ grpc: {{ url: {value}, protos: [a] }} }} }}");
@@ -175,6 +237,28 @@ fn setting(path: &str, value: &str) -> String {
     text
 }
 
+fn setting_of_auth(path: &str, value: &str) -> String {
+    let provider = [("issuer", "i"), ("audience", "a"), ("jwks_file", "f")];
+    let (key, beside) = match path.strip_prefix("providers[].") {
+        None => ("", String::new()),
+        Some(key) => (key, format!(", {key}: {value}")),
+    };
+    let instead = if key == "jwks_url" { "jwks_file" } else { key };
+    let needed = provider.into_iter().filter(|(name, _)| *name != instead);
+    let needed: Vec<String> = needed.map(|(name, value)| format!("{name}: {value}")).collect();
+    let needed = match key {
+        // Whether plain HTTP is allowed shows where something comes over it.
+        "insecure_http" => "issuer: i, audience: a, jwks_url: https://h".to_owned(),
+        _ => needed.join(", "),
+    };
+    let providers = format!("providers: [{{ {needed}{beside} }}]");
+    match path.split_once('.') {
+        Some(("token", name)) => format!("auth: {{ {providers}, token: {{ {name}: {value} }} }}"),
+        None => format!("auth: {{ {providers}, {path}: {value} }}"),
+        Some(_) => format!("auth: {{ {providers} }}"),
+    }
+}
+
 #[test]
 fn every_key_of_the_table_does_something() {
     for key in KEYS {
@@ -184,6 +268,7 @@ fn every_key_of_the_table_does_something() {
         };
         let without = match key.default {
             "" if key.path.starts_with("sources.") => with("http://other"),
+            "" if key.path.starts_with("auth.") => with("https://other"),
             "" => format!("{:?}", parse("").unwrap()),
             default => with(default),
         };
@@ -199,7 +284,16 @@ fn every_default_of_the_table_is_the_default() {
             let config = parse(text).unwrap();
             if of_source { format!("{:?}", config.sources) } else { format!("{config:?}") }
         };
-        let none = if of_source { "sources: { s: { rest: { url: http://h } } }" } else { "" };
+        let none = match key.path {
+            "auth.providers[].insecure_http" => {
+                "auth: { providers: [{ issuer: i, audience: a, jwks_url: https://h }] }"
+            }
+            path if path.starts_with("auth.") => {
+                "auth: { providers: [{ issuer: i, audience: a, jwks_file: f }] }"
+            }
+            _ if of_source => "sources: { s: { rest: { url: http://h } } }",
+            _ => "",
+        };
         assert_eq!(read(&setting(key.path, key.default)), read(none), "{}", key.path);
     }
 }

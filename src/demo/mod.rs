@@ -10,6 +10,7 @@ mod codec;
 mod desk;
 mod failing;
 mod files;
+mod issuer;
 mod messages;
 mod notifications;
 mod orders;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use desk::Requests;
 pub use files::{CONFIG, DASHBOARD, FILES};
+pub use issuer::{AUDIENCE, ISSUER, Issuer, PEOPLE, Person};
 pub use settings::{Fail, Failure, FlagError, Latency, Ports, Service, Settings};
 
 use axum::Router;

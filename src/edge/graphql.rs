@@ -6,9 +6,10 @@
 use super::access_log::OperationName;
 use super::negotiate::{self, Media, Statuses};
 use super::payload::{self, Payload};
-use super::{Peer, Settings, batch, body, csrf, reply};
+use super::{Settings, batch, body, caller, csrf, reply};
 use crate::engine::{self, Engine};
 use crate::graphql::{Error, ErrorCode, error_id};
+use crate::identity::Identity;
 use crate::source::Caller;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -23,6 +24,7 @@ use std::time::Instant;
 
 pub(super) struct Endpoint {
     pub engine: Engine,
+    pub identity: Identity,
     pub settings: Arc<Settings>,
 }
 
@@ -47,7 +49,10 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
     };
-    let run = endpoint.run(parts);
+    let run = match endpoint.run(media, parts).await {
+        Ok(run) => run,
+        Err(refusal) => return *refusal,
+    };
     match asked {
         Asked::One(payload) => {
             let name = payload.operation_name.clone();
@@ -130,18 +135,15 @@ impl Endpoint {
         }
     }
 
-    fn run(&self, parts: Parts) -> Run<'_> {
-        let caller = Caller {
-            ip: parts.extensions.get::<Peer>().map(|peer| peer.0.ip()),
-            headers: parts.headers,
-            ..Caller::default()
-        };
-        Run {
+    /// Finds out who asks, last, so that a request that is no request costs no look at its token.
+    async fn run(&self, media: Media, mut parts: Parts) -> Refused<Run<'_>> {
+        let caller = caller::of_request(&self.identity, &mut parts).await;
+        Ok(Run {
             engine: &self.engine,
-            caller: Arc::new(caller),
+            caller: caller.map_err(|refused| caller::refuse(media, &refused))?,
             queries_only: parts.method != Method::POST,
             deadline: Instant::now() + self.engine.settings().timeout,
-        }
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 mod access_log;
 mod batch;
 mod body;
+mod caller;
 mod connection;
 mod cors;
 mod csrf;
@@ -24,6 +25,7 @@ pub use server::serve;
 pub use settings::{Cors, Csrf, Settings};
 
 use crate::engine::Engine;
+use crate::identity::Identity;
 use axum::Router;
 use axum::routing::{any, get};
 use graphql::Endpoint;
@@ -46,11 +48,11 @@ struct Peer(SocketAddr);
 
 impl Edge {
     #[must_use]
-    pub fn new(engine: Engine, settings: Settings) -> Self {
+    pub fn new(engine: Engine, identity: Identity, settings: Settings) -> Self {
         let settings = Arc::new(settings);
         let draining = Arc::new(AtomicBool::new(false));
         let ready = Arc::clone(&draining);
-        let endpoint = Arc::new(Endpoint { engine, settings: Arc::clone(&settings) });
+        let endpoint = Arc::new(Endpoint { engine, identity, settings: Arc::clone(&settings) });
         let mut graphql = any(graphql::graphql);
         if let Some(cors) = cors::layer(&settings.cors) {
             graphql = graphql.layer(cors);

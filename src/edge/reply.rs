@@ -74,8 +74,12 @@ pub(super) fn refuse(
     code: ErrorCode,
     message: impl Into<Cow<'static, str>>,
 ) -> Response {
-    let error = Error::new(code, message.into().into_owned());
-    answer(media, engine::Response::refuse(&[error]))
+    refuse_with(media, &Error::new(code, message.into().into_owned()))
+}
+
+/// [`refuse`] with an error that says more than its message.
+pub(super) fn refuse_with(media: Media, error: &Error) -> Response {
+    answer(media, engine::Response::refuse(std::slice::from_ref(error)))
 }
 
 /// The gateway's own failure; the log line has the same id.

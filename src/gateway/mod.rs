@@ -13,6 +13,7 @@ use crate::connector::{grpc::Grpc, rest::Rest};
 use crate::edge::{self, Edge};
 use crate::engine::Engine;
 use crate::graph::{self, Sdl};
+use crate::identity::{self, Identity, Unusable};
 use crate::problem::Problem;
 use crate::source::Connector;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 pub struct Gateway {
     pub engine: Engine,
     pub edge: Edge,
+    pub identity: Identity,
 }
 
 /// Puts a gateway together from a configuration and the SDL files it names. Must run on a Tokio runtime. Calls nothing.
@@ -43,16 +45,20 @@ pub fn assemble_from(
     sdl: Result<Sdl, Vec<Problem>>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
-    let (graph, warnings) = match (sdl, connectors(config)) {
-        (Ok(sdl), Ok(connectors)) => graph::load_with_env(&sdl, &connectors, env)?,
-        (sdl, connectors) => {
-            let unread = sdl.err().unwrap_or_default();
-            return Err(unread.into_iter().chain(connectors.err().unwrap_or_default()).collect());
+    let parts = (sdl, connectors(config), identity(&config.auth));
+    let (graph, warnings, identity) = match parts {
+        (Ok(sdl), Ok(connectors), Ok(identity)) => {
+            let (graph, warnings) = graph::load_with_env(&sdl, &connectors, env)?;
+            (graph, warnings, identity)
+        }
+        (sdl, connectors, identity) => {
+            let found = [sdl.err(), connectors.err(), identity.err()];
+            return Err(found.into_iter().flatten().flatten().collect());
         }
     };
     let engine = Engine::new(Arc::new(graph), config.engine.clone());
-    let edge = Edge::new(engine.clone(), config.edge.clone());
-    Ok((Gateway { engine, edge }, warnings))
+    let edge = Edge::new(engine.clone(), identity.clone(), config.edge.clone());
+    Ok((Gateway { engine, edge, identity }, warnings))
 }
 
 fn connectors(config: &Config) -> Result<Vec<Box<dyn Connector>>, Vec<Problem>> {
@@ -60,7 +66,17 @@ fn connectors(config: &Config) -> Result<Vec<Box<dyn Connector>>, Vec<Problem>> 
     Ok(vec![Box::new(Rest::new(&config.sources)), Box::new(grpc)])
 }
 
-/// Serves until `shutdown` is done, then drains.
+fn identity(settings: &identity::Settings) -> Result<Identity, Vec<Problem>> {
+    let problem = |unusable: Unusable| {
+        Problem::error("auth-keys", unusable.to_string())
+            .help("mend the provider's entry under `auth.providers` in the configuration")
+    };
+    Identity::new(settings).map_err(|unusable| unusable.into_iter().map(problem).collect())
+}
+
+/// Serves until `shutdown` is done, then drains. The keys of tokens are fetched first, within their time limit, and
+/// kept fresh meanwhile.
 pub async fn serve(gateway: Gateway, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let _fresh_keys = gateway.identity.start().await;
     edge::serve(listener, gateway.edge, shutdown).await;
 }

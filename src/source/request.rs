@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::time::SystemTime;
 
 /// Who asks: what one request brings along that calls may use or forward.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,8 @@ pub struct Caller {
     pub ip: Option<IpAddr>,
     /// The claims of a verified token; null for an anonymous caller.
     pub claims: Value,
+    /// From when on that token is good no longer: its `exp` and the leeway for clocks that are apart.
+    pub expires: Option<SystemTime>,
 }
 
 /// The values a call is rendered from.

@@ -21,6 +21,7 @@ const WALLS: &[Wall] = &[
         rooms: &[
             "edge",
             "engine",
+            "identity",
             "connector",
             "upstream",
             "mapping",
@@ -32,7 +33,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         room: "edge",
-        rooms: &["engine", "mapping", "graphql", "source", "shared"],
+        rooms: &["engine", "identity", "mapping", "graphql", "source", "shared"],
         no_crates: &["reqwest", "tonic", "redis"],
     },
     Wall {
@@ -44,6 +45,11 @@ const WALLS: &[Wall] = &[
         room: "connector",
         rooms: &["source", "mapping", "upstream", "graphql", "problem"],
         no_crates: &["axum"],
+    },
+    Wall {
+        room: "identity",
+        rooms: &["upstream", "graphql"],
+        no_crates: &["axum", "reqwest", "tonic"],
     },
     Wall { room: "graph", rooms: &["mapping", "source", "graphql", "problem"], no_crates: SOCKETS },
     Wall { room: "source", rooms: &["mapping", "graphql", "problem"], no_crates: SOCKETS },
@@ -171,6 +177,7 @@ fn a_wall_stops_what_it_should() {
     assert!(broken("src/upstream/mod.rs", "use crate::source::Error;"));
     assert!(broken("src/edge/graphql.rs", "use crate::graph::Graph;"));
     assert!(broken("src/connector/rest/mod.rs", "use crate::connector::grpc::X;"));
+    assert!(broken("src/identity/mod.rs", "use crate::source::Caller;"));
     assert!(broken("src/cellar/mod.rs", ""), "a room without a floor");
 }
 

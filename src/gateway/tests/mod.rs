@@ -11,6 +11,7 @@ mod protocol;
 use crate::edge::{self, Edge};
 use crate::engine::{self, Engine};
 use crate::graph::{Sdl, load_with_env};
+use crate::identity::Identity;
 use crate::problem::render;
 use crate::source::Connector;
 use serde_json::Value;
@@ -64,7 +65,7 @@ async fn start_with(settings: edge::Settings, of_engine: engine::Settings) -> Ru
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let edge = Edge::new(engine, settings);
+    let edge = Edge::new(engine, Identity::default(), settings);
     let server = tokio::spawn(async move {
         edge::serve(listener, edge, async { drop(stopped.await) }).await;
     });

@@ -1,0 +1,226 @@
+//! `auth`: whose tokens are believed, where a request has its own, and what becomes of one without.
+
+use super::section::Section;
+use super::values::{self, Mistake, Read};
+use super::yaml::{Kind, Node, Scalar};
+use crate::identity::{Algorithm, Audience, KeySource, OnMissing, ProviderSettings, Settings};
+use http::Uri;
+use http::header::AUTHORIZATION;
+use std::path::Path;
+use std::time::Duration;
+
+/// A longer leeway would undo what `exp` is for.
+const LEEWAY: Duration = Duration::from_mins(10);
+/// Oftener would be a burden on the provider.
+const REFRESH: Duration = Duration::from_secs(10);
+
+pub(super) fn read(section: &Section<'_>, base: &Path, auth: &mut Settings) {
+    section.check_keys();
+    let providers = section.list("providers");
+    let said = section.get("providers").is_some_and(|node| !is_empty_list(node));
+    if providers.is_empty() && !said {
+        let mistake = Mistake {
+            message: "`auth` names nobody whose tokens are believed".to_owned(),
+            help: Some(
+                "write `providers: [{ issuer: …, jwks_url: …, audience: … }]`, or leave `auth` out"
+                    .to_owned(),
+            ),
+        };
+        section.reading.problem("missing-key", &section.span, mistake);
+    }
+    for provider in &providers {
+        auth.providers.extend(read_provider(provider, base, &auth.providers));
+    }
+    if let Some(section) = section.section("token") {
+        read_token(&section, auth);
+    }
+    section.read("on_missing_token", &mut auth.on_missing, on_missing);
+    section.read("cache", &mut auth.cache, values::size);
+}
+
+fn is_empty_list(node: &Node) -> bool {
+    matches!(&node.kind, Kind::List(elements) if elements.is_empty())
+}
+
+fn read_provider(
+    section: &Section<'_>,
+    base: &Path,
+    others: &[ProviderSettings],
+) -> Option<ProviderSettings> {
+    section.check_keys();
+    let mut audiences = Vec::new();
+    section.read_list("audience", &mut audiences, values::text);
+    let audience = section.required("audience").map(|_| audience(audiences));
+    let issuer = section.required("issuer");
+    let issuer = issuer.and_then(|node| Some((section.scalar(node, values::text)?, node)));
+    let keys = read_keys(section, base);
+    let (issuer, node) = issuer?;
+    if others.iter().any(|other| other.issuer == issuer) {
+        let message = "this issuer is there already, and one issuer has one set of keys".to_owned();
+        let help = Some("give the one entry all audiences: `audience: [a, b]`".to_owned());
+        section.reading.problem("duplicate-issuer", &node.span, Mistake { message, help });
+    }
+    let mut provider = ProviderSettings::new(issuer, keys?, audience?);
+    section.read_list("algorithms", &mut provider.algorithms, algorithm);
+    section.read("leeway", &mut provider.leeway, leeway);
+    section.read("refresh", &mut provider.refresh, refresh);
+    section.read("timeout", &mut provider.timeout, values::timeout);
+    Some(provider)
+}
+
+fn audience(audiences: Vec<String>) -> Audience {
+    if audiences.iter().any(|audience| audience == "*") {
+        Audience::Any
+    } else {
+        Audience::OneOf(audiences)
+    }
+}
+
+/// `jwks_url` or `jwks_file`, exactly one of them.
+fn read_keys(section: &Section<'_>, base: &Path) -> Option<KeySource> {
+    let mut insecure = false;
+    section.read("insecure_http", &mut insecure, values::boolean);
+    let say = |node: Option<&Node>, message: &str, help: &str| {
+        let span = node.map_or(&section.span, |node| &node.span);
+        let (message, help) = (message.to_owned(), Some(help.to_owned()));
+        section.reading.problem("missing-key", span, Mistake { message, help });
+        None
+    };
+    match (section.get("jwks_url"), section.get("jwks_file")) {
+        (Some(url), None) => {
+            let uri = section.scalar(url, |scalar| jwks_url(scalar, insecure))?;
+            Some(KeySource::Url { uri, insecure_http: insecure })
+        }
+        (None, Some(file)) => {
+            let file = section.scalar(file, values::text)?;
+            Some(KeySource::File(base.join(file)))
+        }
+        (Some(_), Some(file)) => say(
+            Some(file),
+            "this provider has both `jwks_url` and `jwks_file`",
+            "keep the one that its keys are to come from",
+        ),
+        (None, None) => say(
+            None,
+            "it is not said where this provider's keys are",
+            "write `jwks_url: https://…/jwks.json`, or `jwks_file: keys.json`",
+        ),
+    }
+}
+
+/// Whoever can change what comes over the wire decides who everybody is, so plain HTTP has to be asked for.
+fn jwks_url(scalar: &Scalar, insecure: bool) -> Read<Uri> {
+    let (path, query) = scalar.text.split_once('?').unwrap_or((&scalar.text, ""));
+    let uri = values::url(&Scalar { text: path.to_owned(), plain: scalar.plain })?;
+    if uri.scheme_str() == Some("http") && !insecure {
+        return Err(Mistake {
+            message: "keys that come over plain HTTP can be anybody's".to_owned(),
+            help: Some(
+                "write `https://`, or, where the way there is yours alone, `insecure_http: true`"
+                    .to_owned(),
+            ),
+        });
+    }
+    // A query is part of some providers' addresses.
+    let whole = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    whole.parse().map_err(|_| Mistake {
+        message: "this is not a URL".to_owned(),
+        help: Some("write an address such as `https://id.example.com/jwks.json`".to_owned()),
+    })
+}
+
+fn algorithm(scalar: &Scalar) -> Read<Algorithm> {
+    let name = scalar.text.as_str();
+    if let Some(algorithm) = Algorithm::from_name(name) {
+        return Ok(algorithm);
+    }
+    let known = Algorithm::ALL.map(Algorithm::name).join("`, `");
+    let (message, help) = if name.eq_ignore_ascii_case("none") {
+        let message = "tokens without a signature can be anybody's";
+        (message, format!("one of `{known}`"))
+    } else if name.to_ascii_uppercase().starts_with("HS") {
+        let message = "with a JWKS, whose keys are public, everybody could sign such tokens";
+        (message, format!("one of `{known}`"))
+    } else {
+        ("this is not an algorithm that is supported", format!("one of `{known}`"))
+    };
+    Err(Mistake { message: message.to_owned(), help: Some(help) })
+}
+
+fn leeway(scalar: &Scalar) -> Read<Duration> {
+    let leeway = values::duration(scalar)?;
+    if leeway > LEEWAY {
+        return Err(Mistake {
+            message: "a leeway above ten minutes keeps expired tokens alive".to_owned(),
+            help: Some("mend the clocks, or give tokens a longer life".to_owned()),
+        });
+    }
+    Ok(leeway)
+}
+
+fn refresh(scalar: &Scalar) -> Read<Duration> {
+    let refresh = values::duration(scalar)?;
+    if refresh < REFRESH {
+        return Err(Mistake {
+            message: "this is oftener than every ten seconds".to_owned(),
+            help: Some(
+                "`10m` is plenty: an unknown key makes the gateway look again by itself".to_owned(),
+            ),
+        });
+    }
+    Ok(refresh)
+}
+
+fn on_missing(scalar: &Scalar) -> Read<OnMissing> {
+    match scalar.text.as_str() {
+        "allow" => Ok(OnMissing::Allow),
+        "refuse" => Ok(OnMissing::Refuse),
+        _ => Err(Mistake {
+            message: "this must be `allow` or `refuse`".to_owned(),
+            help: Some("with `allow`, a caller without a token is anonymous".to_owned()),
+        }),
+    }
+}
+
+fn read_token(section: &Section<'_>, auth: &mut Settings) {
+    section.check_keys();
+    let token = &mut auth.token;
+    section.read("header", &mut token.header, |scalar| values::header_name(&scalar.text));
+    if token.header != AUTHORIZATION {
+        token.prefix.clear();
+    }
+    section.read("prefix", &mut token.prefix, prefix);
+    section.read("cookie", &mut token.cookie, cookie);
+}
+
+/// A scheme is a word (RFC 9110 §11.1); nothing means that the header is the token.
+fn prefix(scalar: &Scalar) -> Read<String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    if scalar.is_null() {
+        return Ok(String::new());
+    }
+    if scalar.text.bytes().all(fits) {
+        return Ok(scalar.text.clone());
+    }
+    Err(Mistake {
+        message: "this is not a scheme".to_owned(),
+        help: Some(
+            "write one word, such as `Bearer`; the space behind it is understood".to_owned(),
+        ),
+    })
+}
+
+fn cookie(scalar: &Scalar) -> Read<Option<String>> {
+    if scalar.is_null() {
+        return Ok(None);
+    }
+    // RFC 6265 §4.1.1: a token of RFC 9110 §5.6.2.
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !scalar.text.is_empty() && scalar.text.bytes().all(fits) {
+        return Ok(Some(scalar.text.clone()));
+    }
+    Err(Mistake {
+        message: "this is not a cookie's name".to_owned(),
+        help: Some("write its name only, such as `session`".to_owned()),
+    })
+}
