@@ -12,11 +12,12 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Each folder, and how many of its exchanges happen at once, round by round.
-const EXAMPLES: [(&str, &[usize]); 5] = [
+const EXAMPLES: [(&str, &[usize]); 6] = [
     ("rest-basics", &[4]),
     ("mapping", &[1]),
     ("batching", &[1, 5]),
     ("joins", &[3, 2]),
+    ("cost", &[1]),
     ("grpc", &[2, 1]),
 ];
 

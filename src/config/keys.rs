@@ -6,7 +6,7 @@ pub struct Key {
     /// From the top, joined with dots; `*` stands for a name of the user's choosing, and `[]` for each of a list.
     pub path: &'static str,
     pub kind: &'static str,
-    /// As one would write it; empty where there is none.
+    /// As one would write it; empty where there is none, in parentheses where it depends on others.
     pub default: &'static str,
     /// As one would write it; differs from the default.
     pub example: &'static str,
@@ -22,6 +22,10 @@ const fn key(
 ) -> Key {
     Key { path, kind, default, example, text }
 }
+
+/// Kinds of limits: a value, or `{ max: …, mode: … }`.
+const LIMIT: &str = "number, or with a mode";
+const SIZE_LIMIT: &str = "size, or with a mode";
 
 /// In the order of the documentation.
 #[rustfmt::skip]
@@ -65,17 +69,26 @@ pub const KEYS: &[Key] = &[
     key("server.draft_status_codes", "boolean", "false", "true",
         "Under `application/graphql-response+json`: 294 for partial answers, 422 for what makes no sense, 408 for bodies that do not arrive."),
     key("limits.body", "size", "1MiB", "256KiB", "The largest request body."),
-    key("limits.depth", "number", "15", "8", "Levels of selection sets in an operation."),
-    key("limits.aliases", "number", "30", "5", "Aliases in an operation."),
-    key("limits.root_fields", "number", "20", "4", "Fields at the root of an operation."),
-    key("limits.directives", "number", "50", "10", "Directives in an operation."),
-    key("limits.tokens", "number", "5000", "1000", "Words and signs of an operation's text."),
-    key("limits.selections", "number", "10000", "2000",
+    key("limits.depth", LIMIT, "15", "8", "Levels of selection sets in an operation."),
+    key("limits.aliases", LIMIT, "30", "5", "Aliases in an operation."),
+    key("limits.root_fields", LIMIT, "20", "4", "Fields at the root of an operation."),
+    key("limits.directives", LIMIT, "50", "10", "Directives in an operation."),
+    key("limits.tokens", LIMIT, "5000", "1000", "Words and signs of an operation's text."),
+    key("limits.selections", LIMIT, "10000", "2000",
         "Selections of an operation once its fragments are expanded."),
-    key("limits.response", "size", "16MiB", "1MiB",
+    key("limits.response", SIZE_LIMIT, "16MiB", "{ max: 1MiB, mode: measure }",
         "Bytes of a response; past it, `data` is null. What entities share is written as often as it is asked for."),
-    key("limits.list_size", "number", "10", "50",
-        "The length assumed for a list without `@listSize` when calls are counted ahead."),
+    key("limits.list_size", LIMIT, "{ max: 10, mode: off }", "50",
+        "The length assumed for a list without `@listSize` where calls and cost are counted ahead."),
+    key("limits.fan_out", LIMIT, "1000", "{ max: 50, mode: measure }",
+        "Calls to sources that an operation can come to at the worst, counted before the first one."),
+    key("limits.cost.max", "number", "500000", "2000",
+        "What an operation may cost: see [cost.md](cost.md)."),
+    key("limits.cost.mode", "`enforce`, `measure` or `off`", "enforce", "measure",
+        "Of `max`, and of the rule that a list's slicing argument is given."),
+    key("limits.cost.call_weight", "number", "0", "5", "What one call to a source costs."),
+    key("limits.cost.expose", "boolean", "(true with `limits.cost` or `limits.rate`)", "false",
+        "Answers tell what they cost under `extensions.cost`."),
     key("auth.providers[].issuer", "text", "", "https://id.example.com/",
         "Whose tokens are believed: their `iss`, compared letter by letter. Each issuer once."),
     key("auth.providers[].jwks_url", "URL", "", "https://id.example.com/jwks.json",
@@ -126,12 +139,16 @@ pub const KEYS: &[Key] = &[
         "Like `reuse` at the top, for this source."),
 ];
 
+impl Key {
+    /// It may be a mapping of `max` and `mode`.
+    fn is_limit(&self) -> bool {
+        [LIMIT, SIZE_LIMIT].contains(&self.kind)
+    }
+}
+
 /// Keys of the schema language that a later version brings.
 const LATER: &[&str] = &[
-    "limits.cost",
     "limits.rate",
-    "limits.fan_out",
-    "limits.measure",
     "server.metrics",
     "server.tls",
     "sources.*.amqp",
@@ -183,7 +200,11 @@ pub(super) fn known(path: &str) -> Known {
     let leads = |full: &str| {
         full.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    if KEYS.iter().any(|key| leads(key.path)) {
+    let of_limit = |key: &Key| {
+        let part = path.strip_prefix(key.path).filter(|_| key.is_limit());
+        matches!(part, Some(".max" | ".mode"))
+    };
+    if KEYS.iter().any(|key| leads(key.path) || of_limit(key)) {
         Known::Yes
     } else if LATER.contains(&path) {
         Known::Later
@@ -197,6 +218,9 @@ pub(super) fn known(path: &str) -> Known {
 /// The keys directly below `path`, each once, in order.
 pub(super) fn children(path: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = Vec::new();
+    if KEYS.iter().any(|key| key.path == path && key.is_limit()) {
+        names.extend(["max", "mode"]);
+    }
     for key in KEYS {
         let rest = match path {
             "" => Some(key.path),

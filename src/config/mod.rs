@@ -7,6 +7,7 @@
 mod auth;
 mod env;
 mod keys;
+mod limits;
 mod reference;
 mod section;
 mod server;
@@ -97,7 +98,7 @@ impl Config {
             server::read(&section, &mut config.edge, &mut config.engine);
         }
         if let Some(section) = top.section("limits") {
-            server::read_limits(&section, &mut config.edge, &mut config.engine.limits);
+            limits::read(&section, &mut config.edge, &mut config.engine.limits);
         }
         if let Some(section) = top.section("auth") {
             auth::read(&section, base, &mut config.auth);

@@ -28,6 +28,9 @@ sources:
 - **Durations** have a unit: `500ms`, `2s`, `5m`, `1h`. **Sizes** too: `900B`, `100kB` (1,000), `512KiB` (1,024), `1MB`,
   `1MiB`, `1GB`, `1GiB`.
 - **Names.** A source's name is what the SDL says in `@rest(source: \"users\", …)`.
+- **Limits** have a mode: `limits: { depth: 15 }` is short for `{ depth: { max: 15, mode: enforce } }`. `measure` serves what
+  exceeds the limit, logs it (a line for each limit and ten seconds) and counts it in
+  `portcullis_limit_exceeded_total{limit,mode}`; `off` serves it. What protects the process itself holds in every mode.
 - An unknown key is a problem, and so is a key twice, a tag, an anchor or an alias.
 
 | key | value | default | what it does |
@@ -41,6 +44,7 @@ pub fn markdown() -> String {
     for key in KEYS {
         let default = match key.default {
             "" => "required".to_owned(),
+            default if default.starts_with('(') => default.to_owned(),
             default => format!("`{default}`"),
         };
         let path = key.path.replace('*', "NAME");

@@ -1,4 +1,4 @@
-//! `server` and `limits`: what the edge and the engine are set to.
+//! `server`: what the edge and the engine are set to.
 
 use super::section::Section;
 use super::values::{self, Mistake};
@@ -50,25 +50,4 @@ fn read_cors(section: &Section<'_>, cors: &mut edge::Cors) {
         let span = section.get("origins").map_or(&section.span, |node| &node.span);
         section.reading.problem("wrong-value", span, mistake);
     }
-}
-
-pub(super) fn read_limits(
-    section: &Section<'_>,
-    edge: &mut edge::Settings,
-    limits: &mut engine::Limits,
-) {
-    section.check_keys();
-    section.read("body", &mut edge.body_limit, |scalar| values::size(scalar).map(|b| b as usize));
-    section.read("depth", &mut limits.depth, values::positive);
-    section.read("aliases", &mut limits.aliases, values::count);
-    section.read("root_fields", &mut limits.root_fields, values::positive);
-    section.read("directives", &mut limits.directives, values::count);
-    section.read("tokens", &mut limits.tokens, values::positive);
-    section.read("selections", &mut limits.selections, values::positive);
-    section.read("response", &mut limits.response, |scalar| {
-        values::size(scalar).map(|bytes| bytes as usize)
-    });
-    section.read("list_size", &mut limits.list_size, |scalar| {
-        values::count(scalar).map(|number| number as u64)
-    });
 }

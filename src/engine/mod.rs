@@ -14,16 +14,22 @@ pub mod stages;
 #[cfg(test)]
 mod testing;
 
-pub use settings::{Limits, Settings};
+pub use guard::cost::{CostReport, FLOOR, UpstreamCalls};
+pub use guard::limits::{Exceeded, LimitName};
+pub use settings::{CostLimit, Limit, Limits, Mode, Settings};
 
 use crate::graph::Graph;
 use crate::graphql::{Error, ErrorCode};
 use crate::source::Caller;
 use bytes::Bytes;
 use execute::{InFlight, Loaders, Snapshot};
+use guard::Refusal;
 use guard::access::Access;
+use guard::cost::Estimate;
+use guard::limits::Told;
 use operation::{Operation, Operations};
-use response::Size;
+use response::{Size, Writing};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,6 +42,7 @@ pub struct Engine {
     operations: Arc<Operations>,
     in_flight: Arc<InFlight>,
     loaders: Arc<Loaders>,
+    told: Arc<Told>,
 }
 
 /// One GraphQL request, already taken out of its transport.
@@ -62,6 +69,14 @@ pub struct Response {
     pub errors: usize,
     /// Calls to sources, shared ones included.
     pub upstream_calls: usize,
+    /// What it cost; `None` where it was refused before that was known.
+    pub cost: Option<CostReport>,
+}
+
+/// What stands under `extensions` in an answer.
+#[derive(Serialize)]
+struct Extensions<'a> {
+    cost: &'a CostReport,
 }
 
 impl Engine {
@@ -71,6 +86,7 @@ impl Engine {
             operations: Arc::new(Operations::new(&settings)),
             in_flight: Arc::default(),
             loaders: Arc::new(Loaders::new(&graph)),
+            told: Arc::new(Told::new(Instant::now())),
             settings: Arc::new(settings),
             graph,
         }
@@ -90,22 +106,23 @@ impl Engine {
     pub async fn execute(&self, request: Request) -> Response {
         match self.run(request).await {
             Ok(response) => response,
-            Err(errors) => Response::refuse(&errors),
+            Err(refusal) => Response::refused(refusal, self.settings.limits.cost.expose),
         }
     }
 
-    async fn run(&self, request: Request) -> Result<Response, Vec<Error>> {
+    async fn run(&self, request: Request) -> Result<Response, Refusal> {
         let name = request.operation_name.as_deref();
         let operation =
             self.operations.get(&self.graph, &self.settings, &request.query, name).await?;
         if operation.is_mutation && request.queries_only {
             let message = "a mutation cannot be sent with GET; use POST";
-            return Err(vec![Error::new(ErrorCode::MethodNotAllowed, message)]);
+            return Err(vec![Error::new(ErrorCode::MethodNotAllowed, message)].into());
         }
         let variables = operation.coerce(&self.graph, request.variables)?;
-        let introspection = operation.introspect(&self.graph, &variables)?;
         let access = Access::new(&self.graph, &request.caller);
         let conditions = operation.plan.conditions(&variables, access);
+        let estimate = self.admit(&operation, name, &conditions, &variables)?;
+        let introspection = operation.introspect(&self.graph, &variables)?;
         let outcome = execute::execute(Snapshot {
             graph: &self.graph,
             plan: &operation.plan,
@@ -118,21 +135,49 @@ impl Engine {
             is_mutation: operation.is_mutation,
         })
         .await;
+        let writing = Writing {
+            conditions: &conditions,
+            introspection: &introspection,
+            given: &estimate.given,
+            size: Size {
+                expected: outcome.bytes,
+                most: self.settings.limits.response.max as usize,
+            },
+        };
         let view = &operation.plan.view;
-        let written = response::write(
-            &outcome.store,
-            outcome.root,
-            view,
-            &conditions,
-            &introspection,
-            Size { expected: outcome.bytes, most: self.settings.limits.response },
-        );
+        let written = response::write(&outcome.store, outcome.root, view, writing);
+        let CostLimit { call_weight, expose, .. } = self.settings.limits.cost;
+        let fixed = if operation.is_mutation { guard::cost::MUTATION } else { 0 };
+        let spent = written.cost.saturating_add(fixed);
+        let cost = estimate.report(spent, outcome.calls, call_weight);
+        let errors = written.errors.len();
+        let extensions = expose.then_some(Extensions { cost: &cost });
+        let body = written.finish(extensions.as_ref());
         Ok(Response {
-            body: written.body,
+            body,
             refusal: None,
-            errors: written.errors.len(),
+            errors,
             upstream_calls: outcome.calls,
+            cost: Some(cost),
         })
+    }
+
+    /// Holds an operation against its limits; no call has been made.
+    fn admit(
+        &self,
+        operation: &Operation,
+        name: Option<&str>,
+        conditions: &[bool],
+        variables: &Map<String, Value>,
+    ) -> Result<Estimate, Refusal> {
+        let limits = &self.settings.limits;
+        let admitted =
+            guard::cost::admit(&self.graph, &operation.plan, limits, conditions, variables);
+        let (estimate, measured) = admitted?;
+        for exceeded in operation.measured.iter().chain(&measured) {
+            self.told.tell(*exceeded, name, Instant::now());
+        }
+        Ok(estimate)
     }
 
     /// The plan of an operation as text, for `explain`; calls nothing.
@@ -147,8 +192,39 @@ impl Engine {
     ) -> Result<String, Vec<Error>> {
         let operation = Operation::prepare(&self.graph, &self.settings, query, operation_name)?;
         let variables = operation.coerce(&self.graph, variables.clone())?;
-        let list_size = self.settings.limits.list_size;
-        Ok(plan::explain(&self.graph, &operation.plan, &variables, list_size))
+        let mut text = plan::explain(&self.graph, &operation.plan, &variables);
+        let conditions = operation.plan.conditions.evaluate(&variables, |_, _| true);
+        let refusal = self.admit(&operation, operation_name, &conditions, &variables).err();
+        let limits = &self.settings.limits;
+        text.push_str(&guard::cost::explain(
+            &self.graph,
+            &operation.plan,
+            limits,
+            &conditions,
+            &variables,
+        ));
+        for error in refusal.iter().flat_map(|refusal| &refusal.errors) {
+            text.push_str(&format!("refused: {}\n", error.message));
+        }
+        Ok(text)
+    }
+
+    /// What an operation is estimated to cost, and the formula for it; calls nothing.
+    ///
+    /// # Errors
+    /// The refusals that [`Engine::execute`] would answer with before its first call.
+    pub fn estimate(
+        &self,
+        query: &str,
+        operation_name: Option<&str>,
+        variables: &Map<String, Value>,
+    ) -> Result<(u64, String), Vec<Error>> {
+        let operation = Operation::prepare(&self.graph, &self.settings, query, operation_name)?;
+        let variables = operation.coerce(&self.graph, variables.clone())?;
+        let conditions = operation.plan.conditions.evaluate(&variables, |_, _| true);
+        let estimate = self.admit(&operation, operation_name, &conditions, &variables);
+        let cost = estimate.map_err(|refusal| refusal.errors)?.cost;
+        Ok((cost, operation.plan.cost.printed().to_owned()))
     }
 }
 
@@ -159,6 +235,18 @@ impl Response {
         let body = serde_json::json!({ "errors": errors }).to_string();
         let code = errors.first().map_or(ErrorCode::Internal, |error| error.code);
         let body = Bytes::from(body);
-        Self { body, refusal: Some(code), errors: errors.len(), upstream_calls: 0 }
+        let errors = errors.len();
+        Self { body, refusal: Some(code), errors, upstream_calls: 0, cost: None }
+    }
+
+    fn refused(refusal: Refusal, expose: bool) -> Self {
+        let mut response = Self::refuse(&refusal.errors);
+        if let Some(cost) = refusal.cost.as_ref().filter(|_| expose) {
+            let extensions = Extensions { cost };
+            let body = serde_json::json!({ "errors": refusal.errors, "extensions": extensions });
+            response.body = Bytes::from(body.to_string());
+        }
+        response.cost = refusal.cost;
+        response
     }
 }

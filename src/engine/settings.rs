@@ -19,19 +19,76 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Levels of selection sets.
-    pub depth: usize,
-    pub aliases: usize,
-    pub root_fields: usize,
-    pub directives: usize,
+    pub depth: Limit,
+    pub aliases: Limit,
+    pub root_fields: Limit,
+    pub directives: Limit,
     /// Lexical tokens of the document: white space, commas and comments are none.
-    pub tokens: usize,
+    pub tokens: Limit,
     /// Selections after fragments are expanded.
-    pub selections: usize,
+    pub selections: Limit,
     /// Bytes of a response. What entities share is held once and written as often as it is asked for, so that little
     /// data can make a large response.
-    pub response: usize,
-    /// The length assumed for a list without `@listSize`, for bounds.
-    pub list_size: u64,
+    pub response: Limit,
+    /// The length assumed for a list without `@listSize`. The mode says what becomes of one that turns out longer.
+    pub list_size: Limit,
+    /// Calls to sources that an operation can come to at the worst.
+    pub fan_out: Limit,
+    pub cost: CostLimit,
+}
+
+/// So much and no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    pub max: u64,
+    pub mode: Mode,
+}
+
+/// What becomes of a request that exceeds a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// It is refused.
+    #[default]
+    Enforce,
+    /// It is served, logged and counted.
+    Measure,
+    /// It is served. What protects the process itself still holds.
+    Off,
+}
+
+/// What an operation may cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CostLimit {
+    /// The largest estimate. Its mode is also that of the rule that slicing arguments must be given.
+    pub limit: Limit,
+    /// Answers tell the cost under `extensions.cost`.
+    pub expose: bool,
+    /// What one call to a source costs.
+    pub call_weight: u64,
+}
+
+impl Limit {
+    pub const fn new(max: u64, mode: Mode) -> Self {
+        Self { max, mode }
+    }
+}
+
+impl From<u64> for Limit {
+    /// An enforced limit.
+    fn from(max: u64) -> Self {
+        Self { max, mode: Mode::Enforce }
+    }
+}
+
+impl Mode {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Measure => "measure",
+            Self::Off => "off",
+        }
+    }
 }
 
 impl Default for Settings {
@@ -49,14 +106,16 @@ impl Default for Settings {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            depth: 15,
-            aliases: 30,
-            root_fields: 20,
-            directives: 50,
-            tokens: 5_000,
-            selections: 10_000,
-            response: 16 << 20,
-            list_size: 10,
+            depth: 15.into(),
+            aliases: 30.into(),
+            root_fields: 20.into(),
+            directives: 50.into(),
+            tokens: 5_000.into(),
+            selections: 10_000.into(),
+            response: (16 << 20).into(),
+            list_size: Limit::new(10, Mode::Off),
+            fan_out: 1_000.into(),
+            cost: CostLimit { limit: 500_000.into(), expose: false, call_weight: 0 },
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::execute::{self, Outcome, Snapshot};
 use super::guard::access::Access;
 use super::operation::Operation;
-use super::response::{self, Size, Store, read_json};
+use super::response::{self, Size, Store, Writing, read_json};
 use super::{Engine, Error, Request, plan};
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
@@ -19,6 +19,7 @@ pub struct Prepared(Operation);
 pub struct Ran {
     outcome: Outcome,
     conditions: Vec<bool>,
+    given: Vec<u64>,
 }
 
 impl Engine {
@@ -36,14 +37,15 @@ impl Stages<'_> {
     /// What refuses the operation.
     pub fn parse(&self, text: &str) -> Result<Valid<ExecutableDocument>, Vec<Error>> {
         super::operation::parse(&self.0.graph, &self.0.settings.limits, text)
+            .map(|(document, _)| document)
     }
 
     /// Plans the one operation of a document, and gives the number of its fetches.
     #[must_use]
     pub fn plan(&self, document: &Valid<ExecutableDocument>) -> Option<usize> {
         let operation = document.operations.get(None).ok()?;
-        let selections = self.0.settings.limits.selections;
-        let plan = plan::plan(&self.0.graph, document, operation, selections).ok()?;
+        let limits = &self.0.settings.limits;
+        let plan = plan::plan(&self.0.graph, document, operation, limits).ok()?;
         Some(plan.fetches.len())
     }
 
@@ -80,7 +82,9 @@ impl Stages<'_> {
             is_mutation: prepared.0.is_mutation,
         })
         .await;
-        Ran { outcome, conditions }
+        let costs = &self.0.graph.costs;
+        let (_, given) = plan.cost.estimate(costs, &conditions, &request.variables);
+        Ran { outcome, conditions, given }
     }
 
     /// Writes the response.
@@ -88,7 +92,13 @@ impl Stages<'_> {
     pub fn write(&self, prepared: &Prepared, ran: &Ran) -> Bytes {
         let Outcome { store, root, bytes, .. } = &ran.outcome;
         let view = &prepared.0.plan.view;
-        let size = Size { expected: *bytes, most: self.0.settings.limits.response };
-        response::write(store, *root, view, &ran.conditions, &[], size).body
+        let most = self.0.settings.limits.response.max as usize;
+        let writing = Writing {
+            conditions: &ran.conditions,
+            introspection: &[],
+            given: &ran.given,
+            size: Size { expected: *bytes, most },
+        };
+        response::write(store, *root, view, writing).finish(None::<&()>)
     }
 }

@@ -22,6 +22,8 @@ directive @internal on FIELD_DEFINITION
 directive @require(field: String!) on ARGUMENT_DEFINITION
 "What of the entity comes along here, beside its key."
 directive @provides(fields: String!) on FIELD_DEFINITION
+"What one value weighs, instead of 1 for an object and 0 for a scalar or an enum."
+directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 "How long the list is at most."
 directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
 "Only for callers with a verified token. On a type: for every field that returns it."
@@ -42,7 +44,6 @@ pub(super) const LATER: &[(&str, &str)] = &[
     ("amqp", "speaks no AMQP"),
     ("graphql", "asks no GraphQL services"),
     ("const", "computes no fields without a call"),
-    ("cost", "does not weigh operations"),
     ("cacheControl", "keeps no replies"),
     ("timeout", "has no timeouts for single fields"),
     ("onError", "has no fallbacks for single fields"),

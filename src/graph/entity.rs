@@ -1,29 +1,35 @@
 //! What the SDL says of object types and their fields beside where data comes from: keys, `@require`, `@provides`,
-//! `@listSize`.
+//! and through [`cost`] what they weigh and how long their lists are.
 
 use super::binding::Bindings;
 use super::field_set::{self, Use};
 use super::merge::Merged;
 use super::words::{Root, Words, list_depth, same_scalar};
-use super::{Field, FieldSelection, KeyPath, ListSize, ObjectType};
+use super::{Costs, Field, FieldSelection, KeyPath, ListSize, ObjectType, cost};
 use crate::graphql::Name;
-use crate::problem::{Problem, nearest};
-use crate::source::{Argument, ArgumentValue};
+use crate::problem::Problem;
+use crate::source::Argument;
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition, Type};
-use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::schema::{ComponentName, ExtendedType, ObjectType as ObjectDefinition};
 use hashbrown::HashMap;
 
 /// Reads every object type.
 pub(super) fn read(
     merged: &Merged,
     bindings: &Bindings,
+    costs: &Costs,
     problems: &mut Vec<Problem>,
 ) -> HashMap<Name, ObjectType> {
-    let mut reading = Reading { merged, bindings, problems };
+    let mut reading = Reading { merged, bindings, costs, sizes: HashMap::new(), problems };
     for (name, found) in merged.schema.types.iter().filter(|(_, found)| !found.is_built_in()) {
         if let ExtendedType::Interface(interface) = found {
             reading.keys(name, &interface.directives);
+            for field in interface.fields.values() {
+                if let Some(size) = cost::list_size(merged, name, field, reading.problems) {
+                    reading.sizes.insert((name.to_string(), field.name.to_string()), size);
+                }
+            }
         }
     }
     let objects: Vec<_> = Words(&merged.schema).objects().collect();
@@ -31,10 +37,12 @@ pub(super) fn read(
         .into_iter()
         .map(|(name, object)| {
             let keys = reading.keys(name, &object.directives);
-            let fields = object.fields.values().map(|field| reading.field(name, field));
+            let cost = object.directives.get("cost").map(|one| &one.node);
+            let cost = cost::weight(merged, cost, reading.problems);
+            let fields = object.fields.values().map(|field| reading.field(name, object, field));
             let fields = fields.map(|field| (field.name.clone(), field)).collect();
             let name: Name = name.into();
-            (name.clone(), ObjectType { name, keys, fields })
+            (name.clone(), ObjectType { name, cost, keys, fields })
         })
         .collect()
 }
@@ -42,6 +50,9 @@ pub(super) fn read(
 struct Reading<'a> {
     merged: &'a Merged,
     bindings: &'a Bindings,
+    costs: &'a Costs,
+    /// What `@listSize` says on fields of interfaces, by type and field.
+    sizes: HashMap<(String, String), ListSize>,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -65,7 +76,12 @@ impl Reading<'_> {
             .collect()
     }
 
-    fn field(&mut self, type_name: &str, field: &FieldDefinition) -> Field {
+    fn field(
+        &mut self,
+        type_name: &str,
+        object: &ObjectDefinition,
+        field: &FieldDefinition,
+    ) -> Field {
         self.internal(type_name, field);
         self.is(type_name, field);
         let requires = field
@@ -78,8 +94,24 @@ impl Reading<'_> {
             binding: self.bindings.get(type_name, &field.name).and_then(|bound| bound.id),
             requires,
             provides: self.provides(type_name, field),
-            list_size: self.list_size(type_name, field),
+            list_size: self.list_size(type_name, object, field),
+            cost: cost::weight(self.merged, field.directives.get("cost"), self.problems),
+            arguments: cost::values(self.merged, self.costs, &field.arguments, self.problems),
         }
+    }
+
+    /// The field's own `@listSize`, else the one of an interface that has the field.
+    fn list_size(
+        &mut self,
+        type_name: &str,
+        object: &ObjectDefinition,
+        field: &FieldDefinition,
+    ) -> Option<ListSize> {
+        let own = cost::list_size(self.merged, type_name, field, self.problems);
+        let inherited = |interface: &ComponentName| {
+            self.sizes.get(&(interface.name.to_string(), field.name.to_string())).cloned()
+        };
+        own.or_else(|| object.implements_interfaces.iter().find_map(inherited))
     }
 
     fn misplaced(&mut self, directive: &Node<Directive>, message: String, help: &str) {
@@ -190,60 +222,6 @@ impl Reading<'_> {
         };
         let whole = 0..text.text().map_or(0, str::len);
         self.problems.push(Problem::error("invalid-require", message).at(text.place_of(&whole)));
-    }
-
-    fn list_size(&mut self, type_name: &str, field: &FieldDefinition) -> Option<ListSize> {
-        let directive = field.directives.get("listSize")?;
-        let size = self.argument(directive, "assumedSize");
-        let mut refuse = |argument: &Argument, message: String, near: Option<&str>| {
-            let problem = Problem::error("invalid-list-size", message).at(argument.place.clone());
-            self.problems.push(match near {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem,
-            });
-        };
-        let assumed_size = match size.as_ref().map(|size| (&size.value, size)) {
-            Some((ArgumentValue::Int(value), size)) => {
-                let value = u64::try_from(*value).ok();
-                if value.is_none() {
-                    refuse(size, "a list's size cannot be negative".to_owned(), None);
-                }
-                value
-            }
-            _ => None,
-        };
-        let places = &self.merged.places;
-        let names = |name: &str| -> Vec<Argument> {
-            let argument = directive
-                .specified_argument_by_name(name)
-                .and_then(|value| places.argument(name, value));
-            argument.map_or_else(Vec::new, |argument| argument.elements().to_vec())
-        };
-        let slicing = names("slicingArguments");
-        let sized = names("sizedFields");
-        let coordinate = format!("{type_name}.{}", field.name);
-        let arguments: Vec<&str> =
-            field.arguments.iter().map(|known| known.name.as_str()).collect();
-        let inner = field.ty.inner_named_type();
-        let fields = Words(&self.merged.schema).fields(inner);
-        for (list, known, what) in [
-            (&slicing, &arguments, format!("`{coordinate}` has no argument")),
-            (&sized, &fields, format!("`{inner}` has no field")),
-        ] {
-            for one in list {
-                let name = one.text().unwrap_or_default();
-                if !known.contains(&name) {
-                    refuse(one, format!("{what} `{name}`"), nearest(name, known.iter().copied()));
-                }
-            }
-        }
-        let texts =
-            |list: &[Argument]| list.iter().filter_map(Argument::text).map(Name::from).collect();
-        Some(ListSize {
-            assumed_size,
-            slicing_arguments: texts(&slicing),
-            sized_fields: texts(&sized),
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! SDL → [`Graph`](super::Graph), as a recipe.
 
 use super::binding::{self, Bindings};
-use super::{Graph, api_schema, check, entity, guard, lookup, merge, reference, sdl::Sdl};
+use super::{Graph, api_schema, check, cost, entity, guard, lookup, merge, reference, sdl::Sdl};
 use crate::problem::{Place, Problem, any_error};
 use crate::source::Connector;
 use apollo_compiler::validation::Valid;
@@ -39,7 +39,8 @@ pub fn load_with_env(
     if !merged.whole {
         return Err(in_order(sdl, problems));
     }
-    let types = entity::read(&merged, &bindings, &mut problems);
+    let costs = cost::read(&merged, &mut problems);
+    let types = entity::read(&merged, &bindings, &costs, &mut problems);
     let lookups = lookup::read(&merged, &types, &mut bindings, &mut problems);
     reference::check(&merged, &types, &mut bindings, &mut problems);
     let guards = guard::read(&merged, &mut problems);
@@ -63,6 +64,7 @@ pub fn load_with_env(
         bindings: Bindings::into_list(bindings),
         lookups: lookups.into_iter().map(|lookup| lookup.lookup).collect(),
         guards,
+        costs,
         env,
         version: VERSION.fetch_add(1, Ordering::Relaxed),
     };

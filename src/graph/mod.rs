@@ -9,6 +9,7 @@ mod batch;
 mod binding;
 mod check;
 mod codes;
+mod cost;
 mod directive;
 mod entity;
 mod field_set;
@@ -25,6 +26,7 @@ mod words;
 mod tests;
 
 pub use codes::CODES;
+pub use cost::{Costs, InputCost};
 pub use guard::{Allow, Guard, GuardId, Guards};
 pub use load::{deny, load, load_with_env};
 pub use sdl::Sdl;
@@ -52,6 +54,7 @@ pub struct Graph {
     pub lookups: Vec<Lookup>,
     /// Who may see what.
     pub guards: Guards,
+    pub costs: Costs,
     /// Values of the environment variables that texts name: an object.
     pub env: Value,
     /// Differs between any two graphs of one process.
@@ -64,6 +67,8 @@ pub struct BindingId(pub u32);
 /// An object type with what the SDL says beside its fields' types.
 pub struct ObjectType {
     pub name: Name,
+    /// `@cost`.
+    pub cost: Option<u64>,
     /// One per `@key`; empty for a plain object.
     pub keys: Vec<Vec<FieldSelection>>,
     /// In schema order.
@@ -80,6 +85,10 @@ pub struct Field {
     /// `@provides`: what of a nested entity comes along beside its key.
     pub provides: Vec<FieldSelection>,
     pub list_size: Option<ListSize>,
+    /// `@cost`.
+    pub cost: Option<u64>,
+    /// What values for arguments cost, of those that may cost something.
+    pub arguments: HashMap<Name, InputCost>,
 }
 
 /// A field set such as `id org { id }`.
@@ -96,8 +105,12 @@ pub type KeyPath = Vec<Name>;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ListSize {
     pub assumed_size: Option<u64>,
-    pub slicing_arguments: Vec<Name>,
-    pub sized_fields: Vec<Name>,
+    /// From an argument through input objects to a number, or to a list.
+    pub slicing_arguments: Vec<KeyPath>,
+    /// Where the lists are, if the field is none itself: from its object down.
+    pub sized_fields: Vec<KeyPath>,
+    /// Exactly one slicing argument must be given, unless one of them has a default.
+    pub require_one: bool,
 }
 
 /// What a field's directive says, compiled.
@@ -169,6 +182,17 @@ impl Graph {
     #[must_use]
     pub fn field(&self, parent: &str, field: &str) -> Option<&Field> {
         self.types.get(parent)?.fields.get(field)
+    }
+
+    /// What one value of a field weighs: `@cost` on the field, else on its type (an object's, a scalar's or an enum's
+    /// name), else 1 for an object and 0 for a leaf.
+    #[must_use]
+    pub fn weight(&self, field: Option<&Field>, ty: &str) -> u64 {
+        let of_type = || match self.types.get(ty) {
+            Some(object) => object.cost.unwrap_or(1),
+            None => self.costs.leaves.get(ty).copied().unwrap_or(0),
+        };
+        field.and_then(|field| field.cost).unwrap_or_else(of_type)
     }
 
     /// The lookups that answer for an entity, in schema order.

@@ -1,6 +1,31 @@
-//! What stands between an operation and its run. Here is [`access`]: who may see what.
+//! What stands between a prepared operation and its first call, in this order:
+//!
+//! 1. **limits** ([`limits`]): what the text alone tells. Most are counted while the operation is prepared, before
+//!    anything that is more than linear in the text; here the ones that were only measured are told.
+//! 2. **access** ([`access`]): who may see what. What a caller may not see is not fetched, and costs nothing.
+//! 3. **cost** ([`cost`]): the slicing arguments are there, the fan-out bound and the estimate are within their limits.
+//!
+//! Each is decided by the operation, its variables, the caller and the settings alone, so that a refusal costs no call.
+//! Nothing here waits for anything.
 
 pub(in crate::engine) mod access;
-
+pub(super) mod cost;
+pub(super) mod limits;
 #[cfg(test)]
 mod tests;
+
+use crate::graphql::Error;
+use cost::CostReport;
+
+/// Why an operation does not run.
+pub(super) struct Refusal {
+    pub errors: Vec<Error>,
+    /// What it would have cost, where that is the reason.
+    pub cost: Option<CostReport>,
+}
+
+impl From<Vec<Error>> for Refusal {
+    fn from(errors: Vec<Error>) -> Self {
+        Self { errors, cost: None }
+    }
+}

@@ -254,7 +254,7 @@ async fn more_rules_than_bits_are_refused() {
         .collect();
     let upstream = Upstream::new(|_| Ok(json!(1)));
     let mut settings = crate::engine::Settings::default();
-    settings.limits.root_fields = 1_000;
+    settings.limits.root_fields = 1_000.into();
     let graph = upstream.graph(&format!("type Query {{ {fields} }}"));
     let engine = Engine::new(graph, settings);
     let query = |count: usize| {

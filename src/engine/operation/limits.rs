@@ -1,6 +1,7 @@
 //! How much an operation asks of the gateway before it asks anything of a source, counted in one pass over the syntax
 //! tree. Fragments are counted once and multiplied, so thirty that spread each other twice are thirty steps here.
 
+use crate::engine::guard::limits::{LimitName, Verdict};
 use crate::engine::settings::Limits;
 use crate::graphql::{Error, ErrorCode};
 use apollo_compiler::Name;
@@ -19,11 +20,15 @@ struct Measure {
     fields: usize,
 }
 
-/// Refuses a document any of whose operations exceeds a limit.
+/// Holds every operation and fragment of a document against the limits.
 ///
 /// # Errors
-/// One for each limit that is exceeded.
-pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), Vec<Error>> {
+/// Nesting that nobody should look at any further.
+pub(super) fn check(
+    document: &Document,
+    limits: &Limits,
+    verdict: &mut Verdict,
+) -> Result<(), Vec<Error>> {
     let fragments = document
         .definitions
         .iter()
@@ -53,28 +58,27 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), Vec<Erro
             let message = format!("the document nests selections more than {MAX_LEVELS} deep");
             return Err(vec![Error::new(ErrorCode::LimitExceeded, message)]);
         }
-        compare(measure, limits)?;
+        compare(measure, limits, verdict);
+        if !verdict.errors.is_empty() {
+            break;
+        }
     }
     Ok(())
 }
 
-fn compare(measure: Measure, limits: &Limits) -> Result<(), Vec<Error>> {
-    let checks = [
-        ("limits.depth", "levels of fields", measure.depth, limits.depth),
-        ("limits.root_fields", "root fields", measure.fields, limits.root_fields),
-        ("limits.aliases", "aliases", measure.aliases, limits.aliases),
-        ("limits.directives", "directives", measure.directives, limits.directives),
-        ("limits.selections", "selections", measure.selections, limits.selections),
-    ];
-    let errors: Vec<_> = checks
-        .into_iter()
-        .filter(|(_, _, found, limit)| found > limit)
-        .map(|(setting, what, _, limit)| {
-            let message = format!("the operation has more than {limit} {what} ({setting})");
-            Error::new(ErrorCode::LimitExceeded, message)
-        })
-        .collect();
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+fn compare(measure: Measure, limits: &Limits, verdict: &mut Verdict) {
+    for (name, what, found, limit) in [
+        (LimitName::Depth, "levels of fields", measure.depth, limits.depth),
+        (LimitName::RootFields, "root fields", measure.fields, limits.root_fields),
+        (LimitName::Aliases, "aliases", measure.aliases, limits.aliases),
+        (LimitName::Directives, "directives", measure.directives, limits.directives),
+        (LimitName::Selections, "selections", measure.selections, limits.selections),
+    ] {
+        verdict.hold(name, limit, found as u64, || {
+            let (max, setting) = (limit.max, name.as_str());
+            format!("the operation has more than {max} {what} (limits.{setting})")
+        });
+    }
 }
 
 /// Levels of selection sets, fragments expanded, that are looked at.

@@ -15,6 +15,7 @@ mod variables;
 pub(super) use cache::Operations;
 pub(super) use parse::parse;
 
+use super::guard::limits::Exceeded;
 use super::plan::{self, QueryPlan};
 use super::settings::Settings;
 use crate::graph::Graph;
@@ -30,6 +31,8 @@ pub(super) struct Operation {
     pub is_mutation: bool,
     variables: Variables,
     introspection: Introspection,
+    /// Limits that its text exceeds where they are only measured.
+    pub measured: Vec<Exceeded>,
     /// Bytes it takes, roughly.
     weight: usize,
 }
@@ -45,13 +48,13 @@ impl Operation {
         text: &str,
         name: Option<&str>,
     ) -> Result<Self, Vec<Error>> {
-        let document = parse::parse(graph, &settings.limits, text)?;
+        let (document, measured) = parse::parse(graph, &settings.limits, text)?;
         let operation = document.operations.get(name).map_err(|_| vec![unknown(name)])?;
         if operation.operation_type == OperationType::Subscription {
             let message = "subscriptions are not served by this version";
             return Err(vec![Error::new(ErrorCode::BadRequest, message)]);
         }
-        let plan = plan::plan(graph, &document, operation, settings.limits.selections)
+        let plan = plan::plan(graph, &document, operation, &settings.limits)
             .map_err(|error| vec![Error::new(error.code(), error.to_string())])?;
         if !plan.introspection.is_empty() && !settings.introspection {
             let message = "introspection is off; it is on where `server.introspection` is true";
@@ -61,7 +64,7 @@ impl Operation {
         let is_mutation = operation.operation_type == OperationType::Mutation;
         let variables = Variables::new(graph, operation);
         let introspection = Introspection::new(graph, &plan.introspection, &document, operation)?;
-        Ok(Self { plan, is_mutation, variables, introspection, weight })
+        Ok(Self { plan, is_mutation, variables, introspection, measured, weight })
     }
 
     /// The request's variables, coerced to their types, defaults filled in.

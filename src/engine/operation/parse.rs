@@ -1,6 +1,7 @@
 //! Parsing and validation, with the limits before them.
 
 use super::limits;
+use crate::engine::guard::limits::{Exceeded, LimitName, Verdict};
 use crate::engine::settings::Limits;
 use crate::graph::Graph;
 use crate::graphql::{Error, ErrorCode, Location};
@@ -19,25 +20,29 @@ pub(in crate::engine) fn parse(
     graph: &Graph,
     limits: &Limits,
     text: &str,
-) -> Result<Valid<ExecutableDocument>, Vec<Error>> {
+) -> Result<(Valid<ExecutableDocument>, Vec<Exceeded>), Vec<Error>> {
     let extent = limits::extent(text);
     if extent.nesting > MAX_NESTING {
         let message = format!("the document nests brackets more than {MAX_NESTING} deep");
         return Err(vec![Error::new(ErrorCode::LimitExceeded, message)]);
     }
-    if extent.tokens > limits.tokens {
-        let message =
-            format!("the document has more than {} tokens (limits.tokens)", limits.tokens);
-        return Err(vec![Error::new(ErrorCode::LimitExceeded, message)]);
+    let mut verdict = Verdict::default();
+    verdict.hold(LimitName::Tokens, limits.tokens, extent.tokens as u64, || {
+        format!("the document has more than {} tokens (limits.tokens)", limits.tokens.max)
+    });
+    if !verdict.errors.is_empty() {
+        return Err(verdict.errors);
     }
     let mut parser = Parser::new().recursion_limit(MAX_NESTING + 50);
     let parsed = parser.parse_ast(text, "operation.graphql");
     let document =
         parsed.map_err(|invalid| mistakes(text, ErrorCode::ParseFailed, &invalid.errors))?;
-    limits::check(&document, limits)?;
-    document
+    limits::check(&document, limits, &mut verdict)?;
+    let measured = verdict.finish()?;
+    let document = document
         .to_executable_validate(&graph.api_schema)
-        .map_err(|errors| mistakes(text, ErrorCode::ValidationFailed, &errors.errors))
+        .map_err(|errors| mistakes(text, ErrorCode::ValidationFailed, &errors.errors))?;
+    Ok((document, measured))
 }
 
 fn mistakes(text: &str, code: ErrorCode, diagnostics: &DiagnosticList) -> Vec<Error> {

@@ -7,12 +7,18 @@ use super::collect::Collector;
 use super::condition::{Condition, Conditions};
 use super::draft::Planner;
 use super::error::Result;
+use super::select::Around;
 use super::{QueryPlan, finish};
+use crate::engine::guard::cost::{Formula, MUTATION, Pricing};
 use crate::engine::response::View;
+use crate::engine::settings::{Limits, Mode};
 use crate::graph::Graph;
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{ExecutableDocument, Operation};
 use std::cell::Cell;
+
+/// Selections that are planned at most where `limits.selections` is not enforced.
+const SELECTIONS: u64 = 20_000;
 
 /// Steps of planning allowed for each selection that is allowed.
 const STEPS_FOR_EACH_SELECTION: usize = 8;
@@ -28,24 +34,34 @@ pub(in crate::engine) fn plan(
     graph: &Graph,
     document: &ExecutableDocument,
     operation: &Operation,
-    max_selections: usize,
+    limits: &Limits,
 ) -> Result<QueryPlan> {
+    let selections = match limits.selections.mode {
+        Mode::Enforce => limits.selections.max,
+        // What protects the process holds where the limit does not.
+        Mode::Measure | Mode::Off => limits.selections.max.max(SELECTIONS),
+    };
+    let selections = usize::try_from(selections).unwrap_or(usize::MAX);
     let mut planner = Planner {
         graph,
         collector: Collector {
             schema: &graph.api_schema,
             document,
-            visits: Cell::new(max_selections.saturating_mul(VISITS_FOR_EACH_SELECTION)),
+            visits: Cell::new(selections.saturating_mul(VISITS_FOR_EACH_SELECTION)),
         },
         conditions: Conditions::new(),
         nodes: Vec::new(),
         fetches: Vec::new(),
         introspection: Vec::new(),
+        pricing: Pricing::new(limits.list_size.max),
         mutation: operation.operation_type == OperationType::Mutation,
-        steps: max_selections.saturating_mul(STEPS_FOR_EACH_SELECTION),
+        steps: selections.saturating_mul(STEPS_FOR_EACH_SELECTION),
     };
     let root = planner.node(None, operation.object_type());
     let sets = vec![(&operation.selection_set, Condition::always())];
-    let view = View::One(planner.entries(root, operation.object_type(), &sets)?);
-    finish::finish(planner, view)
+    let around = Around { condition: 0, sized: &[] };
+    let (entries, cost) = planner.entries(root, operation.object_type(), &sets, around)?;
+    let extra = if planner.mutation { MUTATION } else { 0 };
+    let extra = Formula::named("mutation", Formula::Constant(extra));
+    finish::finish(planner, View::One(entries), &Formula::sum([extra, cost]))
 }

@@ -213,17 +213,26 @@ impl Conditions {
             .collect()
     }
 
+    /// The same for a client, who is not told the rules.
+    pub(in crate::engine) fn describe_in_short(&self, number: u32) -> Option<String> {
+        self.in_words(number, |_| "allowed".to_owned())
+    }
+
     /// A condition in words, such as `$a and not $b`; `None` if it always holds.
     pub(super) fn describe(&self, number: u32, guards: &Guards) -> Option<String> {
+        self.in_words(number, |rule| guards.get(rule.guard).to_string())
+    }
+
+    fn in_words(&self, number: u32, rule: impl Fn(&Rule) -> String) -> Option<String> {
         if number == 0 {
             return None;
         }
         let condition = &self.entries[number as usize].condition;
-        let words: Vec<_> = condition.any.iter().map(|each| self.words(*each, guards)).collect();
+        let words: Vec<_> = condition.any.iter().map(|each| self.words(*each, &rule)).collect();
         Some(words.join(" or "))
     }
 
-    fn words(&self, conjunction: Conjunction, guards: &Guards) -> String {
+    fn words(&self, conjunction: Conjunction, rule: impl Fn(&Rule) -> String) -> String {
         let mut words = Vec::new();
         for (bit, name) in self.variables.iter().enumerate() {
             let mask = 1 << bit;
@@ -234,11 +243,12 @@ impl Conditions {
                 words.push(format!("not ${name}"));
             }
         }
-        for (bit, rule) in self.rules.iter().enumerate() {
+        for (bit, asked) in self.rules.iter().enumerate() {
             if conjunction.allowed & (1 << bit) != 0 {
-                words.push(guards.get(rule.guard).to_string());
+                words.push(rule(asked));
             }
         }
+        words.dedup();
         words.join(" and ")
     }
 }

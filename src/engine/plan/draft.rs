@@ -7,8 +7,10 @@ use super::arguments::Input;
 use super::collect::Collector;
 use super::condition::{Condition, Conditions};
 use super::error::{PlanError, Result};
+use super::length::{Length, Sized};
 use super::yields::{From, Yields};
 use super::{Asking, FetchId, Place, Required, Target, Wanted};
+use crate::engine::guard::cost::Pricing;
 use crate::engine::response::{NodeId, Slot};
 use crate::graph::{BindingId, Graph};
 use crate::graphql::Name;
@@ -22,6 +24,7 @@ pub(super) struct Planner<'a> {
     pub nodes: Vec<Node<'a>>,
     pub fetches: Vec<Draft<'a>>,
     pub introspection: Vec<Name>,
+    pub pricing: Pricing,
     pub mutation: bool,
     pub steps: usize,
 }
@@ -36,6 +39,8 @@ pub(super) struct Node<'a> {
     /// The fetch that makes the objects comes first, then lookups.
     pub providers: Vec<Provider<'a>>,
     pub reads: Vec<Read<'a>>,
+    /// Lists below its objects that fields above size.
+    pub sized: Vec<Sized<'a>>,
 }
 
 #[derive(Clone)]
@@ -46,6 +51,8 @@ pub(super) struct Parent {
     pub key: Name,
     /// In an abstract parent: the one type that has the field.
     pub only: Option<(Slot, Name)>,
+    /// Where the field is a list: how long it can get, for each selection of it that says otherwise.
+    pub lengths: Vec<Length>,
 }
 
 /// What makes two uses of a field one slot.
@@ -107,8 +114,15 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Planner<'a> {
     pub fn node(&mut self, parent: Option<Parent>, ty: &str) -> NodeId {
-        let (slots, providers, reads) = (HashMap::new(), Vec::new(), Vec::new());
-        self.nodes.push(Node { ty: ty.into(), parent, width: 0, slots, providers, reads });
+        self.nodes.push(Node {
+            ty: ty.into(),
+            parent,
+            width: 0,
+            slots: HashMap::new(),
+            providers: Vec::new(),
+            reads: Vec::new(),
+            sized: Vec::new(),
+        });
         NodeId(self.nodes.len() as u32 - 1)
     }
 
@@ -124,6 +138,7 @@ impl<'a> Planner<'a> {
         self.steps = self.steps.checked_sub(1).ok_or(PlanError::TooLarge)?;
         Ok(())
     }
+
     pub fn binding(&self, ty: &str, field: &str) -> Option<BindingId> {
         self.graph.field(ty, field)?.binding
     }

@@ -18,14 +18,13 @@ pub(in crate::engine) fn explain(
     graph: &Graph,
     plan: &QueryPlan,
     variables: &Map<String, Value>,
-    list_size: u64,
 ) -> String {
     let conditions = plan.conditions.evaluate(variables, |_, _| true);
     let mut text = String::new();
     let mut bound = 0_u64;
     for (index, fetch) in plan.fetches.iter().enumerate() {
         let made = conditions[fetch.condition as usize];
-        let calls = if made { fetch.fan_out(variables, list_size) } else { 0 };
+        let calls = if made { fetch.fan_out(variables) } else { 0 };
         bound = bound.saturating_add(calls);
         describe(&mut text, graph, plan, fetch, index);
         if made {

@@ -1,95 +1,90 @@
 //! The fan-out bound: how many calls an operation can come to at the worst, before it makes one.
 //!
-//! A batch under lists of n objects costs ⌈n/max⌉ calls, anything else n. A list is as long as the largest slicing
-//! argument of its `@listSize` says, else its assumed size, else the limit's default. Splits of refused batches are not
-//! in it. All arithmetic saturates.
+//! A batch under lists of n objects costs ⌈n/max⌉ calls, anything else n; so does a batch whose arguments its objects
+//! give, because each may give others. How long a list is says `length.rs`. Splits of refused batches are not in it:
+//! they answer for a source's failure, not for what a client asked, and have a budget of their own
+//! (`execute/batch.rs`). A batch that keys of other requests join counts once for each request. All arithmetic
+//! saturates.
 
-use super::draft::{Draft, Planner};
-use super::{Asking, Fetch, FetchId, Input, Target};
+use super::draft::Planner;
+use super::length::{self, Length, Slice};
+use super::{Asking, Fetch, QueryPlan};
 use crate::engine::response::NodeId;
-use crate::graph::ListSize;
 use serde_json::{Map, Value};
 
-/// How long a list can get.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(in crate::engine) struct Length {
-    /// The values of the slicing arguments.
-    slicing: Vec<Input>,
-    assumed: Option<u64>,
+/// How many objects there can be at a place: the lists on the way to it, multiplied.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) struct Objects {
+    fixed: u64,
+    /// Those that arguments decide. One list may be asked for with different arguments: the longest counts.
+    open: Vec<Vec<Length>>,
 }
 
-impl Length {
-    fn evaluate(&self, variables: &Map<String, Value>, default: u64) -> u64 {
-        let given = self.slicing.iter().filter_map(|input| match input.evaluate(variables)? {
-            Value::Array(elements) => Some(elements.len() as u64),
-            number => number.as_u64(),
-        });
-        given.max().or(self.assumed).unwrap_or(default)
+impl QueryPlan {
+    /// The most calls that the plan can come to with these variables.
+    pub fn fan_out(&self, conditions: &[bool], variables: &Map<String, Value>) -> u64 {
+        let made = self.fetches.iter().filter(|fetch| conditions[fetch.condition as usize]);
+        made.map(|fetch| fetch.fan_out(variables)).fold(0, u64::saturating_add)
     }
 }
 
 impl Fetch {
-    /// The most calls that the fetch can make with these variables.
-    pub(super) fn fan_out(&self, variables: &Map<String, Value>, default: u64) -> u64 {
-        let lengths = self.lengths.iter().map(|length| length.evaluate(variables, default));
-        let objects = lengths.fold(1, u64::saturating_mul);
+    /// The most calls that the fetch can make with these variables, if it is made.
+    pub(super) fn fan_out(&self, variables: &Map<String, Value>) -> u64 {
+        let objects = self.objects.evaluate(variables);
         match &self.asking {
-            Asking::PerObject | Asking::PerKey { .. } => objects,
-            Asking::Batch { rule, .. } => objects.div_ceil(rule.max as u64),
+            Asking::Batch { rule, .. } if self.required.is_empty() => {
+                objects.div_ceil(rule.max as u64)
+            }
+            Asking::PerObject | Asking::PerKey { .. } | Asking::Batch { .. } => objects,
             Asking::Given { argument, rule, .. } => {
                 let list = self.arguments.iter().find(|(name, _)| name == argument);
-                let list = list.and_then(|(_, input)| input.evaluate(variables));
-                let keys = list.as_ref().and_then(Value::as_array).map_or(0, Vec::len);
-                keys.div_ceil(rule.max) as u64
+                let keys = list.and_then(|(_, input)| length::count(input, &[], variables));
+                keys.unwrap_or(0).div_ceil(rule.max as u64)
             }
         }
     }
 }
 
-/// The lists on the way from the root to a node.
-pub(super) fn lengths(planner: &Planner<'_>, node: NodeId) -> Vec<Length> {
-    let mut lengths = Vec::new();
+impl Objects {
+    fn evaluate(&self, variables: &Map<String, Value>) -> u64 {
+        let longest = |lengths: &Vec<Length>| {
+            lengths.iter().map(|length| length.evaluate(variables)).max().unwrap_or(0)
+        };
+        self.open.iter().map(longest).fold(self.fixed, u64::saturating_mul)
+    }
+}
+
+/// The objects of a node.
+pub(super) fn objects(planner: &Planner<'_>, node: NodeId) -> Objects {
+    let mut objects = Objects { fixed: 1, open: Vec::new() };
     let mut node = planner.at(node);
     while let Some(parent) = &node.parent {
-        let above = planner.at(parent.node);
-        let ty = parent.only.as_ref().map_or(&above.ty, |(_, only)| only);
-        let field = planner.graph.schema.type_field(ty, &parent.key);
-        if field.is_ok_and(|field| field.ty.is_list()) {
-            let own =
-                planner.graph.field(ty, &parent.key).and_then(|field| field.list_size.clone());
-            let filled_by = above.slots.values().find(|used| used.slot == parent.slot);
-            let filled_by = filled_by.map(|used| used.filled_by);
-            lengths.push(match own {
-                Some(size) => length(planner, &size, filled_by),
-                None => sized_from_above(planner, parent.node, &parent.key),
-            });
+        let lengths = match parent.lengths.as_slice() {
+            [] => unselected(planner, parent).into_iter().collect(),
+            lengths => lengths.to_vec(),
+        };
+        if lengths.iter().all(|length| matches!(length, Length::Fixed(_))) {
+            let longest = lengths.iter().map(|length| length.evaluate(&Map::new())).max();
+            objects.fixed = objects.fixed.saturating_mul(longest.unwrap_or(1));
+        } else {
+            objects.open.push(lengths);
         }
-        node = above;
+        node = planner.at(parent.node);
     }
-    lengths
+    objects
 }
 
-/// The list is one of the `sizedFields` of the field that its object came from.
-fn sized_from_above(planner: &Planner<'_>, node: NodeId, field: &str) -> Length {
-    let Some(parent) = &planner.at(node).parent else { return Length::default() };
+/// The length of a list that no selection names, but that a call or a key needs: its arguments are the defaults.
+fn unselected(planner: &Planner<'_>, parent: &super::draft::Parent) -> Option<Length> {
     let above = planner.at(parent.node);
     let ty = parent.only.as_ref().map_or(&above.ty, |(_, only)| only);
-    let size = planner.graph.field(ty, &parent.key).and_then(|field| field.list_size.as_ref());
-    let filled_by = above.slots.values().find(|used| used.slot == parent.slot);
-    match size.filter(|size| size.sized_fields.iter().any(|sized| &**sized == field)) {
-        Some(size) => length(planner, size, filled_by.map(|used| used.filled_by)),
-        None => Length::default(),
-    }
-}
-
-fn length(planner: &Planner<'_>, size: &ListSize, filled_by: Option<FetchId>) -> Length {
-    let draft: Option<&Draft<'_>> = filled_by.map(|id| &planner.fetches[id.0 as usize]);
-    let arguments = draft
-        .filter(|draft| matches!(draft.target, Target::Slot(_)))
-        .map_or(&[][..], |draft| &draft.arguments);
-    let slicing = arguments
-        .iter()
-        .filter(|(name, _)| size.slicing_arguments.contains(name))
-        .map(|(_, input)| input.clone());
-    Length { slicing: slicing.collect(), assumed: size.assumed_size }
+    let definition = planner.graph.schema.type_field(ty, &parent.key).ok()?;
+    let field = planner.graph.field(ty, &parent.key);
+    let arguments = super::arguments::prepare(&planner.graph.schema, &definition.arguments, &[]);
+    let size = field.and_then(|field| field.list_size.as_ref());
+    let slices = size.map(|size| Slice::of_field(size, &arguments, |_| false));
+    let slices = slices.unwrap_or_default();
+    let (name, assumed) = (&*parent.key, planner.pricing.list_size);
+    length::of_field(name, &definition.ty, field, &slices, &above.sized, assumed).0
 }

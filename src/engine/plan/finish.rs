@@ -4,10 +4,11 @@ use super::draft::{Draft, Node, Planner, SlotKey};
 use super::error::{PlanError, Result};
 use super::shapes::Shapes;
 use super::{Asking, Fetch, FetchId, QueryPlan, Target, fan_out, held};
+use crate::engine::guard::cost::Formula;
 use crate::engine::response::{NodeId, Slot, View};
 use crate::graphql::Name;
 
-pub(super) fn finish(mut planner: Planner<'_>, view: View) -> Result<QueryPlan> {
+pub(super) fn finish(mut planner: Planner<'_>, view: View, cost: &Formula) -> Result<QueryPlan> {
     if planner.mutation {
         serialise(&mut planner.fetches);
     }
@@ -25,12 +26,15 @@ pub(super) fn finish(mut planner: Planner<'_>, view: View) -> Result<QueryPlan> 
     }
     connect(&mut fetches);
     let weight = weigh(&planner, &fetches);
+    let root_width = planner.at(NodeId(0)).width;
+    let cost = planner.pricing.finish(cost, &planner.conditions);
     Ok(QueryPlan {
         repeats: repeats(&fetches),
         fetches,
-        root_width: planner.at(NodeId(0)).width,
+        root_width,
         view,
         conditions: planner.conditions,
+        cost,
         introspection: planner.introspection,
         weight,
     })
@@ -110,7 +114,7 @@ fn fetch(
     let joined = joined(&draft.asking).then(|| shapes.evaluated(draft));
     let mut place = planner.place(draft.node);
     place.only.clone_from(&draft.only);
-    let lengths = fan_out::lengths(planner, draft.node);
+    let objects = fan_out::objects(planner, draft.node);
     let target = match &draft.target {
         Target::Slot(slot) => Target::Slot(*slot),
         Target::Entity(_) => Target::Entity(filled_by(planner.at(draft.node), id)),
@@ -122,7 +126,7 @@ fn fetch(
         binding: draft.binding,
         coordinate: Name::clone(&planner.graph.binding(draft.binding).coordinate),
         place,
-        lengths,
+        objects,
         target,
         arguments: draft.arguments.clone(),
         required: draft.required.clone(),

@@ -15,7 +15,9 @@ mod explain;
 mod fan_out;
 mod finish;
 mod held;
+mod length;
 mod need;
+mod price;
 mod route;
 mod select;
 mod shapes;
@@ -29,12 +31,14 @@ pub(super) use build::plan;
 
 pub(super) use condition::Conditions;
 pub(super) use explain::explain;
+pub(super) use length::{Length, Slice};
 
 use super::guard::access::Access;
+use super::guard::cost::Cost;
 use super::response::{Shape, Slot, View};
 use crate::graph::{BatchReply, BindingId};
 use crate::graphql::Name;
-use fan_out::Length;
+use fan_out::Objects;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -51,6 +55,7 @@ pub(super) struct QueryPlan {
     pub root_width: u32,
     pub view: View,
     pub conditions: Conditions,
+    pub cost: Cost,
     /// Response keys of `__schema` and `__type` at the root, by number.
     pub introspection: Vec<Name>,
     /// Bytes it takes, roughly; what the cache weighs it by.
@@ -63,8 +68,8 @@ pub(super) struct Fetch {
     /// The field of the binding, such as `User.orders`.
     pub coordinate: Name,
     pub place: Place,
-    /// Of the lists on the way to the place.
-    pub lengths: Vec<Length>,
+    /// How many objects there can be at the place.
+    pub objects: Objects,
     pub target: Target,
     pub arguments: Vec<(Name, Input)>,
     /// Arguments that take their value from the parent object.

@@ -1,29 +1,67 @@
-//! Selection sets become views: the fields of an object in the client's order, each with its slot.
+//! Selection sets become views: the fields of an object in the client's order, each with its slot and its price.
 
 use super::FetchId;
 use super::access::restrict;
 use super::collect::{Collected, Sets};
 use super::draft::Planner;
 use super::error::Result;
+use super::length::Sized;
+use crate::engine::guard::cost::{FLOOR, Formula};
 use crate::engine::response::{Entry, Leaf, NodeId, Output, OutputKind, Slot, TypeView, View};
+use crate::graph::Field;
 use crate::graphql::Name;
 use apollo_compiler::ast::Type;
 use apollo_compiler::schema::ExtendedType;
 use hashbrown::HashSet;
 use std::sync::Arc;
 
+/// A field as it is written, and what it costs.
+struct Planned {
+    slot: Slot,
+    source: Option<Name>,
+    output: Output,
+    given: u32,
+    cost: Formula,
+}
+
+/// What a selection inherits from those around it.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'s, 'a> {
+    /// The number of their condition.
+    pub condition: u32,
+    /// Lists below that they say the length of.
+    pub sized: &'s [Sized<'a>],
+}
+
+impl Around<'_, '_> {
+    /// What a field below costs under its condition, which is not told where it is that of all around it.
+    fn cost_of(self, field: &Collected<'_>, condition: u32, cost: Formula) -> Formula {
+        let own = if condition == self.condition { 0 } else { condition };
+        Formula::only_if(own, Formula::named(field.key, cost))
+    }
+}
+
 impl<'a> Planner<'a> {
-    /// The fields that `sets` select of objects of type `ty` at a node, in the order written.
-    pub fn entries(&mut self, node: NodeId, ty: &str, sets: &Sets<'a>) -> Result<Vec<Entry>> {
+    /// The fields that `sets` select of objects of type `ty` at a node, in the order written, and what they cost.
+    pub fn entries(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        sets: &Sets<'a>,
+        around: Around<'_, 'a>,
+    ) -> Result<(Vec<Entry>, Formula)> {
         let mut collected = self.collector.collect(&mut self.conditions, ty, sets)?;
         for field in &mut collected {
             self.guard(ty, field)?;
         }
         self.look_up(node, ty, &collected)?;
         let mut placed = Vec::new();
+        let mut costs = Vec::new();
         for field in &mut collected {
             self.step()?;
-            let (slot, source, output) = self.field(node, ty, field)?;
+            let Planned { slot, source, output, given, cost } =
+                self.field(node, ty, field, around)?;
+            costs.push(cost);
             let guard = self.conditions.number(&field.allowed, &[]);
             let key: Arc<str> = field.key.as_str().into();
             let prefix = format!("\"{key}\":").into_bytes().into_boxed_slice();
@@ -35,13 +73,15 @@ impl<'a> Planner<'a> {
                     source: source.clone(),
                     condition: *condition,
                     guard,
+                    given,
                     output: output.clone(),
                 };
                 placed.push((*position, entry));
             }
         }
         placed.sort_by_key(|(position, _)| *position);
-        Ok(placed.into_iter().map(|(_, entry)| entry).collect())
+        let entries = placed.into_iter().map(|(_, entry)| entry).collect();
+        Ok((entries, Formula::sum(costs)))
     }
 
     /// Adds the lookups for what no provider of the node has.
@@ -62,17 +102,21 @@ impl<'a> Planner<'a> {
         node: NodeId,
         ty: &str,
         collected: &mut Collected<'a>,
-    ) -> Result<(Slot, Option<Name>, Output)> {
+        around: Around<'_, 'a>,
+    ) -> Result<Planned> {
         let field = collected.field;
         let name = field.name.as_str();
         if name == "__typename" {
             let (slot, output) = self.typename(node, ty);
-            return Ok((slot, None, output));
+            return Ok(Planned { slot, source: None, output, given: 0, cost: Formula::NOTHING });
         }
         if name.starts_with("__") {
             self.introspection.push(collected.key.as_str().into());
             let kind = OutputKind::Introspection(self.introspection.len() - 1);
-            return Ok((0, None, Output { non_null: false, kind }));
+            let output = Output { non_null: false, weight: FLOOR, kind };
+            let condition = self.conditions.number(&collected.condition, &[]);
+            let cost = around.cost_of(collected, condition, Formula::Constant(FLOOR));
+            return Ok(Planned { slot: 0, source: None, output, given: 0, cost });
         }
         let used = match self.binding(ty, name) {
             Some(binding) => self.bound(node, ty, collected, binding)?,
@@ -81,15 +125,27 @@ impl<'a> Planner<'a> {
         if self.brings(used.filled_by, ty, name) {
             collected.restrict(&self.fetches[used.filled_by.0 as usize].allowed);
         }
-        let view = match used.child {
-            None => None,
+        let condition = self.conditions.number(&collected.condition, &[]);
+        let price = self.price(ty, collected, condition, around.sized);
+        let inner = field.definition.ty.inner_named_type().as_str();
+        let (view, element) = match used.child {
+            None => (None, Formula::Constant(self.graph.weight(price.field, inner))),
             Some(child) => {
-                let inner = field.definition.ty.inner_named_type().as_str();
-                Some(Arc::new(self.view(child, inner, &collected.sets)?))
+                self.size(child, &price);
+                let around = Around { condition, sized: &price.sized };
+                let (view, cost) = self.view(child, inner, &collected.sets, price.field, around)?;
+                (Some(Arc::new(view)), cost)
             }
         };
-        let output = self.output(&field.definition.ty, view.as_ref());
-        Ok((used.slot, Some(self.source(used.filled_by)), output))
+        let given = Formula::given(price.given);
+        let cost = Formula::sum([given, Formula::times(price.length, element)]);
+        let cost = around.cost_of(collected, condition, cost);
+        // Of an abstract type, each member has its weight in the view.
+        let by_type = matches!(view.as_deref(), Some(View::ByType { .. }));
+        let weight = if by_type { 0 } else { self.graph.weight(price.field, inner) };
+        let output = self.output(&field.definition.ty, view.as_ref(), weight);
+        let (slot, source) = (used.slot, Some(self.source(used.filled_by)));
+        Ok(Planned { slot, source, output, given: price.given, cost })
     }
 
     fn source(&self, fetch: FetchId) -> Name {
@@ -100,38 +156,60 @@ impl<'a> Planner<'a> {
     fn typename(&mut self, node: NodeId, ty: &str) -> (Slot, Output) {
         if self.graph.types.contains_key(ty) {
             let kind = OutputKind::Typename(format!("\"{ty}\"").into());
-            return (0, Output { non_null: true, kind });
+            return (0, Output { non_null: true, weight: 0, kind });
         }
         let names = self.possible_types(ty).into_iter().collect();
         let kind = OutputKind::DynamicTypename(Arc::new(names));
-        (self.typename_slot(node), Output { non_null: true, kind })
+        (self.typename_slot(node), Output { non_null: true, weight: 0, kind })
     }
 
-    fn view(&mut self, node: NodeId, ty: &str, sets: &Sets<'a>) -> Result<View> {
-        if self.graph.types.contains_key(ty) {
-            return Ok(View::One(self.entries(node, ty, sets)?));
+    /// The view of the objects in a field, and what one of them costs.
+    fn view(
+        &mut self,
+        node: NodeId,
+        ty: &str,
+        sets: &Sets<'a>,
+        field: Option<&Field>,
+        around: Around<'_, 'a>,
+    ) -> Result<(View, Formula)> {
+        let graph = self.graph;
+        let object = |name: &str, fields: Formula| {
+            Formula::sum([Formula::Constant(graph.weight(field, name)), fields])
+        };
+        if graph.types.contains_key(ty) {
+            let (entries, cost) = self.entries(node, ty, sets, around)?;
+            return Ok((View::One(entries), object(ty, cost)));
         }
         let typename = self.typename_slot(node);
         let possible = self.possible_types(ty);
-        if self.is_uniform(node, ty, sets)? {
-            let entries = Arc::new(self.entries(node, ty, sets)?);
-            let view = |name| TypeView { name, guard: 0, entries: Arc::clone(&entries) };
-            return Ok(View::ByType { typename, types: possible.into_iter().map(view).collect() });
-        }
         let mut types = Vec::new();
+        if self.is_uniform(node, ty, sets)? {
+            let (entries, cost) = self.entries(node, ty, sets, around)?;
+            let entries = Arc::new(entries);
+            for name in possible {
+                let weight = graph.weight(field, &name);
+                types.push(TypeView { name, guard: 0, weight, entries: Arc::clone(&entries) });
+            }
+            let dearest = types.iter().map(|view| view.weight).max().unwrap_or(0);
+            let cost = Formula::sum([Formula::Constant(dearest), cost]);
+            return Ok((View::ByType { typename, types }, cost));
+        }
+        let mut costs = Vec::new();
         for name in possible {
             self.step()?;
             let allowed = self.may_see_type(&name)?;
             let guard = self.conditions.number(&allowed, &[]);
             let mut sets = sets.clone();
             restrict(&mut sets, &allowed);
-            let entries = Arc::new(self.entries(node, &name, &sets)?);
-            types.push(TypeView { name, guard, entries });
+            let (entries, cost) = self.entries(node, &name, &sets, around)?;
+            costs.push(Formula::only_if(guard, object(&name, cost)));
+            let weight = graph.weight(field, &name);
+            types.push(TypeView { name, guard, weight, entries: Arc::new(entries) });
         }
-        Ok(View::ByType { typename, types })
+        Ok((View::ByType { typename, types }, Formula::largest(costs)))
     }
 
-    /// Every object that can stand here is asked for the same, and none of it needs a call.
+    /// Every object that can stand here is asked for the same at the same price, and none of it needs a call.
     fn is_uniform(&mut self, node: NodeId, ty: &str, sets: &Sets<'a>) -> Result<bool> {
         if self.collector.narrows(ty, sets) {
             return Ok(false);
@@ -142,21 +220,22 @@ impl<'a> Planner<'a> {
             let ready =
                 |ty: &Name| self.binding(ty, name).is_none() && self.provided(node, ty, name);
             !self.any_guarded(&possible, name)
-                && (name == "__typename" || possible.iter().all(ready))
+                && (name == "__typename"
+                    || (possible.iter().all(ready) && self.priced_alike(&possible, name)))
         }))
     }
 
-    fn output(&self, ty: &Type, view: Option<&Arc<View>>) -> Output {
-        let kind = match ty {
+    fn output(&self, ty: &Type, view: Option<&Arc<View>>, weight: u64) -> Output {
+        let (kind, weight) = match ty {
             Type::List(of) | Type::NonNullList(of) => {
-                OutputKind::List(Box::new(self.output(of, view)))
+                (OutputKind::List(Box::new(self.output(of, view, weight))), 0)
             }
             Type::Named(name) | Type::NonNullNamed(name) => match view {
-                Some(view) => OutputKind::Object(Arc::clone(view)),
-                None => OutputKind::Leaf(self.leaf(name)),
+                Some(view) => (OutputKind::Object(Arc::clone(view)), weight),
+                None => (OutputKind::Leaf(self.leaf(name)), weight),
             },
         };
-        Output { non_null: ty.is_non_null(), kind }
+        Output { non_null: ty.is_non_null(), weight, kind }
     }
 
     fn leaf(&self, name: &str) -> Leaf {

@@ -105,7 +105,8 @@ impl<'a> Planner<'a> {
         let name = match &key {
             SlotKey::Plain { name, .. } | SlotKey::Bound { field: name, .. } => Name::clone(name),
         };
-        let parent = Parent { node, slot, key: Name::clone(&name), only: None };
+        let parent =
+            Parent { node, slot, key: Name::clone(&name), only: None, lengths: Vec::new() };
         let child = composite.map(|ty| self.node(Some(parent), ty));
         let used = SlotUse { slot, child, filled_by: fetch };
         let at = self.at_mut(node);

@@ -20,6 +20,8 @@ pub(in crate::engine) struct TypeView {
     pub name: Name,
     /// Number of the condition under which objects of the type may be seen; 0 always holds.
     pub guard: u32,
+    /// What one such object costs.
+    pub weight: u64,
     /// Shared by the types that are asked for the same.
     pub entries: Arc<Vec<Entry>>,
 }
@@ -37,6 +39,8 @@ pub(in crate::engine) struct Entry {
     pub condition: u32,
     /// Number of the condition under which it may be seen; 0 always holds.
     pub guard: u32,
+    /// Number of what is given to it, as far as that costs something; 0 costs nothing.
+    pub given: u32,
     pub output: Output,
 }
 
@@ -44,6 +48,8 @@ pub(in crate::engine) struct Entry {
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Output {
     pub non_null: bool,
+    /// What one value costs: a leaf, or an object that can be of one type only.
+    pub weight: u64,
     pub kind: OutputKind,
 }
 

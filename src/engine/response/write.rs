@@ -7,6 +7,7 @@ use super::view::{Entry, Output, OutputKind, View};
 use crate::graphql::{Error, ErrorCode, Name, PathSegment, error_id};
 use bytes::Bytes;
 use hashbrown::HashMap;
+use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,24 +15,36 @@ use std::sync::Arc;
 /// says how many more there were.
 const LISTED_OF_ONE_KIND: usize = 10;
 
+/// A response whose `data` is written.
 pub(in crate::engine) struct Written {
-    pub body: Bytes,
+    /// `{"data":…`, still open at its end.
+    text: Vec<u8>,
     pub errors: Vec<Error>,
+    /// What the values cost that were written, those that became null with their parents included: they were fetched
+    /// all the same.
+    pub cost: u64,
 }
 
-/// Writes `{"data":…}`, with `"errors"` in front where there are any.
-///
-/// `conditions` has the outcome of each numbered condition; `introspection` the JSON text of each introspection field,
-/// by number.
+/// What a response is written with.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Writing<'a> {
+    /// The outcome of each numbered condition.
+    pub conditions: &'a [bool],
+    /// The JSON text of each introspection field, by number.
+    pub introspection: &'a [String],
+    /// What is given to fields costs, by number.
+    pub given: &'a [u64],
+    pub size: Size,
+}
+
+/// Writes `data`; [`Written::finish`] puts what belongs around it.
 pub(in crate::engine) fn write(
     store: &Store,
     root: RowId,
     view: &View,
-    conditions: &[bool],
-    introspection: &[String],
-    size: Size,
+    writing: Writing<'_>,
 ) -> Written {
-    const OPEN: &[u8] = b"{\"data\":";
+    let Writing { conditions, introspection, given, size } = writing;
     let mut out = Vec::with_capacity(size.expected.clamp(64, size.most.max(64)));
     out.extend_from_slice(OPEN);
     let errors = Errors::default();
@@ -40,6 +53,8 @@ pub(in crate::engine) fn write(
         out,
         conditions,
         introspection,
+        given,
+        cost: 0,
         errors,
         most: size.most,
         visits: 0,
@@ -55,17 +70,30 @@ pub(in crate::engine) fn write(
     } else {
         writer.errors.finish()
     };
-    let mut out = writer.out;
-    out.push(b'}');
-    if !errors.is_empty() {
-        let mut with_errors = Vec::with_capacity(out.len() + 256 * errors.len());
-        with_errors.extend_from_slice(b"{\"errors\":");
-        serde_json::to_writer(&mut with_errors, &errors).expect("errors serialise into a Vec");
-        with_errors.push(b',');
-        with_errors.extend_from_slice(&out[1..]);
-        out = with_errors;
+    Written { text: writer.out, errors, cost: writer.cost }
+}
+
+const OPEN: &[u8] = b"{\"data\":";
+
+impl Written {
+    /// The whole response: `"errors"` in front where there are any, `"extensions"` behind where there is one.
+    pub fn finish(self, extensions: Option<&impl Serialize>) -> Bytes {
+        let mut out = self.text;
+        if !self.errors.is_empty() {
+            let mut with_errors = Vec::with_capacity(out.len() + 256 * self.errors.len() + 256);
+            with_errors.extend_from_slice(b"{\"errors\":");
+            serde_json::to_writer(&mut with_errors, &self.errors).expect("errors serialise");
+            with_errors.push(b',');
+            with_errors.extend_from_slice(&out[1..]);
+            out = with_errors;
+        }
+        if let Some(extensions) = extensions {
+            out.extend_from_slice(b",\"extensions\":");
+            serde_json::to_writer(&mut out, extensions).expect("extensions serialise");
+        }
+        out.push(b'}');
+        Bytes::from(out)
     }
-    Written { body: Bytes::from(out), errors }
 }
 
 /// Of a response, in bytes.
@@ -82,6 +110,8 @@ struct Writer<'a> {
     out: Vec<u8>,
     conditions: &'a [bool],
     introspection: &'a [String],
+    given: &'a [u64],
+    cost: u64,
     errors: Errors,
     most: usize,
     /// Values looked at, those that became null with their parents included.
@@ -109,11 +139,18 @@ impl Writer<'_> {
                 super::key_text(self.store, self.store.get(row, *typename), &mut name);
                 match types.iter().find(|candidate| candidate.name.as_bytes() == name) {
                     Some(found) if self.refuses(found.guard) => self.refused(path),
-                    Some(found) => self.entries(row, &found.entries, path),
+                    Some(found) => {
+                        self.charge(found.weight);
+                        self.entries(row, &found.entries, path)
+                    }
                     None => self.misfit("an object whose `__typename` is a possible type", path),
                 }
             }
         }
+    }
+
+    fn charge(&mut self, cost: u64) {
+        self.cost = self.cost.saturating_add(cost);
     }
 
     fn entries(&mut self, row: RowId, entries: &[Entry], path: &Path<'_>) -> Result<(), Bubble> {
@@ -131,6 +168,9 @@ impl Writer<'_> {
             if self.refuses(entry.guard) {
                 self.refused_field(entry, path)?;
                 continue;
+            }
+            if entry.given != 0 {
+                self.charge(self.given[entry.given as usize]);
             }
             let value = match entry.output.kind {
                 // Known without the store; their rows may have no slots at all.
@@ -190,16 +230,21 @@ impl Writer<'_> {
         match (&output.kind, value) {
             (OutputKind::Typename(json), _) => self.out.extend_from_slice(json.as_bytes()),
             (OutputKind::Introspection(number), _) => {
+                self.charge(output.weight);
                 self.out.extend_from_slice(self.introspection[*number].as_bytes());
             }
             (_, Value::Hole(index)) => return self.hole(index, path),
             (_, Value::Null) => return self.null(output, path),
             (OutputKind::Leaf(leaf), value) => {
+                self.charge(output.weight);
                 if let Err(due) = write_leaf(&mut self.out, self.store, value, leaf) {
                     return self.misfit(due, path);
                 }
             }
-            (OutputKind::Object(view), Value::Object(row)) => return self.object(row, view, path),
+            (OutputKind::Object(view), Value::Object(row)) => {
+                self.charge(output.weight);
+                return self.object(row, view, path);
+            }
             (OutputKind::List(of), value) => return self.list(value, of, path),
             (OutputKind::DynamicTypename(names), value) => {
                 let leaf = super::Leaf::Enum(Arc::clone(names));

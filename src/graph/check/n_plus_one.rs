@@ -131,7 +131,7 @@ fn example(parts: Parts<'_>, way: &[Step], looked_up: Option<&str>) -> Option<Ex
 fn slicing<'a>(parts: Parts<'_>, step: &Step, field: &'a FieldDefinition) -> Option<&'a str> {
     let found = parts.types.get(&*step.type_name)?.fields.get(&*step.field)?;
     let declared = found.list_size.as_ref().map_or(&[][..], |size| &size.slicing_arguments);
-    let is = |name: &str| declared.iter().any(|known| &**known == name);
+    let is = |name: &str| declared.iter().any(|path| path.len() == 1 && &*path[0] == name);
     let usual = |name: &str| declared.is_empty() && matches!(name, "first" | "limit");
     let names = field.arguments.iter().map(|argument| argument.name.as_str());
     names.into_iter().find(|name| is_list(&field.ty) && (is(name) || usual(name)))

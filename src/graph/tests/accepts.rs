@@ -61,7 +61,7 @@ fn a_shop_becomes_a_graph() {
         "name"
     );
     let size = graph.field("Query", "orders").unwrap().list_size.clone().unwrap();
-    assert_eq!(size.slicing_arguments, [Arc::from("first")]);
+    assert_eq!(size.slicing_arguments, [vec![crate::graphql::Name::from("first")]]);
 }
 
 #[test]

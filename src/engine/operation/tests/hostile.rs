@@ -29,12 +29,12 @@ fn deep_texts_are_refused() {
     on_a_small_stack(|| {
         let generous = Settings {
             limits: Limits {
-                depth: usize::MAX,
-                aliases: usize::MAX,
-                root_fields: usize::MAX,
-                directives: usize::MAX,
-                tokens: 50_000_000,
-                selections: usize::MAX,
+                depth: u64::MAX.into(),
+                aliases: u64::MAX.into(),
+                root_fields: u64::MAX.into(),
+                directives: u64::MAX.into(),
+                tokens: 50_000_000.into(),
+                selections: u64::MAX.into(),
                 ..Limits::default()
             },
             ..Settings::default()
@@ -84,7 +84,7 @@ fn nested(depth: usize) -> [String; 5] {
 fn what_nests_as_deep_as_allowed_fits_the_stack() {
     on_an_ordinary_stack(|| {
         let generous = Settings {
-            limits: Limits { depth: 1_000, aliases: 1_000, ..Limits::default() },
+            limits: Limits { depth: 1_000.into(), aliases: 1_000.into(), ..Limits::default() },
             ..Settings::default()
         };
         for text in nested(60) {
@@ -135,7 +135,7 @@ fn chain(count: usize, end: &str) -> String {
 #[test]
 fn a_chain_of_fragments_is_followed_or_refused() {
     let plenty = Settings {
-        limits: Limits { tokens: 1_000_000, ..Limits::default() },
+        limits: Limits { tokens: 1_000_000.into(), ..Limits::default() },
         ..Settings::default()
     };
     assert_eq!(refusals(&plenty, &chain(20, "id")), Vec::<String>::new());

@@ -70,7 +70,7 @@ fn aliases() {
 
 #[test]
 fn root_fields() {
-    let settings = settings(|limits| limits.aliases = 100);
+    let settings = settings(|limits| limits.aliases = 100.into());
     at_and_past(&settings, 20, "limits.root_fields", |count| {
         let fields = aliased(count - 1, "a");
         format!("{{ {fields} ... on Query {{ b }} }}")
@@ -89,7 +89,7 @@ fn directives() {
 
 #[test]
 fn tokens() {
-    let settings = settings(|limits| (limits.tokens, limits.root_fields) = (40, 100));
+    let settings = settings(|limits| (limits.tokens, limits.root_fields) = (40.into(), 100.into()));
     // White space, commas and comments are no tokens; braces are.
     let make = |count: usize| format!("{{ # {{ not a token\n {} }}", "a, ,\t".repeat(count));
     assert_eq!(refusals(&settings, &make(38)), Vec::<String>::new());
@@ -111,7 +111,7 @@ fn an_extent_counts_what_the_lexer_does() {
 
 #[test]
 fn selections_are_counted_with_fragments_expanded() {
-    let settings = settings(|limits| limits.selections = 64);
+    let settings = settings(|limits| limits.selections = 64.into());
     // Each level has two spreads; 2 + 4 + … doubles with each.
     let make = |levels: usize| doubling(levels);
     assert!(refusals(&settings, &make(4)).is_empty());
@@ -153,7 +153,7 @@ fn fragments_that_double_thirty_times_are_refused_at_once() {
 
 #[test]
 fn every_limit_that_is_exceeded_is_told() {
-    let settings = settings(|limits| (limits.aliases, limits.depth) = (0, 1));
+    let settings = settings(|limits| (limits.aliases, limits.depth) = (0.into(), 1.into()));
     let lines = refusals(&settings, "{ x: node(id: 1) { id } }");
     assert_eq!(lines.len(), 2, "{lines:?}");
 }

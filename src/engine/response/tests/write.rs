@@ -1,9 +1,10 @@
 //! Null bubbling, paths, conditions, types and the cap on errors, on stores made by hand.
 
 use crate::engine::response::{
-    Entry, Hole, Leaf, Output, OutputKind, RowId, Size, Store, TypeView, Value, View, write,
+    Entry, Hole, Leaf, Output, OutputKind, RowId, Size, Store, TypeView, Value, View, Writing,
 };
-use crate::graphql::ErrorCode;
+use crate::graphql::{Error, ErrorCode};
+use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
@@ -11,7 +12,27 @@ const SIZE: Size = Size { expected: 0, most: 1 << 20 };
 
 fn entry(key: &str, slot: u32, output: Output) -> Entry {
     let prefix = format!("\"{key}\":").into_bytes().into();
-    Entry { key: key.into(), prefix, slot, condition: 0, guard: 0, source: None, output }
+    Entry { key: key.into(), prefix, slot, condition: 0, guard: 0, source: None, given: 0, output }
+}
+
+/// A whole response.
+struct Whole {
+    body: Bytes,
+    errors: Vec<Error>,
+}
+
+fn write(
+    store: &Store,
+    root: RowId,
+    view: &View,
+    conditions: &[bool],
+    introspection: &[String],
+    size: Size,
+) -> Whole {
+    let writing = Writing { conditions, introspection, given: &[0], size };
+    let written = crate::engine::response::write(store, root, view, writing);
+    let errors = written.errors.clone();
+    Whole { body: written.finish(None::<&Json>), errors }
 }
 
 fn one(entries: Vec<Entry>) -> View {
@@ -19,11 +40,11 @@ fn one(entries: Vec<Entry>) -> View {
 }
 
 fn nullable(kind: OutputKind) -> Output {
-    Output { non_null: false, kind }
+    Output { non_null: false, weight: 0, kind }
 }
 
 fn required(kind: OutputKind) -> Output {
-    Output { non_null: true, kind }
+    Output { non_null: true, weight: 0, kind }
 }
 
 fn int() -> OutputKind {
@@ -282,11 +303,13 @@ fn each_object_of_an_abstract_type_is_written_as_what_it_is() {
     let types = vec![
         TypeView {
             guard: 0,
+            weight: 1,
             name: "Cat".into(),
             entries: Arc::new(vec![typename(), entry("lives", 1, nullable(int()))]),
         },
         TypeView {
             guard: 0,
+            weight: 1,
             name: "Dog".into(),
             entries: Arc::new(vec![entry("bones", 1, nullable(int()))]),
         },

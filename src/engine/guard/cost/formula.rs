@@ -1,0 +1,231 @@
+//! The cost of an operation as a formula over its variables: made once, with the plan, evaluated for each request.
+//!
+//! ```text
+//! cost(op)    = (mutation ? 10 : 0) + Σ cost(root field)
+//! cost(field) = n · (w + Σ cost(child)) + Σ argument cost
+//! ```
+//!
+//! It exists twice: with the fields' names, to be printed, and folded, where everything that no variable decides is one
+//! number. All arithmetic saturates.
+
+use crate::engine::plan::{Conditions, Length};
+use crate::graphql::Name;
+use serde_json::{Map, Value};
+use std::fmt::{self, Write};
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) enum Formula {
+    Constant(u64),
+    Sum(Vec<Formula>),
+    /// A list: its length, times what an element costs.
+    Times(Length, Box<Formula>),
+    /// Nothing, unless the condition of this number holds.
+    If(u32, Box<Formula>),
+    /// An abstract type: its dearest member.
+    Largest(Vec<Formula>),
+    /// What is given to a field costs, by number.
+    Given(u32),
+    /// What a response key costs, for people.
+    Named(Name, Box<Formula>),
+}
+
+/// What a formula is evaluated with.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Values<'a> {
+    pub conditions: &'a [bool],
+    pub variables: &'a Map<String, Value>,
+    /// By number.
+    pub given: &'a [u64],
+}
+
+impl Formula {
+    pub const NOTHING: Self = Self::Constant(0);
+
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::NOTHING
+    }
+
+    /// All of them together. What costs nothing is left out.
+    pub fn sum(terms: impl IntoIterator<Item = Self>) -> Self {
+        let mut terms: Vec<_> = terms.into_iter().filter(|term| !term.is_nothing()).collect();
+        match terms.len() {
+            0 => Self::NOTHING,
+            1 => terms.remove(0),
+            _ => Self::Sum(terms),
+        }
+    }
+
+    pub fn given(number: u32) -> Self {
+        if number == 0 { Self::NOTHING } else { Self::Given(number) }
+    }
+
+    pub fn times(length: Option<Length>, element: Self) -> Self {
+        match length {
+            Some(length) if !element.is_nothing() => Self::Times(length, Box::new(element)),
+            _ => element,
+        }
+    }
+
+    pub fn only_if(condition: u32, formula: Self) -> Self {
+        let always = condition == 0 || formula.is_nothing();
+        if always { formula } else { Self::If(condition, Box::new(formula)) }
+    }
+
+    pub fn named(name: &str, formula: Self) -> Self {
+        if formula.is_nothing() { formula } else { Self::Named(name.into(), Box::new(formula)) }
+    }
+
+    /// The dearest of several; those that are alike count once.
+    pub fn largest(members: impl IntoIterator<Item = Self>) -> Self {
+        let mut distinct: Vec<Self> = Vec::new();
+        for member in members {
+            if !distinct.contains(&member) {
+                distinct.push(member);
+            }
+        }
+        match distinct.len() {
+            0 => Self::NOTHING,
+            1 => distinct.remove(0),
+            _ => Self::Largest(distinct),
+        }
+    }
+
+    pub fn evaluate(&self, values: Values<'_>) -> u64 {
+        match self {
+            Self::Constant(cost) => *cost,
+            Self::Sum(terms) => {
+                terms.iter().map(|term| term.evaluate(values)).fold(0, u64::saturating_add)
+            }
+            Self::Times(length, element) => {
+                length.evaluate(values.variables).saturating_mul(element.evaluate(values))
+            }
+            Self::If(condition, formula) => {
+                if values.conditions[*condition as usize] {
+                    formula.evaluate(values)
+                } else {
+                    0
+                }
+            }
+            Self::Largest(members) => {
+                members.iter().map(|member| member.evaluate(values)).max().unwrap_or(0)
+            }
+            Self::Given(number) => values.given[*number as usize],
+            Self::Named(_, formula) => formula.evaluate(values),
+        }
+    }
+
+    /// The same without names, and with everything added up that is known already.
+    pub fn fold(&self) -> Self {
+        match self {
+            Self::Constant(_) | Self::Given(_) => self.clone(),
+            Self::Named(_, formula) => formula.fold(),
+            Self::If(condition, formula) => Self::only_if(*condition, formula.fold()),
+            Self::Times(length, element) => match (length, element.fold()) {
+                (Length::Fixed(length), Self::Constant(cost)) => {
+                    Self::Constant(length.saturating_mul(cost))
+                }
+                (length, element) => Self::times(Some(length.clone()), element),
+            },
+            Self::Sum(terms) => Self::fold_all(terms, u64::saturating_add, Self::sum),
+            Self::Largest(members) => Self::fold_all(members, u64::max, Self::largest),
+        }
+    }
+
+    fn fold_all(
+        formulas: &[Self],
+        join: impl Fn(u64, u64) -> u64,
+        rest: impl Fn(Vec<Self>) -> Self,
+    ) -> Self {
+        let mut known = 0;
+        let mut open = Vec::new();
+        for formula in formulas {
+            match formula.fold() {
+                Self::Constant(cost) => known = join(known, cost),
+                formula => open.push(formula),
+            }
+        }
+        if known > 0 {
+            open.insert(0, Self::Constant(known));
+        }
+        rest(open)
+    }
+
+    /// The formula as people read it, such as `team: $first × (1 + orders: 5 × 1)`, cut off where it gets long.
+    pub fn print(&self, conditions: &Conditions, given: &[String]) -> String {
+        let mut printer = Printer { out: String::new(), conditions, given };
+        match printer.formula(self, false) {
+            Ok(()) => {}
+            Err(fmt::Error) => printer.out.push('…'),
+        }
+        printer.out
+    }
+}
+
+/// Characters of a printed formula.
+const LONGEST: usize = 400;
+
+struct Printer<'a> {
+    out: String,
+    conditions: &'a Conditions,
+    given: &'a [String],
+}
+
+impl Write for Printer<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = LONGEST.saturating_sub(self.out.len());
+        let fits = text.len() <= room;
+        self.out.extend(text.chars().take(if fits { text.len() } else { room }));
+        if fits { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+impl Printer<'_> {
+    /// `factor`: it stands beside a `×`, so a sum needs parentheses.
+    fn formula(&mut self, formula: &Formula, factor: bool) -> fmt::Result {
+        match formula {
+            Formula::Constant(cost) => write!(self, "{cost}"),
+            Formula::Given(number) => {
+                let given = self.given;
+                self.write_str(given.get(*number as usize).map_or("0", String::as_str))
+            }
+            Formula::Sum(terms) => self.joined(if factor { "(" } else { "" }, terms, " + ", factor),
+            Formula::Largest(members) => self.joined("max(", members, ", ", true),
+            Formula::Times(length, element) => {
+                write!(self, "{length} × ")?;
+                self.formula(element, true)
+            }
+            Formula::If(condition, formula) => {
+                let words = self.conditions.describe_in_short(*condition).unwrap_or_default();
+                write!(self, "(if {words}: ")?;
+                self.formula(formula, false)?;
+                self.write_str(")")
+            }
+            Formula::Named(name, formula) if factor => {
+                write!(self, "({name}: ")?;
+                self.formula(formula, false)?;
+                self.write_str(")")
+            }
+            Formula::Named(name, formula) => {
+                write!(self, "{name}: ")?;
+                self.formula(formula, true)
+            }
+        }
+    }
+
+    fn joined(
+        &mut self,
+        open: &str,
+        formulas: &[Formula],
+        between: &str,
+        close: bool,
+    ) -> fmt::Result {
+        self.write_str(open)?;
+        for (index, formula) in formulas.iter().enumerate() {
+            if index > 0 {
+                self.write_str(between)?;
+            }
+            self.formula(formula, false)?;
+        }
+        self.write_str(if close { ")" } else { "" })
+    }
+}

@@ -1,0 +1,230 @@
+//! How much an operation asks: a formula made with its plan, an estimate before the first call, and the actual cost
+//! after the last one.
+//!
+//! The planner builds the formula while it walks the selection, so that what is planned, what is written and what is
+//! charged are one walk: merged response keys count once, and what `@skip` takes out costs nothing. The writer adds up
+//! the actual cost as it writes, by the same weights. So where lists keep to the sizes they declare, it never exceeds
+//! the estimate.
+
+mod formula;
+mod given;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub(in crate::engine) use formula::{Formula, Values};
+pub(in crate::engine) use given::Given;
+pub use report::{CostReport, UpstreamCalls};
+
+use super::Refusal;
+use super::limits::{Exceeded, LimitName, Verdict};
+use crate::engine::plan::{Conditions, QueryPlan, Slice};
+use crate::engine::settings::{Limit, Limits, Mode};
+use crate::graph::{Costs, Graph};
+use crate::graphql::{ErrorCode, Name};
+use serde_json::{Map, Value};
+
+/// What every operation costs at least: to receive it is work, even if all it asks for is `__typename`.
+pub const FLOOR: u64 = 1;
+
+/// What a mutation costs beside its fields.
+pub(in crate::engine) const MUTATION: u64 = 10;
+
+/// What the planner collects on its walk.
+pub(in crate::engine) struct Pricing {
+    /// The length of a list that nothing is said of.
+    pub list_size: u64,
+    /// By number; the first is of fields that are given nothing that costs.
+    pub given: Vec<Given>,
+    pub rules: Vec<Rule>,
+}
+
+/// A field that must be given exactly one of its slicing arguments.
+#[derive(Debug)]
+pub(in crate::engine) struct Rule {
+    /// The field, such as `Query.team`.
+    pub coordinate: String,
+    /// Number of the condition under which it is asked for.
+    pub condition: u32,
+    pub one_of: Vec<Name>,
+    pub slices: Vec<Slice>,
+}
+
+/// The cost of an operation.
+#[derive(Debug)]
+pub(in crate::engine) struct Cost {
+    formula: Formula,
+    given: Vec<Given>,
+    rules: Vec<Rule>,
+    /// The formula for people.
+    printed: String,
+}
+
+/// The cost of one request before it is run.
+#[derive(Debug)]
+pub(in crate::engine) struct Estimate {
+    pub cost: u64,
+    /// The most calls it can come to.
+    pub calls: u64,
+    /// What is given to fields costs, by number: the writer counts with the same.
+    pub given: Vec<u64>,
+}
+
+impl Pricing {
+    pub fn new(list_size: u64) -> Self {
+        Self { list_size, given: vec![Given::Fixed(0)], rules: Vec::new() }
+    }
+
+    pub fn finish(self, formula: &Formula, conditions: &Conditions) -> Cost {
+        let words: Vec<_> = self.given.iter().map(Given::describe).collect();
+        let printed = formula.print(conditions, &words);
+        Cost { formula: formula.fold(), given: self.given, rules: self.rules, printed }
+    }
+}
+
+impl Cost {
+    /// The formula for people, with the variables in it.
+    pub fn printed(&self) -> &str {
+        &self.printed
+    }
+
+    pub fn estimate(
+        &self,
+        costs: &Costs,
+        conditions: &[bool],
+        variables: &Map<String, Value>,
+    ) -> (u64, Vec<u64>) {
+        let given: Vec<u64> =
+            self.given.iter().map(|given| given.evaluate(costs, variables)).collect();
+        let cost = self.formula.evaluate(Values { conditions, variables, given: &given });
+        (cost, given)
+    }
+
+    /// Fields that are not given exactly one slicing argument.
+    fn hold_slicing(
+        &self,
+        verdict: &mut Verdict,
+        mode: Mode,
+        conditions: &[bool],
+        variables: &Map<String, Value>,
+    ) {
+        let asked = self.rules.iter().filter(|rule| conditions[rule.condition as usize]);
+        for message in asked.filter_map(|rule| rule.broken(variables)).take(LISTED) {
+            let (code, name) = (ErrorCode::CostInvalidSlicingArguments, LimitName::Slicing);
+            verdict.hold_as(code, name, Limit::new(0, mode), 1, || message);
+        }
+    }
+}
+
+/// Of the fields with wrong slicing arguments, so many are told.
+const LISTED: usize = 10;
+
+impl Rule {
+    fn broken(&self, variables: &Map<String, Value>) -> Option<String> {
+        let given = self.slices.iter().filter(|slice| slice.is_given(variables)).count();
+        let wrong = match given {
+            0 if self.slices.iter().any(|slice| slice.is_present(variables)) => return None,
+            0 => "got none",
+            1 => return None,
+            _ => "got several",
+        };
+        let names: Vec<_> = self.one_of.iter().map(|name| format!("`{name}`")).collect();
+        Some(match names.as_slice() {
+            [name] => format!(
+                "`{}` must be given {name}, to know how long its list gets",
+                self.coordinate
+            ),
+            names => format!(
+                "`{}` must be given exactly one of {}, to know how long its list gets, and {wrong}",
+                self.coordinate,
+                names.join(", ")
+            ),
+        })
+    }
+}
+
+/// Holds an operation against the slicing rules, `limits.fan_out` and `limits.cost`.
+///
+/// # Errors
+/// What refuses it, and what it would have cost.
+pub(in crate::engine) fn admit(
+    graph: &Graph,
+    plan: &QueryPlan,
+    limits: &Limits,
+    conditions: &[bool],
+    variables: &Map<String, Value>,
+) -> Result<(Estimate, Vec<Exceeded>), Refusal> {
+    let cost = &plan.cost;
+    let mut verdict = Verdict::default();
+    cost.hold_slicing(&mut verdict, limits.cost.limit.mode, conditions, variables);
+    if !verdict.errors.is_empty() {
+        return Err(verdict.errors.into());
+    }
+    let estimate = estimate(graph, plan, limits, conditions, variables);
+    let Estimate { cost: total, calls, .. } = estimate;
+    verdict.hold(LimitName::FanOut, limits.fan_out, calls, || {
+        let max = limits.fan_out.max;
+        format!(
+            "the operation can come to {calls} calls to sources; {max} are allowed (limits.fan_out)"
+        )
+    });
+    let limit = limits.cost.limit;
+    verdict.hold_as(ErrorCode::CostLimitExceeded, LimitName::Cost, limit, total, || {
+        let (max, formula) = (limit.max, formula_of(plan, limits, calls));
+        format!("the operation costs {total}; {max} is allowed (limits.cost.max): {formula}")
+    });
+    if verdict.errors.is_empty() {
+        Ok((estimate, verdict.measured))
+    } else {
+        let cost = Some(estimate.report(FLOOR, 0, 0));
+        Err(Refusal { errors: verdict.errors, cost })
+    }
+}
+
+/// The cost of an operation, and its formula, as a line for people.
+pub(in crate::engine) fn explain(
+    graph: &Graph,
+    plan: &QueryPlan,
+    limits: &Limits,
+    conditions: &[bool],
+    variables: &Map<String, Value>,
+) -> String {
+    let estimate = estimate(graph, plan, limits, conditions, variables);
+    let formula = formula_of(plan, limits, estimate.calls);
+    format!("costs {}: {formula}\n", estimate.cost)
+}
+
+fn estimate(
+    graph: &Graph,
+    plan: &QueryPlan,
+    limits: &Limits,
+    conditions: &[bool],
+    variables: &Map<String, Value>,
+) -> Estimate {
+    let calls = plan.fan_out(conditions, variables);
+    let (fields, given) = plan.cost.estimate(&graph.costs, conditions, variables);
+    let of_calls = limits.cost.call_weight.saturating_mul(calls);
+    Estimate { cost: fields.saturating_add(of_calls).max(FLOOR), calls, given }
+}
+
+fn formula_of(plan: &QueryPlan, limits: &Limits, calls: u64) -> String {
+    let printed = plan.cost.printed();
+    match limits.cost.call_weight {
+        0 => printed.to_owned(),
+        weight => format!("{printed} + {weight} × {calls} calls"),
+    }
+}
+
+impl Estimate {
+    /// What became of it: `fields` as the writer counted, `calls` as the executor did.
+    pub fn report(&self, fields: u64, calls: usize, call_weight: u64) -> CostReport {
+        let calls = calls as u64;
+        // Splits of refused batches are a source's doing: nobody pays for them.
+        let of_calls = call_weight.saturating_mul(calls.min(self.calls));
+        CostReport {
+            requested_query_cost: self.cost,
+            actual_query_cost: fields.saturating_add(of_calls).max(FLOOR),
+            upstream_calls: UpstreamCalls { bound: self.calls, actual: calls },
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Limits and what becomes of what exceeds them: `enforce` refuses, `measure` serves, logs and counts, `off` serves.
+//!
+//! What is counted in the text is counted once, with the operation prepared and cached, but told for every request that
+//! sends it. The log has one line for each limit and ten seconds: whoever measures must not be flooded by what they
+//! measure.
+
+use crate::engine::settings::{Limit, Mode};
+use crate::graphql::{Error, ErrorCode};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// Names every limit once: for messages, logs and metrics.
+macro_rules! names {
+    ($($variant:ident = $text:literal;)*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum LimitName {
+            $($variant,)*
+        }
+
+        impl LimitName {
+            const COUNT: usize = [$(Self::$variant),*].len();
+
+            /// As under `limits` in the configuration.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+    };
+}
+
+names! {
+    Depth = "depth";
+    Aliases = "aliases";
+    RootFields = "root_fields";
+    Directives = "directives";
+    Tokens = "tokens";
+    Selections = "selections";
+    Body = "body";
+    Response = "response";
+    ListSize = "list_size";
+    FanOut = "fan_out";
+    Cost = "cost";
+    Slicing = "slicing";
+}
+
+/// A limit that was exceeded where it is only measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    pub limit: LimitName,
+    pub found: u64,
+    pub max: u64,
+}
+
+/// What came of holding an operation against limits.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Verdict {
+    pub errors: Vec<Error>,
+    pub measured: Vec<Exceeded>,
+}
+
+impl Verdict {
+    /// Holds what was found against a limit. `message` says what is wrong, for a refusal.
+    pub fn hold(
+        &mut self,
+        name: LimitName,
+        limit: Limit,
+        found: u64,
+        message: impl FnOnce() -> String,
+    ) {
+        self.hold_as(ErrorCode::LimitExceeded, name, limit, found, message);
+    }
+
+    /// The same with a code of its own.
+    pub fn hold_as(
+        &mut self,
+        code: ErrorCode,
+        name: LimitName,
+        limit: Limit,
+        found: u64,
+        message: impl FnOnce() -> String,
+    ) {
+        if found <= limit.max {
+            return;
+        }
+        match limit.mode {
+            Mode::Enforce => {
+                count(name, Mode::Enforce);
+                self.errors.push(Error::new(code, message()));
+            }
+            Mode::Measure => {
+                self.measured.push(Exceeded { limit: name, found, max: limit.max });
+            }
+            Mode::Off => {}
+        }
+    }
+
+    /// What was measured, unless something is refused.
+    pub fn finish(self) -> Result<Vec<Exceeded>, Vec<Error>> {
+        if self.errors.is_empty() { Ok(self.measured) } else { Err(self.errors) }
+    }
+}
+
+/// One more that exceeded a limit.
+pub(in crate::engine) fn count(limit: LimitName, mode: Mode) {
+    metrics::counter!(
+        "portcullis_limit_exceeded_total",
+        "limit" => limit.as_str(),
+        "mode" => mode.as_str()
+    )
+    .increment(1);
+}
+
+/// Seconds between two lines in the log for one limit.
+const QUIET: u64 = 10;
+
+/// When each limit was last written of in the log.
+pub(in crate::engine) struct Told {
+    start: Instant,
+    /// Seconds since the start, and one more; 0 for never.
+    last: [AtomicU64; LimitName::COUNT],
+}
+
+impl Told {
+    pub fn new(start: Instant) -> Self {
+        Self { start, last: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
+
+    /// Counts what was measured, and logs it where the last time is long enough ago.
+    pub fn tell(&self, exceeded: Exceeded, operation: Option<&str>, now: Instant) {
+        let Exceeded { limit, found, max } = exceeded;
+        count(limit, Mode::Measure);
+        if self.is_due(limit, now) {
+            let (limit, operation) = (limit.as_str(), operation.map(shown).unwrap_or_default());
+            tracing::warn!(limit, found, max, operation, "a measured limit is exceeded");
+        }
+    }
+
+    fn is_due(&self, limit: LimitName, now: Instant) -> bool {
+        let now = now.saturating_duration_since(self.start).as_secs() + 1;
+        let last = &self.last[limit as usize];
+        let before = last.load(Ordering::Relaxed);
+        let due = before == 0 || now >= before + QUIET;
+        due && last.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// A name that a client chose, short enough for a line of a log.
+fn shown(name: &str) -> &str {
+    name.char_indices().nth(100).map_or(name, |(end, _)| &name[..end])
+}
