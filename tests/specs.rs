@@ -93,25 +93,43 @@ async fn run_case(case: &Case) -> Vec<String> {
         Ok(gateway) => gateway,
         Err(problems) => return vec![format!("the graph does not load:\n{problems}")],
     };
-    let headers: Vec<(&str, &str)> =
-        case.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut body = json!({ "query": case.request });
     if !case.variables.is_null() {
         body["variables"] = case.variables.clone();
     }
     let http = Http::new();
-    let answer = http.post(&gateway.url, &headers, body.to_string());
-    // A wrong call may leave the script waiting for the right one; what it says then is more than "no answer".
-    let Ok(answer) = tokio::time::timeout(PATIENCE / 2, answer).await else {
-        let mut found = mock.complaints();
-        found.push("no answer".to_owned());
-        return found;
+    let ask = async |headers: &[(String, String)]| {
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers: Vec<(&str, &str)> = headers.collect();
+        let answer = http.post(&gateway.url, &headers, body.to_string());
+        // A wrong call may leave the script waiting for the right one; what it says then is more than "no answer".
+        tokio::time::timeout(PATIENCE / 2, answer).await.ok()
     };
+    let none = || [mock.complaints(), vec!["no answer".to_owned()]].concat();
+    let Some(answer) = ask(&case.headers).await else { return none() };
     let actual = answer.json();
-    let mut found = mock.complaints();
+    let mut found = missing_headers(&case.answer_headers, &answer.headers);
     found.extend(differences(&case.answer, &actual));
+    for (number, next) in case.next.iter().enumerate() {
+        let Some(answer) = ask(&next.headers).await else { return none() };
+        let due = next.answer.as_ref().unwrap_or(&case.answer);
+        let further = differences(due, &answer.json());
+        found.extend(further.into_iter().map(|line| format!("request {}: {line}", number + 2)));
+    }
+    found.splice(..0, mock.complaints());
     if !found.is_empty() {
         found.push(format!("the whole answer: {actual}"));
     }
     found
+}
+
+fn missing_headers(due: &[(String, String)], headers: &http::HeaderMap) -> Vec<String> {
+    let found = |name: &str| {
+        let values: Vec<_> = headers.get_all(name).iter().map(|value| value.to_str()).collect();
+        values.into_iter().collect::<Result<Vec<_>, _>>().unwrap_or_default().join(", ")
+    };
+    due.iter()
+        .filter(|(name, value)| found(name) != *value)
+        .map(|(name, value)| format!("the header {name} is `{}`, due is `{value}`", found(name)))
+        .collect()
 }

@@ -5,6 +5,7 @@
 //! what docs/configuration.md says or is refused; none is ignored. Header values are secrets and never printed.
 
 mod auth;
+mod cache;
 mod env;
 mod keys;
 mod limits;
@@ -103,8 +104,11 @@ impl Config {
         if let Some(section) = top.section("auth") {
             auth::read(&section, base, &mut config.auth);
         }
+        if let Some(section) = top.section("cache") {
+            cache::read(&section, &mut config.engine.cache);
+        }
         if let Some(section) = top.section("sources") {
-            config.sources = sources::read(&section, base);
+            config.sources = sources::read(&section, base, &mut config.engine.cache);
         }
         config
     }

@@ -4,16 +4,26 @@ use super::section::{Reading, Section};
 use super::values::{self, Mistake, Read};
 use super::yaml::{Entry, Kind, Node, Scalar};
 use crate::connector::{Protocol, SourceSettings};
+use crate::engine::CacheSettings;
 use crate::upstream;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use std::path::Path;
 
-pub(super) fn read(section: &Section<'_>, base: &Path) -> Vec<SourceSettings> {
-    section.entries().iter().filter_map(|entry| source(section, entry, base)).collect()
+pub(super) fn read(
+    section: &Section<'_>,
+    base: &Path,
+    cache: &mut CacheSettings,
+) -> Vec<SourceSettings> {
+    section.entries().iter().filter_map(|entry| source(section, entry, base, cache)).collect()
 }
 
-fn source<'a>(section: &Section<'a>, entry: &'a Entry, base: &Path) -> Option<SourceSettings> {
+fn source<'a>(
+    section: &Section<'a>,
+    entry: &'a Entry,
+    base: &Path,
+    cache: &mut CacheSettings,
+) -> Option<SourceSettings> {
     let reading = section.reading;
     check_name(reading, entry);
     let section = section.named(entry);
@@ -45,6 +55,9 @@ fn source<'a>(section: &Section<'a>, entry: &'a Entry, base: &Path) -> Option<So
         }
         json(reading, node)
     });
+    if let Some(section) = section.section("cache") {
+        cache.sources.insert(entry.key.as_str().into(), super::cache::read_source(&section));
+    }
     let protocol = protocol(&section, entry, base)?;
     let name = entry.key.as_str().into();
     Some(SourceSettings {

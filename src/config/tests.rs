@@ -270,6 +270,7 @@ fn every_key_of_the_table_does_something() {
             Err(problems) => panic!("{}: {}", key.path, render(&problems, false)),
         };
         let without = match key.default {
+            "" if key.kind == "duration" => with("2h"),
             "" if key.path.starts_with("sources.") => with("http://other"),
             "" if key.path.starts_with("auth.") => with("https://other"),
             "" => format!("{:?}", parse("").unwrap()),

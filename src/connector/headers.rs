@@ -95,6 +95,11 @@ impl Headers {
         self.names().any(|set| set == name)
     }
 
+    /// Of the client's headers, those that go along.
+    pub(super) fn forwarded(&self) -> &[HeaderName] {
+        &self.forwarded
+    }
+
     fn names(&self) -> impl Iterator<Item = &HeaderName> {
         let written = self.written.iter().map(|(name, _)| name);
         let claims = self.claims.iter().map(|(name, _)| name);

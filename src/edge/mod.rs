@@ -19,6 +19,7 @@ mod playground;
 mod reply;
 mod server;
 mod settings;
+mod sharing;
 
 pub use executor::Executor;
 pub use server::serve;

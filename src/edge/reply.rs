@@ -2,7 +2,8 @@
 
 use super::batch;
 use super::negotiate::{Media, Statuses};
-use crate::engine;
+use super::sharing;
+use crate::engine::{self, Share};
 use crate::graphql::{Error, ErrorCode};
 use axum::body::Body;
 use axum::response::Response;
@@ -21,7 +22,9 @@ pub(super) fn answer(media: Media, response: engine::Response) -> Response {
         None if response.errors > 0 => partly(media),
         None => StatusCode::OK,
     };
+    let share = sharing::headers(&response.cache);
     let mut reply = bytes(status, HeaderValue::from_static(media.content_type()), response.body);
+    reply.headers_mut().extend(share);
     if response.refusal == Some(ErrorCode::MethodNotAllowed) {
         reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }
@@ -30,7 +33,10 @@ pub(super) fn answer(media: Media, response: engine::Response) -> Response {
 
 /// The answers to a list of operations. Each has its own errors, so the list itself went well.
 pub(super) fn answers(media: Media, responses: &[engine::Response]) -> Response {
-    bytes(StatusCode::OK, HeaderValue::from_static(media.content_type()), batch::join(responses))
+    let content_type = HeaderValue::from_static(media.content_type());
+    let mut reply = bytes(StatusCode::OK, content_type, batch::join(responses));
+    reply.headers_mut().extend(sharing::headers(&Share::none()));
+    reply
 }
 
 /// What may be asked of the endpoint at all.

@@ -7,6 +7,7 @@ mod execute;
 mod guard;
 mod operation;
 mod plan;
+mod replies;
 mod response;
 mod settings;
 #[doc(hidden)]
@@ -14,15 +15,17 @@ pub mod stages;
 #[cfg(test)]
 mod testing;
 
+pub use execute::Share;
 pub use guard::cost::{CostReport, FLOOR, UpstreamCalls};
 pub use guard::limits::{Exceeded, LimitName};
+pub use replies::{CacheSettings, SourceCache};
 pub use settings::{CostLimit, Limit, Limits, Mode, Settings};
 
 use crate::graph::Graph;
 use crate::graphql::{Error, ErrorCode};
 use crate::source::Caller;
 use bytes::Bytes;
-use execute::{InFlight, Loaders, Snapshot};
+use execute::{Loaders, Pool, Snapshot};
 use guard::Refusal;
 use guard::access::Access;
 use guard::cost::Estimate;
@@ -40,7 +43,8 @@ pub struct Engine {
     graph: Arc<Graph>,
     settings: Arc<Settings>,
     operations: Arc<Operations>,
-    in_flight: Arc<InFlight>,
+    /// Calls under way and replies kept.
+    pool: Arc<Pool>,
     loaders: Arc<Loaders>,
     told: Arc<Told>,
 }
@@ -71,6 +75,8 @@ pub struct Response {
     pub upstream_calls: usize,
     /// What it cost; `None` where it was refused before that was known.
     pub cost: Option<CostReport>,
+    /// What the client and the caches before it may do with it.
+    pub cache: Share,
 }
 
 /// What stands under `extensions` in an answer.
@@ -82,11 +88,12 @@ struct Extensions<'a> {
 impl Engine {
     #[must_use]
     pub fn new(graph: Arc<Graph>, settings: Settings) -> Self {
+        let pool = Pool::new(&graph, &settings);
         Self {
             operations: Arc::new(Operations::new(&settings)),
-            in_flight: Arc::default(),
-            loaders: Arc::new(Loaders::new(&graph)),
             told: Arc::new(Told::new(Instant::now())),
+            loaders: Arc::new(Loaders::new(&graph, &pool)),
+            pool: Arc::new(pool),
             settings: Arc::new(settings),
             graph,
         }
@@ -130,7 +137,7 @@ impl Engine {
             conditions: &conditions,
             caller: &request.caller,
             deadline: request.deadline,
-            in_flight: self.settings.reuse.then_some(&self.in_flight),
+            pool: &self.pool,
             loaders: &self.loaders,
             is_mutation: operation.is_mutation,
         })
@@ -159,6 +166,7 @@ impl Engine {
             errors,
             upstream_calls: outcome.calls,
             cost: Some(cost),
+            cache: if errors == 0 { outcome.share } else { Share::none() },
         })
     }
 
@@ -235,8 +243,8 @@ impl Response {
         let body = serde_json::json!({ "errors": errors }).to_string();
         let code = errors.first().map_or(ErrorCode::Internal, |error| error.code);
         let body = Bytes::from(body);
-        let errors = errors.len();
-        Self { body, refusal: Some(code), errors, upstream_calls: 0, cost: None }
+        let (errors, cache) = (errors.len(), Share::none());
+        Self { body, refusal: Some(code), errors, upstream_calls: 0, cost: None, cache }
     }
 
     fn refused(refusal: Refusal, expose: bool) -> Self {

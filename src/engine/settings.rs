@@ -1,5 +1,6 @@
 //! What of the engine can be set, with defaults that are safe in production.
 
+use super::replies::CacheSettings;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,7 @@ pub struct Settings {
     pub operation_cache: u64,
     /// Identical safe calls share one execution, within a request and in flight between requests.
     pub reuse: bool,
+    pub cache: CacheSettings,
     /// The time one request may take.
     pub timeout: Duration,
 }
@@ -98,6 +100,7 @@ impl Default for Settings {
             introspection: false,
             operation_cache: 64 << 20,
             reuse: true,
+            cache: CacheSettings::default(),
             timeout: Duration::from_secs(15),
         }
     }

@@ -77,7 +77,7 @@ impl Stages<'_> {
             conditions: &conditions,
             caller: &request.caller,
             deadline: request.deadline,
-            in_flight: self.0.settings.reuse.then_some(&self.0.in_flight),
+            pool: &self.0.pool,
             loaders: &self.0.loaders,
             is_mutation: prepared.0.is_mutation,
         })

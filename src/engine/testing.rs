@@ -5,6 +5,7 @@ use super::{Engine, Request, Response, Settings};
 use crate::graph::{Graph, Sdl, load_with_env};
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping, Scope, Template};
+use crate::source::Validators;
 use crate::source::fake::{Problem, render};
 use crate::source::{self, BindingSpec, Call, Caller, Connector, ErrorKind, Inputs, Placed, Reply};
 use futures_util::FutureExt;
@@ -165,6 +166,10 @@ impl Call for Bound {
         self.select.as_ref()
     }
 
+    fn forwards(&self) -> &[HeaderName] {
+        self.forward.as_slice()
+    }
+
     fn timeout(&self) -> Duration {
         Duration::from_secs(5)
     }
@@ -193,6 +198,20 @@ impl Call for Bound {
             answer
         }
         .boxed()
+    }
+
+    fn revalidate(
+        &self,
+        request: Arc<source::Request>,
+        validators: &Validators,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Answer> {
+        let mut request = source::Request::clone(&request);
+        let etag = validators.etag.clone().map(|etag| (http::header::IF_NONE_MATCH, etag));
+        let date = validators.last_modified.clone();
+        let date = date.map(|date| (http::header::IF_MODIFIED_SINCE, date));
+        request.headers.extend(etag.into_iter().chain(date));
+        self.send(Arc::new(request), deadline)
     }
 
     fn describe(&self, request: &source::Request) -> String {

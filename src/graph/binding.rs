@@ -216,6 +216,7 @@ impl<'a> Compiling<'a> {
                     call,
                     parent: Vec::new(),
                     batch: None,
+                    cache: super::CacheHint::default(),
                 });
             }
             Err(found) => self.problems.extend(found),

@@ -7,6 +7,7 @@ use crate::problem::Severity;
 pub const CODES: &[(&str, Severity)] = &[
     ("cyclic-requirement", Severity::Error),
     ("invalid-batch", Severity::Error),
+    ("invalid-cache-control", Severity::Error),
     ("invalid-cost", Severity::Error),
     ("invalid-field-set", Severity::Error),
     ("invalid-guard", Severity::Error),

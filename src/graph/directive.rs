@@ -37,6 +37,11 @@ directive @allow(if: String!) repeatable on FIELD_DEFINITION | OBJECT | INTERFAC
 input BatchRule { reply: BatchReply = BY_KEY, key: String, max: Int = 100, waitMs: Int = 0 }
 "What a batch is answered with."
 enum BatchReply { BY_KEY POSITIONAL MAP GROUP_BY }
+
+"How long replies may be used again, in seconds. On a type: of every call that returns it, and of what it stands in."
+directive @cacheControl(maxAge: Int, scope: CacheControlScope, staleIfError: Int) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
+"Who may be given a kept reply: everybody, or only the caller it was fetched for."
+enum CacheControlScope { PUBLIC PRIVATE }
 "#;
 
 /// Directives of later versions, with what this version would have to do to serve them.
@@ -44,7 +49,6 @@ pub(super) const LATER: &[(&str, &str)] = &[
     ("amqp", "speaks no AMQP"),
     ("graphql", "asks no GraphQL services"),
     ("const", "computes no fields without a call"),
-    ("cacheControl", "keeps no replies"),
     ("timeout", "has no timeouts for single fields"),
     ("onError", "has no fallbacks for single fields"),
 ];

@@ -1,7 +1,7 @@
 //! SDL → [`Graph`](super::Graph), as a recipe.
 
 use super::binding::{self, Bindings};
-use super::{Graph, api_schema, check, cost, entity, guard, lookup, merge, reference, sdl::Sdl};
+use super::{Graph, api_schema, cache, check, cost, entity, guard, lookup, merge, reference, sdl::Sdl};
 use crate::problem::{Place, Problem, any_error};
 use crate::source::Connector;
 use apollo_compiler::validation::Valid;
@@ -44,6 +44,7 @@ pub fn load_with_env(
     let lookups = lookup::read(&merged, &types, &mut bindings, &mut problems);
     reference::check(&merged, &types, &mut bindings, &mut problems);
     let guards = guard::read(&merged, &mut problems);
+    let cache_hints = cache::read(&merged, &mut bindings, &mut problems);
     let env = reference::env(&bindings, env, &mut problems);
     check::filled(&merged, &types, &bindings, &lookups, &mut problems);
     if any_error(&problems) {
@@ -65,6 +66,7 @@ pub fn load_with_env(
         lookups: lookups.into_iter().map(|lookup| lookup.lookup).collect(),
         guards,
         costs,
+        cache_hints,
         env,
         version: VERSION.fetch_add(1, Ordering::Relaxed),
     };

@@ -7,6 +7,7 @@
 mod api_schema;
 mod batch;
 mod binding;
+mod cache;
 mod check;
 mod codes;
 mod cost;
@@ -25,6 +26,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use cache::CacheHint;
 pub use codes::CODES;
 pub use cost::{Costs, InputCost};
 pub use guard::{Allow, Guard, GuardId, Guards};
@@ -55,6 +57,8 @@ pub struct Graph {
     /// Who may see what.
     pub guards: Guards,
     pub costs: Costs,
+    /// What `@cacheControl` says of objects, interfaces and unions; only those of which it says something.
+    pub cache_hints: HashMap<Name, CacheHint>,
     /// Values of the environment variables that texts name: an object.
     pub env: Value,
     /// Differs between any two graphs of one process.
@@ -121,6 +125,8 @@ pub struct Binding {
     /// The parent's fields that the call's texts name through `$this` or `$batch`.
     pub parent: Vec<FieldSelection>,
     pub batch: Option<Batch>,
+    /// Of the field, and of the type it returns.
+    pub cache: CacheHint,
 }
 
 /// How N calls become ⌈N/max⌉.

@@ -56,6 +56,11 @@ pub trait Call: Send + Sync {
         true
     }
 
+    /// Headers of the client's request that go along as they came, by lower-case name.
+    fn forwards(&self) -> &[http::HeaderName] {
+        &[]
+    }
+
     /// `$config` of this source's texts: an object, or null.
     fn config(&self) -> &serde_json::Value {
         &serde_json::Value::Null
@@ -77,6 +82,17 @@ pub trait Call: Send + Sync {
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Reply, Error>>;
 
+    /// Asks whether a kept reply is still good (RFC 9110, section 13, "Conditional Requests"): status 304 and no body if
+    /// it is, the reply as of [`Call::send`] if not. A protocol without such a question sends the call.
+    fn revalidate(
+        &self,
+        request: Arc<Request>,
+        _: &Validators,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Result<Reply, Error>> {
+        self.send(request, deadline)
+    }
+
     /// The call as `explain` prints it: one line or more, secrets masked.
     fn describe(&self, request: &Request) -> String;
 }
@@ -86,6 +102,28 @@ pub trait Call: Send + Sync {
 pub struct Placed {
     pub reference: Reference,
     pub place: crate::problem::Place,
+}
+
+/// By what a source knows a reply again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Validators {
+    pub etag: Option<http::HeaderValue>,
+    pub last_modified: Option<http::HeaderValue>,
+}
+
+impl Validators {
+    #[must_use]
+    pub fn of(headers: &http::HeaderMap) -> Self {
+        Self {
+            etag: headers.get(http::header::ETAG).cloned(),
+            last_modified: headers.get(http::header::LAST_MODIFIED).cloned(),
+        }
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
 }
 
 /// What a source answered.

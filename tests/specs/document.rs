@@ -15,8 +15,19 @@ pub struct Case {
     pub variables: Value,
     pub headers: Vec<(String, String)>,
     pub answer: Value,
+    /// Of the first answer.
+    pub answer_headers: Vec<(String, String)>,
+    /// The same request again, one after the other.
+    pub next: Vec<Next>,
     /// The calls of each round, as lines.
     pub rounds: Vec<Vec<String>>,
+}
+
+/// A further request: who sends it, and the answer where it differs from the first one.
+#[derive(Debug, Clone)]
+pub struct Next {
+    pub headers: Vec<(String, String)>,
+    pub answer: Option<Value>,
 }
 
 /// The blocks of a file's head or of one case.
@@ -31,6 +42,8 @@ struct Blocks {
     variables: Option<Value>,
     headers: Option<Vec<(String, String)>>,
     answer: Option<Value>,
+    answer_headers: Option<Vec<(String, String)>>,
+    next: Vec<Next>,
     rounds: Option<Vec<Vec<String>>>,
 }
 
@@ -88,6 +101,15 @@ impl Blocks {
             }
             "json answer" => set(&mut self.answer, serde_json::from_str(&text).map_err(wrong)?),
             "headers" => set(&mut self.headers, headers(&text)?),
+            "headers answer" => set(&mut self.answer_headers, headers(&text)?),
+            "headers next" => {
+                self.next.push(Next { headers: headers(&text)?, answer: None });
+                Ok(())
+            }
+            "json answer next" => {
+                let next = self.next.last_mut().ok_or("a block `headers next` comes first")?;
+                set(&mut next.answer, serde_json::from_str(&text).map_err(wrong)?)
+            }
             "calls" => set(&mut self.rounds, rounds(&text)?),
             _ => Err("unknown kind of block".into()),
         }
@@ -106,6 +128,8 @@ impl Blocks {
             variables: self.variables.or(head.variables.clone()).unwrap_or_default(),
             headers: self.headers.or(head.headers.clone()).unwrap_or_default(),
             answer: self.answer.or(head.answer.clone()).ok_or(missing("json answer"))?,
+            answer_headers: self.answer_headers.or(head.answer_headers.clone()).unwrap_or_default(),
+            next: if self.next.is_empty() { head.next.clone() } else { self.next },
             rounds: self.rounds.or(head.rounds.clone()).ok_or(missing("calls"))?,
             title,
         })

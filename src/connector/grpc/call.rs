@@ -50,6 +50,10 @@ impl Call for GrpcCall {
         self.source.settings.reuse
     }
 
+    fn forwards(&self) -> &[http::HeaderName] {
+        self.metadata.forwarded()
+    }
+
     fn timeout(&self) -> Duration {
         self.source.settings.upstream.timeout
     }

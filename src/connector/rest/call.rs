@@ -8,14 +8,15 @@ use crate::connector::headers::{self, Headers};
 use crate::connector::texts::{Text, scope};
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping};
-use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Reply, Request};
+use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Reply, Request, Validators};
 use crate::upstream::http::HttpClient;
 use crate::upstream::{self, Instance};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
-use http::Method;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use http::uri::{PathAndQuery, Uri};
+use http::{Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -82,6 +83,10 @@ impl Call for RestCall {
         self.source.settings.reuse
     }
 
+    fn forwards(&self) -> &[HeaderName] {
+        self.headers.forwarded()
+    }
+
     fn timeout(&self) -> Duration {
         self.source.settings.upstream.timeout
     }
@@ -105,20 +110,16 @@ impl Call for RestCall {
         request: Arc<Request>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Reply, Error>> {
-        let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
-        async move {
-            let upstream = source
-                .upstream
-                .as_ref()
-                .map_err(|reason| Error::new(ErrorCode::Internal, reason.as_str()))?;
-            upstream
-                .call(deadline, |attempt| {
-                    exchange(attempt.instance, Arc::clone(&request), Arc::clone(&constant))
-                })
-                .await
-                .map_err(|failure| to_error(&failure, kind_of))
-        }
-        .boxed()
+        self.ask(request, None, deadline)
+    }
+
+    fn revalidate(
+        &self,
+        request: Arc<Request>,
+        validators: &Validators,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Result<Reply, Error>> {
+        self.ask(request, condition(self.verb, validators), deadline)
     }
 
     fn describe(&self, request: &Request) -> String {
@@ -146,14 +147,57 @@ impl Call for RestCall {
     }
 }
 
+impl RestCall {
+    /// `condition` is what makes the call a question whether a kept reply is still good.
+    fn ask(
+        &self,
+        request: Arc<Request>,
+        condition: Option<Header>,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Result<Reply, Error>> {
+        let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
+        async move {
+            let upstream = source
+                .upstream
+                .as_ref()
+                .map_err(|reason| Error::new(ErrorCode::Internal, reason.as_str()))?;
+            upstream
+                .call(deadline, |attempt| {
+                    let (request, constant) = (Arc::clone(&request), Arc::clone(&constant));
+                    exchange(attempt.instance, request, constant, condition.clone())
+                })
+                .await
+                .map_err(|failure| to_error(&failure, kind_of))
+        }
+        .boxed()
+    }
+}
+
+/// RFC 9110, section 13.1: `if-modified-since` only where there is no entity tag. Only what reads is asked like this.
+fn condition(verb: &str, validators: &Validators) -> Option<Header> {
+    match (&validators.etag, &validators.last_modified) {
+        _ if verb != "GET" => None,
+        (Some(etag), _) => Some((IF_NONE_MATCH, etag.clone())),
+        (None, Some(date)) => Some((IF_MODIFIED_SINCE, date.clone())),
+        (None, None) => None,
+    }
+}
+
 async fn exchange(
     instance: Arc<Instance<HttpClient>>,
     request: Arc<Request>,
     constant: Arc<[Header]>,
+    condition: Option<Header>,
 ) -> Result<Reply, upstream::Failure> {
-    let request = write(&instance.uri, &request, &constant)?;
+    let asks_whether = condition.is_some();
+    let request = write(&instance.uri, &request, &constant, condition)?;
     let reply = instance.connection.send(request).await?;
     let status = reply.status;
+    if status == StatusCode::NOT_MODIFIED && asks_whether {
+        let headers = Arc::new(reply.headers.clone());
+        reply.discard().await;
+        return Ok(Reply { body: Body::Json(Bytes::new()), status: status.as_u16(), headers });
+    }
     if !status.is_success() {
         reply.discard().await;
         return Err(upstream::Failure::Status {
@@ -172,6 +216,7 @@ fn write(
     address: &Uri,
     request: &Request,
     constant: &[Header],
+    condition: Option<Header>,
 ) -> Result<http::Request<Bytes>, upstream::Failure> {
     let mut parts = http::uri::Parts::default();
     parts.scheme = address.scheme().cloned();
@@ -185,6 +230,9 @@ fn write(
     let mut headers = HeaderMap::with_capacity(constant.len() + request.headers.len() + 2);
     for (name, value) in constant.iter().chain(&request.headers) {
         headers.append(name.clone(), value.clone());
+    }
+    if let Some((name, value)) = condition {
+        headers.insert(name, value);
     }
     let method = method_of(request.verb);
     if request.body.is_empty() && matches!(request.verb, "POST" | "PUT" | "PATCH") {

@@ -1,19 +1,23 @@
 //! One call: what it was made for, and its way from rendered request to answer.
 
-use super::loader::Loaded;
-use super::reuse::Answer;
+use super::loader::Part;
+use super::reuse::Reused;
 use super::{FetchId, Run};
 use crate::engine::plan::Fetch;
+use crate::engine::replies::{Answer, Asked, Replies, Served};
 use crate::engine::response::{RowId, Value, read_json, read_proto};
 use crate::graphql::ErrorCode;
 use crate::mapping::{Variable, Variables};
 use crate::source::{self, Body, ErrorKind, Inputs, Reply, Request, headers_to_value};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, TryFutureExt};
 use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 pub(super) struct Call {
     pub fetch: FetchId,
@@ -57,14 +61,16 @@ pub(super) struct Pending {
 }
 
 enum Way {
+    /// Taken when it is polled.
+    Ready(Option<Answer>),
     Own(BoxFuture<'static, Answer>),
-    Joined(BoxFuture<'static, Vec<(u32, Loaded)>>),
+    Joined(BoxFuture<'static, Vec<(u32, Part)>>),
 }
 
 pub(super) enum Answered {
     Reply(Answer),
     /// Of a batch that keys of other requests joined: what came of each of ours.
-    Joined(Vec<(u32, Loaded)>),
+    Joined(Vec<(u32, Part)>),
 }
 
 impl Future for Pending {
@@ -73,6 +79,10 @@ impl Future for Pending {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let call = self.call;
         match &mut self.answer {
+            Way::Ready(answer) => {
+                let answer = answer.take().unwrap_or_else(|| Err(too_late()));
+                Poll::Ready((call, Answered::Reply(answer)))
+            }
             Way::Own(answer) => {
                 answer.as_mut().poll(context).map(|answer| (call, Answered::Reply(answer)))
             }
@@ -83,7 +93,7 @@ impl Future for Pending {
     }
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Renders a call and puts it in line, or leaves holes if it cannot be rendered.
     pub(super) fn make(&mut self, id: FetchId, what: What, owned: Owned) {
         if self.calls.len() >= MOST_CALLS {
@@ -135,14 +145,33 @@ impl Run<'_> {
         }
         let fetch = self.snapshot.plan.fetch(self.calls[waiting.call].fetch);
         let call = &self.snapshot.graph.binding(fetch.binding).call;
-        let deadline = self.snapshot.deadline;
+        let (request, deadline) = (Arc::new(waiting.request), self.snapshot.deadline);
         self.sent += 1;
-        let answer = if fetch.safe && call.reusable() {
-            self.reuse.call(&**call, waiting.request, deadline)
+        let answer = if !(fetch.safe && call.reusable()) {
+            Way::Own(call.send(request, deadline).map_ok(Served::once).boxed())
+        } else if let Some((replies, asked)) = self.ask_replies(fetch, &request) {
+            self.share.tell_apart(asked.reach());
+            match self.reuse.kept(self.snapshot.pool, replies, call, asked, deadline) {
+                Reused::Ready(answer) => Way::Ready(Some(answer)),
+                Reused::Coming(answer) => Way::Own(answer),
+            }
         } else {
-            call.send(waiting.request.into(), deadline)
+            Way::Own(self.reuse.call(&**call, request, deadline))
         };
-        self.pending.push(Pending { call: waiting.call, answer: Way::Own(answer) });
+        self.pending.push(Pending { call: waiting.call, answer });
+    }
+
+    /// The call as a question to the kept replies, if they may have or take its answer. A mutation asks none: its reads
+    /// must see its writes.
+    pub(super) fn ask_replies(
+        &self,
+        fetch: &Fetch,
+        request: &Arc<Request>,
+    ) -> Option<(&'a Arc<Replies>, Asked)> {
+        let snapshot = &self.snapshot;
+        let replies = snapshot.pool.replies.as_ref().filter(|_| !snapshot.is_mutation)?;
+        let asked = replies.ask(fetch.binding, fetch.cache, request, snapshot.caller)?;
+        Some((replies, asked))
     }
 
     /// A call whose keys go out together with those of other requests.
@@ -150,7 +179,7 @@ impl Run<'_> {
         &mut self,
         id: FetchId,
         what: What,
-        answer: BoxFuture<'static, Vec<(u32, Loaded)>>,
+        answer: BoxFuture<'static, Vec<(u32, Part)>>,
     ) {
         self.calls.push(Call { fetch: id, what, open: true, inputs: None });
         self.fetches[id.0 as usize].calls += 1;
@@ -175,7 +204,7 @@ impl Run<'_> {
         let id = self.calls[call].fetch;
         match answered {
             Answered::Reply(answer) => self.answered(call, answer),
-            Answered::Joined(loaded) => self.place_joined(call, loaded),
+            Answered::Joined(parts) => self.place_joined(call, parts),
         }
         let state = &mut self.fetches[id.0 as usize];
         state.calls -= 1;
@@ -187,14 +216,18 @@ impl Run<'_> {
     fn answered(&mut self, call: usize, answer: Answer) {
         let fetch = self.snapshot.plan.fetch(self.calls[call].fetch);
         match answer {
-            Ok(reply) => match self.read(call, fetch, &reply) {
-                Ok(value) => self.place(call, value),
-                Err(detail) => {
-                    let error = source::Error::new(ErrorCode::UpstreamInvalidReply, detail);
-                    self.fail(call, &error);
+            Ok(Served { reply, left, private }) => {
+                self.share.meet(left, private);
+                match self.read(call, fetch, &reply) {
+                    Ok(value) => self.place(call, value),
+                    Err(detail) => {
+                        let error = source::Error::new(ErrorCode::UpstreamInvalidReply, detail);
+                        self.fail(call, &error);
+                    }
                 }
-            },
+            }
             Err(error) => {
+                self.share.meet(Duration::ZERO, false);
                 if error.kind == ErrorKind::NotFound && fetch.nullable && self.is_single(call) {
                     let what = self.calls[call].what.clone();
                     self.fill(self.calls[call].fetch, &what, Value::Null);

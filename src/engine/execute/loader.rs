@@ -6,11 +6,13 @@
 mod join;
 mod split;
 
-pub(super) use join::Loaded;
+pub(super) use join::{Loaded, Part};
 
 use super::batch::splits_allowed;
+use super::reuse::Pool;
 use crate::engine::plan::KeysAs;
-use crate::graph::{Batch, BindingId, Graph, LookupArguments, LookupElement};
+use crate::engine::replies::Served;
+use crate::graph::{Batch, BindingId, CacheHint, Graph, LookupArguments, LookupElement};
 use crate::graphql::{ErrorCode, Name};
 use crate::source::{self, Caller, ErrorKind, Inputs};
 use async_graphql::dataloader::{DataLoader, Loader};
@@ -30,6 +32,7 @@ pub(in crate::engine) struct Loaders {
 /// Loads keys of one binding for several requests at once.
 pub(super) struct KeyLoader {
     graph: Arc<Graph>,
+    pool: Pool,
     binding: BindingId,
     keys: KeysAs,
     batch: Batch,
@@ -39,6 +42,8 @@ pub(super) struct KeyLoader {
 pub(super) struct Party {
     arguments: Json,
     caller: Arc<Caller>,
+    /// Of the types that are read from the replies; `None`: no reply may be kept.
+    cache: Option<CacheHint>,
     /// Everything of the caller that reaches the call, as text.
     identity: String,
 }
@@ -68,12 +73,13 @@ impl Hash for PartyKey {
 }
 
 impl Loaders {
-    pub fn new(graph: &Arc<Graph>) -> Self {
+    pub fn new(graph: &Arc<Graph>, pool: &Pool) -> Self {
         let waiting = graph.bindings.iter().enumerate().filter_map(|(index, binding)| {
             let batch = binding.batch.clone().filter(|batch| !batch.wait.is_zero())?;
             let id = BindingId(index as u32);
             let (wait, keys) = (batch.wait, keys_of(graph, id));
-            let loader = KeyLoader { graph: Arc::clone(graph), binding: id, keys, batch };
+            let (graph, pool) = (Arc::clone(graph), pool.clone());
+            let loader = KeyLoader { graph, pool, binding: id, keys, batch };
             let loader = DataLoader::new(loader, tokio::spawn).delay(wait);
             Some((id, Arc::new(loader.max_batch_size(usize::MAX))))
         });
@@ -96,13 +102,13 @@ fn keys_of(graph: &Graph, binding: BindingId) -> KeysAs {
 }
 
 impl Loader<PartyKey> for KeyLoader {
-    type Value = Loaded;
+    type Value = Part;
     type Error = std::convert::Infallible;
 
     async fn load(
         &self,
         keys: &[PartyKey],
-    ) -> Result<std::collections::HashMap<PartyKey, Loaded>, Self::Error> {
+    ) -> Result<std::collections::HashMap<PartyKey, Part>, Self::Error> {
         let mut parties: HashMap<&str, Vec<&PartyKey>> = HashMap::new();
         for key in keys {
             parties.entry(&key.party.identity).or_default().push(key);
@@ -119,7 +125,7 @@ impl Loader<PartyKey> for KeyLoader {
 
 impl KeyLoader {
     /// Asks for a chunk; what is refused is split in two and asked for again, as in a request's own batches.
-    async fn load_chunk(&self, keys: &[&PartyKey]) -> Vec<(PartyKey, Loaded)> {
+    async fn load_chunk(&self, keys: &[&PartyKey]) -> Vec<(PartyKey, Part)> {
         let mut splits = splits_allowed(self.batch.max);
         let mut open = vec![keys];
         let mut loaded = Vec::with_capacity(keys.len());
@@ -127,7 +133,8 @@ impl KeyLoader {
             match self.ask(part).await {
                 Ok(answers) => loaded.extend(part.iter().copied().cloned().zip(answers)),
                 Err(error) if error.kind == ErrorKind::NotFound && part.len() == 1 => {
-                    loaded.extend(part.iter().map(|key| (PartyKey::clone(key), Loaded::NotFound)));
+                    let not_found = Part::once(Loaded::NotFound);
+                    loaded.extend(part.iter().map(|key| (PartyKey::clone(key), not_found.clone())));
                 }
                 Err(error) if error.kind != ErrorKind::Failed && part.len() > 1 && splits > 0 => {
                     splits -= 1;
@@ -135,7 +142,7 @@ impl KeyLoader {
                     open.extend([right, left]);
                 }
                 Err(error) => {
-                    let failed = Loaded::Failed(Arc::new(error));
+                    let failed = Part::once(Loaded::Failed(Arc::new(error)));
                     loaded.extend(part.iter().map(|key| (PartyKey::clone(key), failed.clone())));
                 }
             }
@@ -143,7 +150,7 @@ impl KeyLoader {
         loaded
     }
 
-    async fn ask(&self, keys: &[&PartyKey]) -> Result<Vec<Loaded>, source::Error> {
+    async fn ask(&self, keys: &[&PartyKey]) -> Result<Vec<Part>, source::Error> {
         let Some(first) = keys.first() else { return Ok(Vec::new()) };
         let call = Arc::clone(&self.graph.binding(self.binding).call);
         let list: Json = keys.iter().map(|key| Json::clone(&key.input)).collect();
@@ -166,9 +173,28 @@ impl KeyLoader {
         let request = call.render(&inputs).map_err(|failure| {
             source::Error::new(ErrorCode::InvalidRequest, failure.to_string())
         })?;
-        let reply = call.send(Arc::new(request), Instant::now() + call.timeout()).await?;
+        let served = self.answer(&call, request, &first.party).await?;
         let keys: Vec<&[u8]> = keys.iter().map(|key| &*key.key).collect();
-        split::split(&*call, &self.batch, inputs, &reply, &keys)
-            .map_err(|detail| source::Error::new(ErrorCode::UpstreamInvalidReply, detail))
+        let loaded = split::split(&*call, &self.batch, inputs, &served.reply, &keys)
+            .map_err(|detail| source::Error::new(ErrorCode::UpstreamInvalidReply, detail))?;
+        let part = |loaded| Part { loaded, left: served.left, private: served.private };
+        Ok(loaded.into_iter().map(part).collect())
+    }
+
+    async fn answer(
+        &self,
+        call: &Arc<dyn source::Call>,
+        request: source::Request,
+        party: &Party,
+    ) -> Result<Served, source::Error> {
+        let (request, deadline) = (Arc::new(request), Instant::now() + call.timeout());
+        let asked = party.cache.and_then(|hint| {
+            let replies = self.pool.replies.as_ref()?;
+            Some((replies, replies.ask(self.binding, hint, &request, &party.caller)?))
+        });
+        match asked {
+            Some((replies, asked)) => self.pool.answer(replies, call, asked, deadline).await,
+            None => call.send(request, deadline).await.map(Served::once),
+        }
     }
 }

@@ -13,11 +13,13 @@ mod keys;
 mod loader;
 mod place;
 mod reuse;
+mod share;
 #[cfg(test)]
 mod tests;
 
 pub(super) use loader::Loaders;
-pub(super) use reuse::InFlight;
+pub(super) use reuse::Pool;
+pub use share::Share;
 
 use super::plan::{FetchId, QueryPlan};
 use super::response::{RowId, Store};
@@ -48,7 +50,7 @@ pub(super) struct Snapshot<'a> {
     pub conditions: &'a [bool],
     pub caller: &'a Arc<Caller>,
     pub deadline: Instant,
-    pub in_flight: Option<&'a Arc<InFlight>>,
+    pub pool: &'a Pool,
     pub loaders: &'a Loaders,
     /// A mutation: its reads must see its writes, so it shares no call with anybody.
     pub is_mutation: bool,
@@ -70,7 +72,13 @@ pub(super) async fn execute(snapshot: Snapshot<'_>) -> Outcome {
         }
         run.start_ready();
     }
-    Outcome { store: run.store, root: run.root, calls: run.sent, bytes: run.bytes }
+    Outcome {
+        store: run.store,
+        root: run.root,
+        calls: run.sent,
+        bytes: run.bytes,
+        share: run.share,
+    }
 }
 
 /// The filled store.
@@ -81,6 +89,8 @@ pub(super) struct Outcome {
     pub calls: usize,
     /// Bytes of all replies: a good first guess at the size of the response.
     pub bytes: usize,
+    /// What those who get the answer may do with it.
+    pub share: Share,
 }
 
 struct Run<'a> {
@@ -95,6 +105,7 @@ struct Run<'a> {
     waiting: VecDeque<Waiting>,
     pending: FuturesUnordered<Pending>,
     reuse: Reuse,
+    share: Share,
     sent: usize,
     bytes: usize,
     /// The deadline is over: no call is sent any more.
@@ -145,8 +156,9 @@ impl<'a> Run<'a> {
             fetches.push(FetchState { waits_for, ..FetchState::default() });
         }
         ready.reverse();
-        let in_flight = snapshot.in_flight.filter(|_| !snapshot.is_mutation);
-        let reuse = Reuse::new(in_flight, plan.repeats && snapshot.in_flight.is_some());
+        let in_flight = snapshot.pool.in_flight.as_ref();
+        let within = plan.repeats && in_flight.is_some();
+        let reuse = Reuse::new(in_flight.filter(|_| !snapshot.is_mutation), within);
         Self {
             snapshot,
             store,
@@ -157,6 +169,7 @@ impl<'a> Run<'a> {
             waiting: VecDeque::new(),
             pending: FuturesUnordered::new(),
             reuse,
+            share: Share::default(),
             sent: 0,
             bytes: 0,
             late: false,

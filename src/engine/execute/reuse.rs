@@ -1,22 +1,40 @@
-//! Reuse of identical safe calls: within a request, and in flight between requests.
+//! Reuse of identical safe calls: within a request, in flight between requests, and across time.
 //!
 //! A call is identified by its rendered request, every forwarded header included, compared in full: callers whose
-//! credentials go upstream never share. Between requests only calls under way are shared, never results.
+//! credentials go upstream never share. Between requests only calls under way are shared; what came of them is kept only
+//! as [`Replies`] says. Every safe call passes here, those of batches that wait included.
 
-use crate::source::{self, Reply, Request};
-use futures_util::FutureExt;
+use crate::engine::Settings;
+use crate::engine::replies::{Answer, Asked, Found, Identity, Kept, Replies, Served};
+use crate::graph::Graph;
+use crate::source::{Call, Request};
 use futures_util::future::{BoxFuture, Shared, WeakShared};
+use futures_util::{FutureExt, TryFutureExt};
 use hashbrown::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-pub(super) type Answer = Result<Reply, source::Error>;
 type SharedCall = Shared<BoxFuture<'static, Answer>>;
 
 /// Calls under way, for all requests of an engine. As large as the number of calls under way, no larger.
 #[derive(Default)]
 pub(in crate::engine) struct InFlight {
-    calls: Mutex<HashMap<Arc<Request>, WeakShared<BoxFuture<'static, Answer>>>>,
+    calls: Mutex<HashMap<Identity, WeakShared<BoxFuture<'static, Answer>>>>,
+}
+
+/// What all requests of an engine share of their calls. Cheap to clone.
+#[derive(Clone, Default)]
+pub(in crate::engine) struct Pool {
+    /// `None`: identical calls are not shared.
+    pub in_flight: Option<Arc<InFlight>>,
+    /// `None`: no reply may be kept.
+    pub replies: Option<Arc<Replies>>,
+}
+
+/// An answer, or the way to it.
+pub(super) enum Reused {
+    Ready(Answer),
+    Coming(BoxFuture<'static, Answer>),
 }
 
 /// What one request may share.
@@ -41,23 +59,53 @@ impl Reuse {
     /// The answer to a safe call: of one already made or under way, or of this one.
     pub fn call(
         &mut self,
-        call: &dyn source::Call,
-        request: Request,
+        call: &dyn Call,
+        request: Arc<Request>,
         deadline: Instant,
     ) -> BoxFuture<'static, Answer> {
-        if self.between.is_none() && self.within.is_none() {
-            return call.send(Arc::new(request), deadline);
+        if let Some(known) = self.known(&request) {
+            return known;
         }
-        if let Some(known) = self.within.as_ref().and_then(|within| within.get(&request)) {
-            return known.clone().boxed();
-        }
-        let request = Arc::new(request);
-        // A call that this request's deadline would cut short must not be cut short for others.
-        let whole = deadline >= Instant::now() + call.timeout();
+        let send = || call.send(Arc::clone(&request), deadline).map_ok(Served::once);
         let shared = match &self.between {
-            Some(between) if whole => between.join(call, &request, deadline),
-            _ => call.send(Arc::clone(&request), deadline).shared(),
+            Some(between) if is_whole(call, deadline) => {
+                between.join(&Identity::new(Arc::clone(&request), None), send)
+            }
+            _ if self.within.is_none() => return send().boxed(),
+            _ => send().boxed().shared(),
         };
+        self.remember(request, shared)
+    }
+
+    /// The same for a call whose reply may be kept.
+    pub fn kept(
+        &mut self,
+        pool: &Pool,
+        replies: &Arc<Replies>,
+        call: &Arc<dyn Call>,
+        asked: Asked,
+        deadline: Instant,
+    ) -> Reused {
+        if let Some(known) = self.known(asked.request()) {
+            return Reused::Coming(known);
+        }
+        let request = Arc::clone(asked.request());
+        match pool.look(replies, call, asked, deadline) {
+            Looked::Served(served) => Reused::Ready(Ok(served)),
+            Looked::Coming(shared) => Reused::Coming(self.remember(request, shared)),
+        }
+    }
+
+    fn known(&self, request: &Request) -> Option<BoxFuture<'static, Answer>> {
+        let within = self.within.as_ref()?;
+        within.get(request).map(|known| known.clone().boxed())
+    }
+
+    fn remember(
+        &mut self,
+        request: Arc<Request>,
+        shared: SharedCall,
+    ) -> BoxFuture<'static, Answer> {
         if let Some(within) = &mut self.within {
             within.insert(request, shared.clone());
         }
@@ -65,20 +113,116 @@ impl Reuse {
     }
 }
 
-impl InFlight {
-    fn join(
-        self: &Arc<Self>,
-        call: &dyn source::Call,
-        request: &Arc<Request>,
+enum Looked {
+    Served(Served),
+    Coming(SharedCall),
+}
+
+impl Pool {
+    /// With `reuse` off, every call is made, and so nothing is kept.
+    pub fn new(graph: &Graph, settings: &Settings) -> Self {
+        if !settings.reuse {
+            return Self::default();
+        }
+        let replies = Replies::new(graph, &settings.cache);
+        Self { in_flight: Some(Arc::default()), replies }
+    }
+
+    /// The answer to a safe call, for whoever waits for it alone.
+    pub(super) async fn answer(
+        &self,
+        replies: &Arc<Replies>,
+        call: &Arc<dyn Call>,
+        asked: Asked,
         deadline: Instant,
-    ) -> SharedCall {
+    ) -> Answer {
+        match self.look(replies, call, asked, deadline) {
+            Looked::Served(served) => Ok(served),
+            Looked::Coming(shared) => shared.await,
+        }
+    }
+
+    fn look(
+        &self,
+        replies: &Arc<Replies>,
+        call: &Arc<dyn Call>,
+        asked: Asked,
+        deadline: Instant,
+    ) -> Looked {
+        match replies.look(&asked) {
+            Found::Served(served) => Looked::Served(served),
+            Found::Stale(served, kept) => {
+                self.refresh(replies, call, asked, kept);
+                Looked::Served(served)
+            }
+            Found::Nothing(stale) => {
+                let identity = asked.identity();
+                let anew = asked.wants_it_anew();
+                let fetch = || fetch(replies, call, asked, stale, deadline);
+                Looked::Coming(match &self.in_flight {
+                    Some(between) if is_whole(&**call, deadline) && !anew => {
+                        between.join(&identity, fetch)
+                    }
+                    _ => fetch().boxed().shared(),
+                })
+            }
+        }
+    }
+
+    /// Renews a stale reply in the background: one call for all who are served it, with a deadline of its own, whoever
+    /// goes away meanwhile.
+    fn refresh(
+        &self,
+        replies: &Arc<Replies>,
+        call: &Arc<dyn Call>,
+        asked: Asked,
+        stale: Arc<Kept>,
+    ) {
+        let Some(in_flight) = &self.in_flight else { return };
+        let identity = asked.identity();
+        if in_flight.has(&identity) {
+            return;
+        }
+        let Some(permit) = replies.may_refresh() else { return };
+        let deadline = Instant::now() + call.timeout();
+        let renewed =
+            in_flight.join(&identity, || fetch(replies, call, asked, Some(stale), deadline));
+        tokio::spawn(async move {
+            if let Err(error) = renewed.await {
+                tracing::warn!(source = &*identity.request.source, %error, "a stale reply could not be renewed");
+            }
+            drop(permit);
+        });
+    }
+}
+
+fn fetch(
+    replies: &Arc<Replies>,
+    call: &Arc<dyn Call>,
+    asked: Asked,
+    stale: Option<Arc<Kept>>,
+    deadline: Instant,
+) -> impl Future<Output = Answer> + Send + use<> {
+    Arc::clone(replies).fetch(Arc::clone(call), asked, stale, deadline)
+}
+
+/// A call that its request's deadline would cut short must not be cut short for others.
+fn is_whole(call: &dyn Call, deadline: Instant) -> bool {
+    deadline >= Instant::now() + call.timeout()
+}
+
+impl InFlight {
+    fn join<F>(self: &Arc<Self>, identity: &Identity, send: impl FnOnce() -> F) -> SharedCall
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = calls.get(request).and_then(WeakShared::upgrade) {
+        if let Some(known) = calls.get(identity).and_then(WeakShared::upgrade) {
             return known;
         }
-        let (between, key) = (Arc::clone(self), Arc::clone(request));
-        let mut leave = Leave { between, request: key, answered: false };
-        let answer = call.send(Arc::clone(request), deadline);
+        let (between, key) = (Arc::clone(self), identity.clone());
+        let mut leave = Leave { between, identity: key, answered: false };
+        let answer = send();
         let shared = async move {
             let answer = answer.await;
             leave.answered = true;
@@ -88,9 +232,17 @@ impl InFlight {
         .boxed()
         .shared();
         if let Some(weak) = shared.downgrade() {
-            calls.insert(Arc::clone(request), weak);
+            calls.insert(identity.clone(), weak);
         }
         shared
+    }
+
+    fn has(&self, identity: &Identity) -> bool {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = calls.get(identity).and_then(WeakShared::upgrade);
+        // Unlocked first: this may be the call's last holder, whose end takes it off the list.
+        drop(calls);
+        known.is_some()
     }
 
     #[cfg(test)]
@@ -102,7 +254,7 @@ impl InFlight {
 /// Takes a call off the list when it is answered, or when nobody waits for it any more.
 struct Leave {
     between: Arc<InFlight>,
-    request: Arc<Request>,
+    identity: Identity,
     answered: bool,
 }
 
@@ -110,9 +262,9 @@ impl Drop for Leave {
     fn drop(&mut self) {
         let mut calls = self.between.calls.lock().unwrap_or_else(PoisonError::into_inner);
         // Another call may have taken the place of one that was given up.
-        let other = calls.get(&self.request).and_then(WeakShared::upgrade);
+        let other = calls.get(&self.identity).and_then(WeakShared::upgrade);
         if self.answered || other.is_none() {
-            calls.remove(&self.request);
+            calls.remove(&self.identity);
         }
         // Dropped last, and unlocked: it may be the other call's last holder, which comes here in turn.
         drop(calls);

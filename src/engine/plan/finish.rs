@@ -6,6 +6,7 @@ use super::shapes::Shapes;
 use super::{Asking, Fetch, FetchId, QueryPlan, Target, fan_out, held};
 use crate::engine::guard::cost::Formula;
 use crate::engine::response::{NodeId, Slot, View};
+use crate::graph::CacheHint;
 use crate::graphql::Name;
 
 pub(super) fn finish(mut planner: Planner<'_>, view: View, cost: &Formula) -> Result<QueryPlan> {
@@ -140,8 +141,21 @@ fn fetch(
         dependents: Vec::new(),
         nullable: draft.nullable,
         safe: draft.safe,
+        cache: cache_hint(planner, id),
         held,
     }
+}
+
+/// Objects below the result: of the result itself the binding knows.
+fn cache_hint(planner: &Planner<'_>, id: FetchId) -> CacheHint {
+    let hints = &planner.graph.cache_hints;
+    if hints.is_empty() {
+        return CacheHint::default();
+    }
+    let reads = planner.nodes.iter().flat_map(|node| &node.reads);
+    let below = reads.filter(|read| read.fetch == id).filter_map(|read| read.child);
+    let said = below.filter_map(|child| hints.get(&planner.at(child).ty).copied());
+    said.reduce(CacheHint::and).unwrap_or_default()
 }
 
 /// Keys of other requests may join the batch.

@@ -36,7 +36,7 @@ pub(super) use length::{Length, Slice};
 use super::guard::access::Access;
 use super::guard::cost::Cost;
 use super::response::{Shape, Slot, View};
-use crate::graph::{BatchReply, BindingId};
+use crate::graph::{BatchReply, BindingId, CacheHint};
 use crate::graphql::Name;
 use fan_out::Objects;
 use serde_json::{Map, Value};
@@ -91,6 +91,8 @@ pub(super) struct Fetch {
     pub nullable: bool,
     /// The call is safe to repeat, so identical ones may share one execution.
     pub safe: bool,
+    /// What `@cacheControl` says of the types of the objects that are read from its replies.
+    pub cache: CacheHint,
     /// Earlier objects of the same entity that may hold all that this fetch asks for.
     pub held: Vec<Held>,
 }

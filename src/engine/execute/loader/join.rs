@@ -4,6 +4,7 @@ use super::{Party, PartyKey};
 use crate::engine::execute::call::What;
 use crate::engine::execute::{FetchId, Run};
 use crate::engine::plan::{Asking, KeysAs};
+use crate::engine::replies::Partition;
 use crate::engine::response::{Nothing, Value, read_decoded, read_json};
 use crate::graph::BatchReply;
 use crate::graphql::ErrorCode;
@@ -13,7 +14,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use hashbrown::HashMap;
 use serde_json::Value as Json;
+use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What came of one key.
 #[derive(Clone)]
@@ -24,6 +27,21 @@ pub(in crate::engine::execute) enum Loaded {
     /// Asked for alone, and not found.
     NotFound,
     Failed(Arc<source::Error>),
+}
+
+/// The same, with what may be done with the reply that it came in.
+#[derive(Clone)]
+pub(in crate::engine::execute) struct Part {
+    pub loaded: Loaded,
+    pub left: Duration,
+    pub private: bool,
+}
+
+impl Part {
+    /// Nothing that anybody may keep.
+    pub fn once(loaded: Loaded) -> Self {
+        Self { loaded, left: Duration::ZERO, private: false }
+    }
 }
 
 impl Run<'_> {
@@ -51,12 +69,12 @@ impl Run<'_> {
             match tokio::time::timeout_at(deadline.into(), loading).await {
                 Ok(Ok(by_key)) => by_key
                     .into_iter()
-                    .filter_map(|(key, loaded)| Some((*numbers.get(&key.key)?, loaded)))
+                    .filter_map(|(key, part)| Some((*numbers.get(&key.key)?, part)))
                     .collect(),
                 Err(_) => {
                     let late = "the request's deadline passed before the batch was answered";
                     let error = Arc::new(source::Error::new(ErrorCode::UpstreamTimeout, late));
-                    let failed = |number| (number, Loaded::Failed(Arc::clone(&error)));
+                    let failed = |number| (number, Part::once(Loaded::Failed(Arc::clone(&error))));
                     numbers.into_values().map(failed).collect()
                 }
             }
@@ -76,7 +94,7 @@ impl Run<'_> {
     }
 
     /// Who asks, as far as the call can tell.
-    fn party(&self, id: FetchId, group: usize, keys: &[u32]) -> Option<Party> {
+    fn party(&mut self, id: FetchId, group: usize, keys: &[u32]) -> Option<Party> {
         let fetch = self.snapshot.plan.fetch(id);
         let call = &self.snapshot.graph.binding(fetch.binding).call;
         let (arguments, batch) = self.inputs_of(id, group, keys.get(..1)?);
@@ -88,7 +106,8 @@ impl Run<'_> {
             env: &self.snapshot.graph.env,
             config: call.config(),
         };
-        let request = call.render(&inputs).ok()?;
+        let request = Arc::new(call.render(&inputs).ok()?);
+        let asked = self.ask_replies(fetch, &request).map(|(_, asked)| asked);
         let of_select = call.select().map(crate::mapping::Mapping::references);
         let of_texts = call.references().iter().map(|Placed { reference, .. }| reference);
         let named: Vec<(String, Json)> = of_texts
@@ -109,16 +128,24 @@ impl Run<'_> {
             rest.as_object_mut().and_then(|rest| rest.shift_remove(&**argument));
         }
         let claims = &self.snapshot.caller.claims;
-        let identity = format!("{rest}\n{claims}\n{named:?}\n{:?}", plain(&request.headers));
+        let mut identity = format!("{rest}\n{claims}\n{named:?}\n{:?}", plain(&request.headers));
         let caller = Arc::clone(self.snapshot.caller);
-        Some(Party { arguments, caller, identity })
+        let cache = asked.as_ref().map(|_| fetch.cache);
+        if let Some(asked) = asked {
+            // Replies of one caller only are kept for that caller, so they are fetched for it alone.
+            let partition = asked.identity().partition;
+            let partition = partition.as_ref().map(Partition::as_bytes);
+            let _ = write!(identity, "\n{cache:?}{partition:?}");
+            self.share.tell_apart(asked.reach());
+        }
+        Some(Party { arguments, caller, cache, identity })
     }
 
     /// Places what came of the keys that went out with others.
     pub(in crate::engine::execute) fn place_joined(
         &mut self,
         call: usize,
-        loaded: Vec<(u32, Loaded)>,
+        parts: Vec<(u32, Part)>,
     ) {
         let id = self.calls[call].fetch;
         let fetch = self.snapshot.plan.fetch(id);
@@ -127,7 +154,8 @@ impl Run<'_> {
             return;
         };
         let mut holes: HashMap<*const source::Error, Value> = HashMap::new();
-        for (key, loaded) in loaded {
+        for (key, Part { loaded, left, private }) in parts {
+            self.share.meet(left, private);
             let value = match loaded {
                 Loaded::Value(text) => self.read_joined(fetch, &text),
                 Loaded::Missing if rule.reply == BatchReply::GroupBy => self.store.list([]),

@@ -162,7 +162,7 @@ async fn a_request_that_is_given_up_gives_up_its_calls() {
     assert_eq!(upstream.open(), 3);
     drop(response);
     assert_eq!(upstream.open(), 0);
-    assert_eq!(engine.in_flight.len(), 0);
+    assert_eq!(engine.pool.in_flight.as_ref().unwrap().len(), 0);
 }
 
 #[tokio::test]

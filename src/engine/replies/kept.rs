@@ -1,0 +1,110 @@
+//! A reply that is kept, and what it becomes when it is served.
+
+use super::freshness::Lifetime;
+use super::policy::Policy;
+use crate::source::{Body, Reply, Validators};
+use http::header::{
+    AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES,
+    HeaderMap, HeaderName, LAST_MODIFIED, TRANSFER_ENCODING, VARY,
+};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const OF_A_BODY: [HeaderName; 4] =
+    [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING];
+
+/// What a reply says of its reuse goes on to hold after a renewal that says nothing (RFC 9111, section 4.3.4).
+const OF_REUSE: [HeaderName; 5] = [CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED, VARY];
+
+/// One kept reply.
+#[derive(Debug)]
+pub(in crate::engine) struct Kept {
+    pub(super) body: Body,
+    pub(super) status: u16,
+    /// All of them where the binding's mapping reads them; otherwise those that a renewal needs, if there can be one.
+    pub(super) headers: Arc<HeaderMap>,
+    pub(super) lifetime: Lifetime,
+    pub(super) came: Instant,
+}
+
+/// An answer with what may be done with it further on.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Served {
+    pub reply: Reply,
+    /// How long it stays fresh; zero for what is not to be kept by anybody.
+    pub left: Duration,
+    /// For this caller only.
+    pub private: bool,
+}
+
+impl Served {
+    /// A reply that was fetched for this once.
+    pub fn once(reply: Reply) -> Self {
+        Self { reply, left: Duration::ZERO, private: false }
+    }
+}
+
+impl Kept {
+    pub(super) fn new(policy: &Policy, reply: &Reply, lifetime: Lifetime, came: Instant) -> Self {
+        let headers = if policy.reads_headers {
+            Arc::clone(&reply.headers)
+        } else if Validators::of(&reply.headers).is_empty() {
+            Arc::default()
+        } else {
+            Arc::new(renewable(&reply.headers))
+        };
+        Self { body: reply.body.clone(), status: reply.status, headers, lifetime, came }
+    }
+
+    pub(super) fn validators(&self) -> Validators {
+        Validators::of(&self.headers)
+    }
+
+    /// Of use to anybody.
+    pub(super) fn is_of_use(&self, now: Instant) -> bool {
+        self.age(now) < self.lifetime.whole()
+    }
+
+    /// The same reply after the upstream said that it still holds: headers that came along replace the kept ones, except
+    /// those that describe a body (RFC 9111, section 3.2).
+    pub(super) fn renewed(&self, said: &HeaderMap) -> Reply {
+        let mut headers = HeaderMap::clone(&self.headers);
+        for name in [DATE, AGE] {
+            headers.remove(name);
+        }
+        for name in said.keys().filter(|name| !OF_A_BODY.contains(name)) {
+            headers.remove(name);
+            for value in said.get_all(name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        Reply { body: self.body.clone(), status: self.status, headers: Arc::new(headers) }
+    }
+
+    pub(super) fn reply(&self) -> Reply {
+        Reply { body: self.body.clone(), status: self.status, headers: Arc::clone(&self.headers) }
+    }
+
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.came)
+    }
+
+    /// Bytes that it takes, without its identity.
+    pub(super) fn size(&self) -> usize {
+        let (Body::Json(body) | Body::Proto(body)) = &self.body;
+        let length = |(name, value): (&HeaderName, &http::HeaderValue)| {
+            name.as_str().len() + value.len() + 64
+        };
+        body.len() + self.headers.iter().map(length).sum::<usize>()
+    }
+}
+
+fn renewable(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::with_capacity(OF_REUSE.len());
+    for name in OF_REUSE {
+        for value in headers.get_all(&name) {
+            kept.append(name.clone(), value.clone());
+        }
+    }
+    kept
+}

@@ -1,0 +1,93 @@
+//! What holds for the replies of one binding: put together once from schema and settings, asked for on every call.
+
+use super::freshness::Allowed;
+use super::settings::CacheSettings;
+use crate::graph::{Binding, CacheHint};
+use crate::graphql::Name;
+use crate::mapping::{Mapping, Reference, Variable};
+use crate::source::Placed;
+use http::header::{AUTHORIZATION, COOKIE, HeaderName};
+use std::time::Duration;
+
+/// Of one binding whose replies may be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct Policy {
+    pub(super) source: Name,
+    pub(super) allowed: Allowed,
+    /// The schema says that replies are for one caller only.
+    pub(super) private: bool,
+    /// Credentials that a client sends go upstream.
+    pub(super) forwards_credentials: bool,
+    /// The reply's mapping reads the reply's headers, so that they have to be kept, too.
+    pub(super) reads_headers: bool,
+    /// What of the caller a client's own caches must tell apart.
+    pub reach: Reach,
+}
+
+/// What of the client's request can make two answers differ.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::engine) struct Reach {
+    /// Claims, credentials, the address: nobody else may be given the answer.
+    pub personal: bool,
+    pub headers: Vec<HeaderName>,
+}
+
+impl Policy {
+    /// `None`: no reply of the binding may be kept.
+    pub(super) fn of(binding: &Binding, settings: &CacheSettings) -> Option<Self> {
+        let call = &binding.call;
+        let source = settings.sources.get(call.source()).cloned().unwrap_or_default();
+        let seconds = |seconds: Option<u32>| seconds.map(|s| Duration::from_secs(s.into()));
+        let CacheHint { max_age, private, stale_if_error } = binding.cache;
+        let allowed = Allowed {
+            max_age: seconds(max_age).or(source.max_age),
+            from_upstream: source.from_upstream,
+            stale_while_revalidate: source.stale_while_revalidate,
+            stale_if_error: seconds(stale_if_error).or(source.stale_if_error),
+        };
+        if !call.reusable() || (allowed.max_age.is_none() && !allowed.from_upstream) {
+            return None;
+        }
+        let select = call.select().map(Mapping::references).unwrap_or_default();
+        let mut sent = Reach::default();
+        for Placed { reference, .. } in call.references() {
+            sent.add(reference);
+        }
+        sent.headers.extend(call.forwards().iter().cloned());
+        let forwards_credentials = sent.has_credentials();
+        let mut reach = sent;
+        for reference in &select {
+            reach.add(reference);
+        }
+        reach.personal |= reach.has_credentials();
+        reach.headers.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        reach.headers.dedup();
+        let reads = |reference: &Reference| reference.variable == Variable::ResponseHeaders;
+        Some(Self {
+            source: Name::clone(call.source()),
+            allowed,
+            private,
+            forwards_credentials,
+            reads_headers: select.iter().any(reads),
+            reach,
+        })
+    }
+}
+
+impl Reach {
+    fn add(&mut self, reference: &Reference) {
+        match reference.variable {
+            Variable::Claims | Variable::RequestIp => self.personal = true,
+            Variable::RequestHeaders => match reference.path.first() {
+                Some(name) => self.headers.extend(HeaderName::from_bytes(name.as_bytes())),
+                // All of them, credentials included.
+                None => self.headers.extend([AUTHORIZATION, COOKIE]),
+            },
+            _ => {}
+        }
+    }
+
+    fn has_credentials(&self) -> bool {
+        self.headers.iter().any(|name| *name == AUTHORIZATION || *name == COOKIE)
+    }
+}

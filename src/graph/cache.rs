@@ -1,0 +1,181 @@
+//! `@cacheControl`: how long the replies of a call may be used again, and for whom.
+//!
+//! On a field it belongs to the field's own call; a field that comes along in its parent's reply has none to say it of.
+//! On a type it is the default of every call that returns the type, and a bound on every reply that an object of it is
+//! read from (as Apollo's cache policy has it). `PRIVATE` wins wherever it stands. What is kept is decided by the engine.
+
+use super::binding::Bindings;
+use super::merge::Merged;
+use super::words::{Root, Words};
+use crate::graphql::Name;
+use crate::problem::Problem;
+use crate::source::{Argument, ArgumentValue};
+use apollo_compiler::Node;
+use apollo_compiler::ast::Directive;
+use apollo_compiler::schema::ExtendedType;
+use hashbrown::HashMap;
+
+/// What `@cacheControl` says; ages in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CacheHint {
+    pub max_age: Option<u32>,
+    pub private: bool,
+    pub stale_if_error: Option<u32>,
+}
+
+impl CacheHint {
+    /// Both hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let lower = |one: Option<u32>, other: Option<u32>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            max_age: lower(self.max_age, other.max_age),
+            private: self.private || other.private,
+            stale_if_error: lower(self.stale_if_error, other.stale_if_error),
+        }
+    }
+
+    /// What is not said here is taken from `other`.
+    fn or(self, other: Self) -> Self {
+        Self {
+            max_age: self.max_age.or(other.max_age),
+            private: self.private || other.private,
+            stale_if_error: self.stale_if_error.or(other.stale_if_error),
+        }
+    }
+}
+
+/// Reads every use of the directive: into the bindings, and by type.
+pub(super) fn read(
+    merged: &Merged,
+    bindings: &mut Bindings,
+    problems: &mut Vec<Problem>,
+) -> HashMap<Name, CacheHint> {
+    let mut reading = Reading { merged, problems };
+    let hints = reading.types();
+    let schema = &merged.schema;
+    for (type_name, found) in schema.types.iter().filter(|(_, found)| !found.is_built_in()) {
+        let fields = match found {
+            ExtendedType::Object(object) => &object.fields,
+            ExtendedType::Interface(interface) => &interface.fields,
+            _ => continue,
+        };
+        for field in fields.values() {
+            let bound = bindings.get(type_name, &field.name);
+            let own = field.directives.get("cacheControl");
+            let own = own.and_then(|directive| {
+                reading.check_place(type_name, &field.name, bound.is_some(), directive);
+                reading.hint(directive)
+            });
+            let Some(id) = bound.and_then(|bound| bound.id) else { continue };
+            let of_type = hints.get(field.ty.inner_named_type().as_str()).copied();
+            bindings.binding_mut(id).cache =
+                own.unwrap_or_default().or(of_type.unwrap_or_default());
+        }
+    }
+    hints
+}
+
+struct Reading<'a> {
+    merged: &'a Merged,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reading<'_> {
+    /// An interface or union that says nothing itself is as strict as the strictest of its members.
+    fn types(&mut self) -> HashMap<Name, CacheHint> {
+        let schema = &self.merged.schema;
+        let words = Words(schema);
+        let mut hints: HashMap<Name, CacheHint> = HashMap::new();
+        let own = schema.types.iter().filter(|(_, found)| !found.is_built_in());
+        for (name, found) in own {
+            let Some(directive) = found.directives().get("cacheControl") else { continue };
+            if words.root(name).is_some() {
+                let message = format!("`{name}` is a root, which no call returns");
+                let help = "put `@cacheControl` on the root's fields, or on the types they return";
+                self.misplaced(&directive.node, message, help);
+            } else if let Some(hint) = self.hint(&directive.node) {
+                hints.insert(name.as_str().into(), hint);
+            }
+        }
+        if hints.is_empty() {
+            return hints;
+        }
+        let is_abstract = |found: &ExtendedType| found.is_interface() || found.is_union();
+        for (name, found) in &schema.types {
+            if !is_abstract(found) || hints.contains_key(name.as_str()) {
+                continue;
+            }
+            let members = words.objects().filter(|(member, _)| schema.is_subtype(name, member));
+            let members = members.filter_map(|(member, _)| hints.get(member).copied());
+            if let Some(strictest) = members.reduce(CacheHint::and) {
+                hints.insert(name.as_str().into(), strictest);
+            }
+        }
+        hints
+    }
+
+    fn check_place(
+        &mut self,
+        type_name: &str,
+        field: &str,
+        is_bound: bool,
+        directive: &Node<Directive>,
+    ) {
+        let root = Words(&self.merged.schema).root(type_name);
+        if matches!(root, Some(Root::Mutation | Root::Subscription)) {
+            let message = format!("`{type_name}.{field}` is no query, and only queries are reused");
+            self.misplaced(directive, message, "remove `@cacheControl`");
+        } else if !is_bound {
+            let message = format!("`{type_name}.{field}` has no call whose reply could be kept");
+            let help = "put `@cacheControl` on the field with the call, or on a type";
+            self.misplaced(directive, message, help);
+        }
+    }
+
+    fn misplaced(&mut self, directive: &Node<Directive>, message: String, help: &str) {
+        let place = self.merged.places.of(directive.location());
+        self.problems.push(Problem::error("misplaced-directive", message).at(place).help(help));
+    }
+
+    fn hint(&mut self, directive: &Node<Directive>) -> Option<CacheHint> {
+        let argument = |name: &str| {
+            let value = directive.specified_argument_by_name(name)?;
+            self.merged.places.argument(name, value)
+        };
+        let (age, error) = (argument("maxAge"), argument("staleIfError"));
+        let scope = argument("scope").map(|scope| scope.value);
+        let scope = scope.filter(|scope| !matches!(scope, ArgumentValue::Null));
+        let hint = CacheHint {
+            max_age: self.seconds(age.as_ref()),
+            private: matches!(scope, Some(ArgumentValue::Enum(scope)) if &*scope == "PRIVATE"),
+            stale_if_error: self.seconds(error.as_ref()),
+        };
+        if directive.arguments.is_empty() {
+            let place = self.merged.places.of(directive.location());
+            self.problems.push(
+                Problem::error("invalid-cache-control", "this `@cacheControl` says nothing")
+                    .at(place)
+                    .help("say for how long, such as `@cacheControl(maxAge: 60)`"),
+            );
+            return None;
+        }
+        Some(hint)
+    }
+
+    fn seconds(&mut self, argument: Option<&Argument>) -> Option<u32> {
+        let argument = argument?;
+        let ArgumentValue::Int(seconds) = argument.value else { return None };
+        let read = u32::try_from(seconds).ok();
+        if read.is_none() {
+            self.problems.push(
+                Problem::error("invalid-cache-control", "an age in seconds cannot be negative")
+                    .at(argument.place.clone()),
+            );
+        }
+        read
+    }
+}
