@@ -100,6 +100,11 @@ impl Headers {
         &self.forwarded
     }
 
+    /// Some header is filled with a claim.
+    pub(super) fn sends_claims(&self) -> bool {
+        !self.claims.is_empty()
+    }
+
     fn names(&self) -> impl Iterator<Item = &HeaderName> {
         let written = self.written.iter().map(|(name, _)| name);
         let claims = self.claims.iter().map(|(name, _)| name);

@@ -166,7 +166,10 @@ impl Engine {
             errors,
             upstream_calls: outcome.calls,
             cost: Some(cost),
-            cache: if errors == 0 { outcome.share } else { Share::none() },
+            cache: match errors {
+                0 => outcome.share.guarded(operation.plan.is_guarded()),
+                _ => Share::none(),
+            },
         })
     }
 

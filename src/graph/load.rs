@@ -1,7 +1,9 @@
 //! SDL → [`Graph`](super::Graph), as a recipe.
 
 use super::binding::{self, Bindings};
-use super::{Graph, api_schema, cache, check, cost, entity, guard, lookup, merge, reference, sdl::Sdl};
+use super::{
+    Graph, api_schema, cache, check, cost, entity, guard, lookup, merge, reference, sdl::Sdl,
+};
 use crate::problem::{Place, Problem, any_error};
 use crate::source::Connector;
 use apollo_compiler::validation::Valid;

@@ -61,6 +61,11 @@ pub trait Call: Send + Sync {
         &[]
     }
 
+    /// Claims of the caller go along, beside those that the call's texts name.
+    fn sends_claims(&self) -> bool {
+        false
+    }
+
     /// `$config` of this source's texts: an object, or null.
     fn config(&self) -> &serde_json::Value {
         &serde_json::Value::Null

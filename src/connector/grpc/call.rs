@@ -54,6 +54,10 @@ impl Call for GrpcCall {
         self.metadata.forwarded()
     }
 
+    fn sends_claims(&self) -> bool {
+        self.metadata.sends_claims()
+    }
+
     fn timeout(&self) -> Duration {
         self.source.settings.upstream.timeout
     }

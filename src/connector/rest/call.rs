@@ -87,6 +87,10 @@ impl Call for RestCall {
         self.headers.forwarded()
     }
 
+    fn sends_claims(&self) -> bool {
+        self.headers.sends_claims()
+    }
+
     fn timeout(&self) -> Duration {
         self.source.settings.upstream.timeout
     }

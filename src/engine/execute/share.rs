@@ -21,6 +21,13 @@ impl Share {
         Self { left: Some(Duration::ZERO), ..Self::default() }
     }
 
+    /// What stands under a rule is for the callers that it lets through.
+    #[must_use]
+    pub(in crate::engine) fn guarded(mut self, is_guarded: bool) -> Self {
+        self.private |= is_guarded;
+        self
+    }
+
     /// Whole seconds; zero: nobody may reuse it.
     #[must_use]
     pub fn max_age(&self) -> u64 {

@@ -142,6 +142,10 @@ impl Conditions {
         Self { variables: Vec::new(), rules: Vec::new(), entries: vec![always] }
     }
 
+    pub(super) fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     /// The condition that a boolean variable is true, or is not.
     pub(super) fn variable(&mut self, name: &str, is: bool) -> Result<Condition, TooMany> {
         let bit = match self.variables.iter().position(|known| &**known == name) {

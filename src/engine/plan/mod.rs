@@ -193,6 +193,11 @@ impl QueryPlan {
         &self.fetches[id.0 as usize]
     }
 
+    /// Some of it may be seen by some callers only.
+    pub fn is_guarded(&self) -> bool {
+        self.conditions.has_rules()
+    }
+
     /// The outcome of each numbered condition for a request.
     pub fn conditions(&self, variables: &Map<String, Value>, access: Access<'_>) -> Vec<bool> {
         self.conditions.evaluate(variables, |guard, arguments| {

@@ -54,6 +54,7 @@ impl Policy {
             sent.add(reference);
         }
         sent.headers.extend(call.forwards().iter().cloned());
+        sent.personal |= call.sends_claims();
         let forwards_credentials = sent.has_credentials();
         let mut reach = sent;
         for reference in &select {
