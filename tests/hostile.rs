@@ -1,5 +1,6 @@
 //! What bad input gets: a clear error, nothing lost, and a process that goes on.
 
+mod bodies;
 mod flood;
 mod requests;
 mod startup;

@@ -66,7 +66,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     };
     let welcome = welcome(&storefront, address, terminal);
     terminal.out(&welcome);
-    let exit = listen::serve(gateway, listener, terminal).await;
+    let exit = listen::serve(gateway, listener, None, terminal).await;
     drop(storefront);
     exit
 }
@@ -119,7 +119,7 @@ impl Drop for Folder {
 }
 
 fn welcome(storefront: &Storefront, address: SocketAddr, terminal: &Terminal) -> String {
-    let url = listen::url(address);
+    let url = listen::url("http", address);
     let mut services = String::new();
     for service in Service::ALL {
         let protocol = if service == Service::Products { "gRPC" } else { "REST" };

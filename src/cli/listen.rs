@@ -27,6 +27,7 @@ pub(super) async fn listen(
 pub(super) async fn serve(
     gateway: Gateway,
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     terminal: &mut Terminal,
 ) -> Exit {
     let (drain, end) = match shutdown::signals() {
@@ -36,8 +37,14 @@ pub(super) async fn serve(
             return Exit::Problems;
         }
     };
+    let serving = async {
+        match metrics {
+            None => gateway::serve(gateway, listener, drain).await,
+            Some(metrics) => gateway::serve_with_metrics(gateway, listener, metrics, drain).await,
+        }
+    };
     tokio::select! {
-        () = gateway::serve(gateway, listener, drain) => Exit::Done,
+        () = serving => Exit::Done,
         () = end => Exit::Interrupted,
     }
 }
@@ -54,7 +61,7 @@ fn reason(error: &io::Error) -> String {
 }
 
 /// The address a person on this machine would open.
-pub(super) fn url(address: SocketAddr) -> String {
+pub(super) fn url(scheme: &str, address: SocketAddr) -> String {
     let mut address = address;
     if address.ip().is_unspecified() {
         let loopback: std::net::IpAddr = match address {
@@ -63,5 +70,5 @@ pub(super) fn url(address: SocketAddr) -> String {
         };
         address.set_ip(loopback);
     }
-    format!("http://{address}")
+    format!("{scheme}://{address}")
 }

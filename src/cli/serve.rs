@@ -37,13 +37,30 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
         }
     };
     terminal.err_problems(&warnings);
+    let gateway = match gateway.secured() {
+        Ok(gateway) => gateway,
+        Err(problem) => {
+            terminal.err_problems(&[problem]);
+            return Exit::Problems;
+        }
+    };
     let address = arguments.listen.unwrap_or(config.edge.listen);
     let remedy = "choose another one with `--listen 127.0.0.1:4001`, or `server.listen` in the \
                   configuration";
     let Some((listener, address)) = listen::listen(address, remedy, terminal).await else {
         return Exit::CannotListen;
     };
+    let mut metrics = None;
+    if let Some(address) = config.edge.metrics.listen {
+        let remedy = "choose another one with `server.metrics.listen` in the configuration";
+        let Some((listener, address)) = listen::listen(address, remedy, terminal).await else {
+            return Exit::CannotListen;
+        };
+        terminal.out(&format!("metrics {}/metrics\n", listen::url("http", address)));
+        metrics = Some(listener);
+    }
     let path = &config.edge.path;
-    terminal.out(&format!("serving {}{path}\n", listen::url(address)));
-    listen::serve(gateway, listener, terminal).await
+    let scheme = if config.edge.tls.is_some() { "https" } else { "http" };
+    terminal.out(&format!("serving {}{path}\n", listen::url(scheme, address)));
+    listen::serve(gateway, listener, metrics, terminal).await
 }

@@ -96,7 +96,7 @@ impl Config {
         top.read("operation_cache", &mut config.engine.operation_cache, values::size);
         top.read("reuse", &mut config.engine.reuse, values::boolean);
         if let Some(section) = top.section("server") {
-            server::read(&section, &mut config.edge, &mut config.engine);
+            server::read(&section, base, &mut config.edge, &mut config.engine);
         }
         if let Some(section) = top.section("limits") {
             limits::read(&section, &mut config.edge, &mut config.engine.limits);

@@ -3,9 +3,11 @@
 use super::section::Section;
 use super::values::{self, Mistake};
 use crate::{edge, engine};
+use std::path::Path;
 
 pub(super) fn read(
     section: &Section<'_>,
+    base: &Path,
     edge: &mut edge::Settings,
     engine: &mut engine::Settings,
 ) {
@@ -21,7 +23,21 @@ pub(super) fn read(
     section.read("body_timeout", &mut edge.body_timeout, values::timeout);
     section.read("idle_timeout", &mut edge.idle_timeout, values::timeout);
     section.read("access_log", &mut edge.access_log, values::boolean);
-    section.read("draft_status_codes", &mut edge.draft_status_codes, values::boolean);
+    section.read("connections_per_ip", &mut edge.connections_per_ip, values::positive);
+    section.read("compression", &mut edge.compression, values::boolean);
+    section.read("trace_sample", &mut edge.trace_sample, values::share);
+    if let Some(section) = section.section("metrics") {
+        section.check_keys();
+        section.read("public", &mut edge.metrics.public, values::boolean);
+        section.read("listen", &mut edge.metrics.listen, |it| values::address(it).map(Some));
+    }
+    if let Some(section) = section.section("tls") {
+        edge.tls = read_tls(&section, base);
+    }
+    section.read("draft_status_codes", &mut edge.statuses, |scalar| {
+        let fine = values::boolean(scalar)?;
+        Ok(if fine { edge::Statuses::Fine } else { edge::Statuses::Audited })
+    });
     if let Some(section) = section.section("batching") {
         section.check_keys();
         section.read("max", &mut edge.batching, |scalar| values::positive(scalar).map(Some));
@@ -34,6 +50,22 @@ pub(super) fn read(
     if let Some(section) = section.section("cors") {
         read_cors(&section, &mut edge.cors);
     }
+}
+
+fn read_tls(section: &Section<'_>, base: &Path) -> Option<edge::Tls> {
+    section.check_keys();
+    let file = |key: &str| {
+        let node = section.get(key)?;
+        section.scalar(node, values::text).map(|path| base.join(path))
+    };
+    let (cert, key) = (file("cert"), file("key"));
+    let absent = |key: &str| section.get(key).is_none();
+    if absent("cert") || absent("key") {
+        let message = "TLS needs both `cert` and `key`".to_owned();
+        let help = Some("write `tls: { cert: server.pem, key: server.key }`".to_owned());
+        section.reading.problem("missing-key", &section.span, Mistake { message, help });
+    }
+    Some(edge::Tls { cert: cert?, key: key?, client_ca: file("client_ca"), ..edge::Tls::default() })
 }
 
 fn read_cors(section: &Section<'_>, cors: &mut edge::Cors) {

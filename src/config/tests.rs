@@ -224,6 +224,11 @@ fn setting(path: &str, value: &str) -> String {
         "sources.*.grpc.protos" => {
             return format!("sources: {{ s: {{ grpc: {{ url: http://h, protos: {value} }} }} }}");
         }
+        "server.tls.cert" => return format!("server: {{ tls: {{ cert: {value}, key: k }} }}"),
+        "server.tls.key" => return format!("server: {{ tls: {{ cert: c, key: {value} }} }}"),
+        "server.tls.client_ca" => {
+            return format!("server: {{ tls: {{ cert: c, key: k, client_ca: {value} }} }}");
+        }
         "sources.*.rest.url" => "",
         path if path.starts_with("sources.") => "rest: { url: http://h }, ",
         "limits.cost.expose" => "",

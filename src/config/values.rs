@@ -50,6 +50,21 @@ pub(super) fn positive(scalar: &Scalar) -> Read<usize> {
     }
 }
 
+/// `0%` to `100%`, with one digit behind the point, as a number of thousandths.
+pub(super) fn share(scalar: &Scalar) -> Read<u16> {
+    let help = "write a percentage such as `5%` or `0.5%`";
+    let number = scalar.text.strip_suffix('%').unwrap_or_default();
+    let (whole, tenth) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = [whole, tenth].concat();
+    let fits = !whole.is_empty() && tenth.len() == 1 && digits.len() <= 4;
+    match digits.parse() {
+        Ok(share @ ..=1000) if fits && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(share)
+        }
+        _ => mistake("this is not a percentage", help),
+    }
+}
+
 /// `500ms`, `2s`, `5m`, `1h`.
 pub(super) fn duration(scalar: &Scalar) -> Read<Duration> {
     let (number, unit) = split(&scalar.text);
@@ -139,14 +154,14 @@ pub(super) fn path(scalar: &Scalar) -> Read<String> {
         && text.starts_with('/')
         && !text.ends_with('/')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte))
-        && !["/health", "/ready"].contains(&text)
+        && !["/health", "/ready", "/metrics"].contains(&text)
         && !text.starts_with("/playground");
     if fits {
         return Ok(text.to_owned());
     }
     mistake(
         "this cannot be the path of the GraphQL endpoint",
-        "write a path such as `/graphql`; `/`, `/health`, `/ready` and `/playground` are taken",
+        "write a path such as `/graphql`; `/`, `/health`, `/ready`, `/metrics` and `/playground` are taken",
     )
 }
 
@@ -296,6 +311,16 @@ mod tests {
         let bare = duration(&scalar("30")).unwrap_err();
         assert_eq!(bare.help.as_deref(), Some("write `30s` or `30ms`"));
         assert!(timeout(&scalar("0s")).is_err());
+    }
+
+    #[test]
+    fn shares_are_percentages() {
+        for (text, thousandths) in [("0%", 0), ("0.5%", 5), ("12%", 120), ("100%", 1000)] {
+            assert_eq!(share(&scalar(text)), Ok(thousandths), "{text}");
+        }
+        for text in ["", "%", "5", "101%", "100.1%", "-1%", "+1%", "0.25%", "1.%", ".5%", "5 %"] {
+            assert!(share(&scalar(text)).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -39,7 +39,9 @@ pub fn is_reserved(name: &HeaderName) -> bool {
         header::TRANSFER_ENCODING,
         header::UPGRADE,
     ];
-    RESERVED.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+    // A trace goes along with every call; as a header of the call it would make each one differ.
+    const OTHERS: [&str; 4] = ["keep-alive", "proxy-connection", "traceparent", "tracestate"];
+    RESERVED.contains(name) || OTHERS.contains(&name.as_str())
 }
 
 impl Headers {

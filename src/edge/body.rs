@@ -4,6 +4,7 @@
 //! thrown away: a client that is answered in the middle of sending mostly sees a broken connection instead of the
 //! answer. A client that waits for `100 Continue` is answered at once.
 
+use super::inflate;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -17,20 +18,44 @@ const DRAIN: usize = 32 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mistake {
     TooLarge,
+    /// Compressed in a way that is not understood.
+    UnknownCoding,
     TooSlow,
-    /// The client went away, or broke the protocol.
+    /// The client went away, broke the protocol, or sent something else than it says.
     Broken,
+}
+
+impl From<inflate::Mistake> for Mistake {
+    fn from(mistake: inflate::Mistake) -> Self {
+        match mistake {
+            inflate::Mistake::Unknown => Self::UnknownCoding,
+            inflate::Mistake::TooLarge => Self::TooLarge,
+            inflate::Mistake::Broken => Self::Broken,
+        }
+    }
+}
+
+/// What a body may be like.
+pub(super) struct Bounds {
+    /// In bytes, as sent and as inflated.
+    pub limit: usize,
+    pub time: Duration,
+    /// It may be compressed.
+    pub inflate: bool,
 }
 
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
-    limit: usize,
-    time: Duration,
+    bounds: &Bounds,
 ) -> Result<Bytes, Mistake> {
-    tokio::time::timeout(time, read_all(headers, body, limit))
-        .await
-        .unwrap_or(Err(Mistake::TooSlow))
+    let codings = inflate::codings(headers)?;
+    if !codings.is_empty() && !bounds.inflate {
+        return Err(Mistake::UnknownCoding);
+    }
+    let read = tokio::time::timeout(bounds.time, read_all(headers, body, bounds.limit));
+    let body = read.await.unwrap_or(Err(Mistake::TooSlow))?;
+    Ok(inflate::inflate(&codings, body, bounds.limit)?)
 }
 
 async fn read_all(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Mistake> {
@@ -85,28 +110,29 @@ mod tests {
         Body::from_stream(stream::iter(chunks))
     }
 
+    async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Mistake> {
+        let bounds = Bounds { limit: 6, time: Duration::from_millis(200), inflate: true };
+        super::read(headers, body, &bounds).await
+    }
+
     #[tokio::test]
     async fn a_body_is_read_up_to_the_limit() {
-        let time = Duration::from_mins(1);
         let none = HeaderMap::new();
         for parts in [&["abcdef"][..], &["ab", "", "cd", "ef"], &["", "abcdef"]] {
-            let read = read(&none, chunks(parts), 6, time).await;
-            assert_eq!(read, Ok(Bytes::from("abcdef")), "{parts:?}");
+            assert_eq!(read(&none, chunks(parts)).await, Ok(Bytes::from("abcdef")), "{parts:?}");
         }
-        assert_eq!(read(&none, Body::empty(), 6, time).await, Ok(Bytes::new()));
-        assert_eq!(read(&none, chunks(&["abcd", "efg"]), 6, time).await, Err(Mistake::TooLarge));
+        assert_eq!(read(&none, Body::empty()).await, Ok(Bytes::new()));
+        assert_eq!(read(&none, chunks(&["abcd", "efg"])).await, Err(Mistake::TooLarge));
         let declared = HeaderMap::from_iter([(CONTENT_LENGTH, 7.into())]);
-        assert_eq!(read(&declared, Body::empty(), 6, time).await, Err(Mistake::TooLarge));
+        assert_eq!(read(&declared, Body::empty()).await, Err(Mistake::TooLarge));
     }
 
     #[tokio::test]
     async fn a_body_that_stops_or_breaks_is_given_up() {
         let none = HeaderMap::new();
         let silent = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
-        let read_silent = read(&none, silent, 6, Duration::from_millis(1)).await;
-        assert_eq!(read_silent, Err(Mistake::TooSlow));
+        assert_eq!(read(&none, silent).await, Err(Mistake::TooSlow));
         let broken = stream::iter([Ok("a"), Err(std::io::Error::other("gone"))]);
-        let read_broken = read(&none, Body::from_stream(broken), 6, Duration::from_secs(9)).await;
-        assert_eq!(read_broken, Err(Mistake::Broken));
+        assert_eq!(read(&none, Body::from_stream(broken)).await, Err(Mistake::Broken));
     }
 }

@@ -4,6 +4,7 @@
 //! under the id that the client gets.
 
 use super::negotiate::Media;
+use super::trace::Ids;
 use super::{Peer, reply};
 use crate::graphql::{Error, ErrorCode, error_id};
 use crate::identity::{Identity, Refused, Verified};
@@ -34,6 +35,7 @@ fn caller(parts: &mut Parts, verified: Option<Arc<Verified>>) -> Arc<Caller> {
         headers: std::mem::take(&mut parts.headers),
         claims: verified.map(|verified| verified.claims.clone()).unwrap_or_default(),
         expires,
+        trace: parts.extensions.get::<Ids>().map(|ids| ids.carried.clone()).unwrap_or_default(),
     })
 }
 

@@ -4,6 +4,8 @@
 //! apart. So the socket and the requests report here what they do, and a connection that is idle for too long, or takes
 //! too long over a head, is closed, whatever protocol it speaks.
 
+use super::server::Framing;
+use metrics::Counter;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,12 +23,19 @@ pub(super) struct Activity {
     since: AtomicU64,
     head: AtomicBool,
     http2: AtomicBool,
+    /// Requests that have begun.
+    begun: AtomicU64,
+    /// The number of the one whose end is said twice; `u64::MAX` while there is none.
+    ambiguous: AtomicU64,
     header_timeout: Duration,
     idle_timeout: Duration,
 }
 
 /// Counts a request for as long as it lives.
-pub(super) struct InFlight(Arc<Activity>);
+pub(super) struct InFlight {
+    activity: Arc<Activity>,
+    number: u64,
+}
 
 impl Activity {
     pub(super) fn new(header_timeout: Duration, idle_timeout: Duration) -> Arc<Self> {
@@ -36,6 +45,8 @@ impl Activity {
             since: AtomicU64::new(0),
             head: AtomicBool::new(false),
             http2: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
+            ambiguous: AtomicU64::new(u64::MAX),
             header_timeout,
             idle_timeout,
         })
@@ -44,7 +55,15 @@ impl Activity {
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Relaxed);
         self.head.store(false, Relaxed);
-        InFlight(Arc::clone(self))
+        let number = self.begun.fetch_add(1, Relaxed);
+        InFlight { activity: Arc::clone(self), number }
+    }
+
+    /// The client has taken a piece of an answer, or waits for the next.
+    pub(super) fn progressed(&self) {
+        if !self.head.load(Relaxed) {
+            self.since.store(self.now(), Relaxed);
+        }
     }
 
     /// Comes back when the connection is to be closed.
@@ -88,16 +107,27 @@ impl Activity {
     }
 
     fn sent(&self) {
+        // HTTP/2 writes pings of its own, however silent the client is.
+        if self.http2.load(Relaxed) {
+            return;
+        }
         if self.in_flight.load(Relaxed) == 0 && !self.head.load(Relaxed) {
             self.since.store(self.now(), Relaxed);
         }
     }
 }
 
+impl InFlight {
+    /// The end of the request is said twice; see `Framing`.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.activity.ambiguous.load(Relaxed) == self.number
+    }
+}
+
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.0.in_flight.fetch_sub(1, Relaxed) == 1 {
-            self.0.since.store(self.0.now(), Relaxed);
+        if self.activity.in_flight.fetch_sub(1, Relaxed) == 1 {
+            self.activity.since.store(self.activity.now(), Relaxed);
         }
     }
 }
@@ -106,12 +136,14 @@ impl Drop for InFlight {
 pub(super) struct Watched<S> {
     socket: S,
     activity: Arc<Activity>,
+    framing: Framing,
+    received: Counter,
     used: bool,
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(socket: S, activity: Arc<Activity>) -> Self {
-        Self { socket, activity, used: false }
+    pub(super) fn new(socket: S, activity: Arc<Activity>, received: Counter) -> Self {
+        Self { socket, activity, framing: Framing::new(), received, used: false }
     }
 }
 
@@ -126,6 +158,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let read = &buffer.filled()[before..];
         if polled.is_ready() && !read.is_empty() {
             self.activity.received(read, !self.used);
+            self.received.increment(read.len() as u64);
+            if !self.used && self.activity.http2.load(Relaxed) {
+                self.framing.look_away();
+            }
+            if let Some(number) = self.framing.read(read) {
+                self.activity.ambiguous.store(number, Relaxed);
+            }
             self.used = true;
         }
         polled

@@ -3,10 +3,11 @@
 //! Nothing is spawned here: when the client goes away, the server drops this future, and every call below it is
 //! cancelled. A panic below ends the one request, not the process.
 
-use super::access_log::OperationName;
-use super::negotiate::{self, Media, Statuses};
+use super::body::{self, Bounds};
+use super::exchange::{self, Operation};
+use super::negotiate::{self, Media};
 use super::payload::{self, Payload};
-use super::{Settings, batch, body, caller, csrf, reply};
+use super::{Settings, batch, caller, csrf, inflate, reply};
 use crate::engine::{self, Engine};
 use crate::graphql::{Error, ErrorCode, error_id};
 use crate::identity::Identity;
@@ -55,13 +56,14 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
     };
     match asked {
         Asked::One(payload) => {
-            let name = payload.operation_name.clone();
+            let logged = (endpoint.settings.access_log && exchange::is_read())
+                .then(|| Operation::of(payload.operation_name.as_ref(), &payload.query));
             let mut response = match run.one(payload).await {
                 Ok(response) => reply::answer(media, response),
                 Err(error_id) => reply::internal(media, error_id),
             };
-            if let Some(name) = name {
-                response.extensions_mut().insert(OperationName(name));
+            if let Some(operation) = logged {
+                response.extensions_mut().insert(operation);
             }
             response
         }
@@ -76,9 +78,7 @@ impl Endpoint {
     /// What can be said of a request by its head: nobody else made the browser send it, and there is an answer that the
     /// client takes.
     fn admit(&self, parts: &Parts) -> Refused<Media> {
-        let statuses =
-            if self.settings.draft_status_codes { Statuses::Fine } else { Statuses::Audited };
-        let accepted = negotiate::accept(&parts.headers, statuses);
+        let accepted = negotiate::accept(&parts.headers, self.settings.statuses);
         let media = accepted.unwrap_or(Media::Json);
         if ![Method::GET, Method::HEAD, Method::POST].contains(&parts.method) {
             return Err(reply::not_allowed(media).into());
@@ -103,12 +103,17 @@ impl Endpoint {
             let message = "send the body as JSON, with `content-type: application/json`";
             return Err(reply::refuse(media, ErrorCode::UnsupportedMediaType, message).into());
         }
-        let Settings { body_limit, body_timeout, .. } = *self.settings;
-        let bytes = body::read(&parts.headers, body, body_limit, body_timeout).await;
+        let Settings { body_limit: limit, body_timeout: time, compression, .. } = *self.settings;
+        let bounds = Bounds { limit, time, inflate: compression };
+        let bytes = body::read(&parts.headers, body, &bounds).await;
         let bytes = bytes.map_err(|mistake| match mistake {
             body::Mistake::TooLarge => {
-                let message = format!("the body is larger than {body_limit} bytes");
+                let message = format!("the body is larger than {limit} bytes");
                 reply::refuse(media, ErrorCode::PayloadTooLarge, message)
+            }
+            body::Mistake::UnknownCoding => {
+                let understood = if compression { inflate::UNDERSTOOD } else { "identity" };
+                reply::unknown_coding(media, understood)
             }
             body::Mistake::TooSlow => reply::late(media),
             body::Mistake::Broken => {

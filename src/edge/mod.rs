@@ -4,15 +4,18 @@
 //! knows GraphQL over HTTP (methods, media types, status codes, limits) and nothing of where values come from.
 //! Everything a client can send is bounded here: connections, time, sizes, depth.
 
-mod access_log;
 mod batch;
 mod body;
 mod caller;
+mod compress;
 mod connection;
 mod cors;
 mod csrf;
+mod exchange;
 mod executor;
 mod graphql;
+mod inflate;
+mod metrics;
 mod negotiate;
 mod payload;
 mod playground;
@@ -20,26 +23,33 @@ mod reply;
 mod server;
 mod settings;
 mod sharing;
+mod trace;
 
 pub use executor::Executor;
 pub use server::serve;
-pub use settings::{Cors, Csrf, Settings};
+pub use settings::{Cors, Csrf, Scrape, Settings, Statuses, Tls};
 
+use self::metrics::Metrics;
 use crate::engine::Engine;
 use crate::identity::Identity;
 use axum::Router;
 use axum::routing::{any, get};
 use graphql::Endpoint;
 use http::StatusCode;
+use server::Certificates;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// All routes over one engine, ready to serve. Cheap to clone.
 #[derive(Clone)]
 pub struct Edge {
     router: Router,
     settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
+    certificates: Option<Arc<Certificates>>,
+    exposition: Option<Exposition>,
     draining: Arc<AtomicBool>,
 }
 
@@ -47,34 +57,95 @@ pub struct Edge {
 #[derive(Debug, Clone, Copy)]
 struct Peer(SocketAddr);
 
+/// All metrics of the process, as a scraper reads them.
+pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;
+
 impl Edge {
     #[must_use]
     pub fn new(engine: Engine, identity: Identity, settings: Settings) -> Self {
+        Self::with_metrics(engine, identity, settings, None)
+    }
+
+    /// `exposition` is what `/metrics` answers, where the settings have it.
+    #[must_use]
+    pub fn with_metrics(
+        engine: Engine,
+        identity: Identity,
+        settings: Settings,
+        exposition: Option<Exposition>,
+    ) -> Self {
         let settings = Arc::new(settings);
         let draining = Arc::new(AtomicBool::new(false));
-        let ready = Arc::clone(&draining);
         let endpoint = Arc::new(Endpoint { engine, identity, settings: Arc::clone(&settings) });
         let mut graphql = any(graphql::graphql);
         if let Some(cors) = cors::layer(&settings.cors) {
             graphql = graphql.layer(cors);
         }
-        let mut router = Router::new()
-            .route(&settings.path, graphql)
-            .route("/health", get(async || reply::text(StatusCode::OK, "ok\n")))
-            .route("/ready", get(async move || readiness(ready.load(Ordering::Relaxed))));
+        let public = exposition.clone().filter(|_| settings.metrics.public);
+        let mut router = probes(&draining, public).route(&settings.path, graphql);
         if settings.playground {
             router = router.merge(playground::router(&settings));
         }
         let hint = format!("nothing is here; the GraphQL endpoint is {}\n", settings.path);
-        let router = router
+        let mut router = router
             .fallback(async move || reply::text(StatusCode::NOT_FOUND, hint))
             .with_state(endpoint);
-        Self { router, settings, draining }
+        if settings.compression {
+            router = router.layer(compress::layer());
+        }
+        let metrics = Metrics::new();
+        Self { router, settings, metrics, certificates: None, exposition, draining }
+    }
+
+    /// With the files of `tls` read, where it is set. Without them nothing is served.
+    ///
+    /// # Errors
+    /// A file cannot be read or is not what it should be; one lowercase sentence.
+    pub fn secured(mut self) -> Result<Self, String> {
+        if let Some(tls) = &self.settings.tls {
+            self.certificates = Some(Arc::new(Certificates::read(tls)?));
+        }
+        Ok(self)
+    }
+
+    /// Probes and metrics of this edge alone, for an address of their own: plain HTTP, not logged and not counted.
+    #[must_use]
+    pub fn probes(&self) -> Self {
+        let settings = Settings {
+            tls: None,
+            access_log: false,
+            connections: 100,
+            shutdown_grace: Duration::ZERO,
+            ..(*self.settings).clone()
+        };
+        Self {
+            router: probes(&self.draining, self.exposition.clone()),
+            settings: Arc::new(settings),
+            metrics: Metrics::none(),
+            draining: Arc::default(),
+            ..self.clone()
+        }
     }
 
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+}
+
+fn probes<S: Clone + Send + Sync + 'static>(
+    draining: &Arc<AtomicBool>,
+    exposition: Option<Exposition>,
+) -> Router<S> {
+    let draining = Arc::clone(draining);
+    let router = Router::new()
+        .route("/health", get(async || reply::text(StatusCode::OK, "ok\n")))
+        .route("/ready", get(async move || readiness(draining.load(Ordering::Relaxed))));
+    match exposition {
+        Some(exposition) => {
+            router.route("/metrics", get(async move || reply::metrics(exposition())))
+        }
+        None => router,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Parsed as RFC 9110 §12.5.1 and §8.3 say (quality values, wildcards, parameters, quoted strings), never searched for
 //! a piece of text. Linear in the header's length; what cannot be parsed counts as not there.
 
+use super::Statuses;
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 
@@ -13,16 +14,6 @@ pub(super) enum Media {
     Json,
     /// `application/graphql-response+json`: the status says how it went.
     GraphqlResponse(Statuses),
-}
-
-/// Which edition of GraphQL over HTTP names the statuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Statuses {
-    /// That of the published audit.
-    Audited,
-    /// That of September 2026, which tells apart what cannot be parsed (400) from what makes no sense (422), and what
-    /// worked from what partly did (294).
-    Fine,
 }
 
 impl Media {

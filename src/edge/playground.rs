@@ -52,7 +52,7 @@ impl File {
     fn new(content_type: &'static str, bytes: Bytes) -> Self {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        let tag = HeaderValue::from_str(&format!("\"{:016x}\"", hasher.finish()))
+        let tag = HeaderValue::from_str(&format!("W/\"{:016x}\"", hasher.finish()))
             .expect("hexadecimal digits are visible ASCII");
         Self { content_type: HeaderValue::from_static(content_type), tag, bytes }
     }

@@ -1,14 +1,15 @@
 //! Answers: status, media type and bytes.
 
+use super::Statuses;
 use super::batch;
-use super::negotiate::{Media, Statuses};
+use super::negotiate::Media;
 use super::sharing;
 use crate::engine::{self, Share};
 use crate::graphql::{Error, ErrorCode};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use std::borrow::Cow;
 
@@ -71,6 +72,14 @@ pub(super) fn late(media: Media) -> Response {
     if media == Media::GraphqlResponse(Statuses::Fine) {
         *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
     }
+    response
+}
+
+/// A body that is compressed in a way that is not understood (RFC 9110 §15.5.16).
+pub(super) fn unknown_coding(media: Media, understood: &'static str) -> Response {
+    let message = "the body is compressed in a way that is not understood";
+    let mut response = refuse(media, ErrorCode::UnsupportedMediaType, message);
+    response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(understood));
     response
 }
 
@@ -155,6 +164,12 @@ pub(super) fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) 
 /// A line for people and probes.
 pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
     bytes(status, HeaderValue::from_static("text/plain; charset=utf-8"), body.into())
+}
+
+/// Metrics in Prometheus's text format.
+pub(super) fn metrics(text: String) -> Response {
+    let media = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    bytes(StatusCode::OK, media, text.into())
 }
 
 #[cfg(test)]

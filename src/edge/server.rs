@@ -1,20 +1,31 @@
 //! The server: accepts connections, gives each to hyper, and drains them when told to stop.
 //!
-//! Driven here and not by a ready-made loop, because four things must hold: an accept error (out of descriptors) pauses
-//! the loop and never ends it, open connections are bounded, a slow or silent client loses its connection, and after
-//! the signal requests in flight get their time and no more.
+//! Driven here and not by a ready-made loop, because these must hold: an accept error (out of descriptors) pauses
+//! the loop and never ends it, open connections are bounded, in all and for each address, a slow or silent client loses its
+//! connection, whatever it is slow at, and after the signal requests in flight get their time and no more.
 
-use super::access_log::Line;
+mod addresses;
+mod framing;
+mod sent;
+mod tls;
+
+pub(super) use framing::Framing;
+pub(super) use tls::Certificates;
+
 use super::connection::{Activity, Watched};
+use super::exchange::Exchange;
+use super::trace::{Ids, REQUEST_ID};
 use super::{Edge, Peer, Settings, reply};
+use addresses::{Addresses, Counted};
 use axum::extract::Request;
 use axum::response::Response;
-use http::StatusCode;
-use http::header::HOST;
+use http::header::{CONNECTION, HOST, HeaderValue};
+use http::{StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use sent::Sent;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -22,6 +33,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -32,14 +44,29 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const HTTP2_STREAMS: u32 = 256;
 const HTTP2_HEADERS: u32 = 64 << 10;
 const HTTP2_PING: Duration = Duration::from_secs(30);
+/// Streams that a client opened and reset before they were looked at ("rapid reset", CVE-2023-44487).
+const HTTP2_PENDING_RESETS: usize = 20;
+/// Streams that a client made us reset, by breaking the protocol again and again.
+const HTTP2_LOCAL_RESETS: usize = 256;
+/// Bytes of one stream's answer that wait for the client to read.
+const HTTP2_SEND_BUFFER: usize = 256 << 10;
 
 /// Serves until `shutdown` is done, then drains for at most the grace. Connections that are still open then are cut.
 pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
+    if edge.settings.tls.is_some() && edge.certificates.is_none() {
+        tracing::error!("nothing is served: TLS is configured, and its files were not read");
+        return;
+    }
     let slots = Arc::new(Semaphore::new(edge.settings.connections));
+    let addresses = Addresses::new(edge.settings.connections_per_ip);
     let builder = Arc::new(builder());
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    let mut background = JoinSet::new();
+    if let Some(certificates) = &edge.certificates {
+        background.spawn(Arc::clone(certificates).keep_current());
+    }
     loop {
         let accepted = tokio::select! {
             biased;
@@ -47,7 +74,13 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
             accepted = accept(&listener, &slots) => accepted,
         };
         while connections.try_join_next().is_some() {}
-        let connection = Connection { accepted, edge: edge.clone(), builder: Arc::clone(&builder) };
+        let Some(counted) = addresses.admit(accepted.peer.ip()) else {
+            edge.metrics.refused.increment(1);
+            tracing::debug!("an address has too many connections, closing its newest");
+            continue;
+        };
+        let edge = edge.clone();
+        let connection = Connection { accepted, counted, edge, builder: Arc::clone(&builder) };
         connections.spawn(connection.serve(graceful.watcher()));
     }
     drop(listener);
@@ -96,12 +129,16 @@ fn builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS)
         .max_header_list_size(HTTP2_HEADERS)
+        .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
+        .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
+        .max_send_buf_size(HTTP2_SEND_BUFFER)
         .keep_alive_interval(HTTP2_PING);
     builder
 }
 
 struct Connection {
     accepted: Accepted,
+    counted: Counted,
     edge: Edge,
     builder: Arc<Builder<TokioExecutor>>,
 }
@@ -109,56 +146,112 @@ struct Connection {
 impl Connection {
     async fn serve(self, watcher: Watcher) {
         let Accepted { stream, peer, slot } = self.accepted;
+        let open = self.edge.metrics.open();
         // Without it small answers wait for the client's acknowledgements; where it fails they are late, not wrong.
         let _ = stream.set_nodelay(true);
-        let Settings { header_timeout, idle_timeout, .. } = *self.edge.settings;
-        let activity = Activity::new(header_timeout, idle_timeout);
-        let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
-        let requests = Arc::clone(&activity);
-        let edge = self.edge;
-        let service = hyper::service::service_fn(move |request| {
-            let in_flight = requests.begin();
-            let edge = edge.clone();
-            async move {
-                let response = edge.answer(peer, request).await;
-                drop(in_flight);
-                Ok::<_, Infallible>(response)
-            }
-        });
-        let connection = watcher.watch(self.builder.serve_connection(io, service));
-        tokio::select! {
-            served = connection => {
-                if let Err(error) = served {
-                    tracing::debug!("a connection broke: {error}");
+        match self.edge.certificates.as_ref().map(|certificates| certificates.acceptor()) {
+            None => speak(stream, peer, self.edge, &self.builder, watcher).await,
+            Some(acceptor) => {
+                let time = self.edge.settings.header_timeout;
+                match tokio::time::timeout(time, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => speak(stream, peer, self.edge, &self.builder, watcher).await,
+                    Ok(Err(error)) => {
+                        self.edge.metrics.failed_handshakes.increment(1);
+                        tracing::debug!("a TLS handshake failed: {error}");
+                    }
+                    Err(_) => {
+                        self.edge.metrics.failed_handshakes.increment(1);
+                        tracing::debug!("a TLS handshake took too long");
+                    }
                 }
             }
-            () = activity.expired() => tracing::debug!("a silent connection was closed"),
         }
-        drop(slot);
+        drop((slot, self.counted, open));
+    }
+}
+
+/// Speaks HTTP with a client until it has no more to ask, or is silent for too long.
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    edge: Edge,
+    builder: &Builder<TokioExecutor>,
+    watcher: Watcher,
+) {
+    let Settings { header_timeout, idle_timeout, .. } = *edge.settings;
+    let activity = Activity::new(header_timeout, idle_timeout);
+    let received = edge.metrics.received.clone();
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), received));
+    let requests = Arc::clone(&activity);
+    let service = hyper::service::service_fn(move |request| {
+        let in_flight = requests.begin();
+        let ambiguous = in_flight.is_ambiguous();
+        let (edge, activity) = (edge.clone(), Arc::clone(&requests));
+        async move {
+            let response = edge.answer(peer, request, ambiguous, activity).await;
+            drop(in_flight);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = watcher.watch(builder.serve_connection(io, service));
+    tokio::select! {
+        served = connection => {
+            if let Err(error) = served {
+                tracing::debug!("a connection broke: {error}");
+            }
+        }
+        () = activity.expired() => tracing::debug!("a silent connection was closed"),
     }
 }
 
 impl Edge {
     /// One request of a connection.
-    async fn answer(mut self, peer: SocketAddr, request: hyper::Request<Incoming>) -> Response {
+    async fn answer(
+        mut self,
+        peer: SocketAddr,
+        request: hyper::Request<Incoming>,
+        ambiguous: bool,
+        activity: Arc<Activity>,
+    ) -> http::Response<Sent> {
         let mut request: Request = request.map(axum::body::Body::new);
-        let line = if self.settings.access_log {
-            Line::begin(request.method(), request.uri().path())
+        let ids = Ids::take(request.headers(), false, self.settings.trace_sample);
+        let (method, path) = (request.method(), request.uri().path());
+        let logged = self.settings.access_log;
+        let mut exchange = Exchange::begin(&self.metrics, logged, method, path, &ids);
+        let id = ids.request.clone();
+        let mut response = if let Some(mistake) = mistake(&request, ambiguous) {
+            refuse(mistake, request.version())
         } else {
-            None
-        };
-        let response = if request.headers().get_all(HOST).iter().nth(1).is_some() {
-            reply::text(StatusCode::BAD_REQUEST, "two `host` headers\n")
-        } else {
+            request.headers_mut().insert(REQUEST_ID, id.clone());
             request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(ids);
             match self.router.call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             }
         };
-        if let Some(line) = line {
-            line.end(&response);
-        }
-        response
+        response.headers_mut().insert(REQUEST_ID, id);
+        exchange.answered(&mut response);
+        response.map(|body| Sent::new(body, activity, exchange))
     }
+}
+
+/// What hyper lets through and nobody should answer (RFC 9112 §3.2, §6.1).
+fn mistake(request: &Request, ambiguous: bool) -> Option<&'static str> {
+    if request.headers().get_all(HOST).iter().nth(1).is_some() {
+        Some("two `host` headers\n")
+    } else if ambiguous {
+        Some("the body's length is said twice\n")
+    } else {
+        None
+    }
+}
+
+/// The connection is closed: what follows on it may be a part of what was refused.
+fn refuse(mistake: &'static str, version: Version) -> Response {
+    let mut response = reply::text(StatusCode::BAD_REQUEST, mistake);
+    if version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }

@@ -2,6 +2,7 @@
 
 use http::{HeaderName, HeaderValue};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +16,7 @@ pub struct Settings {
     pub default_query: String,
     pub cors: Cors,
     pub csrf: Csrf,
-    /// Under `application/graphql-response+json`, the finer statuses of the edition of September 2026 (294, 422, 408).
-    pub draft_status_codes: bool,
+    pub statuses: Statuses,
     /// How many operations one body may list; `None`: lists are refused.
     pub batching: Option<usize>,
     /// The largest request body, in bytes.
@@ -25,6 +25,8 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     /// Open connections; further ones wait in the system's queue.
     pub connections: usize,
+    /// Open connections of one client address; further ones are closed at once.
+    pub connections_per_ip: usize,
     /// The time a client may take to send a request's head.
     pub header_timeout: Duration,
     /// The time a client may take to send a request's body.
@@ -33,6 +35,43 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// One log line per request.
     pub access_log: bool,
+    /// Bodies are compressed for clients that ask for it, and may come compressed.
+    pub compression: bool,
+    pub tls: Option<Tls>,
+    /// Of traces that begin here, those in a thousand that are marked to be recorded.
+    pub trace_sample: u16,
+    pub metrics: Scrape,
+}
+
+/// Where `/metrics` is served, if anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scrape {
+    /// On the address of the endpoint.
+    pub public: bool,
+    /// On an address of its own.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Which edition of GraphQL over HTTP names the statuses of `application/graphql-response+json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statuses {
+    /// That of the published audit.
+    Audited,
+    /// That of September 2026, which tells apart what cannot be parsed (400) from what makes no sense (422), and what
+    /// worked from what partly did (294).
+    Fine,
+}
+
+/// PEM files that clients are served TLS with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate, and those between it and the root.
+    pub cert: PathBuf,
+    pub key: PathBuf,
+    /// Clients must have a certificate of one of these roots.
+    pub client_ca: Option<PathBuf>,
+    /// How often the files are looked at.
+    pub check_every: Duration,
 }
 
 /// Which requests a browser may send on behalf of a website that was never asked.
@@ -62,15 +101,31 @@ impl Default for Settings {
             default_query: "{\n  __typename\n}\n".to_owned(),
             cors: Cors::default(),
             csrf: Csrf::default(),
-            draft_status_codes: false,
+            statuses: Statuses::Audited,
             batching: None,
             body_limit: 1 << 20,
             shutdown_grace: Duration::from_secs(10),
             connections: 10_000,
+            connections_per_ip: 1_000,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
             access_log: true,
+            compression: true,
+            tls: None,
+            trace_sample: 1000,
+            metrics: Scrape::default(),
+        }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self {
+            cert: PathBuf::new(),
+            key: PathBuf::new(),
+            client_ca: None,
+            check_every: Duration::from_secs(5),
         }
     }
 }

@@ -185,6 +185,7 @@ impl Call for Bound {
             target: self.target.render_url(&Scope { current: &Value::Null, variables: inputs })?,
             headers: forwarded.collect(),
             body: bytes::Bytes::new(),
+            trace: inputs.caller.trace.clone(),
         })
     }
 

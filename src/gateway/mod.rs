@@ -57,7 +57,10 @@ pub fn assemble_from(
         }
     };
     let engine = Engine::new(Arc::new(graph), config.engine.clone());
-    let edge = Edge::new(engine.clone(), identity.clone(), config.edge.clone());
+    let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();
+    let exposition = measured.then(telemetry::exposition).flatten();
+    let of_edge = config.edge.clone();
+    let edge = Edge::with_metrics(engine.clone(), identity.clone(), of_edge, exposition);
     Ok((Gateway { engine, edge, identity }, warnings))
 }
 
@@ -74,9 +77,40 @@ fn identity(settings: &identity::Settings) -> Result<Identity, Vec<Problem>> {
     Identity::new(settings).map_err(|unusable| unusable.into_iter().map(problem).collect())
 }
 
+impl Gateway {
+    /// With the files read that only serving needs: certificates and keys.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is not what it should be.
+    pub fn secured(mut self) -> Result<Self, Problem> {
+        self.edge = self.edge.secured().map_err(|mistake| {
+            Problem::error("tls-files", mistake)
+                .help("`server.tls` in the configuration names the files, relative to it")
+        })?;
+        Ok(self)
+    }
+}
+
 /// Serves until `shutdown` is done, then drains. The keys of tokens are fetched first, within their time limit, and
 /// kept fresh meanwhile.
 pub async fn serve(gateway: Gateway, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let _fresh_keys = gateway.identity.start().await;
-    edge::serve(listener, gateway.edge, shutdown).await;
+    tokio::select! {
+        () = edge::serve(listener, gateway.edge, shutdown) => {}
+        () = telemetry::upkeep() => {}
+    }
+}
+
+/// As [`serve`], with metrics and probes on an address of their own for as long.
+pub async fn serve_with_metrics(
+    gateway: Gateway,
+    listener: TcpListener,
+    metrics: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) {
+    let probes = gateway.edge.probes();
+    tokio::select! {
+        () = serve(gateway, listener, shutdown) => {}
+        () = edge::serve(metrics, probes, std::future::pending()) => {}
+    }
 }

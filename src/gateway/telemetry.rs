@@ -1,7 +1,13 @@
-//! Where log lines go: to standard error, for people or for machines. The rooms only emit `tracing` events.
+//! Where log lines and metrics go. The rooms only emit `tracing` events, and numbers through `metrics`; without a
+//! recorder those cost next to nothing. Lines go to standard error, for people or for machines; metrics are kept until
+//! somebody reads `/metrics`.
 
+use crate::edge::Exposition;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::backtrace::BacktraceStatus;
 use std::io::IsTerminal as _;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// How log lines are written.
@@ -39,4 +45,43 @@ pub fn init(format: Option<LogFormat>) {
         let said = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(place, trace, "panicked: {said}");
     }));
+}
+
+/// One for the process, as `metrics` has it; `None` where another recorder was there before.
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Upper ends of the buckets of every `…_seconds`.
+const SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// How often measurements that nobody has read are summed up.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Starts keeping metrics, once for the process, and tells how to read them.
+pub fn exposition() -> Option<Exposition> {
+    let recorder = RECORDER.get_or_init(|| match install() {
+        Ok(handle) => Some(handle),
+        Err(error) => {
+            tracing::error!("metrics cannot be kept: {error}");
+            None
+        }
+    });
+    let handle = recorder.clone()?;
+    Some(Arc::new(move || handle.render()))
+}
+
+fn install() -> Result<PrometheusHandle, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .install_recorder()
+}
+
+/// Keeps what nobody reads from growing. Never done.
+pub async fn upkeep() {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        if let Some(Some(handle)) = RECORDER.get() {
+            handle.run_upkeep();
+        }
+    }
 }

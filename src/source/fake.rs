@@ -110,6 +110,7 @@ impl Call for FakeCall {
             target: self.target.render_url(&Scope { current: &Value::Null, variables: inputs })?,
             headers: Vec::new(),
             body: bytes::Bytes::new(),
+            trace: inputs.caller.trace.clone(),
         })
     }
 

@@ -8,9 +8,11 @@
 pub mod fake;
 mod request;
 mod spec;
+mod trace;
 
 pub use request::{Caller, Inputs, Request, headers_to_value};
 pub use spec::{Argument, ArgumentValue, BindingSpec, Operation};
+pub use trace::Trace;
 
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping, Reference};

@@ -1,5 +1,6 @@
 //! What goes into a call and what it looks like once rendered.
 
+use super::Trace;
 use crate::mapping::{Variable, Variables};
 use bytes::Bytes;
 use serde_json::Value;
@@ -16,6 +17,8 @@ pub struct Caller {
     pub claims: Value,
     /// From when on that token is good no longer: its `exp` and the leeway for clocks that are apart.
     pub expires: Option<SystemTime>,
+    /// Where the request belongs in a distributed trace.
+    pub trace: Trace,
 }
 
 /// The values a call is rendered from.
@@ -47,6 +50,8 @@ pub struct Request {
     /// Lower-case names, in the order sent.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     pub body: Bytes,
+    /// Sent along, and never a part of what makes two requests differ.
+    pub trace: Trace,
 }
 
 impl Variables for Inputs<'_> {

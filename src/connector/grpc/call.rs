@@ -74,6 +74,7 @@ impl Call for GrpcCall {
             target: self.path.as_str().to_owned(),
             headers: self.metadata.render(inputs, None)?,
             body: body.into(),
+            trace: inputs.caller.trace.clone(),
         })
     }
 
@@ -128,6 +129,7 @@ async fn exchange(
     for (name, value) in &request.headers {
         metadata.append(name.clone(), value.clone());
     }
+    metadata.extend(request.trace.headers().cloned());
     let left = attempt.until.saturating_duration_since(Instant::now());
     let wire = &attempt.instance.connection;
     let (headers, message) = wire.unary(path, metadata, request.body.clone(), left).await?;

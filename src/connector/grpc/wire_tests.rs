@@ -220,3 +220,28 @@ async fn a_connection_that_breaks_is_unavailable() {
     assert_eq!(error.code, ErrorCode::UpstreamUnavailable, "{error}");
     closes.abort();
 }
+
+#[tokio::test]
+async fn a_trace_goes_along_as_metadata() {
+    let (told, asked) = oneshot::channel();
+    let told = Arc::new(std::sync::Mutex::new(Some(told)));
+    let server = Server::start(move |asked: Asked| {
+        let told = Arc::clone(&told);
+        async move {
+            let trace = asked.headers().get("traceparent").cloned();
+            let told = told.lock().unwrap().take().expect("one call");
+            let _ = told.send(trace);
+            ok(&[])
+        }
+    })
+    .await;
+    let call = grpc(source(server.url()));
+    let name = http::HeaderName::from_static("traceparent");
+    let trace = crate::source::Trace::new([(name, http::HeaderValue::from_static("00-a-b-01"))]);
+    let caller = crate::source::Caller { trace, ..caller(&[]) };
+    let request = with_inputs(&json!({ "id": 5 }), &caller, |inputs| call.render(inputs));
+    let reply = call.send(Arc::new(request.expect("it renders")), in_an_hour()).await;
+    assert!(reply.is_ok());
+    assert_eq!(asked.await.unwrap(), Some(http::HeaderValue::from_static("00-a-b-01")));
+    server.stop().await;
+}

@@ -106,6 +106,7 @@ impl Call for RestCall {
             target,
             headers: self.headers.render(inputs, self.media_type.as_ref())?,
             body: body.unwrap_or_default(),
+            trace: inputs.caller.trace.clone(),
         })
     }
 
@@ -238,6 +239,7 @@ fn write(
     if let Some((name, value)) = condition {
         headers.insert(name, value);
     }
+    headers.extend(request.trace.headers().cloned());
     let method = method_of(request.verb);
     if request.body.is_empty() && matches!(request.verb, "POST" | "PUT" | "PATCH") {
         // RFC 9110 §8.6: a method that gives meaning to a body says so when there is none.

@@ -335,3 +335,30 @@ async fn dropping_a_call_ends_it_at_the_server() {
     assert!(ends.await.is_err());
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_trace_goes_along_and_makes_no_difference() {
+    let server = Server::start(|asked: Asked| async move {
+        let of = |name: &str| asked.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+        answer_json(&json!([of("traceparent"), of("tracestate")]))
+    })
+    .await;
+    let call = Rest::new(&[source(server.url())])
+        .compile(&binding(r#"@rest(source: "users", GET: "/users")"#))
+        .expect("it compiles");
+    let render = |caller: &crate::source::Caller| {
+        with_inputs(&json!({}), caller, |inputs| call.render(inputs)).expect("it renders")
+    };
+    let headers = [("traceparent", "00-a-b-01"), ("tracestate", "a=1")];
+    let headers = headers.map(|(name, value)| {
+        (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+    });
+    let traced = crate::source::Caller { trace: crate::source::Trace::new(headers), ..caller(&[]) };
+    let (with, without) = (render(&traced), render(&caller(&[])));
+    assert_eq!(with, without, "two callers still ask the same");
+    let reply = call.send(Arc::new(with), in_an_hour()).await.expect("a reply");
+    assert_eq!(json_of(&reply), json!(["00-a-b-01", "a=1"]));
+    let reply = call.send(Arc::new(without), in_an_hour()).await.expect("a reply");
+    assert_eq!(json_of(&reply), json!([null, null]));
+    server.stop().await;
+}

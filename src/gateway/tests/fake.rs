@@ -81,6 +81,7 @@ impl Call for FakeCall {
             target,
             headers: Vec::new(),
             body: bytes::Bytes::new(),
+            trace: inputs.caller.trace.clone(),
         })
     }
 

@@ -2,11 +2,15 @@
 
 mod assembly;
 mod batching;
+mod bodies;
+mod connections;
 mod executor;
 mod fake;
 mod life;
+mod observed;
 mod origins;
 mod protocol;
+mod secured;
 
 use crate::edge::{self, Edge};
 use crate::engine::{self, Engine};
@@ -65,7 +69,9 @@ async fn start_with(settings: edge::Settings, of_engine: engine::Settings) -> Ru
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let edge = Edge::new(engine, Identity::default(), settings);
+    let exposition = super::telemetry::exposition();
+    let edge = Edge::with_metrics(engine, Identity::default(), settings, exposition);
+    let edge = edge.secured().unwrap();
     let server = tokio::spawn(async move {
         edge::serve(listener, edge, async { drop(stopped.await) }).await;
     });

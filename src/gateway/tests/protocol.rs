@@ -111,7 +111,7 @@ async fn head_is_a_get_without_its_body_and_options_tells_the_methods() {
 /// The edition of September 2026 tells more apart than the published audit does.
 #[tokio::test]
 async fn finer_statuses_are_behind_a_switch() {
-    let settings = edge::Settings { draft_status_codes: true, ..edge::Settings::default() };
+    let settings = edge::Settings { statuses: edge::Statuses::Fine, ..edge::Settings::default() };
     let gateway = start(settings).await;
     let coerced = r#"{"query":"query ($n: String!) { hello(name: $n) }","variables":{"n":1}}"#;
     for (body, json, graphql) in [

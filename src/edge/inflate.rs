@@ -1,0 +1,170 @@
+//! Bodies that a client compressed (RFC 9110 §8.4): taken apart with the body limit holding for every step.
+//!
+//! A body is inflated once it is here in full, in one go and without awaiting, so that at any time there are no more
+//! windows of a decoder in memory than threads. A kilobyte that becomes a gigabyte is given up at the limit.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use std::io::Read;
+
+/// What is understood, as `Accept-Encoding` of an answer says it.
+pub(super) const UNDERSTOOD: &str = "gzip, br, deflate";
+
+/// A body in more wrappings than this is not a body that somebody meant.
+const MOST_CODINGS: usize = 2;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mistake {
+    /// A coding that is unknown, or too many of them.
+    Unknown,
+    TooLarge,
+    /// Not what its header says, cut off, or (as far as the decoder tells) followed by something else.
+    Broken,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    Gzip,
+    Brotli,
+    /// The zlib format, as the RFC says, and not bare deflate.
+    Deflate,
+}
+
+/// The codings of a body, in the order they were applied; empty for a plain one.
+pub(super) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, Mistake> {
+    let mut codings = Vec::new();
+    for value in headers.get_all(CONTENT_ENCODING) {
+        let text = value.to_str().map_err(|_| Mistake::Unknown)?;
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let coding = match name.to_ascii_lowercase().as_str() {
+                "identity" => continue,
+                "gzip" | "x-gzip" => Coding::Gzip,
+                "br" => Coding::Brotli,
+                "deflate" => Coding::Deflate,
+                _ => return Err(Mistake::Unknown),
+            };
+            if codings.len() == MOST_CODINGS {
+                return Err(Mistake::Unknown);
+            }
+            codings.push(coding);
+        }
+    }
+    Ok(codings)
+}
+
+/// The body as it was before the codings, of at most `limit` bytes.
+pub(super) fn inflate(codings: &[Coding], body: Bytes, limit: usize) -> Result<Bytes, Mistake> {
+    codings.iter().rev().try_fold(body, |body, coding| {
+        let mut left = &*body;
+        let inflated = match coding {
+            Coding::Gzip => read(flate2::bufread::MultiGzDecoder::new(&mut left), limit),
+            Coding::Deflate => read(flate2::bufread::ZlibDecoder::new(&mut left), limit),
+            Coding::Brotli => read(brotli::Decompressor::new(&mut left, 4096), limit),
+        }?;
+        if left.is_empty() { Ok(inflated) } else { Err(Mistake::Broken) }
+    })
+}
+
+fn read(decoder: impl Read, limit: usize) -> Result<Bytes, Mistake> {
+    let mut inflated = Vec::new();
+    let read = decoder.take(limit as u64 + 1).read_to_end(&mut inflated);
+    if inflated.len() > limit {
+        return Err(Mistake::TooLarge);
+    }
+    read.map(|_| inflated.into()).map_err(|_| Mistake::Broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+    use http::HeaderValue;
+    use std::io::Write as _;
+
+    fn deflate(coding: Coding, bytes: &[u8]) -> Bytes {
+        let best = Compression::best();
+        let deflated = match coding {
+            Coding::Gzip => {
+                let mut encoder = GzEncoder::new(Vec::new(), best);
+                encoder.write_all(bytes).unwrap();
+                encoder.finish().unwrap()
+            }
+            Coding::Deflate => {
+                let mut encoder = ZlibEncoder::new(Vec::new(), best);
+                encoder.write_all(bytes).unwrap();
+                encoder.finish().unwrap()
+            }
+            Coding::Brotli => {
+                let mut out = Vec::new();
+                brotli::CompressorWriter::new(&mut out, 4096, 5, 22).write_all(bytes).unwrap();
+                out
+            }
+        };
+        deflated.into()
+    }
+
+    const ALL: [Coding; 3] = [Coding::Gzip, Coding::Brotli, Coding::Deflate];
+
+    #[test]
+    fn bodies_come_out_as_they_went_in() {
+        let body = b"{\"query\":\"{ hello }\"}".repeat(100);
+        for outer in ALL {
+            let once = deflate(outer, &body);
+            assert_eq!(inflate(&[outer], once.clone(), body.len()), Ok(Bytes::from(body.clone())));
+            for inner in ALL {
+                let twice = deflate(outer, &deflate(inner, &body));
+                let inflated = inflate(&[inner, outer], twice, body.len());
+                assert_eq!(inflated, Ok(Bytes::from(body.clone())), "{inner:?} in {outer:?}");
+            }
+            assert_eq!(inflate(&[outer], once, body.len() - 1), Err(Mistake::TooLarge));
+        }
+        assert_eq!(inflate(&[], Bytes::from_static(b"x"), 0), Ok(Bytes::from_static(b"x")));
+    }
+
+    #[test]
+    fn a_broken_body_is_told_as_such() {
+        for coding in ALL {
+            let whole = deflate(coding, &b"{ hello }".repeat(1000));
+            let cut = whole.slice(..whole.len() - 3);
+            assert!(inflate(&[coding], cut, 1 << 20) == Err(Mistake::Broken), "{coding:?}");
+            // The decoder of brotli reads ahead and does not say how far.
+            if coding != Coding::Brotli {
+                let longer = Bytes::from([&*whole, b"more"].concat());
+                let inflated = inflate(&[coding], longer, 1 << 20);
+                assert!(inflated == Err(Mistake::Broken), "{coding:?}");
+            }
+            let plain = Bytes::from_static(b"{\"query\":\"{ hello }\"}");
+            assert_eq!(inflate(&[coding], plain, 1 << 20), Err(Mistake::Broken), "{coding:?}");
+            assert_eq!(inflate(&[coding], Bytes::new(), 9), Err(Mistake::Broken), "{coding:?}");
+        }
+    }
+
+    /// Members of a megabyte of nothing, one after the other: a megabyte of them is a gigabyte.
+    #[test]
+    fn a_bomb_is_given_up_at_the_limit() {
+        let member = deflate(Coding::Gzip, &vec![0; 1 << 20]);
+        let bomb = Bytes::from(member.repeat(1024));
+        assert!(bomb.len() < 2 << 20, "{}", bomb.len());
+        assert_eq!(inflate(&[Coding::Gzip], bomb.clone(), 1 << 20), Err(Mistake::TooLarge));
+        let packed = deflate(Coding::Gzip, &bomb);
+        let codings = [Coding::Gzip, Coding::Gzip];
+        assert_eq!(inflate(&codings, packed, 1 << 20), Err(Mistake::TooLarge));
+    }
+
+    #[test]
+    fn codings_are_read_off_the_header() {
+        let of = |values: &[&'static str]| {
+            let values = values.iter().map(|value| HeaderValue::from_static(value));
+            codings(&values.map(|value| (CONTENT_ENCODING, value)).collect())
+        };
+        assert_eq!(of(&[]), Ok(vec![]));
+        assert_eq!(of(&["identity"]), Ok(vec![]));
+        assert_eq!(of(&[" GZip "]), Ok(vec![Coding::Gzip]));
+        assert_eq!(of(&["deflate, br"]), Ok(vec![Coding::Deflate, Coding::Brotli]));
+        for unknown in [&["zstd"][..], &["gzip, zstd"], &["gzip, gzip, gzip"], &["gzip;q=1"]] {
+            assert_eq!(of(unknown), Err(Mistake::Unknown), "{unknown:?}");
+        }
+    }
+}

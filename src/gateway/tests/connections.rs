@@ -1,0 +1,222 @@
+//! What a connection may do, raw: ends of requests that are said twice, and clients that are slow or too many.
+
+use super::*;
+use bytes::Bytes;
+use http_body_util::combinators::MapErr;
+use http_body_util::{BodyExt as _, Empty, StreamBody};
+use hyper::body::{Body, Frame};
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::convert::Infallible;
+use std::time::Duration;
+
+const MOMENT: Duration = Duration::from_millis(50);
+
+async fn hurried() -> Running {
+    start(edge::Settings {
+        header_timeout: MOMENT,
+        body_timeout: MOMENT,
+        idle_timeout: MOMENT,
+        playground: true,
+        ..edge::Settings::default()
+    })
+    .await
+}
+
+/// A connection of HTTP/2, and the task that ends with it.
+async fn http2<B>(gateway: &Running) -> (SendRequest<B>, JoinHandle<hyper::Result<()>>)
+where
+    B: Body<Data = Bytes, Error = std::io::Error> + Send + Unpin + 'static,
+{
+    let socket = TcpStream::connect(gateway.address).await.unwrap();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(1024);
+    let (send, connection) = builder.handshake(TokioIo::new(socket)).await.unwrap();
+    (send, tokio::spawn(connection))
+}
+
+type NoBody = MapErr<Empty<Bytes>, fn(Infallible) -> std::io::Error>;
+
+fn nothing() -> NoBody {
+    Empty::new().map_err(|never| match never {})
+}
+
+#[tokio::test]
+async fn a_request_whose_end_is_said_twice_is_refused() {
+    let gateway = start(edge::Settings::default()).await;
+    let head = "POST /graphql HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\n";
+    let smuggled = "GET /health HTTP/1.1\r\nhost: t\r\n\r\n";
+    for lengths in [
+        "content-length: 5\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: chunked\r\ncontent-length: 5\r\n",
+        "content-length: 5\r\ncontent-length: 5\r\n",
+        "content-length: 5\r\ncontent-length: 6\r\n",
+        "content-length: 5, 5\r\n",
+        "content-length: +5\r\n",
+        "content-length: -5\r\n",
+        "content-length: 0x5\r\n",
+        "content-length: 99999999999999999999999\r\n",
+        "transfer-encoding: gzip\r\n",
+        "transfer-encoding: chunked, identity\r\n",
+        "transfer-encoding: xchunked\r\n",
+        "content-length : 5\r\n",
+        "x: y\r\n content-length: 5\r\n",
+    ] {
+        let answer = gateway.raw(format!("{head}{lengths}\r\n0\r\n\r\n{smuggled}")).await;
+        assert_eq!(answer.status, 400, "{lengths}: {answer:?}");
+        assert!(!answer.body.contains("HTTP/1.1"), "nothing behind it is answered: {answer:?}");
+    }
+}
+
+/// The right request before it on the same connection is answered, and nothing behind it.
+#[tokio::test]
+async fn a_request_that_is_ambiguous_ends_its_connection() {
+    let gateway = start(edge::Settings::default()).await;
+    let first = "POST /graphql HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\n\
+        transfer-encoding: chunked\r\n\r\n15\r\n{\"query\":\"{ hello }\"}\r\n0\r\n\r\n";
+    let second = "POST /graphql HTTP/1.1\r\nhost: t\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let answer = gateway.raw(format!("{first}{second}{first}")).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains(r#"{"data":{"hello":"answer"}}HTTP/1.1 400"#), "{answer:?}");
+    assert!(answer.body.ends_with("the body's length is said twice\n"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn chunks_of_a_bad_size_are_refused() {
+    let gateway = start(edge::Settings::default()).await;
+    let head = "POST /graphql HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\
+        content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    for chunk in
+        ["zz\r\n{}", "-2\r\n{}", "fffffffffffffffff\r\n{}", "2 2\r\n{}", "\r\n{}", "2\r\n{}x"]
+    {
+        let answer = gateway.raw(format!("{head}{chunk}\r\n0\r\n\r\n")).await;
+        assert_eq!(answer.status, 400, "{chunk:?}: {answer:?}");
+    }
+    let endless = format!("{head}2;{}", "x".repeat(100_000));
+    assert_eq!(gateway.raw(endless).await.status, 400, "an extension without end");
+}
+
+#[tokio::test]
+async fn one_address_cannot_have_all_connections() {
+    let gateway =
+        start(edge::Settings { connections_per_ip: 2, ..edge::Settings::default() }).await;
+    let first = TcpStream::connect(gateway.address).await.unwrap();
+    let second = TcpStream::connect(gateway.address).await.unwrap();
+    let mut third = TcpStream::connect(gateway.address).await.unwrap();
+    let mut nothing = Vec::new();
+    let _ = third.read_to_end(&mut nothing).await;
+    assert!(nothing.is_empty(), "closed at once");
+    drop((first, second));
+    loop {
+        let mut next = TcpStream::connect(gateway.address).await.unwrap();
+        let mut received = Vec::new();
+        let request = b"GET /health HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n";
+        let asked = next.write_all(request).await;
+        if asked.is_ok() && next.read_to_end(&mut received).await.is_ok() && !received.is_empty() {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_of_http2_is_closed() {
+    let gateway = hurried().await;
+    let (mut send, connection) = http2(&gateway).await;
+    let request = http::Request::get("http://t/health").body(nothing()).unwrap();
+    assert_eq!(send.send_request(request).await.unwrap().status(), 200);
+    let _ = connection.await.unwrap();
+    assert!(send.ready().await.is_err());
+}
+
+#[tokio::test]
+async fn a_slow_body_is_given_up_under_http2_too() {
+    let gateway = start(edge::Settings { body_timeout: MOMENT, ..edge::Settings::default() }).await;
+    let (mut send, _connection) = http2(&gateway).await;
+    let begun = futures_util::stream::once(async { Ok(Frame::data(Bytes::from_static(b"{"))) });
+    let body = StreamBody::new(Box::pin(futures_util::StreamExt::chain(
+        begun,
+        futures_util::stream::pending::<std::io::Result<Frame<Bytes>>>(),
+    )));
+    let request = http::Request::post("http://t/graphql")
+        .header("content-type", "application/json")
+        .body(body)
+        .unwrap();
+    let response = send.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 400);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&body).contains("did not arrive in time"));
+}
+
+/// A head that is begun and never ended: HEADERS without END_HEADERS.
+#[tokio::test]
+async fn a_slow_head_of_http2_loses_its_connection() {
+    let gateway = hurried().await;
+    let mut socket = TcpStream::connect(gateway.address).await.unwrap();
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    socket.write_all(preface).await.unwrap();
+    socket.write_all(&frame(1, 0, 1, &[0x82])).await.unwrap();
+    let mut received = Vec::new();
+    let _ = socket.read_to_end(&mut received).await;
+}
+
+/// A client that asks for much and reads nothing of it.
+#[tokio::test]
+async fn a_client_that_does_not_read_loses_its_connection() {
+    let gateway = start(edge::Settings {
+        connections: 1,
+        idle_timeout: MOMENT,
+        playground: true,
+        compression: false,
+        ..edge::Settings::default()
+    })
+    .await;
+    let script = "http://t/playground/playground.js";
+    let (mut send, connection) = http2(&gateway).await;
+    let request = http::Request::get(script).body(nothing()).unwrap();
+    let unread = send.send_request(request).await.unwrap();
+    let _ = connection.await.unwrap();
+    drop(unread);
+
+    let mut deaf = TcpStream::connect(gateway.address).await.unwrap();
+    let one = "GET /playground/playground.js HTTP/1.1\r\nhost: t\r\n\r\n";
+    deaf.write_all(one.repeat(50).as_bytes()).await.unwrap();
+    // There is room for one connection only, so this is answered when the other is gone.
+    assert_eq!(gateway.get("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn streams_that_are_reset_at_once_end_the_connection() {
+    let gateway = start(edge::Settings::default()).await;
+    let mut socket = TcpStream::connect(gateway.address).await.unwrap();
+    let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    for stream in 0..2_000 {
+        let id = 2 * stream + 1;
+        // GET http://t/
+        sent.extend_from_slice(&frame(1, 0x5, id, &[0x82, 0x86, 0x84, 0x41, 1, b't']));
+        sent.extend_from_slice(&frame(3, 0, id, &8_u32.to_be_bytes()));
+    }
+    let _ = socket.write_all(&sent).await;
+    let mut received = Vec::new();
+    let _ = socket.read_to_end(&mut received).await;
+    assert_eq!(gateway.get("/health").await.status, 200);
+}
+
+/// Type, flags, stream and payload (RFC 9113 §4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[tokio::test]
+async fn heads_of_http2_are_bounded() {
+    let gateway = start(edge::Settings::default()).await;
+    let (mut send, _connection) = http2(&gateway).await;
+    let large = "x".repeat(30_000);
+    let mut request = http::Request::get("http://t/health");
+    for name in ["a", "b", "c"] {
+        request = request.header(name, &large);
+    }
+    let answer = send.send_request(request.body(nothing()).unwrap()).await;
+    assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status() == 431));
+    assert_eq!(gateway.get("/health").await.status, 200);
+}
