@@ -5,6 +5,7 @@ import { GraphiQL } from 'graphiql';
 import 'graphiql/style.css';
 import { createRoot } from 'react-dom/client';
 import './playground.css';
+import { TokenField, withToken } from './token.jsx';
 
 const SETTINGS = '/playground/settings.json';
 
@@ -14,23 +15,27 @@ async function readSettings() {
   return reply.json();
 }
 
-function Playground({ endpoint, defaultQuery }) {
-  const fetcher = createGraphiQLFetcher({ url: endpoint });
+function Playground({ fetcher, defaultQuery }) {
   return (
-    <GraphiQL
-      fetcher={fetcher}
-      defaultQuery={defaultQuery}
-      defaultEditorToolsVisibility={false}
-      shouldPersistHeaders={false}
-    >
-      <GraphiQL.Logo>Portcullis</GraphiQL.Logo>
-    </GraphiQL>
+    <>
+      <TokenField />
+      <GraphiQL
+        fetcher={fetcher}
+        defaultQuery={defaultQuery}
+        defaultEditorToolsVisibility={false}
+        shouldPersistHeaders={false}
+      >
+        <GraphiQL.Logo>Portcullis</GraphiQL.Logo>
+      </GraphiQL>
+    </>
   );
 }
 
 const root = createRoot(document.getElementById('playground'));
 try {
-  root.render(<Playground {...await readSettings()} />);
+  const { endpoint, defaultQuery } = await readSettings();
+  const fetcher = withToken(createGraphiQLFetcher({ url: endpoint }));
+  root.render(<Playground fetcher={fetcher} defaultQuery={defaultQuery} />);
 } catch (error) {
   root.render(
     <p className="note">

@@ -1,6 +1,7 @@
 // `npm test`: the playground in a real browser. Against the gateway at PLAYGROUND_URL, or a stand-in without it.
 //
 //   PLAYGROUND_URL         address of a running gateway, e.g. http://127.0.0.1:4000/
+//   PLAYGROUND_TOKEN       a token that this gateway takes for a user who may see `me`
 //   CHROMIUM               path of the browser (/usr/bin/chromium)
 //   PLAYGROUND_SCREENSHOT  file to leave a picture in
 import assert from 'node:assert/strict';
@@ -8,7 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { startGateway } from './gateway.mjs';
+import { startGateway, token as tokenOfStandIn } from './gateway.mjs';
 
 const WAIT = 15_000;
 const FLAGS = [
@@ -19,6 +20,7 @@ const FLAGS = [
 ];
 
 const standIn = process.env.PLAYGROUND_URL ? null : await startGateway();
+const token = standIn ? tokenOfStandIn : process.env.PLAYGROUND_TOKEN;
 const url = new URL(process.env.PLAYGROUND_URL ?? standIn.url);
 const profile = mkdtempSync(join(tmpdir(), 'chromium-'));
 const browser = await chromium.launchPersistentContext(profile, {
@@ -36,6 +38,7 @@ try {
   await step('opens with the query of the settings', opensWithItsQuery);
   await step('knows the schema by introspection', showsTheSchema);
   await step('runs the query and shows the answer', runsTheQuery);
+  if (token) await step('asks as whoever the token says', asksWithTheToken);
   await step('asks nobody but the gateway', () => assert.deepEqual(strays, []));
   await step('breaks no rule of its content security policy', () => assert.deepEqual(complaints, []));
 } catch (error) {
@@ -108,4 +111,52 @@ async function runsTheQuery() {
   }
   assert.equal(answer.errors, undefined, `errors in the answer: ${JSON.stringify(answer.errors)}`);
   assert.ok(answer.data && Object.values(answer.data).some((value) => value !== null));
+}
+
+/** Sends the query `Me` and returns the request's credentials and the answer. */
+async function askMe() {
+  const page = thePage();
+  await page.evaluate(() => {
+    document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror.setValue('query Me { me { name } }');
+    document.querySelector('.graphiql-response .CodeMirror').CodeMirror.setValue('');
+  });
+  // The editor tells the name of its operation a moment later, and with it the tab.
+  await page.waitForSelector('.graphiql-tab-button:text-is("Me")');
+  const mine = (request) => request.method() === 'POST' && request.postData()?.includes('query Me');
+  const [request] = await Promise.all([
+    page.waitForRequest(mine),
+    page.click('button.graphiql-execute-button'),
+  ]);
+  await page.waitForFunction(() =>
+    document.querySelector('.graphiql-response .CodeMirror')?.CodeMirror.getValue().includes('"me"'),
+  );
+  const { authorization } = await request.allHeaders();
+  return { authorization, url: request.url(), answer: JSON.parse(await editor('response')) };
+}
+
+async function asksWithTheToken() {
+  const field = thePage().locator('input[name="token"]');
+  const nobody = await askMe();
+  assert.equal(nobody.authorization, undefined);
+  assert.equal(nobody.answer.data.me, null);
+
+  await field.fill(`Bearer ${token}`);
+  assert.equal(await field.inputValue(), token, 'the scheme is left out');
+  const somebody = await askMe();
+  assert.equal(somebody.authorization, `Bearer ${token}`);
+  assert.notEqual(somebody.answer.data.me.name, '');
+  assert.ok(!somebody.url.includes(token));
+
+  const kept = await thePage().evaluate(() => [
+    Object.values({ ...localStorage }).join(), Object.values({ ...sessionStorage }).join(), document.cookie,
+  ]);
+  assert.ok(!kept[0].includes(token) && !kept[2].includes(token), 'it is kept for this tab only');
+  assert.ok(kept[1].includes(token));
+  await thePage().reload();
+  await thePage().waitForSelector('.graphiql-query-editor .CodeMirror');
+  assert.equal(await field.inputValue(), token);
+
+  await field.fill('');
+  assert.equal((await askMe()).authorization, undefined);
+  assert.equal(await thePage().evaluate(() => sessionStorage.getItem('portcullis:token')), null);
 }

@@ -11,14 +11,19 @@ const CSP =
 
 const schema = buildSchema(`
   "Where every question starts."
-  type Query { user(id: ID!): User }
+  type Query { user(id: ID!): User me: User }
   type User { id: ID! name: String! orders(first: Int! = 10): [Order!]! }
   type Order { id: ID! total: Int! }
 `);
 const rootValue = {
   user: ({ id }) => ({ id, name: 'Ada', orders: ({ first }) => orders.slice(0, first) }),
+  me: (_arguments, { authorization }) =>
+    authorization === `Bearer ${token}` ? { id: '1', name: 'Ada', orders: [] } : null,
 };
 const orders = [1, 2, 3].map((n) => ({ id: `o${n}`, total: n * 100 }));
+
+/** Whom the stand-in knows. */
+export const token = 'a.good-token.x_y';
 
 export const defaultQuery = 'query Dashboard {\n  user(id: "1") {\n    name\n    orders(first: 2) {\n      total\n    }\n  }\n}\n';
 
@@ -41,6 +46,7 @@ async function answer(request, reply) {
     const { query: source, variables, operationName } = JSON.parse(await text(request));
     const result = await graphql({
       schema, source, rootValue, variableValues: variables, operationName,
+      contextValue: { authorization: request.headers.authorization },
     });
     reply.writeHead(200, { 'content-type': 'application/json' });
     reply.end(JSON.stringify(result));
