@@ -1,5 +1,6 @@
 //! What the storefront must be able to do, call by call.
 
 mod dashboard;
+mod identity;
 mod mutations;
 mod shared;

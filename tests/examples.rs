@@ -12,13 +12,14 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Each folder, and how many of its exchanges happen at once, round by round.
-const EXAMPLES: [(&str, &[usize]); 6] = [
+const EXAMPLES: [(&str, &[usize]); 7] = [
     ("rest-basics", &[4]),
     ("mapping", &[1]),
     ("batching", &[1, 5]),
     ("joins", &[3, 2]),
     ("cost", &[1]),
     ("grpc", &[2, 1]),
+    ("tokens", &[2]),
 ];
 
 fn folder() -> PathBuf {
@@ -63,6 +64,11 @@ async fn run(example: &Path, rounds: &[usize]) -> Vec<String> {
         std::fs::write(copy.path().join("library.proto"), read("library.proto")).unwrap();
         pool = Some(grpc::compile(&example.join("library.proto")));
     }
+    let mut headers = Vec::new();
+    if example.join("jwks.json").exists() {
+        std::fs::write(copy.path().join("jwks.json"), read("jwks.json")).unwrap();
+        headers.push(("authorization", format!("Bearer {}", read("token.txt").trim())));
+    }
     let mut lines = exchanges.iter().map(line);
     let rounds = rounds.iter().map(|count| lines.by_ref().take(*count).collect()).collect();
     let mock = Mock::start(Script { exchanges: exchanges.clone(), rounds, pool }).await;
@@ -73,7 +79,8 @@ async fn run(example: &Path, rounds: &[usize]) -> Vec<String> {
         Err(problems) => return vec![format!("the graph does not load:\n{problems}")],
     };
     let body = json!({ "query": read("query.graphql") }).to_string();
-    let answer = Http::new().post(&gateway.url, &[], body).await.json();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let answer = Http::new().post(&gateway.url, &headers, body).await.json();
     let mut found = mock.complaints();
     found.extend(differences(&serde_json::from_str(&read("answer.json")).unwrap(), &answer));
     found

@@ -2,9 +2,10 @@
 
 use super::{Exit, Terminal, listen};
 use crate::config::Config;
-use crate::demo::{self, Fail, Latency, Ports, Service, Storefront};
+use crate::demo::{self, Fail, Issuer, Latency, Ports, Service, Storefront};
 use crate::gateway::{self, Gateway};
 use crate::graph::Sdl;
+use crate::identity::ProviderSettings;
 use crate::problem::{Problem, SourceFile};
 use clap::Args;
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,24 +59,27 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
             return Exit::CannotListen;
         }
     };
-    let gateway = match assemble(Some(address), &|name| storefront.variable(name)) {
+    let issuer = Issuer::new();
+    let believed = vec![issuer.provider()];
+    let gateway = match assemble(Some(address), believed, &|name| storefront.variable(name)) {
         Ok((gateway, _)) => gateway,
         Err(problems) => {
             terminal.err_problems(&problems);
             return Exit::Problems;
         }
     };
-    let welcome = welcome(&storefront, address, terminal);
+    let welcome = welcome(&storefront, &issuer, address, terminal);
     terminal.out(&welcome);
     let exit = listen::serve(gateway, listener, None, terminal).await;
     drop(storefront);
     exit
 }
 
-/// The demo's gateway, from the texts in the binary. Without an address for its services they are assumed at the usual
-/// ones; nothing is called here.
+/// The demo's gateway, from the texts in the binary, believing the tokens of these providers. Without an address for its
+/// services they are assumed at the usual ones; nothing is called here.
 pub(super) fn assemble(
     listen: Option<SocketAddr>,
+    providers: Vec<ProviderSettings>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
     let folder = Folder::with_protos().map_err(|error| {
@@ -87,6 +92,7 @@ pub(super) fn assemble(
     demo::DASHBOARD.clone_into(&mut config.edge.default_query);
     config.edge.playground = true;
     config.engine.introspection = true;
+    config.auth.providers = providers;
     let sdl = demo::FILES.iter().filter(|(name, _)| is(name, "graphql"));
     let sdl = Sdl::from_texts(sdl.map(|(name, text)| (format!("<demo>/{name}"), *text)));
     gateway::assemble_from(&config, Ok(sdl), env)
@@ -118,7 +124,12 @@ impl Drop for Folder {
     }
 }
 
-fn welcome(storefront: &Storefront, address: SocketAddr, terminal: &Terminal) -> String {
+fn welcome(
+    storefront: &Storefront,
+    issuer: &Issuer,
+    address: SocketAddr,
+    terminal: &Terminal,
+) -> String {
     let url = listen::url("http", address);
     let mut services = String::new();
     for service in Service::ALL {
@@ -139,20 +150,39 @@ Ask for a whole dashboard in one call:
 
 {curl}
 
+Ask as somebody: a token for the playground's field, or for `-H 'authorization: Bearer …'`.
+They are good for a day, and for this demo only.
+
+{tokens}
+{me}
+
 Relaxed for the demo: the playground and introspection are on. It serves this machine only.
 Ctrl-C stops everything.
 
 ",
         title = terminal.bold("The storefront: one graph over four services"),
         playground = terminal.bold(&format!("{url}/")),
-        curl = curl(&url, demo::DASHBOARD),
+        curl = curl(&url, "", demo::DASHBOARD),
+        tokens = tokens(issuer),
+        me = curl(&url, " -H \"authorization: Bearer $TOKEN\"", "{ me { name email } }"),
     )
 }
 
+/// Each as a line that a shell understands.
+fn tokens(issuer: &Issuer) -> String {
+    let now = SystemTime::now();
+    demo::PEOPLE.into_iter().fold(String::new(), |mut lines, person| {
+        let (id, scope, token) = (person.id, person.scope, issuer.token(person, now));
+        // Writing to a String cannot fail.
+        let _ = writeln!(lines, "# user {id}, who may {scope}\nTOKEN={token}\n");
+        lines
+    })
+}
+
 /// A line to paste into a shell.
-fn curl(url: &str, query: &str) -> String {
+fn curl(url: &str, headers: &str, query: &str) -> String {
     let body = serde_json::json!({ "query": one_line(query) }).to_string().replace('\'', r"'\''");
-    format!("curl -s {url}/graphql -H 'content-type: application/json' -d '{body}'")
+    format!("curl -s {url}/graphql -H 'content-type: application/json'{headers} -d '{body}'")
 }
 
 /// The operation without comments, on one line. For operations without strings, as the demo's.
@@ -161,4 +191,29 @@ fn one_line(query: &str) -> String {
         .lines()
         .flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
     words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Identity, Settings};
+    use http::HeaderMap;
+    use http::header::AUTHORIZATION;
+
+    #[tokio::test]
+    async fn the_printed_tokens_are_believed() {
+        let issuer = Issuer::new();
+        let settings = Settings { providers: vec![issuer.provider()], ..Settings::default() };
+        let identity = Identity::new(&settings).unwrap();
+        let printed = tokens(&issuer);
+        let tokens: Vec<_> = printed.lines().filter_map(|l| l.strip_prefix("TOKEN=")).collect();
+        assert_eq!(tokens.len(), demo::PEOPLE.len());
+        for (token, person) in tokens.iter().zip(demo::PEOPLE) {
+            let bearer = format!("Bearer {token}").parse().unwrap();
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
+            let verified = identity.of_headers(&headers, SystemTime::now()).await.unwrap().unwrap();
+            assert_eq!(verified.claims["sub"], person.id.to_string());
+            assert_eq!(verified.claims["scope"], person.scope);
+        }
+    }
 }

@@ -76,7 +76,7 @@ fn explain(arguments: &Arguments) -> Result<String, Vec<Problem>> {
 
 fn gateway(arguments: &Arguments) -> Result<Gateway, Vec<Problem>> {
     let assembled = if arguments.demo {
-        demo::assemble(None, &|_| None)
+        demo::assemble(None, Vec::new(), &|_| None)
     } else {
         Config::read(&arguments.config.path).and_then(|config| gateway::assemble(&config))
     };

@@ -1,0 +1,61 @@
+//! The storefront knows who asks, and only by a token.
+
+use crate::support::gateway::Shop;
+use portcullis::demo::{AUDIENCE, ISSUER, Issuer, PEOPLE, Service};
+use serde_json::{Value, json};
+use std::time::SystemTime;
+
+const ME: &str = r#"{"query":"{ me { id name orders(first: 1) { buyer { id } } } }"}"#;
+
+/// A shop that believes this issuer.
+async fn shop(issuer: &Issuer) -> (Shop, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("jwks.json");
+    std::fs::write(&keys, issuer.jwks()).unwrap();
+    let auth = format!(
+        "auth:\n  providers:\n    - issuer: {ISSUER}\n      audience: {AUDIENCE}\n      jwks_file: {}\n",
+        keys.display()
+    );
+    (Shop::with(|config| format!("{config}{auth}")).await, folder)
+}
+
+async fn ask(shop: &Shop, headers: &[(&str, &str)]) -> Value {
+    shop.http.post(&shop.gateway.url, headers, ME).await.json()
+}
+
+#[tokio::test]
+async fn me_is_whoever_the_token_says() {
+    let issuer = Issuer::new();
+    let (shop, _folder) = shop(&issuer).await;
+    for person in PEOPLE {
+        let bearer = format!("Bearer {}", issuer.token(person, SystemTime::now()));
+        let answer = ask(&shop, &[("authorization", &bearer)]).await;
+        let id = person.id.to_string();
+        assert!(answer.get("errors").is_none(), "{answer}");
+        assert_eq!(answer["data"]["me"]["id"], json!(id));
+        assert_eq!(answer["data"]["me"]["orders"][0]["buyer"]["id"], json!(id));
+    }
+    assert_eq!(shop.calls(Service::Users, "GET /users/{id}"), 2, "each is asked for once");
+}
+
+#[tokio::test]
+async fn nobody_has_no_me_and_nothing_is_asked() {
+    let (shop, _folder) = shop(&Issuer::new()).await;
+    let answer = ask(&shop, &[]).await;
+    assert_eq!(answer["data"]["me"], Value::Null);
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHORIZED_FIELD_OR_TYPE");
+    let stranger = format!("Bearer {}", Issuer::new().token(PEOPLE[0], SystemTime::now()));
+    let answer = ask(&shop, &[("authorization", &stranger)]).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+    assert_eq!(shop.total_calls(), 0);
+}
+
+/// The storefront's own configuration has no identity provider; it serves all the same.
+#[tokio::test]
+async fn a_shop_without_a_provider_knows_nobody() {
+    let shop = Shop::start().await;
+    let bearer = format!("Bearer {}", Issuer::new().token(PEOPLE[0], SystemTime::now()));
+    let answer = ask(&shop, &[("authorization", &bearer)]).await;
+    assert_eq!(answer["data"]["me"], Value::Null);
+    assert_eq!(shop.total_calls(), 0);
+}
