@@ -4,3 +4,4 @@ mod dashboard;
 mod identity;
 mod mutations;
 mod shared;
+mod subscriptions;

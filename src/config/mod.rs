@@ -107,6 +107,9 @@ impl Config {
         if let Some(section) = top.section("cache") {
             cache::read(&section, &mut config.engine.cache);
         }
+        if let Some(section) = top.section("subscriptions") {
+            server::read_subscriptions(&section, &mut config.edge.subscriptions);
+        }
         if let Some(section) = top.section("sources") {
             config.sources = sources::read(&section, base, &mut config.engine.cache);
         }

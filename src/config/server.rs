@@ -1,4 +1,4 @@
-//! `server`: what the edge and the engine are set to.
+//! `server` and `subscriptions`: what the edge and the engine are set to.
 
 use super::section::Section;
 use super::values::{self, Mistake};
@@ -82,4 +82,11 @@ fn read_cors(section: &Section<'_>, cors: &mut edge::Cors) {
         let span = section.get("origins").map_or(&section.span, |node| &node.span);
         section.reading.problem("wrong-value", span, mistake);
     }
+}
+
+pub(super) fn read_subscriptions(section: &Section<'_>, settings: &mut edge::SubscriptionSettings) {
+    section.check_keys();
+    section.read("max", &mut settings.max, values::positive);
+    section.read("max_per_connection", &mut settings.max_per_connection, values::positive);
+    section.read("keep_alive", &mut settings.keep_alive, values::timeout);
 }

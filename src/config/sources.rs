@@ -35,6 +35,7 @@ fn source<'a>(
         values::size(scalar).map(|bytes| bytes as usize)
     });
     section.read("keep_alive", &mut upstream.keep_alive, values::duration);
+    section.read("stream_idle", &mut upstream.stream_idle, values::timeout);
     let (mut forward_headers, mut headers) = (Vec::new(), Vec::new());
     let mut claim_headers = Vec::new();
     if let Some(section) = section.section("headers") {

@@ -8,7 +8,7 @@ use crate::upstream::Failure;
 pub(super) fn to_error(failure: &Failure, kind: fn(u16) -> ErrorKind) -> Error {
     let code = match failure {
         Failure::Unavailable(_) => ErrorCode::UpstreamUnavailable,
-        Failure::Timeout(_) => ErrorCode::UpstreamTimeout,
+        Failure::Timeout(_) | Failure::Silent(_) => ErrorCode::UpstreamTimeout,
         Failure::TooLarge(_) => ErrorCode::UpstreamTooLarge,
         Failure::Invalid(_) => ErrorCode::UpstreamInvalidReply,
         Failure::Status { .. } => ErrorCode::UpstreamStatus,

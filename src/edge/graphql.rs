@@ -5,8 +5,9 @@
 
 use super::body::{self, Bounds};
 use super::exchange::{self, Operation};
-use super::negotiate::{self, Media};
+use super::negotiate::{self, Media, Streaming};
 use super::payload::{self, Payload};
+use super::subscription::{self, Here, Places};
 use super::{Settings, batch, caller, csrf, inflate, reply};
 use crate::engine::{self, Engine};
 use crate::graphql::{Error, ErrorCode, error_id};
@@ -16,17 +17,22 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::{BoxStream, StreamExt as _};
 use http::Method;
 use http::request::Parts;
 use serde::de::IgnoredAny;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::watch;
 
 pub(super) struct Endpoint {
     pub engine: Engine,
     pub identity: Identity,
     pub settings: Arc<Settings>,
+    pub places: Places,
+    /// Whether the gateway was told to stop.
+    pub draining: watch::Sender<bool>,
 }
 
 /// What one HTTP request asks.
@@ -42,10 +48,12 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
     if parts.method == Method::OPTIONS {
         return reply::options();
     }
-    let media = match endpoint.admit(&parts) {
-        Ok(media) => media,
+    let accepted = match endpoint.admit(&parts) {
+        Ok(accepted) => accepted,
         Err(refusal) => return *refusal,
     };
+    let media = accepted.media();
+    let here = parts.extensions.get::<Here>().cloned();
     let asked = match endpoint.read(media, &parts, body).await {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
@@ -58,9 +66,13 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
         Asked::One(payload) => {
             let logged = (endpoint.settings.access_log && exchange::is_read())
                 .then(|| Operation::of(payload.operation_name.as_ref(), &payload.query));
-            let mut response = match run.one(payload).await {
-                Ok(response) => reply::answer(media, response),
-                Err(error_id) => reply::internal(media, error_id),
+            let mut response = match accepted.streaming {
+                None => reply::answer(media, run.one(payload).await),
+                Some(streaming) => {
+                    let Accepted { plain, .. } = accepted;
+                    let request = run.request(payload);
+                    subscription::answer(&endpoint, here.as_ref(), streaming, plain, request).await
+                }
             };
             if let Some(operation) = logged {
                 response.extensions_mut().insert(operation);
@@ -77,19 +89,26 @@ type Refused<T> = Result<T, Box<Response>>;
 impl Endpoint {
     /// What can be said of a request by its head: nobody else made the browser send it, and there is an answer that the
     /// client takes.
-    fn admit(&self, parts: &Parts) -> Refused<Media> {
-        let accepted = negotiate::accept(&parts.headers, self.settings.statuses);
-        let media = accepted.unwrap_or(Media::Json);
+    fn admit(&self, parts: &Parts) -> Refused<Accepted> {
+        let accepted = Accepted {
+            plain: negotiate::accept(&parts.headers, self.settings.statuses),
+            streaming: negotiate::streaming(&parts.headers)
+                .filter(|_| parts.method != Method::HEAD),
+        };
+        let media = accepted.media();
         if ![Method::GET, Method::HEAD, Method::POST].contains(&parts.method) {
             return Err(reply::not_allowed(media).into());
         }
         if let Err(message) = csrf::check(parts, &self.settings) {
             return Err(reply::refuse(media, ErrorCode::CsrfBlocked, message).into());
         }
-        accepted.ok_or_else(|| {
-            let message = "answers are `application/graphql-response+json` or `application/json`";
-            reply::refuse(media, ErrorCode::NotAcceptable, message).into()
-        })
+        if accepted == Accepted::default() {
+            let message = "answers are `application/graphql-response+json` or `application/json`, \
+                           and of subscriptions `text/event-stream` or `multipart/mixed; \
+                           subscriptionSpec=1.0`";
+            return Err(reply::refuse(media, ErrorCode::NotAcceptable, message).into());
+        }
+        Ok(accepted)
     }
 
     /// Takes the GraphQL request out of its transport.
@@ -161,21 +180,21 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs one operation; after a panic, the id under which the log has it.
-    async fn one(&self, payload: Payload) -> Result<engine::Response, String> {
-        let request = engine::Request {
+    fn request(&self, payload: Payload) -> engine::Request {
+        engine::Request {
             query: payload.query,
             operation_name: payload.operation_name,
             variables: payload.variables,
             caller: Arc::clone(&self.caller),
             queries_only: self.queries_only,
             deadline: self.deadline,
-        };
-        AssertUnwindSafe(self.engine.execute(request)).catch_unwind().await.map_err(|panic| {
-            let id = error_id();
-            tracing::error!(error_id = id, "a request panicked: {}", said(&*panic));
-            id
-        })
+        }
+    }
+
+    /// Runs one operation.
+    async fn one(&self, payload: Payload) -> engine::Response {
+        let answer = AssertUnwindSafe(self.engine.execute(self.request(payload))).catch_unwind();
+        answer.await.unwrap_or_else(|panic| panicked(&*panic))
     }
 
     /// Runs operations side by side; the answers are in the order asked.
@@ -184,17 +203,47 @@ impl Run<'_> {
         payloads: Vec<Result<Payload, payload::Mistake>>,
     ) -> Vec<engine::Response> {
         let answers = payloads.into_iter().map(|payload| async {
-            let error = match payload {
-                Ok(payload) => match self.one(payload).await {
-                    Ok(response) => return response,
-                    Err(error_id) => reply::internal_error(error_id),
-                },
-                Err(mistake) => Error::new(ErrorCode::BadRequest, mistake.into_owned()),
-            };
-            engine::Response::refuse(&[error])
+            match payload {
+                Ok(payload) => self.one(payload).await,
+                Err(mistake) => {
+                    let error = Error::new(ErrorCode::BadRequest, mistake.into_owned());
+                    engine::Response::refuse(&[error])
+                }
+            }
         });
         join_all(answers).await
     }
+}
+
+/// What the client takes: an answer, a stream of them, or either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Accepted {
+    plain: Option<Media>,
+    streaming: Option<Streaming>,
+}
+
+impl Accepted {
+    /// Of an answer that is no stream, whether or not the client asked for one.
+    fn media(self) -> Media {
+        self.plain.unwrap_or(Media::Json)
+    }
+}
+
+/// A stream that a panic below ends with an error, and nothing else with it.
+pub(super) fn guarded(
+    answers: BoxStream<'static, engine::Response>,
+) -> BoxStream<'static, engine::Response> {
+    let answers = AssertUnwindSafe(answers).catch_unwind();
+    answers.map(|answer| answer.unwrap_or_else(|panic| panicked(&*panic))).boxed()
+}
+
+/// The answer to a request that panicked; the log line has the same id.
+fn panicked(panic: &(dyn std::any::Any + Send)) -> engine::Response {
+    let id = error_id();
+    tracing::error!(error_id = id, "a request panicked: {}", said(panic));
+    let mut error = Error::new(ErrorCode::Internal, "the gateway failed on this request");
+    error.extensions.insert("errorId".to_owned(), id.into());
+    engine::Response::refuse(&[error])
 }
 
 /// The words of a panic.

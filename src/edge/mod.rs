@@ -23,11 +23,13 @@ mod reply;
 mod server;
 mod settings;
 mod sharing;
+mod subscription;
 mod trace;
 
 pub use executor::Executor;
 pub use server::serve;
 pub use settings::{Cors, Csrf, Scrape, Settings, Statuses, Tls};
+pub use subscription::Settings as SubscriptionSettings;
 
 use self::metrics::Metrics;
 use crate::engine::Engine;
@@ -39,8 +41,9 @@ use http::StatusCode;
 use server::Certificates;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use subscription::Places;
+use tokio::sync::watch;
 
 /// All routes over one engine, ready to serve. Cheap to clone.
 #[derive(Clone)]
@@ -50,7 +53,8 @@ pub struct Edge {
     metrics: Arc<Metrics>,
     certificates: Option<Arc<Certificates>>,
     exposition: Option<Exposition>,
-    draining: Arc<AtomicBool>,
+    /// Whether the gateway was told to stop.
+    draining: watch::Sender<bool>,
 }
 
 /// The client's address; put on each request by the server.
@@ -75,8 +79,14 @@ impl Edge {
         exposition: Option<Exposition>,
     ) -> Self {
         let settings = Arc::new(settings);
-        let draining = Arc::new(AtomicBool::new(false));
-        let endpoint = Arc::new(Endpoint { engine, identity, settings: Arc::clone(&settings) });
+        let draining = watch::Sender::new(false);
+        let endpoint = Arc::new(Endpoint {
+            engine,
+            identity,
+            places: Places::new(settings.subscriptions.max),
+            settings: Arc::clone(&settings),
+            draining: draining.clone(),
+        });
         let mut graphql = any(graphql::graphql);
         if let Some(cors) = cors::layer(&settings.cors) {
             graphql = graphql.layer(cors);
@@ -122,7 +132,7 @@ impl Edge {
             router: probes(&self.draining, self.exposition.clone()),
             settings: Arc::new(settings),
             metrics: Metrics::none(),
-            draining: Arc::default(),
+            draining: watch::Sender::default(),
             ..self.clone()
         }
     }
@@ -134,13 +144,13 @@ impl Edge {
 }
 
 fn probes<S: Clone + Send + Sync + 'static>(
-    draining: &Arc<AtomicBool>,
+    draining: &watch::Sender<bool>,
     exposition: Option<Exposition>,
 ) -> Router<S> {
-    let draining = Arc::clone(draining);
+    let draining = draining.clone();
     let router = Router::new()
         .route("/health", get(async || reply::text(StatusCode::OK, "ok\n")))
-        .route("/ready", get(async move || readiness(draining.load(Ordering::Relaxed))));
+        .route("/ready", get(async move || readiness(*draining.borrow())));
     match exposition {
         Some(exposition) => {
             router.route("/metrics", get(async move || reply::metrics(exposition())))

@@ -25,6 +25,46 @@ impl Media {
     }
 }
 
+/// What an answer that goes on is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Streaming {
+    /// Server-sent events.
+    Events,
+    /// Apollo's multipart subscriptions.
+    Multipart,
+}
+
+impl Streaming {
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Events => "text/event-stream; charset=utf-8",
+            Self::Multipart => "multipart/mixed; boundary=\"graphql\"; subscriptionSpec=\"1.0\"",
+        }
+    }
+}
+
+/// The stream that the client takes, if it names one: no wildcard means a stream. Where it takes both, the one it
+/// prefers, or else the one it names first.
+pub(super) fn streaming(headers: &HeaderMap) -> Option<Streaming> {
+    let mut best: Option<(u16, Streaming)> = None;
+    for header in headers.get_all(ACCEPT) {
+        let Ok(text) = header.to_str() else { continue };
+        for range in split(text, ',').filter_map(Range::parse) {
+            let streaming = if range.fit("text", "event-stream") == Some(Fit::Exact) {
+                Streaming::Events
+            } else if range.fit("multipart", "mixed") == Some(Fit::Exact) && range.subscriptions {
+                Streaming::Multipart
+            } else {
+                continue;
+            };
+            if range.quality > best.map_or(0, |(quality, _)| quality) {
+                best = Some((range.quality, streaming));
+            }
+        }
+    }
+    best.map(|(_, streaming)| streaming)
+}
+
 /// How closely a range fits: the closest one decides (RFC 9110 §12.5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
@@ -103,6 +143,8 @@ struct Range<'a> {
     quality: u16,
     /// No `charset`, or the one there is.
     utf8: bool,
+    /// `subscriptionSpec` of the version that is spoken here.
+    subscriptions: bool,
 }
 
 impl<'a> Range<'a> {
@@ -112,7 +154,7 @@ impl<'a> Range<'a> {
         if !is_token(kind) || !is_token(subtype) {
             return None;
         }
-        let mut range = Self { kind, subtype, quality: 1000, utf8: true };
+        let mut range = Self { kind, subtype, quality: 1000, utf8: true, subscriptions: false };
         for part in parts.filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=')?;
             if name.eq_ignore_ascii_case("q") {
@@ -121,6 +163,8 @@ impl<'a> Range<'a> {
                 let value = value.trim_matches('"');
                 range.utf8 =
                     value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("utf8");
+            } else if name.eq_ignore_ascii_case("subscriptionSpec") {
+                range.subscriptions = value.trim_matches('"') == "1.0";
             }
         }
         Some(range)

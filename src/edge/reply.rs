@@ -97,17 +97,6 @@ pub(super) fn refuse_with(media: Media, error: &Error) -> Response {
     answer(media, engine::Response::refuse(std::slice::from_ref(error)))
 }
 
-/// The gateway's own failure; the log line has the same id.
-pub(super) fn internal(media: Media, error_id: String) -> Response {
-    answer(media, engine::Response::refuse(&[internal_error(error_id)]))
-}
-
-pub(super) fn internal_error(error_id: String) -> Error {
-    let mut error = Error::new(ErrorCode::Internal, "the gateway failed on this request");
-    error.extensions.insert("errorId".to_owned(), error_id.into());
-    error
-}
-
 /// An operation ran, and left holes.
 fn partly(media: Media) -> StatusCode {
     match media {
@@ -121,20 +110,7 @@ fn partly(media: Media) -> StatusCode {
 /// GraphQL over HTTP, "Status Codes": under `application/json` a well-formed request gets 200 even when its operation
 /// is refused.
 fn status(media: Media, code: ErrorCode) -> StatusCode {
-    let well_formed = matches!(
-        code,
-        ErrorCode::ParseFailed
-            | ErrorCode::ValidationFailed
-            | ErrorCode::OperationNotFound
-            | ErrorCode::BadVariables
-            | ErrorCode::LimitExceeded
-            | ErrorCode::IntrospectionDisabled
-            | ErrorCode::CostLimitExceeded
-            | ErrorCode::CostInvalidSlicingArguments
-            | ErrorCode::PersistedQueryNotFound
-            | ErrorCode::PersistedQueryNotSupported
-    );
-    if media == Media::Json && well_formed {
+    if media == Media::Json && well_formed(code) {
         return StatusCode::OK;
     }
     let senseless = matches!(
@@ -151,6 +127,27 @@ fn status(media: Media, code: ErrorCode) -> StatusCode {
         return StatusCode::UNPROCESSABLE_ENTITY;
     }
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// A refusal that says of a well-formed request that its operation is not.
+pub(super) fn is_well_formed(response: &engine::Response) -> bool {
+    response.refusal.is_some_and(well_formed)
+}
+
+fn well_formed(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::ParseFailed
+            | ErrorCode::ValidationFailed
+            | ErrorCode::OperationNotFound
+            | ErrorCode::BadVariables
+            | ErrorCode::LimitExceeded
+            | ErrorCode::IntrospectionDisabled
+            | ErrorCode::CostLimitExceeded
+            | ErrorCode::CostInvalidSlicingArguments
+            | ErrorCode::PersistedQueryNotFound
+            | ErrorCode::PersistedQueryNotSupported
+    )
 }
 
 /// An answer of given bytes.

@@ -14,6 +14,7 @@ pub(super) use tls::Certificates;
 
 use super::connection::{Activity, Watched};
 use super::exchange::Exchange;
+use super::subscription::Here;
 use super::trace::{Ids, REQUEST_ID};
 use super::{Edge, Peer, Settings, reply};
 use addresses::{Addresses, Counted};
@@ -31,7 +32,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -84,7 +84,7 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
         connections.spawn(connection.serve(graceful.watcher()));
     }
     drop(listener);
-    edge.draining.store(true, Ordering::Relaxed);
+    edge.draining.send_replace(true);
     let open = connections.len();
     if tokio::time::timeout(edge.settings.shutdown_grace, graceful.shutdown()).await.is_err() {
         let open = connections.len().min(open);
@@ -183,7 +183,9 @@ async fn speak(
     let received = edge.metrics.received.clone();
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), received));
     let requests = Arc::clone(&activity);
-    let service = hyper::service::service_fn(move |request| {
+    let here = Here::new(edge.settings.subscriptions.max_per_connection);
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(here.clone());
         let in_flight = requests.begin();
         let ambiguous = in_flight.is_ambiguous();
         let (edge, activity) = (edge.clone(), Arc::clone(&requests));

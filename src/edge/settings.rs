@@ -1,5 +1,6 @@
 //! What of the edge can be set, with defaults that are safe in production.
 
+use super::subscription;
 use http::{HeaderName, HeaderValue};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ pub struct Settings {
     /// Of traces that begin here, those in a thousand that are marked to be recorded.
     pub trace_sample: u16,
     pub metrics: Scrape,
+    pub subscriptions: subscription::Settings,
 }
 
 /// Where `/metrics` is served, if anywhere.
@@ -115,6 +117,7 @@ impl Default for Settings {
             tls: None,
             trace_sample: 1000,
             metrics: Scrape::default(),
+            subscriptions: subscription::Settings::default(),
         }
     }
 }

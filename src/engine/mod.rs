@@ -12,6 +12,7 @@ mod response;
 mod settings;
 #[doc(hidden)]
 pub mod stages;
+mod subscribe;
 #[cfg(test)]
 mod testing;
 
@@ -20,12 +21,13 @@ pub use guard::cost::{CostReport, FLOOR, UpstreamCalls};
 pub use guard::limits::{Exceeded, LimitName};
 pub use replies::{CacheSettings, SourceCache};
 pub use settings::{CostLimit, Limit, Limits, Mode, Settings};
+pub use subscribe::Answers;
 
 use crate::graph::Graph;
 use crate::graphql::{Error, ErrorCode};
 use crate::source::Caller;
 use bytes::Bytes;
-use execute::{Loaders, Pool, Snapshot};
+use execute::{Event, Loaders, Pool, Snapshot};
 use guard::Refusal;
 use guard::access::Access;
 use guard::cost::Estimate;
@@ -60,6 +62,17 @@ pub struct Request {
     /// `GET`: a mutation is refused with [`ErrorCode::MethodNotAllowed`].
     pub queries_only: bool,
     pub deadline: Instant,
+}
+
+/// A request made ready: what is left is to run it.
+struct Asked {
+    operation: Arc<Operation>,
+    /// Coerced.
+    variables: Map<String, Value>,
+    /// By number; rules on who may see what are among them.
+    conditions: Vec<bool>,
+    estimate: Estimate,
+    caller: Arc<Caller>,
 }
 
 /// What goes back to the client.
@@ -118,6 +131,18 @@ impl Engine {
     }
 
     async fn run(&self, request: Request) -> Result<Response, Refusal> {
+        let deadline = request.deadline;
+        let asked = self.ask(request).await?;
+        if asked.operation.is_subscription {
+            let message = "a subscription has many answers; ask for `text/event-stream` or \
+                           `multipart/mixed; subscriptionSpec=1.0`, or use a WebSocket";
+            return Err(vec![Error::new(ErrorCode::NotAcceptable, message)].into());
+        }
+        self.answer_once(&asked, deadline).await
+    }
+
+    /// Everything that is done before anything is asked of a source.
+    async fn ask(&self, request: Request) -> Result<Asked, Refusal> {
         let name = request.operation_name.as_deref();
         let operation =
             self.operations.get(&self.graph, &self.settings, &request.query, name).await?;
@@ -129,22 +154,38 @@ impl Engine {
         let access = Access::new(&self.graph, &request.caller);
         let conditions = operation.plan.conditions(&variables, access);
         let estimate = self.admit(&operation, name, &conditions, &variables)?;
-        let introspection = operation.introspect(&self.graph, &variables)?;
-        let outcome = execute::execute(Snapshot {
+        Ok(Asked { operation, variables, conditions, estimate, caller: request.caller })
+    }
+
+    async fn answer_once(&self, asked: &Asked, deadline: Instant) -> Result<Response, Refusal> {
+        let introspection = asked.operation.introspect(&self.graph, &asked.variables)?;
+        Ok(self.answer(asked, deadline, &introspection, None).await)
+    }
+
+    /// Runs the plan and writes the response.
+    async fn answer(
+        &self,
+        asked: &Asked,
+        deadline: Instant,
+        introspection: &[String],
+        event: Option<Event>,
+    ) -> Response {
+        let Asked { operation, variables, conditions, estimate, caller } = asked;
+        let snapshot = Snapshot {
             graph: &self.graph,
             plan: &operation.plan,
-            variables: &variables,
-            conditions: &conditions,
-            caller: &request.caller,
-            deadline: request.deadline,
+            variables,
+            conditions,
+            caller,
+            deadline,
             pool: &self.pool,
             loaders: &self.loaders,
-            is_mutation: operation.is_mutation,
-        })
-        .await;
+            is_query: !operation.is_mutation && !operation.is_subscription,
+        };
+        let outcome = execute::execute(snapshot, event).await;
         let writing = Writing {
-            conditions: &conditions,
-            introspection: &introspection,
+            conditions,
+            introspection,
             given: &estimate.given,
             size: Size {
                 expected: outcome.bytes,
@@ -160,7 +201,7 @@ impl Engine {
         let errors = written.errors.len();
         let extensions = expose.then_some(Extensions { cost: &cost });
         let body = written.finish(extensions.as_ref());
-        Ok(Response {
+        Response {
             body,
             refusal: None,
             errors,
@@ -170,7 +211,7 @@ impl Engine {
                 0 => outcome.share.guarded(operation.plan.is_guarded()),
                 _ => Share::none(),
             },
-        })
+        }
     }
 
     /// Holds an operation against its limits; no call has been made.

@@ -70,7 +70,7 @@ impl Stages<'_> {
         let plan = &prepared.0.plan;
         let conditions =
             plan.conditions(&request.variables, Access::new(&self.0.graph, &request.caller));
-        let outcome = execute::execute(Snapshot {
+        let snapshot = Snapshot {
             graph: &self.0.graph,
             plan,
             variables: &request.variables,
@@ -79,9 +79,9 @@ impl Stages<'_> {
             deadline: request.deadline,
             pool: &self.0.pool,
             loaders: &self.0.loaders,
-            is_mutation: prepared.0.is_mutation,
-        })
-        .await;
+            is_query: !prepared.0.is_mutation,
+        };
+        let outcome = execute::execute(snapshot, None).await;
         let costs = &self.0.graph.costs;
         let (_, given) = plan.cost.estimate(costs, &conditions, &request.variables);
         Ran { outcome, conditions, given }

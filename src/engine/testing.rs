@@ -7,11 +7,14 @@ use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping, Scope, Template};
 use crate::source::Validators;
 use crate::source::fake::{Problem, render};
-use crate::source::{self, BindingSpec, Call, Caller, Connector, ErrorKind, Inputs, Placed, Reply};
+use crate::source::{
+    self, BindingSpec, Call, Caller, Connector, ErrorKind, Inputs, Placed, Replies, Reply,
+};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,13 +23,15 @@ type Answer = Result<Reply, source::Error>;
 type Script = dyn Fn(source::Request) -> BoxFuture<'static, Answer> + Send + Sync;
 
 /// A connector that speaks no protocol: `@call(source, target, forward, select, batch)`. `forward` names a header of
-/// the caller that goes along. Clones share the script and the record.
+/// the caller that goes along. With `stream: true` it opens what [`Upstream::stream`] prepared. Clones share the script
+/// and the record.
 #[derive(Clone)]
 pub(super) struct Upstream {
     script: Arc<Script>,
     sent: Arc<Mutex<Vec<String>>>,
     open: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
+    streams: Arc<Mutex<VecDeque<Result<Replies, source::Error>>>>,
 }
 
 impl Upstream {
@@ -45,7 +50,18 @@ impl Upstream {
         answer: impl Fn(source::Request) -> F + Send + Sync + 'static,
     ) -> Self {
         let script: Arc<Script> = Arc::new(move |request| answer(request).boxed());
-        Self { script, sent: Arc::default(), open: Arc::default(), most: Arc::default() }
+        Self {
+            script,
+            sent: Arc::default(),
+            open: Arc::default(),
+            most: Arc::default(),
+            streams: Arc::default(),
+        }
+    }
+
+    /// What the next subscription is opened with.
+    pub fn stream(&self, stream: Result<Replies, source::Error>) {
+        self.streams.lock().unwrap().push_back(stream);
     }
 
     /// Targets sent since the start or the last time, in order.
@@ -120,6 +136,7 @@ struct Bound {
     forward: Option<HeaderName>,
     select: Option<Mapping>,
     references: Vec<Placed>,
+    streams: bool,
 }
 
 impl Connector for Upstream {
@@ -129,7 +146,7 @@ impl Connector for Upstream {
 
     fn definition(&self) -> &'static str {
         "directive @call(source: String!, target: String!, forward: String, select: String, \
-         batch: BatchRule) on FIELD_DEFINITION"
+         batch: BatchRule, stream: Boolean) on FIELD_DEFINITION"
     }
 
     fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>> {
@@ -149,7 +166,8 @@ impl Connector for Upstream {
         let references = target.references().into_iter().map(placed).collect();
         let forward = text("forward").map(|name| name.parse().expect("a header's name"));
         let (upstream, source) = (self.clone(), spec.source.clone());
-        Ok(Arc::new(Bound { upstream, source, target, forward, select, references }))
+        let streams = spec.argument("stream").and_then(source::Argument::boolean) == Some(true);
+        Ok(Arc::new(Bound { upstream, source, target, forward, select, references, streams }))
     }
 }
 
@@ -213,6 +231,20 @@ impl Call for Bound {
         let date = date.map(|date| (http::header::IF_MODIFIED_SINCE, date));
         request.headers.extend(etag.into_iter().chain(date));
         self.send(Arc::new(request), deadline)
+    }
+
+    fn streams(&self) -> bool {
+        self.streams
+    }
+
+    fn subscribe(
+        &self,
+        request: Arc<source::Request>,
+        _: Instant,
+    ) -> BoxFuture<'static, Result<Replies, source::Error>> {
+        self.upstream.sent.lock().unwrap().push(format!("stream {}", request.target));
+        let stream = self.upstream.streams.lock().unwrap().pop_front();
+        futures_util::future::ready(stream.expect("a test prepares its streams")).boxed()
     }
 
     fn describe(&self, request: &source::Request) -> String {

@@ -5,7 +5,7 @@ use super::place::Places;
 use super::words::{Root, Words};
 use super::{Binding, BindingId};
 use crate::problem::{Place, Problem};
-use crate::source::{Argument, ArgumentValue, BindingSpec, Connector, Operation};
+use crate::source::{Argument, ArgumentValue, BindingSpec, Call, Connector, Operation};
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Directive, FieldDefinition};
 use apollo_compiler::schema::ExtendedType;
@@ -150,16 +150,6 @@ impl<'a> Compiling<'a> {
     fn field(&mut self, type_name: &str, field: &FieldDefinition) {
         let uses = self.uses(field);
         let root = Words(&self.merged.schema).root(type_name);
-        if root == Some(Root::Subscription) {
-            self.problems.push(
-                Problem::error(
-                    "not-in-this-version",
-                    "subscriptions are not served by this version",
-                )
-                .at(self.merged.places.of(field.name.location()))
-                .help("remove the field, or poll a query field instead"),
-            );
-        }
         let Some((directive, connector)) = uses.first() else { return };
         let Some(place) = self.merged.places.of(directive.location()) else { return };
         let mut bound = Bound {
@@ -185,7 +175,7 @@ impl<'a> Compiling<'a> {
                 .at(self.merged.places.of(second.location()))
                 .help("keep one of them: a field comes from one call"),
             );
-        } else if root != Some(Root::Subscription) {
+        } else {
             self.call(&mut bound, directive, *connector, root);
         }
         self.bindings.add(bound);
@@ -203,11 +193,23 @@ impl<'a> Compiling<'a> {
         }
         let Some(mut spec) = spec(&self.merged.places, bound, directive, root) else { return };
         bound.batch = take(&mut spec.arguments, "batch");
+        if let Some(batch) = bound.batch.take_if(|_| spec.operation == Operation::Subscription) {
+            let message = format!(
+                "`{}` is a subscription field: each event is a reply, so there is no batch",
+                bound.coordinate()
+            );
+            self.problems.push(
+                Problem::error("invalid-batch", message).at(batch.place).help(
+                    "leave `batch` out; what is joined below the field has batches of its own",
+                ),
+            );
+        }
         bound.select = spec.argument("select").cloned();
         let texts = spec.arguments.iter().filter(|argument| argument.text().is_some());
         bound.texts = texts.map(|argument| argument.place.clone()).collect();
         match connector.compile(&spec) {
             Ok(call) => {
+                self.stream(bound, &*call, spec.operation);
                 let id = u32::try_from(self.bindings.list.len()).ok().map(BindingId);
                 bound.id = id;
                 let coordinate = bound.coordinate().into();
@@ -221,6 +223,24 @@ impl<'a> Compiling<'a> {
             }
             Err(found) => self.problems.extend(found),
         }
+    }
+
+    /// A subscription field is filled by a stream of replies, and no other field is. Connectors that know streams say
+    /// it better; this holds for those that do not.
+    fn stream(&mut self, bound: &Bound, call: &dyn Call, operation: Operation) {
+        let wanted = operation == Operation::Subscription;
+        if call.streams() == wanted {
+            return;
+        }
+        let coordinate = bound.coordinate();
+        let message = if wanted {
+            format!("`{coordinate}` is a subscription field, but its binding has one reply")
+        } else {
+            format!(
+                "the binding of `{coordinate}` is a stream, which only subscription fields have"
+            )
+        };
+        self.problems.push(Problem::error("not-a-stream", message).at(bound.place.clone()));
     }
 
     /// The type system's rules found a mistake inside the directive; its shape cannot be relied on.

@@ -22,6 +22,7 @@ pub const CODES: &[(&str, Severity)] = &[
     ("missing-typename", Severity::Error),
     ("more-problems", Severity::Warning),
     ("n+1", Severity::Warning),
+    ("not-a-stream", Severity::Error),
     ("not-in-this-version", Severity::Error),
     ("not-scalar", Severity::Error),
     ("nullable-in-path", Severity::Error),

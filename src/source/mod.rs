@@ -18,7 +18,8 @@ use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping, Reference};
 use crate::problem::Problem;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::BoxStream;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -100,6 +101,22 @@ pub trait Call: Send + Sync {
         self.send(request, deadline)
     }
 
+    /// Replies come one after another: the binding is of a subscription field, and [`Call::subscribe`] opens it.
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// Opens a stream of replies: done when the source has said yes, which it must by the deadline.
+    fn subscribe(
+        &self,
+        request: Arc<Request>,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Result<Replies, Error>> {
+        let _ = (request, deadline);
+        let error = Error::new(ErrorCode::Internal, "the binding has no stream");
+        futures_util::future::ready(Err(error)).boxed()
+    }
+
     /// The call as `explain` prints it: one line or more, secrets masked.
     fn describe(&self, request: &Request) -> String;
 }
@@ -141,6 +158,10 @@ pub struct Reply {
     pub status: u16,
     pub headers: Arc<http::HeaderMap>,
 }
+
+/// The replies of a subscription. It ends where the source ends it, and after an error. Nothing is read ahead of who
+/// asks for the next one, beyond what the connection itself holds. Dropping it closes the call.
+pub type Replies = BoxStream<'static, Result<Reply, Error>>;
 
 #[derive(Debug, Clone)]
 pub enum Body {

@@ -99,20 +99,41 @@ impl HttpReply {
         self.body.is_end_stream()
     }
 
+    /// The body is as the service wrote it.
+    ///
+    /// # Errors
+    /// It is compressed.
+    pub fn expect_plain(&self) -> Result<(), Failure> {
+        match self.headers.get(CONTENT_ENCODING) {
+            Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => Err(
+                Failure::Invalid(format!("content-encoding {coding:?}, though none was asked for")),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// The whole body.
     ///
     /// # Errors
     /// It is larger than allowed (nothing is read if the headers say so), compressed, or breaks off.
     pub async fn read(mut self) -> Result<(HeaderMap, Bytes), Failure> {
-        if let Some(coding) = self.headers.get(CONTENT_ENCODING)
-            && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-        {
-            return Err(Failure::Invalid(format!(
-                "content-encoding {coding:?}, though none was asked for"
-            )));
-        }
+        self.expect_plain()?;
         let body = read_body(&mut self.body, self.max_reply).await?;
         Ok((self.headers, body))
+    }
+
+    /// The next part of a body that is read as it comes; `None` at its end.
+    ///
+    /// # Errors
+    /// The body breaks off.
+    pub async fn part(&mut self) -> Result<Option<Bytes>, Failure> {
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|error| Failure::Unavailable(sentence(&error)))?;
+            if let Ok(part) = frame.into_data() {
+                return Ok(Some(part));
+            }
+        }
+        Ok(None)
     }
 
     /// Gives the connection back if little is left to read, and closes it otherwise.

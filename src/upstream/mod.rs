@@ -22,6 +22,8 @@ pub struct Settings {
     pub max_reply: usize,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
+    /// How long a stream of events may be silent.
+    pub stream_idle: Duration,
 }
 
 impl Default for Settings {
@@ -31,6 +33,7 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(1),
             max_reply: 8 << 20,
             keep_alive: Duration::from_secs(90),
+            stream_idle: Duration::from_mins(5),
         }
     }
 }
@@ -60,6 +63,9 @@ pub enum Failure {
     /// The attempt's time, or the request's deadline, ran out.
     #[error("no reply within {} ms", .0.as_millis())]
     Timeout(Duration),
+    /// A stream of events said nothing for too long.
+    #[error("no sound for {} ms", .0.as_millis())]
+    Silent(Duration),
     /// Reading stopped there.
     #[error("the reply is larger than {0} bytes")]
     TooLarge(usize),

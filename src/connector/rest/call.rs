@@ -3,12 +3,15 @@
 use super::RestSource;
 use super::body::RequestBody;
 use super::query::{self, Parameter};
+use super::stream;
 use crate::connector::failure::to_error;
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::{Text, scope};
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping};
-use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Reply, Request, Validators};
+use crate::source::{
+    Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request, Validators,
+};
 use crate::upstream::http::HttpClient;
 use crate::upstream::{self, Instance};
 use bytes::Bytes;
@@ -20,7 +23,7 @@ use http::{Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-type Header = (HeaderName, HeaderValue);
+pub(super) type Header = (HeaderName, HeaderValue);
 
 pub(super) struct RestCall {
     pub(super) source: Arc<RestSource>,
@@ -35,6 +38,8 @@ pub(super) struct RestCall {
     pub(super) references: Vec<Placed>,
     /// Sent with every call and never a part of what makes two calls differ.
     pub(super) constant: Arc<[Header]>,
+    /// The reply is a stream of events.
+    pub(super) streams: bool,
 }
 
 /// The path and query that a call's parameters are added to.
@@ -127,6 +132,32 @@ impl Call for RestCall {
         self.ask(request, condition(self.verb, validators), deadline)
     }
 
+    fn streams(&self) -> bool {
+        self.streams
+    }
+
+    fn subscribe(
+        &self,
+        request: Arc<Request>,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Result<Replies, Error>> {
+        let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
+        async move {
+            let upstream = source
+                .upstream
+                .as_ref()
+                .map_err(|reason| Error::new(ErrorCode::Internal, reason.as_str()))?;
+            let reply = upstream
+                .call(deadline, |attempt| {
+                    stream::open(attempt.instance, Arc::clone(&request), Arc::clone(&constant))
+                })
+                .await
+                .map_err(|failure| to_error(&failure, kind_of))?;
+            Ok(stream::replies(reply, upstream.settings(), kind_of))
+        }
+        .boxed()
+    }
+
     fn describe(&self, request: &Request) -> String {
         let address = self.source.upstream.as_ref().map_or_else(
             |_| String::new(),
@@ -205,10 +236,7 @@ async fn exchange(
     }
     if !status.is_success() {
         reply.discard().await;
-        return Err(upstream::Failure::Status {
-            number: status.as_u16(),
-            reason: status.canonical_reason().unwrap_or("not a standard status").to_owned(),
-        });
+        return Err(refused(status));
     }
     if !reply.is_empty() {
         expect_json(&reply.headers)?;
@@ -217,7 +245,15 @@ async fn exchange(
     Ok(Reply { body: Body::Json(body), status: status.as_u16(), headers: Arc::new(headers) })
 }
 
-fn write(
+/// The service said no.
+pub(super) fn refused(status: StatusCode) -> upstream::Failure {
+    upstream::Failure::Status {
+        number: status.as_u16(),
+        reason: status.canonical_reason().unwrap_or("not a standard status").to_owned(),
+    }
+}
+
+pub(super) fn write(
     address: &Uri,
     request: &Request,
     constant: &[Header],

@@ -8,9 +8,9 @@ use crate::connector::headers::Headers;
 use crate::connector::texts::{Text, Texts};
 use crate::mapping::Mapping;
 use crate::problem::Problem;
-use crate::source::{Argument, BindingSpec, Operation};
+use crate::source::{Argument, ArgumentValue, BindingSpec, Operation};
 use http::HeaderValue;
-use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use std::sync::Arc;
 
 const VERBS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -22,6 +22,7 @@ struct Parts {
     query: Vec<query::Parameter>,
     body: Option<RequestBody>,
     select: Option<Mapping>,
+    streams: bool,
 }
 
 pub(super) fn compile(
@@ -38,11 +39,14 @@ pub(super) fn compile(
     let (Some(parts), true) = (parts, texts.problems.is_empty()) else {
         return Err(texts.problems);
     };
+    let accept = if parts.streams { "text/event-stream" } else { "application/json" };
     let constant = [
-        (ACCEPT, "application/json"),
+        (ACCEPT, accept),
         (USER_AGENT, concat!("portcullis/", env!("CARGO_PKG_VERSION"))),
+        (CACHE_CONTROL, if parts.streams { "no-store" } else { "" }),
     ]
     .map(|(name, value)| (name, HeaderValue::from_static(value)));
+    let constant = constant.into_iter().filter(|(_, value)| !value.is_empty());
     let media_type = parts.body.as_ref().map(|body| (CONTENT_TYPE, body.media_type()));
     Ok(RestCall {
         verb: parts.verb,
@@ -52,7 +56,8 @@ pub(super) fn compile(
         body: parts.body,
         select: parts.select,
         references: texts.references,
-        constant: constant.into_iter().filter(|(name, _)| !headers.sets(name)).collect(),
+        constant: constant.filter(|(name, _)| !headers.sets(name)).collect(),
+        streams: parts.streams,
         headers,
         source: Arc::clone(source),
     })
@@ -66,17 +71,43 @@ pub(super) fn problems(spec: &BindingSpec) -> Vec<Problem> {
 }
 
 fn parts(spec: &BindingSpec, texts: &mut Texts) -> Option<Parts> {
-    if spec.operation == Operation::Subscription {
-        let message = "a subscription field cannot be a `@rest` call";
-        texts.problems.push(Problem::error("unsupported", message).at(spec.place.clone()));
-    }
+    let streams = streams(spec, texts);
     let method = method(spec, texts);
     let target = method.and_then(|(_, url)| texts.url(url));
     let query = query::compile(spec, texts);
     let verb = method.map(|(verb, _)| verb);
     let body = RequestBody::compile(spec, verb.unwrap_or_default(), texts);
     let select = spec.argument("select").and_then(|select| texts.select(select));
-    Some(Parts { verb: verb?, target: target?, query, body, select })
+    Some(Parts { verb: verb?, target: target?, query, body, select, streams })
+}
+
+/// A subscription field, and no other, has a stream.
+fn streams(spec: &BindingSpec, texts: &mut Texts) -> bool {
+    let stream = spec.argument("stream");
+    let stream = stream.filter(|stream| matches!(stream.value, ArgumentValue::Enum(_)));
+    match (spec.operation, stream) {
+        (Operation::Subscription, None) => {
+            let message = "a subscription field needs a stream of replies, and this call has one";
+            texts.problems.push(
+                Problem::error("missing-stream", message)
+                    .at(spec.place.clone())
+                    .help("add `stream: SSE` if the service answers with server-sent events"),
+            );
+        }
+        (Operation::Query | Operation::Mutation, Some(stream)) => {
+            let message = format!(
+                "`{}` is no subscription field, so its reply cannot be a stream",
+                spec.coordinate
+            );
+            texts.problems.push(
+                Problem::error("misplaced-stream", message)
+                    .at(stream.place.clone())
+                    .help("leave `stream` out, or move the field to `Subscription`"),
+            );
+        }
+        _ => {}
+    }
+    stream.is_some()
 }
 
 fn method<'a>(spec: &'a BindingSpec, texts: &mut Texts) -> Option<(&'static str, &'a Argument)> {

@@ -1,4 +1,4 @@
-//! `@rest`: one HTTP call with a JSON reply.
+//! `@rest`: one HTTP call with a JSON reply, or with a stream of them.
 //!
 //! Everything a call repeats (method, fixed headers, the base URL's path, encoded parameter names) is made ready at
 //! load; what is left per call is filling in values. It reads no reply: bytes go to the engine as they came.
@@ -6,7 +6,9 @@
 mod body;
 mod call;
 mod compile;
+mod event_stream;
 mod query;
+mod stream;
 
 use super::sources::{self, Known};
 use super::{Protocol, SourceSettings};

@@ -209,11 +209,21 @@ fn help_shows_the_nearest_source_or_what_to_add() {
 }
 
 #[test]
-fn subscriptions_are_refused() {
-    let mut spec = binding(r#"@rest(source: "users", GET: "/")"#);
-    spec.operation = Operation::Subscription;
-    let problems = Rest::new(&[users()]).compile(&spec).err().expect("a problem");
-    assert_eq!(problems[0].code, "unsupported");
+fn a_subscription_field_has_a_stream_and_no_other_field_has() {
+    let compile = |directive: &str, operation: Operation| {
+        let spec = crate::source::BindingSpec { operation, ..binding(directive) };
+        Rest::new(&[users()]).compile(&spec)
+    };
+    let (once, stream) =
+        (r#"@rest(source: "users", GET: "/")"#, r#"@rest(source: "users", GET: "/", stream: SSE)"#);
+    let problems = compile(once, Operation::Subscription).err().expect("a problem");
+    assert_eq!(problems[0].code, "missing-stream");
+    for operation in [Operation::Query, Operation::Mutation] {
+        let problems = shown(&compile(stream, operation).err().expect("a problem"));
+        assert!(problems[0].starts_with("misplaced-stream: \"SSE\" "), "{problems:?}");
+        assert!(!compile(once, operation).expect("it compiles").streams());
+    }
+    assert!(compile(stream, Operation::Subscription).expect("it compiles").streams());
 }
 
 #[test]
@@ -251,8 +261,11 @@ fn the_examples_of_the_reference_compile() {
         .into_iter()
         .flat_map(bindings)
         .collect();
-    assert_eq!(specs.len(), 5);
-    for spec in specs {
+    assert_eq!(specs.len(), 6);
+    for mut spec in specs {
+        if spec.argument("stream").is_some() {
+            spec.operation = Operation::Subscription;
+        }
         let problems = rest.compile(&spec).err().unwrap_or_default();
         assert_eq!(shown(&problems), [""; 0]);
     }

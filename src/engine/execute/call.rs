@@ -2,7 +2,7 @@
 
 use super::loader::Part;
 use super::reuse::Reused;
-use super::{FetchId, Run};
+use super::{Event, FetchId, Run};
 use crate::engine::plan::Fetch;
 use crate::engine::replies::{Answer, Asked, Replies, Served};
 use crate::engine::response::{RowId, Value, read_json, read_proto};
@@ -161,15 +161,15 @@ impl<'a> Run<'a> {
         self.pending.push(Pending { call: waiting.call, answer });
     }
 
-    /// The call as a question to the kept replies, if they may have or take its answer. A mutation asks none: its reads
-    /// must see its writes.
+    /// The call as a question to the kept replies, if they may have or take its answer. Only a query asks: see
+    /// [`Snapshot::is_query`](super::Snapshot).
     pub(super) fn ask_replies(
         &self,
         fetch: &Fetch,
         request: &Arc<Request>,
     ) -> Option<(&'a Arc<Replies>, Asked)> {
         let snapshot = &self.snapshot;
-        let replies = snapshot.pool.replies.as_ref().filter(|_| !snapshot.is_mutation)?;
+        let replies = snapshot.pool.replies.as_ref().filter(|_| snapshot.is_query)?;
         let asked = replies.ask(fetch.binding, fetch.cache, request, snapshot.caller)?;
         Some((replies, asked))
     }
@@ -186,6 +186,20 @@ impl<'a> Run<'a> {
         self.sent += 1;
         let call = self.calls.len() - 1;
         self.pending.push(Pending { call, answer: Way::Joined(answer) });
+    }
+
+    /// An event in place of a call's answer; left aside where nobody wants it.
+    pub(super) fn receive(&mut self, event: Event) {
+        let Event { fetch: id, arguments, answer } = event;
+        self.ready.retain(|ready| *ready != id);
+        if !self.snapshot.conditions[self.snapshot.plan.fetch(id).condition as usize] {
+            return self.done(id);
+        }
+        let inputs = Some(Box::new(Owned { arguments, ..Owned::default() }));
+        let what = What::Object(self.root);
+        self.calls.push(Call { fetch: id, what, open: false, inputs });
+        self.fetches[id.0 as usize].calls += 1;
+        self.finish_call((self.calls.len() - 1, Answered::Reply(answer.map(Served::once))));
     }
 
     /// The deadline is over: cancels what is under way, and sends nothing more.

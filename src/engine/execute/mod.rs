@@ -24,7 +24,7 @@ pub use share::Share;
 use super::plan::{FetchId, QueryPlan};
 use super::response::{RowId, Store};
 use crate::graph::Graph;
-use crate::source::Caller;
+use crate::source::{self, Caller, Reply};
 use call::{Call, Pending, Waiting};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -52,14 +52,26 @@ pub(super) struct Snapshot<'a> {
     pub deadline: Instant,
     pub pool: &'a Pool,
     pub loaders: &'a Loaders,
-    /// A mutation: its reads must see its writes, so it shares no call with anybody.
-    pub is_mutation: bool,
+    /// Only a query shares calls with others that are under way: a mutation's reads must see its writes, and what is
+    /// read for an event must not be older than the event.
+    pub is_query: bool,
+}
+
+/// What the source of a subscription said: the answer to the root field's call, which is not made then.
+pub(super) struct Event {
+    pub fetch: FetchId,
+    /// Of the root field.
+    pub arguments: Value,
+    pub answer: Result<Reply, source::Error>,
 }
 
 /// Runs a plan to its end. Dropping the future cancels every call.
-pub(super) async fn execute(snapshot: Snapshot<'_>) -> Outcome {
+pub(super) async fn execute(snapshot: Snapshot<'_>, event: Option<Event>) -> Outcome {
     let mut late = pin!(tokio::time::sleep_until((snapshot.deadline + GRACE).into()));
     let mut run = Run::new(snapshot);
+    if let Some(event) = event {
+        run.receive(event);
+    }
     run.start_ready();
     loop {
         tokio::select! {
@@ -158,7 +170,7 @@ impl<'a> Run<'a> {
         ready.reverse();
         let in_flight = snapshot.pool.in_flight.as_ref();
         let within = plan.repeats && in_flight.is_some();
-        let reuse = Reuse::new(in_flight.filter(|_| !snapshot.is_mutation), within);
+        let reuse = Reuse::new(in_flight.filter(|_| snapshot.is_query), within);
         Self {
             snapshot,
             store,

@@ -29,6 +29,7 @@ use variables::Variables;
 pub(super) struct Operation {
     pub plan: QueryPlan,
     pub is_mutation: bool,
+    pub is_subscription: bool,
     variables: Variables,
     introspection: Introspection,
     /// Limits that its text exceeds where they are only measured.
@@ -50,10 +51,6 @@ impl Operation {
     ) -> Result<Self, Vec<Error>> {
         let (document, measured) = parse::parse(graph, &settings.limits, text)?;
         let operation = document.operations.get(name).map_err(|_| vec![unknown(name)])?;
-        if operation.operation_type == OperationType::Subscription {
-            let message = "subscriptions are not served by this version";
-            return Err(vec![Error::new(ErrorCode::BadRequest, message)]);
-        }
         let plan = plan::plan(graph, &document, operation, &settings.limits)
             .map_err(|error| vec![Error::new(error.code(), error.to_string())])?;
         if !plan.introspection.is_empty() && !settings.introspection {
@@ -62,9 +59,10 @@ impl Operation {
         }
         let weight = plan.weight + text.len() * 8;
         let is_mutation = operation.operation_type == OperationType::Mutation;
+        let is_subscription = operation.operation_type == OperationType::Subscription;
         let variables = Variables::new(graph, operation);
         let introspection = Introspection::new(graph, &plan.introspection, &document, operation)?;
-        Ok(Self { plan, is_mutation, variables, introspection, measured, weight })
+        Ok(Self { plan, is_mutation, is_subscription, variables, introspection, measured, weight })
     }
 
     /// The request's variables, coerced to their types, defaults filled in.

@@ -1,9 +1,10 @@
 //! What lookups add to an entity that comes without all its fields.
 
+use super::Parts;
 use super::fill::{Via, Walk};
 use super::shape::{self, Shape};
-use super::{Parts, Root};
 use crate::graph::KeyPath;
+use crate::graph::words::Root;
 use hashbrown::HashSet;
 
 /// What a lookup's reply holds of its entity.

@@ -11,7 +11,7 @@ use super::ObjectType;
 use super::binding::Bindings;
 use super::lookup::Found;
 use super::merge::Merged;
-use super::words::{Root, Words, leaf_paths};
+use super::words::{Words, leaf_paths};
 use crate::graphql::Name;
 use crate::problem::Problem;
 use apollo_compiler::Schema;
@@ -108,7 +108,7 @@ impl<'a> Parts<'a> {
 fn unbound_roots(parts: Parts<'_>, problems: &mut Vec<Problem>) {
     let words = parts.words();
     for (type_name, object) in words.objects() {
-        if !matches!(words.root(type_name), Some(Root::Query | Root::Mutation)) {
+        if words.root(type_name).is_none() {
             continue;
         }
         for field in object.fields.values() {

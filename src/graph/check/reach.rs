@@ -1,7 +1,7 @@
 //! Which types a client can get to, and whether on the way there is a list.
 
+use super::Parts;
 use super::fill::Filled;
-use super::{Parts, Root};
 use crate::graph::words::is_list;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -41,13 +41,13 @@ impl Reach {
     }
 }
 
-/// Walks from the query and mutation roots through all fields that something fills.
+/// Walks from the roots through all fields that something fills.
 pub(super) fn walk(parts: Parts<'_>, filled: &Filled) -> Reach {
     let words = parts.words();
     let mut spots: HashMap<Spot, Came> = HashMap::new();
     let mut waiting = VecDeque::new();
     for (name, _) in words.objects() {
-        if matches!(words.root(name), Some(Root::Query | Root::Mutation)) {
+        if words.root(name).is_some() {
             spots.insert((name.to_owned(), false), None);
             waiting.push_back((name.to_owned(), false));
         }

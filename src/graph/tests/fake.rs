@@ -17,6 +17,7 @@ pub(super) struct FakeCall {
     source: crate::graphql::Name,
     references: Vec<Placed>,
     select: Option<Mapping>,
+    streams: bool,
 }
 
 impl Connector for Rest {
@@ -25,7 +26,7 @@ impl Connector for Rest {
     }
 
     fn definition(&self) -> &'static str {
-        "directive @rest(source: String!, GET: String, POST: String, body: String, headers: [RestHeader!], select: String, batch: BatchRule) on FIELD_DEFINITION
+        "directive @rest(source: String!, GET: String, POST: String, body: String, headers: [RestHeader!], select: String, batch: BatchRule, stream: Boolean) on FIELD_DEFINITION
         input RestHeader { name: String!, value: String! }"
     }
 
@@ -74,7 +75,8 @@ impl Connector for Rest {
             }
         }
         if problems.is_empty() {
-            Ok(Arc::new(FakeCall { source: spec.source.clone(), references, select }))
+            let streams = spec.argument("stream").is_some();
+            Ok(Arc::new(FakeCall { source: spec.source.clone(), references, select, streams }))
         } else {
             Err(problems)
         }
@@ -104,6 +106,10 @@ impl Call for FakeCall {
 
     fn send(&self, _: Arc<Request>, _: Instant) -> BoxFuture<'static, Result<Reply, Error>> {
         Box::pin(std::future::ready(Err(Error::new(crate::graphql::ErrorCode::Internal, "fake"))))
+    }
+
+    fn streams(&self) -> bool {
+        self.streams
     }
 
     fn describe(&self, _: &Request) -> String {

@@ -127,12 +127,6 @@ fn what_does_not_fit_the_schema_is_refused() {
     }
 }
 
-#[test]
-fn subscriptions_are_refused() {
-    assert!(refusal("subscription { ticks }").is_some());
-    assert!(refusal("subscription { __typename }").is_some());
-}
-
 fn engine(introspection: bool) -> Engine {
     let upstream = Upstream::new(|_| Ok(json!({ "a": "x" })));
     Engine::new(upstream.graph(SDL), Settings { introspection, ..Settings::default() })

@@ -1,0 +1,101 @@
+//! `stream: SSE`: a call whose reply is a stream of events, each one a JSON reply of its own.
+//!
+//! One event is read when it is asked for, so a slow reader slows the service down through the socket, and nothing is
+//! queued here. A stream is opened once: when it breaks, who reads it is told, and opens another one if they like.
+
+use super::call::{Header, write};
+use super::event_stream::EventStream;
+use crate::connector::failure::to_error;
+use crate::source::{Body, Error, ErrorKind, Replies, Reply, Request};
+use crate::upstream::http::{HttpClient, HttpReply};
+use crate::upstream::{Failure, Instance, Settings};
+use futures_util::stream::{self, StreamExt};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Sends the request; done when the service has promised a stream of events.
+pub(super) async fn open(
+    instance: Arc<Instance<HttpClient>>,
+    request: Arc<Request>,
+    constant: Arc<[Header]>,
+) -> Result<HttpReply, Failure> {
+    let request = write(&instance.uri, &request, &constant, None)?;
+    let reply = instance.connection.send(request).await?;
+    let status = reply.status;
+    if !status.is_success() {
+        reply.discard().await;
+        return Err(super::call::refused(status));
+    }
+    // A service says with 204 that there is nothing more to hear (WHATWG HTML, section 9.2.2).
+    if status != StatusCode::NO_CONTENT {
+        expect_events(&reply.headers)?;
+        reply.expect_plain()?;
+    }
+    Ok(reply)
+}
+
+fn expect_events(headers: &HeaderMap) -> Result<(), Failure> {
+    let value = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let text = value.unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("text/event-stream") {
+        return Ok(());
+    }
+    Err(Failure::Invalid(format!("content-type `{essence}` is no stream of events")))
+}
+
+/// The events of an open stream as replies.
+pub(super) fn replies(
+    mut reply: HttpReply,
+    settings: &Settings,
+    kind: fn(u16) -> ErrorKind,
+) -> Replies {
+    let listening = Listening {
+        status: reply.status.as_u16(),
+        headers: Arc::new(std::mem::take(&mut reply.headers)),
+        reply,
+        events: EventStream::new(settings.max_reply),
+        idle: settings.stream_idle,
+    };
+    stream::unfold(Some(listening), move |listening| async move {
+        let mut listening = listening?;
+        match listening.next().await {
+            Ok(Some(reply)) => Some((Ok(reply), Some(listening))),
+            Ok(None) => None,
+            Err(failure) => {
+                let error: Error = to_error(&failure, kind);
+                Some((Err(error), None))
+            }
+        }
+    })
+    .boxed()
+}
+
+struct Listening {
+    reply: HttpReply,
+    status: u16,
+    headers: Arc<HeaderMap>,
+    events: EventStream,
+    /// How long the service may be silent; comments are sound, too.
+    idle: Duration,
+}
+
+impl Listening {
+    /// The next event; `None` where the service ended the stream.
+    async fn next(&mut self) -> Result<Option<Reply>, Failure> {
+        loop {
+            if let Some(data) = self.events.next_event()? {
+                let headers = Arc::clone(&self.headers);
+                return Ok(Some(Reply { body: Body::Json(data), status: self.status, headers }));
+            }
+            match tokio::time::timeout(self.idle, self.reply.part()).await {
+                Ok(Ok(Some(part))) => self.events.feed(part),
+                Ok(Ok(None)) => return Ok(None),
+                Ok(Err(failure)) => return Err(failure),
+                Err(_) => return Err(Failure::Silent(self.idle)),
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Answers that go on: subscriptions by server-sent events, by multipart, and over a WebSocket.
+//!
+//! A stream is polled when its client's socket has room, and only then is the next event asked for, down to the socket
+//! of the service: a slow client slows its own subscription down, and nothing is queued in between. One that takes nothing
+//! any more is idle, and loses its connection. Nothing is spawned for
+//! a stream that is an HTTP body; when the client goes away, the server drops it, and every call below it. All streams
+//! end when the gateway is told to stop.
+
+mod chunk;
+mod places;
+
+pub(super) use places::{Here, Places};
+
+use super::graphql::{self, Endpoint};
+use super::negotiate::{Media, Streaming};
+use super::reply;
+use crate::engine::{Answers, Request, Response as Answer};
+use crate::graphql::{Error, ErrorCode};
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use chunk::Chunks;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use places::Place;
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What of subscriptions can be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Open at once.
+    pub max: usize,
+    /// Open at once on one connection.
+    pub max_per_connection: usize,
+    /// How long a stream is silent before the client is told that it is still there.
+    pub keep_alive: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max: 1_000, max_per_connection: 100, keep_alive: Duration::from_secs(15) }
+    }
+}
+
+/// Answers a request whose client takes a stream. `plain` is what else it takes, for an operation with one answer.
+pub(super) async fn answer(
+    endpoint: &Endpoint,
+    here: Option<&Here>,
+    streaming: Streaming,
+    plain: Option<Media>,
+    request: Request,
+) -> Response {
+    let media = plain.unwrap_or(Media::Json);
+    let Some(place) = here.and_then(|here| endpoint.places.take(here)) else {
+        return reply::answer(media, full());
+    };
+    let answers = match endpoint.engine.subscribe(request).await {
+        Ok(Answers::Many(answers)) => answers,
+        Ok(Answers::One(answer)) if plain.is_some() => return reply::answer(media, answer),
+        Ok(Answers::One(answer)) => stream::iter([answer]).boxed(),
+        // A client that takes nothing but events could not read another answer: it is told in the stream, where the
+        // status would be 200 anyway.
+        Err(refusal) if plain.is_none() && reply::is_well_formed(&refusal) => {
+            stream::iter([refusal]).boxed()
+        }
+        Err(refusal) => return reply::answer(media, refusal),
+    };
+    let open = Open {
+        answers,
+        chunks: Chunks::new(streaming),
+        // A connection that nothing was sent on for its idle time would be closed.
+        keep_alive: endpoint
+            .settings
+            .subscriptions
+            .keep_alive
+            .min(endpoint.settings.idle_timeout / 2),
+        draining: endpoint.draining.subscribe(),
+        _place: place,
+    };
+    let mut response = Response::new(Body::from_stream(open.chunks()));
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(streaming.content_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies that gather what they pass on would keep events back.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// One subscription too many.
+fn full() -> Answer {
+    let message = "there are too many subscriptions; end one, or try again later";
+    Answer::refuse(&[Error::new(ErrorCode::Overloaded, message)])
+}
+
+/// An HTTP body that goes on.
+struct Open {
+    answers: BoxStream<'static, Answer>,
+    chunks: Chunks,
+    keep_alive: Duration,
+    draining: watch::Receiver<bool>,
+    _place: Place,
+}
+
+impl Open {
+    fn chunks(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        let answers = graphql::guarded(self.answers);
+        let begin = self.chunks.begin();
+        let open = Self { answers, ..self };
+        let rest = stream::unfold(Some(open), |open| async move {
+            let mut open = open?;
+            match open.next().await {
+                Some(chunk) => Some((Ok(chunk), Some(open))),
+                None => Some((Ok(open.chunks.end()), None)),
+            }
+        });
+        // The client knows at once that the stream is open.
+        stream::iter([Ok(begin)]).chain(rest)
+    }
+
+    /// The next chunk: an answer, or a sign of life. `None`: it is over.
+    async fn next(&mut self) -> Option<Bytes> {
+        tokio::select! {
+            biased;
+            _ = self.draining.wait_for(|draining| *draining) => None,
+            answer = self.answers.next() => Some(self.chunks.answer(&answer?.body)),
+            () = tokio::time::sleep(self.keep_alive) => Some(self.chunks.sign_of_life()),
+        }
+    }
+}

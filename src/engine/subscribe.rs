@@ -1,0 +1,150 @@
+//! A subscription (GraphQL spec, section 6.2.3): the root field's call is a stream, and the rest of the plan runs once
+//! for each of its events.
+//!
+//! Prepared and planned once. One event after another: the next one is asked for when the response to the last one has
+//! been taken, so a slow client slows its source down and nothing is queued. An event has a request's time. It shares no
+//! call with earlier ones, and none that was sent before it came: a reply from then may not know of it yet. Dropping the
+//! stream closes the call.
+
+use super::execute::Event;
+use super::guard::Refusal;
+use super::guard::access::Access;
+use super::plan::{FetchId, evaluate_all};
+use super::{Asked, Engine, Request, Response};
+use crate::graphql::{Error, ErrorCode};
+use crate::source::{self, ErrorKind, Inputs, Replies};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+/// What an operation is answered with.
+pub enum Answers {
+    /// A query or mutation.
+    One(Response),
+    /// A subscription.
+    Many(BoxStream<'static, Response>),
+}
+
+/// The fetch that the source's stream stands for: an operation that was validated has one root field.
+const ROOT: FetchId = FetchId(0);
+
+impl Engine {
+    /// Runs one request of any kind. For a subscription it returns when the source has opened its stream, or has not:
+    /// that is an event with an error, after which the stream ends, as it does when the source breaks off later.
+    ///
+    /// # Errors
+    /// A response that refuses the operation: it never ran.
+    pub async fn subscribe(&self, request: Request) -> Result<Answers, Response> {
+        let expose = self.settings.limits.cost.expose;
+        self.open(request).await.map_err(|refusal| Response::refused(refusal, expose))
+    }
+
+    async fn open(&self, request: Request) -> Result<Answers, Refusal> {
+        let deadline = request.deadline;
+        let asked = self.ask(request).await?;
+        if !asked.operation.is_subscription {
+            return Ok(Answers::One(self.answer_once(&asked, deadline).await?));
+        }
+        let plan = &asked.operation.plan;
+        let Some(root) = plan.fetches.first() else {
+            let message = "a subscription has one field at its root";
+            return Err(vec![Error::new(ErrorCode::ValidationFailed, message)].into());
+        };
+        let arguments = Value::Object(evaluate_all(&root.arguments, &asked.variables));
+        let expires = asked.caller.expires.map(instant);
+        let source = match self.listen(&asked, &arguments, deadline).await {
+            Ok(source) => source,
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        };
+        let engine = self.clone();
+        let listening = Listening { engine, asked, arguments, source, expires };
+        let events = stream::unfold(Some(Box::new(listening)), |listening| async move {
+            let mut listening = listening?;
+            let (response, goes_on) = listening.next().await?;
+            Some((response, goes_on.then_some(listening)))
+        });
+        Ok(Answers::Many(events.boxed()))
+    }
+
+    /// Opens the source's stream; nothing is opened for a caller who may not see it.
+    async fn listen(
+        &self,
+        asked: &Asked,
+        arguments: &Value,
+        deadline: Instant,
+    ) -> Result<Replies, source::Error> {
+        let plan = &asked.operation.plan;
+        let root = plan.fetch(ROOT);
+        if !asked.conditions[root.condition as usize] {
+            return Err(source::Error::new(ErrorCode::Internal, "not asked for"));
+        }
+        let call = &self.graph.binding(root.binding).call;
+        let inputs = Inputs {
+            args: arguments,
+            this: &Value::Null,
+            batch: &Value::Null,
+            caller: &asked.caller,
+            env: &self.graph.env,
+            config: &Value::Null,
+        };
+        let request = call.render(&inputs).map_err(|failure| {
+            source::Error::new(ErrorCode::InvalidRequest, failure.to_string())
+        })?;
+        // Where nothing can be heard, nothing is no answer, as it would be for one object.
+        let failed = |error| source::Error { kind: ErrorKind::Failed, ..error };
+        call.subscribe(Arc::new(request), deadline).await.map_err(failed)
+    }
+}
+
+struct Listening {
+    engine: Engine,
+    asked: Asked,
+    /// Of the root field.
+    arguments: Value,
+    source: Replies,
+    expires: Option<Instant>,
+}
+
+impl Listening {
+    /// The response to the next event, and whether there may be another one.
+    async fn next(&mut self) -> Option<(Response, bool)> {
+        let answer = tokio::select! {
+            biased;
+            () = expired(self.expires) => {
+                let message = "the token of this subscription has expired";
+                let error = Error::new(ErrorCode::Unauthenticated, message);
+                return Some((Response::refuse(&[error]), false));
+            }
+            answer = self.source.next() => answer?,
+        };
+        let goes_on = answer.is_ok();
+        let event = Event { fetch: ROOT, arguments: self.arguments.clone(), answer };
+        let deadline = Instant::now() + self.engine.settings.timeout;
+        self.look_again();
+        Some((self.engine.answer(&self.asked, deadline, &[], Some(event)).await, goes_on))
+    }
+}
+
+impl Listening {
+    /// Who may see what is decided anew for every event.
+    fn look_again(&mut self) {
+        let Asked { operation, variables, conditions, caller, .. } = &mut self.asked;
+        *conditions = operation.plan.conditions(variables, Access::new(&self.engine.graph, caller));
+    }
+}
+
+async fn expired(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A time of the calendar on the clock that timers go by.
+fn instant(time: SystemTime) -> Instant {
+    Instant::now() + time.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! A client that listens to an answer which goes on, block by block.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+/// An open answer. Dropping it closes the connection.
+pub struct Listener {
+    pub head: http::response::Parts,
+    body: Incoming,
+    /// What came and was not looked at yet.
+    text: String,
+    /// What stands between two blocks.
+    between: &'static str,
+}
+
+impl Listener {
+    /// Posts a query whose answer is to be a stream of events.
+    pub async fn events(url: &str, query: &str) -> Self {
+        Self::post(url, query, &[("accept", "text/event-stream")], "\n\n").await
+    }
+
+    /// The same as parts of a multipart body.
+    pub async fn parts(url: &str, query: &str) -> Self {
+        let accept = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json";
+        Self::post(url, query, &[("accept", accept)], "\r\n--graphql").await
+    }
+
+    pub async fn post(
+        url: &str,
+        query: &str,
+        headers: &[(&str, &str)],
+        between: &'static str,
+    ) -> Self {
+        let mut request = http::Request::post(url).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = Full::new(Bytes::from(json!({ "query": query }).to_string()));
+        Self::send(request.body(body).expect("a URL and headers"), between).await
+    }
+
+    pub async fn send(request: http::Request<Full<Bytes>>, between: &'static str) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let answer = tokio::time::timeout(super::PATIENCE, client.request(request)).await;
+        let (head, body) = answer.expect("in time").expect("an answer").into_parts();
+        Self { head, body, text: String::new(), between }
+    }
+
+    /// The next block; `None` at the end of the answer.
+    pub async fn block(&mut self) -> Option<String> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once(self.between) {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.text = rest;
+                return Some(block);
+            }
+            let frame = tokio::time::timeout(super::PATIENCE, self.body.frame()).await;
+            let frame = frame.expect("waited in vain for the next event")?;
+            let data = frame.expect("an answer that is not broken").into_data().expect("data");
+            self.text.push_str(std::str::from_utf8(&data).expect("UTF-8"));
+        }
+    }
+
+    /// The next answer, signs of life aside; `None` where the stream says that it is complete.
+    pub async fn answer(&mut self) -> Option<Value> {
+        loop {
+            let block = self.block().await?;
+            let json = if self.between == "\n\n" {
+                if block == "event: complete\ndata:" {
+                    assert_eq!(self.block().await, None, "nothing after the end");
+                    return None;
+                }
+                block.strip_prefix("event: next\ndata: ").map(str::to_owned)
+            } else {
+                let part = block.strip_prefix("\r\ncontent-type: application/json\r\n\r\n");
+                part.filter(|part| *part != "{}").map(|part| {
+                    let payload: Value = serde_json::from_str(part).expect("JSON");
+                    payload["payload"].to_string()
+                })
+            };
+            match json {
+                Some(json) => return Some(serde_json::from_str(&json).expect("JSON")),
+                None => {
+                    assert!(block.is_empty() || block == ":" || block.ends_with("{}"), "{block}");
+                }
+            }
+        }
+    }
+
+    /// The codes of the next answer's errors.
+    pub async fn codes(&mut self) -> Vec<String> {
+        let answer = self.answer().await.expect("an answer");
+        let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+        let code = |error: &Value| error["extensions"]["code"].as_str().map(str::to_owned);
+        errors.iter().map(|error| code(error).expect("a code")).collect()
+    }
+}
