@@ -3,5 +3,6 @@
 mod dashboard;
 mod identity;
 mod mutations;
+mod persisted;
 mod shared;
 mod subscriptions;

@@ -1,4 +1,4 @@
-//! Runs every folder of `examples/`: its services answer as `exchanges.json` says, its query must get `answer.json`, and
+//! Runs every folder of `examples/`: its services answer as `exchanges.json` says, its query (or `request.json`) must get `answer.json`, and
 //! each exchange must happen exactly once.
 
 use crate::support::PATIENCE;
@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Each folder, and how many of its exchanges happen at once, round by round.
-const EXAMPLES: [(&str, &[usize]); 7] = [
+const EXAMPLES: [(&str, &[usize]); 8] = [
     ("rest-basics", &[4]),
     ("mapping", &[1]),
     ("batching", &[1, 5]),
@@ -20,6 +20,7 @@ const EXAMPLES: [(&str, &[usize]); 7] = [
     ("cost", &[1]),
     ("grpc", &[2, 1]),
     ("tokens", &[2]),
+    ("trusted-documents", &[1]),
 ];
 
 fn folder() -> PathBuf {
@@ -69,6 +70,10 @@ async fn run(example: &Path, rounds: &[usize]) -> Vec<String> {
         std::fs::write(copy.path().join("jwks.json"), read("jwks.json")).unwrap();
         headers.push(("authorization", format!("Bearer {}", read("token.txt").trim())));
     }
+    let manifest = example.join("manifest.json");
+    if manifest.exists() {
+        std::fs::copy(manifest, copy.path().join("manifest.json")).unwrap();
+    }
     let mut lines = exchanges.iter().map(line);
     let rounds = rounds.iter().map(|count| lines.by_ref().take(*count).collect()).collect();
     let mock = Mock::start(Script { exchanges: exchanges.clone(), rounds, pool }).await;
@@ -78,7 +83,11 @@ async fn run(example: &Path, rounds: &[usize]) -> Vec<String> {
         Ok(gateway) => gateway,
         Err(problems) => return vec![format!("the graph does not load:\n{problems}")],
     };
-    let body = json!({ "query": read("query.graphql") }).to_string();
+    let body = if example.join("request.json").exists() {
+        read("request.json")
+    } else {
+        json!({ "query": read("query.graphql") }).to_string()
+    };
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let answer = Http::new().post(&gateway.url, &headers, body).await.json();
     let mut found = mock.complaints();

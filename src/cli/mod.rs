@@ -6,6 +6,7 @@
 mod check;
 mod demo;
 mod explain;
+mod explain_error;
 mod listen;
 mod operation;
 mod serve;
@@ -43,6 +44,7 @@ Start here:
 With services of your own:
   portcullis check                         what is wrong with portcullis.yaml and its schema
   portcullis serve                         serve it
+  portcullis explain-error THROTTLED       what an error code means, and how to mend it
 
 Exit codes: 0 done; 1 problems in schema, configuration or operation; 2 wrong arguments;
 3 cannot listen.
@@ -65,6 +67,7 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    ExplainError(explain_error::Arguments),
 }
 
 /// Which configuration a command is about.
@@ -111,5 +114,6 @@ pub async fn run(cli: Cli, terminal: &mut Terminal) -> Exit {
         Command::Serve(arguments) => Box::pin(serve::run(arguments, terminal)).await,
         Command::Check(arguments) => check::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments, terminal),
+        Command::ExplainError(arguments) => explain_error::run(&arguments, terminal),
     }
 }

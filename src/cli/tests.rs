@@ -1,5 +1,6 @@
 use super::terminal::Captured;
 use super::*;
+use crate::graphql::ErrorCode;
 use clap::CommandFactory as _;
 use std::path::Path;
 
@@ -38,7 +39,7 @@ fn help_teaches() {
     for part in ["portcullis demo", "portcullis check", "Exit codes", "PORTCULLIS_LOG"] {
         assert!(help.contains(part), "{part} is missing in:\n{help}");
     }
-    for name in ["demo", "serve", "check", "explain"] {
+    for name in ["demo", "serve", "check", "explain", "explain-error"] {
         let command = command.find_subcommand_mut(name).unwrap();
         let help = command.render_long_help().to_string();
         assert!(help.contains("Examples:"), "{name}: {help}");
@@ -171,5 +172,48 @@ fn every_command_is_documented() {
                 "--{argument} is missing in docs/cli.md"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn explain_error_prints_a_page_or_all_codes() {
+    let (exit, out, _) = command(&["explain-error", "upstream_status"]).await;
+    assert_eq!(exit, Exit::Done);
+    assert!(
+        out.starts_with("UPSTREAM_STATUS\n\nField error.") && out.contains("docs/rest.md"),
+        "{out}"
+    );
+    let (exit, out, _) = command(&["explain-error"]).await;
+    assert_eq!(exit, Exit::Done);
+    assert!(
+        ErrorCode::ALL.iter().all(|code| out.contains(&format!("{} ", code.as_str()))),
+        "{out}"
+    );
+    let (exit, out, err) = command(&["explain-error", "THROTLED"]).await;
+    assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
+    assert!(err.contains("did you mean `THROTTLED`?") && err.contains("BAD_REQUEST"), "{err}");
+}
+
+/// A manifest is checked like everything else, and all of its mistakes are told with file and id.
+#[tokio::test]
+async fn check_reads_manifests() {
+    let config_text =
+        format!("{CONFIG}persisted: {{ manifest: [persisted/*.json], mode: require }}\n");
+    let (folder, config) = folder(&config_text, SDL);
+    let (exit, out, _) = command(&["check", "--config", &config]).await;
+    assert_eq!(exit, Exit::Problems);
+    assert!(out.contains("manifest-file") && out.contains("persisted/*.json"), "{out}");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("persisted")).unwrap();
+    write("persisted/a.json", r#"{ "good": "{ users { id } }" }"#);
+    let (exit, out, _) = command(&["check", "--config", &config]).await;
+    assert_eq!(exit, Exit::Done, "{out}");
+    write("persisted/b.json", "{\n  \"bad\": \"{ users { nme } }\",\n  \"worse\": \"{\" }");
+    let (exit, out, _) = command(&["check", "--config", &config]).await;
+    assert_eq!(exit, Exit::Problems);
+    for part in
+        ["document `bad`", "`nme`", "column 11", "b.json:2:10", "document `worse`", "explain-error"]
+    {
+        assert!(out.contains(part), "{part} is missing in:\n{out}");
     }
 }

@@ -9,6 +9,7 @@ mod cache;
 mod env;
 mod keys;
 mod limits;
+mod persisted;
 mod reference;
 mod section;
 mod server;
@@ -40,6 +41,8 @@ pub struct Config {
     pub base: PathBuf,
     /// Globs of the SDL files.
     pub schema: Vec<String>,
+    /// Globs of the manifests of trusted documents.
+    pub manifest: Vec<String>,
     pub edge: edge::Settings,
     pub engine: engine::Settings,
     pub auth: identity::Settings,
@@ -87,6 +90,7 @@ impl Config {
         let mut config = Self {
             base: base.to_path_buf(),
             schema: vec!["*.graphql".to_owned()],
+            manifest: Vec::new(),
             edge: edge::Settings::default(),
             engine: engine::Settings::default(),
             auth: identity::Settings::default(),
@@ -109,6 +113,9 @@ impl Config {
         }
         if let Some(section) = top.section("subscriptions") {
             server::read_subscriptions(&section, &mut config.edge.subscriptions);
+        }
+        if let Some(section) = top.section("persisted") {
+            persisted::read(&section, &mut config.manifest, &mut config.engine.persisted);
         }
         if let Some(section) = top.section("sources") {
             config.sources = sources::read(&section, base, &mut config.engine.cache);

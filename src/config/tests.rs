@@ -317,3 +317,21 @@ fn docs_configuration_is_written_from_the_table() {
     let page = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(page == markdown(), "run `UPDATE_DOCS=1 cargo test --lib docs` and commit the page");
 }
+
+#[test]
+fn what_makes_no_sense_for_persisted_documents_is_refused() {
+    for (text, part) in [
+        ("{ mode: require }", "without a manifest"),
+        ("{ mode: require, manifest: [a.json], apq: { enabled: true } }", "would do nothing"),
+        ("{ mode: strict }", "not a mode"),
+        ("{ apq: { store: disk } }", "not a store"),
+        ("{ apq: { store: { redis: 'http://geheim@h' } } }", "redis://host:6379/0"),
+        ("{ apq: { ttl: 0s } }", "longer than nothing"),
+    ] {
+        let shown = problems(&format!("persisted: {text}"));
+        assert!(shown.contains(part) && shown.contains("1 error"), "{text}: {shown}");
+    }
+    let config =
+        parse("persisted: { apq: { store: { redis: 'redis://:${TOKEN}@cache' } } }").unwrap();
+    assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
+}

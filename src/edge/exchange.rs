@@ -6,6 +6,7 @@
 
 use super::metrics::Metrics;
 use super::trace::Ids;
+use crate::engine::Document;
 use axum::response::Response;
 use http::Method;
 use std::sync::Arc;
@@ -15,14 +16,20 @@ use std::time::Instant;
 #[derive(Clone)]
 pub(super) struct Operation {
     pub name: Option<String>,
-    /// Of the text: the beginning of its SHA-256, which persisted operations are named by, too.
+    /// The beginning of its text's SHA-256, or of what a persisted document was named by.
     pub hash: String,
 }
 
 impl Operation {
-    pub(super) fn of(name: Option<&String>, text: &str) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        let hash = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    pub(super) fn of(name: Option<&String>, document: &Document) -> Self {
+        let hash = match document {
+            Document::Text(text) | Document::Hash { text: Some(text), .. } => {
+                let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+                digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+            }
+            Document::Id(id) => id.trim_start_matches("sha256:").chars().take(16).collect(),
+            Document::Hash { hash, text: None } => hash.chars().take(16).collect(),
+        };
         Self { name: name.cloned(), hash }
     }
 }
@@ -162,7 +169,7 @@ mod tests {
     fn answer(exchange: &mut Exchange) {
         let mut response = Response::new(axum::body::Body::empty());
         *response.status_mut() = StatusCode::BAD_REQUEST;
-        let operation = Operation::of(Some(&"A".to_owned()), "query A { a }");
+        let operation = Operation::of(Some(&"A".to_owned()), &"query A { a }".into());
         response.extensions_mut().insert(operation);
         exchange.answered(&mut response);
     }

@@ -2,7 +2,7 @@
 //!
 //! Not the way of plain HTTP requests: those get the engine's bytes as they are, while here they become values again.
 
-use crate::engine::{self, Engine};
+use crate::engine::{self, Document, Engine};
 use crate::source::Caller;
 use async_graphql::{Data, ServerError};
 use futures_util::FutureExt as _;
@@ -26,7 +26,7 @@ impl Executor {
         let of = |data: &Data| caller_of(data);
         let caller = of(&request.data).or_else(|| session.and_then(of)).unwrap_or_default();
         engine::Request {
-            query: request.query,
+            document: document(request.query, &request.extensions),
             operation_name: request.operation_name,
             variables: variables(request.variables),
             caller,
@@ -51,6 +51,21 @@ impl async_graphql::Executor for Executor {
         let engine = self.0.clone();
         let run = async move { response(&engine.execute(request).await) };
         stream::once(run.boxed()).boxed()
+    }
+}
+
+/// Transports of async-graphql know the text and the extensions, and an absent text as an empty one.
+fn document(text: String, extensions: &async_graphql::Extensions) -> Document {
+    let hash = extensions.0.get("persistedQuery").and_then(|query| match query {
+        async_graphql::Value::Object(members) => match members.get("sha256Hash") {
+            Some(async_graphql::Value::String(hash)) => Some(hash.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    match hash {
+        Some(hash) => Document::Hash { hash, text: Some(text).filter(|text| !text.is_empty()) },
+        None => Document::Text(text),
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
     match asked {
         Asked::One(payload) => {
             let logged = (endpoint.settings.access_log && exchange::is_read())
-                .then(|| Operation::of(payload.operation_name.as_ref(), &payload.query));
+                .then(|| Operation::of(payload.operation_name.as_ref(), &payload.document));
             let mut response = match accepted.streaming {
                 None => reply::answer(media, run.one(payload).await),
                 Some(streaming) => {
@@ -182,7 +182,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn request(&self, payload: Payload) -> engine::Request {
         engine::Request {
-            query: payload.query,
+            document: payload.document,
             operation_name: payload.operation_name,
             variables: payload.variables,
             caller: Arc::clone(&self.caller),

@@ -1,20 +1,23 @@
 //! What a client asks, out of a JSON body or out of a query string.
 //!
 //! Strict, because a lenient reading hides mistakes: wrong JSON types, invalid UTF-8, broken percent-encoding,
-//! parameters given twice and lists of operations are refused, each with a sentence that says so. The good case is read
-//! in one pass; the sentence is found in a second one, only when the first failed. Depth is bounded by the JSON parser
-//! (128 levels).
+//! parameters given twice, two documents at once and lists of operations are refused, each with a sentence that says so.
+//! The good case is read in one pass; the sentence is found in a second one, only when the first failed. Depth is
+//! bounded by the JSON parser (128 levels).
 
+use crate::engine::Document;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
-/// The parameters of a GraphQL request (GraphQL over HTTP, "Request Parameters").
+/// The parameters of a GraphQL request (GraphQL over HTTP, "Request Parameters" and appendix "Persisted Documents").
 #[derive(Debug, PartialEq)]
 pub(super) struct Payload {
-    pub query: String,
+    pub document: Document,
     pub operation_name: Option<String>,
     pub variables: Map<String, Value>,
 }
@@ -24,34 +27,48 @@ pub(super) type Mistake = Cow<'static, str>;
 
 #[derive(Deserialize)]
 struct Wire {
-    query: String,
+    query: Option<String>,
+    #[serde(rename = "documentId")]
+    document_id: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
     variables: Option<Map<String, Value>>,
-    /// Nothing reads them yet; their type is checked.
-    #[allow(dead_code, reason = "read for its type only")]
-    extensions: Option<IgnoredObject>,
+    extensions: Option<Object<Extensions>>,
 }
 
-/// An object of which nothing is kept.
-struct IgnoredObject;
+/// Of the extensions, what is read.
+#[derive(Deserialize)]
+struct Extensions {
+    #[serde(rename = "persistedQuery")]
+    persisted_query: Option<Object<PersistedQuery>>,
+}
 
-impl<'de> Deserialize<'de> for IgnoredObject {
+/// How clients of automatic persisted queries name a document.
+#[derive(Deserialize)]
+struct PersistedQuery {
+    version: u64,
+    #[serde(rename = "sha256Hash")]
+    hash: String,
+}
+
+/// Read from an object only: by itself, a derived reading takes a list of the members too.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Ignore;
-        impl<'de> Visitor<'de> for Ignore {
-            type Value = IgnoredObject;
+        struct Reading<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reading<T> {
+            type Value = T;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(IgnoredObject)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
             }
         }
-        deserializer.deserialize_map(Ignore)
+        deserializer.deserialize_map(Reading(PhantomData)).map(Object)
     }
 }
 
@@ -60,13 +77,37 @@ pub(super) fn from_body(body: &[u8]) -> Result<Payload, Mistake> {
     let Ok(text) = std::str::from_utf8(body) else {
         return Err("the body is not valid UTF-8".into());
     };
-    match serde_json::from_str::<Wire>(text) {
-        Ok(wire) => Ok(Payload {
-            query: wire.query,
+    match serde_json::from_str::<Object<Wire>>(text) {
+        Ok(Object(wire)) => Ok(Payload {
+            document: document(wire.query, wire.document_id, wire.extensions)?,
             operation_name: wire.operation_name,
             variables: wire.variables.unwrap_or_default(),
         }),
         Err(error) => Err(mistake_of(text, &error)),
+    }
+}
+
+/// The one document that a request names.
+fn document(
+    text: Option<String>,
+    id: Option<String>,
+    extensions: Option<Object<Extensions>>,
+) -> Result<Document, Mistake> {
+    let persisted = extensions.and_then(|Object(extensions)| extensions.persisted_query);
+    let hash = match persisted {
+        Some(Object(PersistedQuery { version: 1, hash })) => Some(hash),
+        Some(_) => return Err("`extensions.persistedQuery` must have the version 1".into()),
+        None => None,
+    };
+    match (text, id, hash) {
+        (Some(text), None, None) => Ok(Document::Text(text)),
+        (None, Some(id), None) => Ok(Document::Id(id)),
+        (text, None, Some(hash)) => Ok(Document::Hash { hash, text }),
+        (None, None, None) => Err("`query` is missing".into()),
+        (_, Some(_), _) => {
+            Err("`documentId` stands for the whole document; send nothing else that names one"
+                .into())
+        }
     }
 }
 
@@ -92,8 +133,10 @@ fn mistake_of(text: &str, error: &serde_json::Error) -> Mistake {
     };
     let present = |name| object.get(name).filter(|value| !value.is_null());
     match present("query") {
-        None => "`query` is missing".into(),
         Some(query) if !query.is_string() => "`query` must be a string".into(),
+        _ if present("documentId").is_some_and(|id| !id.is_string()) => {
+            "`documentId` must be a string".into()
+        }
         _ if present("operationName").is_some_and(|name| !name.is_string()) => {
             "`operationName` must be a string".into()
         }
@@ -103,17 +146,30 @@ fn mistake_of(text: &str, error: &serde_json::Error) -> Mistake {
         _ if present("extensions").is_some_and(|extensions| !extensions.is_object()) => {
             "`extensions` must be an object".into()
         }
+        _ if present("extensions").is_some_and(|found| !persisted_query_fits(found)) => {
+            PERSISTED_QUERY.into()
+        }
         _ => format!("the body cannot be read: {error}").into(),
     }
 }
 
+const PERSISTED_QUERY: &str =
+    "`extensions.persistedQuery` must be `{\"version\": 1, \"sha256Hash\": \"…\"}`";
+
+fn persisted_query_fits(extensions: &Value) -> bool {
+    let query = &extensions["persistedQuery"];
+    query.is_null() || (query["version"].is_u64() && query["sha256Hash"].is_string())
+}
+
 /// Reads the parameters of a `GET`.
 pub(super) fn from_query(query: Option<&str>) -> Result<Payload, Mistake> {
-    let (mut text, mut name, mut variables, mut extensions) = (None, None, None, None);
+    let (mut text, mut id, mut name) = (None, None, None);
+    let (mut variables, mut extensions) = (None, None);
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (key, slot) = match &*decode(key)? {
             "query" => ("query", &mut text),
+            "documentId" => ("documentId", &mut id),
             "operationName" => ("operationName", &mut name),
             "variables" => ("variables", &mut variables),
             "extensions" => ("extensions", &mut extensions),
@@ -123,13 +179,19 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Payload, Mistake> {
             return Err(format!("the parameter `{key}` stands twice in the URL").into());
         }
     }
-    if let Some(extensions) = extensions.filter(|text| !text.is_empty()) {
-        object("extensions", &extensions)?;
-    }
+    let given =
+        |value: Option<Cow<'_, str>>| value.filter(|text| !text.is_empty()).map(Cow::into_owned);
+    let extensions = match given(extensions) {
+        Some(text) => {
+            let read = Object::deserialize(Value::Object(object("extensions", &text)?));
+            Some(read.map_err(|_| PERSISTED_QUERY)?)
+        }
+        None => None,
+    };
     Ok(Payload {
-        query: text.filter(|text| !text.is_empty()).ok_or("`query` is missing")?.into_owned(),
-        operation_name: name.filter(|name| !name.is_empty()).map(Cow::into_owned),
-        variables: match variables.filter(|text| !text.is_empty()) {
+        document: document(given(text), given(id), extensions)?,
+        operation_name: given(name),
+        variables: match given(variables) {
             Some(text) => object("variables", &text)?,
             None => Map::new(),
         },
@@ -167,7 +229,7 @@ mod tests {
     fn a_body_is_read() {
         let body = r#"{"query":"{a}","operationName":"A","variables":{"x":[1]},"extensions":{"k":{}},"more":1}"#;
         let payload = from_body(body.as_bytes()).unwrap();
-        assert_eq!(payload.query, "{a}");
+        assert_eq!(payload.document, "{a}".into());
         assert_eq!(payload.operation_name.as_deref(), Some("A"));
         assert_eq!(Value::Object(payload.variables), json!({"x": [1]}));
         let nulls = br#"{"query":"{a}","operationName":null,"variables":null,"extensions":null}"#;
@@ -198,6 +260,24 @@ mod tests {
             (r#"{"query":"{a}","extensions":[]}"#, "`extensions` must be an object"),
             (r#"{"query":"{a}","extensions":true}"#, "`extensions` must be an object"),
             (r#"{"query":"{a}","query":"{b}"}"#, "duplicate field `query`"),
+            (r#"["{a}",null,null,null,null]"#, "list of operations"),
+            (r#"{"documentId":1}"#, "`documentId` must be a string"),
+            (r#"{"documentId":"a","query":"{a}"}"#, "nothing else"),
+            (r#"{"documentId":"a","documentId":"b"}"#, "duplicate field"),
+            (
+                r#"{"documentId":"a","extensions":{"persistedQuery":{"version":1,"sha256Hash":"b"}}}"#,
+                "nothing else",
+            ),
+            (
+                r#"{"query":"{a}","extensions":{"persistedQuery":{"version":2,"sha256Hash":"b"}}}"#,
+                "version 1",
+            ),
+            (r#"{"query":"{a}","extensions":{"persistedQuery":{"version":1}}}"#, "sha256Hash"),
+            (r#"{"query":"{a}","extensions":{"persistedQuery":[1,"b"]}}"#, "sha256Hash"),
+            (
+                r#"{"query":"{a}","extensions":{"persistedQuery":{"version":1,"sha256Hash":7}}}"#,
+                "sha256Hash",
+            ),
             (r#"{"query":"{a}"} x"#, "not JSON"),
             (r#"{"query":"\ud800"}"#, "not JSON"),
             (&deep, "nested too deeply"),
@@ -215,7 +295,7 @@ mod tests {
             "query=%7B+a%28x%3A%22%C3%A4%2B%22%29+%7D&operationName=A&variables=%7B%22x%22%3A1%7D&x=y&&extensions={}",
         ))
         .unwrap();
-        assert_eq!(payload.query, "{ a(x:\"ä+\") }");
+        assert_eq!(payload.document, "{ a(x:\"ä+\") }".into());
         assert_eq!(payload.operation_name.as_deref(), Some("A"));
         assert_eq!(Value::Object(payload.variables), json!({"x": 1}));
         for (query, part) in [
@@ -223,6 +303,9 @@ mod tests {
             (Some("query="), "`query` is missing"),
             (Some("operationName=A"), "`query` is missing"),
             (Some("query={a}&query={b}"), "twice"),
+            (Some("documentId=a&documentId=b"), "twice"),
+            (Some("documentId=a&query={a}"), "nothing else"),
+            (Some("extensions={\"persistedQuery\":1}"), "sha256Hash"),
             (Some("query=%ff"), "UTF-8"),
             (Some("query={a}&variables=[1]"), "`variables` must be an object"),
             (Some("query={a}&variables={"), "`variables` is not JSON"),
@@ -233,5 +316,28 @@ mod tests {
         }
         let blank = from_query(Some("query={a}&variables=&operationName=")).unwrap();
         assert_eq!((blank.operation_name, blank.variables.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_document_is_named_by_id_or_hash() {
+        let of = |body: &str| from_body(body.as_bytes()).unwrap().document;
+        assert_eq!(of(r#"{"documentId":"a"}"#), Document::Id("a".into()));
+        let persisted = r#"{"persistedQuery":{"version":1,"sha256Hash":"b","x":1},"y":[2]}"#;
+        let (hash, text) = ("b".to_owned(), Some("{a}".to_owned()));
+        let body = format!(r#"{{"query":"{{a}}","extensions":{persisted}}}"#);
+        assert_eq!(of(&body), Document::Hash { hash: hash.clone(), text: text.clone() });
+        let body = format!(r#"{{"query":null,"extensions":{persisted}}}"#);
+        assert_eq!(of(&body), Document::Hash { hash: hash.clone(), text: None });
+        let get = |query: &str| from_query(Some(query)).unwrap().document;
+        assert_eq!(get("documentId=a%3Ab&query="), Document::Id("a:b".into()));
+        assert_eq!(
+            get(&format!("extensions={persisted}")),
+            Document::Hash { hash: hash.clone(), text: None }
+        );
+        assert_eq!(
+            get(&format!("query={{a}}&extensions={persisted}")),
+            Document::Hash { hash, text }
+        );
+        assert_eq!(of(r#"{"query":"{a}","extensions":{"persistedQuery":null}}"#), "{a}".into());
     }
 }

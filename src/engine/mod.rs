@@ -19,12 +19,14 @@ mod testing;
 pub use execute::Share;
 pub use guard::cost::{CostReport, FLOOR, UpstreamCalls};
 pub use guard::limits::{Exceeded, LimitName};
+pub use operation::{ApqSettings, Document, PersistedSettings, Trust};
 pub use replies::{CacheSettings, SourceCache};
 pub use settings::{CostLimit, Limit, Limits, Mode, Settings};
 pub use subscribe::Answers;
 
 use crate::graph::Graph;
 use crate::graphql::{Error, ErrorCode};
+use crate::problem::{Problem, SourceFile};
 use crate::source::Caller;
 use bytes::Bytes;
 use execute::{Event, Loaders, Pool, Snapshot};
@@ -32,7 +34,7 @@ use guard::Refusal;
 use guard::access::Access;
 use guard::cost::Estimate;
 use guard::limits::Told;
-use operation::{Operation, Operations};
+use operation::{Operation, Operations, Persisted};
 use response::{Size, Writing};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -47,6 +49,7 @@ pub struct Engine {
     operations: Arc<Operations>,
     /// Calls under way and replies kept.
     pool: Arc<Pool>,
+    persisted: Arc<Persisted>,
     loaders: Arc<Loaders>,
     told: Arc<Told>,
 }
@@ -54,7 +57,7 @@ pub struct Engine {
 /// One GraphQL request, already taken out of its transport.
 #[derive(Debug)]
 pub struct Request {
-    pub query: String,
+    pub document: Document,
     pub operation_name: Option<String>,
     /// As the client sent them; coerced by the engine.
     pub variables: Map<String, Value>,
@@ -104,12 +107,25 @@ impl Engine {
         let pool = Pool::new(&graph, &settings);
         Self {
             operations: Arc::new(Operations::new(&settings)),
+            persisted: Arc::new(Persisted::nothing(settings.persisted.mode)),
             told: Arc::new(Told::new(Instant::now())),
             loaders: Arc::new(Loaders::new(&graph, &pool)),
             pool: Arc::new(pool),
             settings: Arc::new(settings),
             graph,
         }
+    }
+
+    /// The same engine, knowing documents by name: those of these manifests, and those that clients register where the
+    /// settings let them. Calls nothing.
+    ///
+    /// # Errors
+    /// Every manifest that cannot be read, and every document that this engine would refuse.
+    pub fn with_documents(self, manifests: &[Arc<SourceFile>]) -> Result<Self, Vec<Problem>> {
+        let persisted = Persisted::new(&self.settings.persisted)
+            .map_err(|message| vec![Problem::error("apq-store", message)])?;
+        let persisted = persisted.trust(manifests, &self.graph, &self.settings)?;
+        Ok(Self { persisted: Arc::new(persisted), ..self })
     }
 
     #[must_use]
@@ -144,8 +160,10 @@ impl Engine {
     /// Everything that is done before anything is asked of a source.
     async fn ask(&self, request: Request) -> Result<Asked, Refusal> {
         let name = request.operation_name.as_deref();
+        let found = self.persisted.find(&request.document).await?;
         let operation =
-            self.operations.get(&self.graph, &self.settings, &request.query, name).await?;
+            self.operations.get(&self.graph, &self.settings, found.text(), name).await?;
+        self.persisted.prepared(&found, name).await;
         if operation.is_mutation && request.queries_only {
             let message = "a mutation cannot be sent with GET; use POST";
             return Err(vec![Error::new(ErrorCode::MethodNotAllowed, message)].into());

@@ -1,5 +1,6 @@
 //! What of the engine can be set, with defaults that are safe in production.
 
+use super::operation::PersistedSettings;
 use super::replies::CacheSettings;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// The time one request may take.
     pub timeout: Duration,
+    pub persisted: PersistedSettings,
 }
 
 /// Counted before any work that is more than linear in the size of the text.
@@ -102,6 +104,7 @@ impl Default for Settings {
             reuse: true,
             cache: CacheSettings::default(),
             timeout: Duration::from_secs(15),
+            persisted: PersistedSettings::default(),
         }
     }
 }

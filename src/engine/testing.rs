@@ -104,7 +104,7 @@ pub(super) fn request_of(query: &str, headers: &[(&'static str, &'static str)]) 
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
     let caller = Caller { headers: headers.collect(), ..Caller::default() };
     Request {
-        query: query.into(),
+        document: query.into(),
         operation_name: None,
         variables: Map::new(),
         caller: Arc::new(caller),

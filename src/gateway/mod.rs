@@ -14,7 +14,7 @@ use crate::edge::{self, Edge};
 use crate::engine::Engine;
 use crate::graph::{self, Sdl};
 use crate::identity::{self, Identity, Unusable};
-use crate::problem::Problem;
+use crate::problem::{Problem, read_files};
 use crate::source::Connector;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -45,18 +45,19 @@ pub fn assemble_from(
     sdl: Result<Sdl, Vec<Problem>>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
-    let parts = (sdl, connectors(config), identity(&config.auth));
-    let (graph, warnings, identity) = match parts {
-        (Ok(sdl), Ok(connectors), Ok(identity)) => {
+    let manifests = read_files(&config.base, &config.manifest, "manifest-file");
+    let parts = (sdl, connectors(config), identity(&config.auth), manifests);
+    let (graph, warnings, identity, manifests) = match parts {
+        (Ok(sdl), Ok(connectors), Ok(identity), Ok(manifests)) => {
             let (graph, warnings) = graph::load_with_env(&sdl, &connectors, env)?;
-            (graph, warnings, identity)
+            (graph, warnings, identity, manifests)
         }
-        (sdl, connectors, identity) => {
-            let found = [sdl.err(), connectors.err(), identity.err()];
+        (sdl, connectors, identity, manifests) => {
+            let found = [sdl.err(), connectors.err(), identity.err(), manifests.err()];
             return Err(found.into_iter().flatten().flatten().collect());
         }
     };
-    let engine = Engine::new(Arc::new(graph), config.engine.clone());
+    let engine = Engine::new(Arc::new(graph), config.engine.clone()).with_documents(&manifests)?;
     let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();
     let exposition = measured.then(telemetry::exposition).flatten();
     let of_edge = config.edge.clone();

@@ -4,6 +4,7 @@
 //! whole list is shown at once, with file, line, column, excerpt and caret, or as JSON for machines.
 //! Nothing a client of the running gateway sends ever becomes a `Problem`.
 
+mod files;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -95,4 +96,5 @@ pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, name)| name)
 }
 
+pub use files::read_files;
 pub use render::{render, to_json};

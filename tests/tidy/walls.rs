@@ -38,7 +38,7 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         room: "engine",
-        rooms: &["graph", "mapping", "source", "graphql", "shared"],
+        rooms: &["graph", "mapping", "source", "graphql", "problem", "shared"],
         no_crates: SOCKETS,
     },
     Wall {

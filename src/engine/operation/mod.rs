@@ -8,12 +8,15 @@ mod cache;
 mod introspection;
 mod limits;
 mod parse;
+mod persisted;
 #[cfg(test)]
 mod tests;
 mod variables;
 
 pub(super) use cache::Operations;
 pub(super) use parse::parse;
+pub(super) use persisted::Persisted;
+pub use persisted::{ApqSettings, Document, Settings as PersistedSettings, Trust};
 
 use super::guard::limits::Exceeded;
 use super::plan::{self, QueryPlan};

@@ -172,7 +172,7 @@ fn cpu_nanoseconds() -> Result<f64> {
 
 fn request(query: &str, caller: &Arc<Caller>) -> Request {
     Request {
-        query: query.to_owned(),
+        document: query.into(),
         operation_name: None,
         variables: serde_json::Map::new(),
         caller: Arc::clone(caller),

@@ -42,7 +42,7 @@ impl Who {
 
 fn asked_by(query: &str, caller: Caller) -> Request {
     Request {
-        query: query.into(),
+        document: query.into(),
         operation_name: None,
         variables: Map::new(),
         caller: Arc::new(caller),

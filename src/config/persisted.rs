@@ -1,0 +1,78 @@
+//! `persisted`: documents that clients name instead of sending, and documents that must be known.
+
+use super::section::Section;
+use super::values::{self, Mistake, Read};
+use super::yaml::{Kind, Scalar};
+use crate::engine::{ApqSettings, PersistedSettings, Trust};
+use crate::shared;
+
+pub(super) fn read(
+    section: &Section<'_>,
+    manifest: &mut Vec<String>,
+    settings: &mut PersistedSettings,
+) {
+    section.check_keys();
+    section.read_list("manifest", manifest, values::text);
+    section.read("mode", &mut settings.mode, mode);
+    if let Some(section) = section.section("apq") {
+        read_apq(&section, &mut settings.apq);
+    }
+    let refuse = |message: &str, help: &str| {
+        let mistake = Mistake { message: message.to_owned(), help: Some(help.to_owned()) };
+        let span = section.get("mode").map_or(&section.span, |node| &node.span);
+        section.reading.problem("wrong-value", span, mistake);
+    };
+    if settings.mode == Trust::Require && settings.apq.enabled {
+        refuse(
+            "under `require` no client can register a document, so `apq` would do nothing",
+            "leave out `apq.enabled`, or choose another mode",
+        );
+    }
+    if settings.mode == Trust::Require && manifest.is_empty() {
+        refuse(
+            "without a manifest, `require` would refuse every request",
+            "name the documents' files under `persisted.manifest`",
+        );
+    }
+}
+
+fn read_apq(section: &Section<'_>, apq: &mut ApqSettings) {
+    section.check_keys();
+    section.read("enabled", &mut apq.enabled, values::boolean);
+    section.read("size", &mut apq.size, values::size);
+    section.read("ttl", &mut apq.ttl, values::timeout);
+    let Some(node) = section.get("store") else { return };
+    if matches!(node.kind, Kind::Mapping(_)) {
+        let Some(store) = section.section("store") else { return };
+        store.check_keys();
+        store.read("redis", &mut apq.redis, |scalar| redis(scalar).map(Some));
+    } else {
+        section.read("store", &mut apq.redis, |scalar| match scalar.text.as_str() {
+            "memory" => Ok(None),
+            _ => Err(Mistake {
+                message: "this is not a store".to_owned(),
+                help: Some("write `memory`, or `{ redis: \"redis://…\" }`".to_owned()),
+            }),
+        });
+    }
+}
+
+fn redis(scalar: &Scalar) -> Read<shared::Settings> {
+    let url = scalar.text.parse().map_err(|error: &str| Mistake {
+        message: error.to_owned(),
+        help: Some("write `redis://host:6379/0`, or `rediss://` for TLS".to_owned()),
+    })?;
+    Ok(shared::Settings::new(url))
+}
+
+fn mode(scalar: &Scalar) -> Read<Trust> {
+    match scalar.text.as_str() {
+        "allow" => Ok(Trust::Allow),
+        "log" => Ok(Trust::Log),
+        "require" => Ok(Trust::Require),
+        _ => Err(Mistake {
+            message: "this is not a mode".to_owned(),
+            help: Some("write `allow`, `log` or `require`".to_owned()),
+        }),
+    }
+}

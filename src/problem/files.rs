@@ -1,0 +1,73 @@
+//! Files that a configuration names: found by pattern, read as UTF-8, in an order that does not depend on the disk.
+
+use super::{Place, Problem, SourceFile};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Reads every file that one of `patterns` names, relative to `base`. `*` and `?` stand for characters of a name, `**`
+/// for folders. Files come sorted by path, each once. Problems have this `code`.
+///
+/// # Errors
+/// Every pattern that names no file, and every file that cannot be read or is not UTF-8.
+pub fn read_files(
+    base: &Path,
+    patterns: &[String],
+    code: &'static str,
+) -> Result<Vec<Arc<SourceFile>>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut paths = BTreeSet::new();
+    for pattern in patterns {
+        match matches(base, pattern, code) {
+            Ok(found) => paths.extend(found),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        match read_file(&path, code) {
+            Ok(file) => files.push(Arc::new(file)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(files) } else { Err(problems) }
+}
+
+fn matches(base: &Path, pattern: &str, code: &'static str) -> Result<Vec<PathBuf>, Problem> {
+    let refuse = |why: String| Problem::error(code, why);
+    let base_text = base.to_str().ok_or_else(|| {
+        refuse(format!("the folder `{}` has a name that is not UTF-8", base.display()))
+    })?;
+    let whole = if Path::new(pattern).is_absolute() || base_text.is_empty() {
+        pattern.to_owned()
+    } else {
+        format!("{}/{pattern}", glob::Pattern::escape(base_text.trim_end_matches('/')))
+    };
+    let found = glob::glob(&whole)
+        .map_err(|error| refuse(format!("`{pattern}` is no file pattern: {}", error.msg)))?;
+    let files: Vec<PathBuf> = found.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+    if files.is_empty() {
+        let folder = if base_text.is_empty() { "." } else { base_text };
+        return Err(refuse(format!("no file in `{folder}` matches `{pattern}`"))
+            .help("patterns are relative to the configuration file; `**` stands for folders"));
+    }
+    Ok(files)
+}
+
+fn read_file(path: &Path, code: &'static str) -> Result<SourceFile, Problem> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Problem::error(code, format!("`{name}` cannot be read: {error}")))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(SourceFile { name, text }),
+        Err(error) => {
+            let offset = error.utf8_error().valid_up_to();
+            let valid = String::from_utf8_lossy(&error.as_bytes()[..offset]).into_owned();
+            let file = Arc::new(SourceFile { name: name.clone(), text: valid });
+            let message = format!("`{name}` is not UTF-8: byte {offset} begins no character");
+            Err(Problem::error(code, message)
+                .at(Place::new(&file, offset..offset))
+                .help("save the file as UTF-8"))
+        }
+    }
+}
