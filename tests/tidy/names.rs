@@ -13,7 +13,7 @@ pub fn complaints(path: &str, text: &str) -> Vec<String> {
     let file = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".rs");
     let folders = path.rsplit('/').skip(1).map(str::to_owned);
     let mut names: Vec<String> = std::iter::once(file.to_owned()).chain(folders).collect();
-    names.extend(defined(&code_only(text)));
+    names.extend(defined(&of_our_own(&code_only(text))));
     names
         .into_iter()
         .filter(|name| empty(name))
@@ -25,6 +25,18 @@ fn empty(name: &str) -> bool {
     let words = words(name);
     words.iter().any(|word| NEVER.contains(&word.as_str()))
         || matches!(words.as_slice(), [word] if NOT_ALONE.contains(&word.as_str()))
+}
+
+/// Without the types that an implementation has to define: their names are the trait's, which may be somebody else's.
+fn of_our_own(code: &str) -> String {
+    let mut of_trait = false;
+    let ours = code.lines().filter(|line| {
+        if line.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            of_trait = line.starts_with("impl") && line.contains(" for ");
+        }
+        !(of_trait && line.trim_start().starts_with("type "))
+    });
+    ours.collect::<Vec<_>>().join("\n")
 }
 
 /// The names after `struct`, `enum`, `trait`, `type` and `mod`.
@@ -65,5 +77,8 @@ fn empty_names_are_found() {
     assert!(broken("src/a.rs", "mod context;"));
     assert!(broken("src/a.rs", "enum Data { A }"));
     assert!(!broken("src/a.rs", "struct MappingContext; // struct Helper\n"));
+    assert!(broken("src/a.rs", "impl A {\n    type Data = u8;\n}\ntype Data = u8;"));
+    assert!(broken("src/a.rs", "impl A for B {\n    type C = u8;\n}\nstruct Data;"));
+    assert!(!broken("src/a.rs", "impl Body for A {\n    type Data = u8;\n}"));
     assert!(!broken("src/a.rs", "fn data() {}"));
 }
