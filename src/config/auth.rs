@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// A longer leeway would undo what `exp` is for.
 const LEEWAY: Duration = Duration::from_mins(10);
+/// The first fetch is waited for before anything is served.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// Oftener would be a burden on the provider.
 const REFRESH: Duration = Duration::from_secs(10);
 
@@ -64,7 +66,7 @@ fn read_provider(
     section.read_list("algorithms", &mut provider.algorithms, algorithm);
     section.read("leeway", &mut provider.leeway, leeway);
     section.read("refresh", &mut provider.refresh, refresh);
-    section.read("timeout", &mut provider.timeout, values::timeout);
+    section.read("timeout", &mut provider.timeout, timeout);
     Some(provider)
 }
 
@@ -169,6 +171,18 @@ fn refresh(scalar: &Scalar) -> Read<Duration> {
         });
     }
     Ok(refresh)
+}
+
+fn timeout(scalar: &Scalar) -> Read<Duration> {
+    let timeout = values::timeout(scalar)?;
+    if timeout > TIMEOUT {
+        return Err(Mistake {
+            message: "this is longer than half a minute, for which nothing would be served"
+                .to_owned(),
+            help: Some("the first fetch is waited for at the start; `30s` is the most".to_owned()),
+        });
+    }
+    Ok(timeout)
 }
 
 fn on_missing(scalar: &Scalar) -> Read<OnMissing> {

@@ -117,7 +117,7 @@ pub const KEYS: &[Key] = &[
     key("auth.providers[].leeway", "duration", "60s", "5s", "How far clocks may be apart; `10m` at most."),
     key("auth.providers[].refresh", "duration", "10m", "1h",
         "How often its keys are read anew in the background, `10s` at least. A `kid` that is not known does so once more."),
-    key("auth.providers[].timeout", "duration", "5s", "1s", "The time one fetch of its keys may take."),
+    key("auth.providers[].timeout", "duration", "5s", "1s", "The time one fetch of its keys may take, `30s` at most. The first one is waited for at the start."),
     key("auth.providers[].insecure_http", "boolean", "false", "true",
         "Keys may come over plain HTTP, where whoever is on the way can replace them."),
     key("auth.token.header", "header name", "authorization", "x-access-token",

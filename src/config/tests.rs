@@ -165,6 +165,12 @@ fn the_shape_of_the_file_is_checked() {
             17,
         ),
         ("auth: { providers: [[]] }", "wrong-type", 1, 21),
+        (
+            "auth: { providers: [{ issuer: i, audience: a, jwks_file: f, timeout: 31s }] }",
+            "wrong-value",
+            1,
+            70,
+        ),
         ("auth: {}", "missing-key", 1, 7),
         ("auth: { providers: [] }", "missing-key", 1, 7),
         (
