@@ -2,7 +2,7 @@
 //!
 //! A trace that comes in goes on, with a span of our own between; without one, or with one that cannot be read, a new one
 //! begins. Calls of the request carry it to the services, and the log line has all ids. A client's request id is its own
-//! claim, so it is taken only from a proxy that the configuration trusts. Everything is parsed strictly and bounded; what
+//! claim, so it is taken only where the server knows that it comes from a proxy of ours; until there are such, from nobody. Everything is parsed strictly and bounded; what
 //! is not right is not passed on.
 
 use crate::source::Trace;
