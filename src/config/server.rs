@@ -89,4 +89,5 @@ pub(super) fn read_subscriptions(section: &Section<'_>, settings: &mut edge::Sub
     section.read("max", &mut settings.max, values::positive);
     section.read("max_per_connection", &mut settings.max_per_connection, values::positive);
     section.read("keep_alive", &mut settings.keep_alive, values::timeout);
+    section.read("init_timeout", &mut settings.init_timeout, values::timeout);
 }

@@ -13,6 +13,7 @@ use axum::response::Response;
 use http::HeaderValue;
 use http::header::WWW_AUTHENTICATE;
 use http::request::Parts;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -28,6 +29,41 @@ pub(super) async fn of_request(
     Ok(caller(parts, verified))
 }
 
+/// Who opens a WebSocket, as far as its request tells. A token may yet come with `connection_init`.
+pub(super) struct Guest {
+    caller: Arc<Caller>,
+    /// The request had a token.
+    is_known: bool,
+}
+
+/// The guest of a request that opens a WebSocket; takes its headers.
+pub(super) async fn of_upgrade(identity: &Identity, parts: &mut Parts) -> Result<Guest, Refused> {
+    let verified = identity.of_headers(&parts.headers, SystemTime::now()).await?;
+    let is_known = verified.is_some();
+    Ok(Guest { caller: caller(parts, verified), is_known })
+}
+
+impl Guest {
+    /// The caller for as long as the socket is open. A token of the payload counts before the request's.
+    pub(super) async fn begin(
+        self,
+        identity: &Identity,
+        payload: &Value,
+    ) -> Result<Arc<Caller>, Refused> {
+        let Some(verified) = identity.of_init(payload, SystemTime::now()).await? else {
+            if !self.is_known {
+                identity.anonymous()?;
+            }
+            return Ok(self.caller);
+        };
+        Ok(Arc::new(Caller {
+            claims: verified.claims.clone(),
+            expires: Some(verified.expires()),
+            ..Caller::clone(&self.caller)
+        }))
+    }
+}
+
 fn caller(parts: &mut Parts, verified: Option<Arc<Verified>>) -> Arc<Caller> {
     let expires = verified.as_ref().map(|verified| verified.expires());
     Arc::new(Caller {
@@ -41,17 +77,27 @@ fn caller(parts: &mut Parts, verified: Option<Arc<Verified>>) -> Arc<Caller> {
 
 /// The answer to a caller who is not let in.
 pub(super) fn refuse(media: Media, refused: &Refused) -> Response {
-    let id = error_id();
-    let reason = refused.label();
-    tracing::info!(error_id = id, reason, "a caller was refused: {refused}");
+    let (id, message) = told(refused);
     // RFC 6750 §3: who sent nothing did nothing wrong.
-    let (message, challenge) = match refused {
-        Refused::Missing => ("a token is needed here", "Bearer"),
-        _ => ("the token is not good", r#"Bearer error="invalid_token""#),
+    let challenge = match refused {
+        Refused::Missing => "Bearer",
+        _ => r#"Bearer error="invalid_token""#,
     };
     let mut error = Error::new(ErrorCode::Unauthenticated, message);
     error.extensions.insert("errorId".to_owned(), id.into());
     let mut response = reply::refuse_with(media, &error);
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
+}
+
+/// Writes why a caller is not let in into the log, and gives the id of that line and what the caller may know.
+pub(super) fn told(refused: &Refused) -> (String, &'static str) {
+    let id = error_id();
+    let reason = refused.label();
+    tracing::info!(error_id = id, reason, "a caller was refused: {refused}");
+    let message = match refused {
+        Refused::Missing => "a token is needed here",
+        _ => "the token is not good",
+    };
+    (id, message)
 }

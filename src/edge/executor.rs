@@ -2,24 +2,33 @@
 //!
 //! Not the way of plain HTTP requests: those get the engine's bytes as they are, while here they become values again.
 
-use crate::engine::{self, Document, Engine};
+use super::graphql::guarded;
+use super::subscription::{Here, Places, full};
+use crate::engine::{self, Answers, Document, Engine};
 use crate::source::Caller;
 use async_graphql::{Data, ServerError};
-use futures_util::FutureExt as _;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// An engine as an executor. Cheap to clone. The caller is the `Arc<Caller>` in the request's or the session's data;
-/// without one it is anonymous.
+/// without one it is anonymous. What else is in a request's data lives for as long as its answers.
 #[derive(Clone)]
-pub struct Executor(Engine);
+pub struct Executor {
+    engine: Engine,
+    places: Option<(Places, Here)>,
+}
 
 impl Executor {
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self(engine)
+        Self { engine, places: None }
+    }
+
+    /// One whose streams take a place each, for as long as they are open.
+    pub(super) fn counted(engine: Engine, places: (Places, Here)) -> Self {
+        Self { engine, places: Some(places) }
     }
 
     fn request(&self, request: async_graphql::Request, session: Option<&Data>) -> engine::Request {
@@ -31,7 +40,7 @@ impl Executor {
             variables: variables(request.variables),
             caller,
             queries_only: false,
-            deadline: Instant::now() + self.0.settings().timeout,
+            deadline: Instant::now() + self.engine.settings().timeout,
         }
     }
 }
@@ -39,18 +48,39 @@ impl Executor {
 impl async_graphql::Executor for Executor {
     async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
         let request = self.request(request, None);
-        response(&self.0.execute(request).await)
+        response(&self.engine.execute(request).await)
     }
 
     fn execute_stream(
         &self,
-        request: async_graphql::Request,
+        mut request: async_graphql::Request,
         session_data: Option<Arc<Data>>,
     ) -> BoxStream<'static, async_graphql::Response> {
-        let request = self.request(request, session_data.as_deref());
-        let engine = self.0.clone();
-        let run = async move { response(&engine.execute(request).await) };
-        stream::once(run.boxed()).boxed()
+        let place = self.places.as_ref().map(|(places, here)| places.take(here));
+        if matches!(place, Some(None)) {
+            let (refused, held) = (response(&full()), request.data);
+            return stream::iter([refused]).inspect(move |_| _ = &held).boxed();
+        }
+        let held = (place, std::mem::take(&mut request.data));
+        let asked = self.request(request, session_data.as_deref());
+        let engine = self.engine.clone();
+        let answers = async move {
+            match engine.subscribe(asked).await {
+                Ok(Answers::Many(answers)) => answers,
+                Ok(Answers::One(answer)) | Err(answer) => stream::iter([answer]).boxed(),
+            }
+        };
+        guarded(stream::once(answers).flatten().boxed())
+            .then(|answer| async move {
+                // A stream that always has something lets the others of its connection have their turn.
+                tokio::task::yield_now().await;
+                answer
+            })
+            .map(move |answer| {
+                let _ = &held;
+                response(&answer)
+            })
+            .boxed()
     }
 }
 

@@ -7,7 +7,7 @@ use super::body::{self, Bounds};
 use super::exchange::{self, Operation};
 use super::negotiate::{self, Media, Streaming};
 use super::payload::{self, Payload};
-use super::subscription::{self, Here, Places};
+use super::subscription::{self, Here, Places, websocket};
 use super::{Settings, batch, caller, csrf, inflate, reply};
 use crate::engine::{self, Engine};
 use crate::graphql::{Error, ErrorCode, error_id};
@@ -44,6 +44,9 @@ enum Asked {
 
 /// Answers one request at the endpoint.
 pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    if websocket::is_wanted(&request) {
+        return websocket::open(endpoint, request).await;
+    }
     let (parts, body) = request.into_parts();
     if parts.method == Method::OPTIONS {
         return reply::options();

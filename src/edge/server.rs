@@ -86,7 +86,13 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
     drop(listener);
     edge.draining.send_replace(true);
     let open = connections.len();
-    if tokio::time::timeout(edge.settings.shutdown_grace, graceful.shutdown()).await.is_err() {
+    let all = u32::try_from(edge.settings.connections).unwrap_or(u32::MAX);
+    let drained = async {
+        graceful.shutdown().await;
+        // WebSockets are hyper's no longer, but hold their slots until they have said goodbye.
+        let _ = slots.acquire_many(all).await;
+    };
+    if tokio::time::timeout(edge.settings.shutdown_grace, drained).await.is_err() {
         let open = connections.len().min(open);
         tracing::warn!(connections = open, "the grace is over, closing what is still open");
     }
@@ -146,15 +152,20 @@ struct Connection {
 impl Connection {
     async fn serve(self, watcher: Watcher) {
         let Accepted { stream, peer, slot } = self.accepted;
-        let open = self.edge.metrics.open();
+        // A WebSocket takes them along.
+        let counted = (slot, self.counted, self.edge.metrics.open());
+        let most = self.edge.settings.subscriptions.max_per_connection;
+        let here = Here::new(most, Arc::new(counted));
         // Without it small answers wait for the client's acknowledgements; where it fails they are late, not wrong.
         let _ = stream.set_nodelay(true);
         match self.edge.certificates.as_ref().map(|certificates| certificates.acceptor()) {
-            None => speak(stream, peer, self.edge, &self.builder, watcher).await,
+            None => speak(stream, here, peer, self.edge, &self.builder, watcher).await,
             Some(acceptor) => {
                 let time = self.edge.settings.header_timeout;
                 match tokio::time::timeout(time, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => speak(stream, peer, self.edge, &self.builder, watcher).await,
+                    Ok(Ok(stream)) => {
+                        speak(stream, here, peer, self.edge, &self.builder, watcher).await;
+                    }
                     Ok(Err(error)) => {
                         self.edge.metrics.failed_handshakes.increment(1);
                         tracing::debug!("a TLS handshake failed: {error}");
@@ -166,13 +177,13 @@ impl Connection {
                 }
             }
         }
-        drop((slot, self.counted, open));
     }
 }
 
 /// Speaks HTTP with a client until it has no more to ask, or is silent for too long.
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    here: Here,
     peer: SocketAddr,
     edge: Edge,
     builder: &Builder<TokioExecutor>,
@@ -183,7 +194,6 @@ async fn speak(
     let received = edge.metrics.received.clone();
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), received));
     let requests = Arc::clone(&activity);
-    let here = Here::new(edge.settings.subscriptions.max_per_connection);
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(here.clone());
         let in_flight = requests.begin();
@@ -195,7 +205,7 @@ async fn speak(
             Ok::<_, Infallible>(response)
         }
     });
-    let connection = watcher.watch(builder.serve_connection(io, service));
+    let connection = watcher.watch(builder.serve_connection_with_upgrades(io, service));
     tokio::select! {
         served = connection => {
             if let Err(error) = served {

@@ -2,6 +2,7 @@
 
 mod http;
 mod upstreams;
+mod websocket;
 
 use crate::support::feed::Feed;
 use crate::support::gateway::Gateway;

@@ -14,6 +14,7 @@ pub mod process;
 pub mod random;
 pub mod redis;
 pub mod upstream;
+pub mod websocket;
 
 /// How long an event is awaited before its test fails; longer than any timeout a test sets.
 pub const PATIENCE: Duration = Duration::from_secs(20);

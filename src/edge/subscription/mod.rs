@@ -7,7 +7,9 @@
 //! end when the gateway is told to stop.
 
 mod chunk;
+mod inbox;
 mod places;
+pub(super) mod websocket;
 
 pub(super) use places::{Here, Places};
 
@@ -37,11 +39,18 @@ pub struct Settings {
     pub max_per_connection: usize,
     /// How long a stream is silent before the client is told that it is still there.
     pub keep_alive: Duration,
+    /// The time a client may take to begin, once its WebSocket is open.
+    pub init_timeout: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max: 1_000, max_per_connection: 100, keep_alive: Duration::from_secs(15) }
+        Self {
+            max: 1_000,
+            max_per_connection: 100,
+            keep_alive: Duration::from_secs(15),
+            init_timeout: Duration::from_secs(10),
+        }
     }
 }
 
@@ -91,7 +100,7 @@ pub(super) async fn answer(
 }
 
 /// One subscription too many.
-fn full() -> Answer {
+pub(super) fn full() -> Answer {
     let message = "there are too many subscriptions; end one, or try again later";
     Answer::refuse(&[Error::new(ErrorCode::Overloaded, message)])
 }

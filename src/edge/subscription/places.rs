@@ -1,5 +1,6 @@
 //! How many subscriptions are open: in all, and on one connection. A place is given back when it is dropped.
 
+use std::any::Any;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -9,10 +10,14 @@ pub(in crate::edge) struct Places(Arc<Semaphore>);
 
 /// The places of one connection; the server puts them on each of its requests.
 #[derive(Clone)]
-pub(in crate::edge) struct Here(Arc<Semaphore>);
+pub(in crate::edge) struct Here {
+    places: Arc<Semaphore>,
+    /// What is counted for as long as the connection is open, be it as a WebSocket.
+    _connection: Arc<dyn Any + Send + Sync>,
+}
 
 /// One open subscription.
-pub(super) struct Place {
+pub(in crate::edge) struct Place {
     _in_all: OwnedSemaphorePermit,
     _here: OwnedSemaphorePermit,
 }
@@ -23,16 +28,17 @@ impl Places {
     }
 
     /// `None`: there is no room for one more.
-    pub(super) fn take(&self, here: &Here) -> Option<Place> {
-        let one = Arc::clone(&here.0).try_acquire_owned().ok()?;
+    pub(in crate::edge) fn take(&self, here: &Here) -> Option<Place> {
+        let one = Arc::clone(&here.places).try_acquire_owned().ok()?;
         let in_all = Arc::clone(&self.0).try_acquire_owned().ok()?;
         Some(Place { _in_all: in_all, _here: one })
     }
 }
 
 impl Here {
-    pub(in crate::edge) fn new(max: usize) -> Self {
-        Self(Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))))
+    pub(in crate::edge) fn new(max: usize, connection: Arc<dyn Any + Send + Sync>) -> Self {
+        let places = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        Self { places, _connection: connection }
     }
 }
 
@@ -42,7 +48,7 @@ mod tests {
 
     #[test]
     fn places_are_counted_in_all_and_on_a_connection() {
-        let (one, other) = (Here::new(2), Here::new(2));
+        let (one, other) = (Here::new(2, Arc::new(())), Here::new(2, Arc::new(())));
         let places = Places::new(3);
         let first = places.take(&one);
         let second = places.take(&one);
