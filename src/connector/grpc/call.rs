@@ -2,12 +2,13 @@
 
 use super::GrpcSource;
 use super::encode::encode;
+use super::stream;
 use crate::connector::failure::to_error;
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::scope;
 use crate::graphql::Name;
 use crate::mapping::{Failure, Mapping};
-use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Reply, Request};
+use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request};
 use crate::upstream;
 use futures_util::future::{BoxFuture, FutureExt};
 use http::HeaderMap;
@@ -27,6 +28,8 @@ pub(super) struct GrpcCall {
     pub(super) references: Vec<Placed>,
     pub(super) input: MessageDescriptor,
     pub(super) output: MessageDescriptor,
+    /// The method returns a stream.
+    pub(super) streams: bool,
 }
 
 impl Call for GrpcCall {
@@ -94,6 +97,30 @@ impl Call for GrpcCall {
         .boxed()
     }
 
+    fn streams(&self) -> bool {
+        self.streams
+    }
+
+    fn subscribe(
+        &self,
+        request: Arc<Request>,
+        deadline: Instant,
+    ) -> BoxFuture<'static, Result<Replies, Error>> {
+        let (source, path) = (Arc::clone(&self.source), self.path.clone());
+        let until = deadline.min(Instant::now() + self.timeout());
+        async move {
+            source
+                .upstream
+                .call(deadline, |attempt| {
+                    stream::open(attempt, path.clone(), Arc::clone(&request), until)
+                })
+                .await
+                .map_err(|failure| to_error(&failure, kind_of))
+                .map(|listening| stream::replies(listening, kind_of))
+        }
+        .boxed()
+    }
+
     /// The message is printed as JSON with the names of the `.proto` file.
     fn describe(&self, request: &Request) -> String {
         let uri = &self.source.upstream.example().uri;
@@ -125,15 +152,20 @@ async fn exchange(
     path: PathAndQuery,
     request: Arc<Request>,
 ) -> Result<Reply, upstream::Failure> {
+    let metadata = metadata_of(&request);
+    let left = attempt.until.saturating_duration_since(Instant::now());
+    let wire = &attempt.instance.connection;
+    let (headers, message) = wire.unary(path, metadata, request.body.clone(), left).await?;
+    Ok(Reply { body: Body::Proto(message), status: 200, headers: Arc::new(headers) })
+}
+
+pub(super) fn metadata_of(request: &Request) -> HeaderMap {
     let mut metadata = HeaderMap::with_capacity(request.headers.len() + 1);
     for (name, value) in &request.headers {
         metadata.append(name.clone(), value.clone());
     }
     metadata.extend(request.trace.headers().cloned());
-    let left = attempt.until.saturating_duration_since(Instant::now());
-    let wire = &attempt.instance.connection;
-    let (headers, message) = wire.unary(path, metadata, request.body.clone(), left).await?;
-    Ok(Reply { body: Body::Proto(message), status: 200, headers: Arc::new(headers) })
+    metadata
 }
 
 fn kind_of(status: u16) -> ErrorKind {

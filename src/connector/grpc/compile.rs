@@ -17,10 +17,6 @@ pub(super) fn compile(
     source: &Arc<GrpcSource>,
 ) -> Result<GrpcCall, Vec<Problem>> {
     let mut texts = Texts::default();
-    if spec.operation == Operation::Subscription {
-        let message = "a subscription field cannot be a `@grpc` call";
-        texts.problems.push(Problem::error("unsupported", message).at(spec.place.clone()));
-    }
     let method = method(spec, &source.descriptors, &mut texts);
     let message = spec.argument("message").and_then(|argument| {
         let mapping = texts.mapping(argument)?;
@@ -53,6 +49,7 @@ pub(super) fn compile(
         references: texts.references,
         input: method.input(),
         output: method.output(),
+        streams: method.is_server_streaming(),
     })
 }
 
@@ -72,16 +69,37 @@ fn method(
         texts.problems.push(unknown(argument, name, descriptors));
         return None;
     };
-    if method.is_client_streaming() || method.is_server_streaming() {
-        let message = format!("`{name}` is a streaming method; only unary methods can be called");
-        texts.problems.push(
-            Problem::error("streaming-method", message)
-                .at(argument.place.clone())
-                .help("name a method without `stream` in its `rpc` line"),
-        );
+    if let Some((code, message, help)) = misfit(spec, name, &method) {
+        texts.problems.push(Problem::error(code, message).at(argument.place.clone()).help(help));
         return None;
     }
     Some(method)
+}
+
+/// A subscription field has a method that returns a stream, and no other field has. None sends a stream.
+fn misfit(
+    spec: &BindingSpec,
+    name: &str,
+    method: &MethodDescriptor,
+) -> Option<(&'static str, String, &'static str)> {
+    let code = "streaming-method";
+    if method.is_client_streaming() {
+        let message = format!("`{name}` takes a stream of messages, and one can be sent");
+        return Some((code, message, "name a method without `stream` before its input"));
+    }
+    match (spec.operation, method.is_server_streaming()) {
+        (Operation::Subscription, false) => Some((
+            "missing-stream",
+            format!("`{name}` has one reply, and a subscription field needs a stream of them"),
+            "name a method with `returns (stream …)`",
+        )),
+        (Operation::Query | Operation::Mutation, true) => Some((
+            code,
+            format!("`{name}` is a streaming method, which only subscription fields can have"),
+            "name a method without `stream` in its `rpc` line, or move the field to `Subscription`",
+        )),
+        _ => None,
+    }
 }
 
 fn find(descriptors: &DescriptorPool, name: &str) -> Option<MethodDescriptor> {

@@ -1,4 +1,4 @@
-//! `@grpc`: one unary call, described by the service's own `.proto` files.
+//! `@grpc`: one call with one reply, or with a stream of them, described by the service's own `.proto` files.
 //!
 //! Method, message and `select` are checked against the descriptors at load. A call's message is written straight from
 //! the mapping's value, and the reply's bytes go to the engine as they came, so no message is built twice.
@@ -8,6 +8,7 @@ mod check;
 mod compile;
 mod descriptors;
 mod encode;
+mod stream;
 mod wire;
 
 use super::sources::{self, Known};

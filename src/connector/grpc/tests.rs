@@ -5,7 +5,7 @@ use crate::connector::testing::{
     binding, bindings, caller, examples, settings, shown, with_inputs,
 };
 use crate::mapping::Failure;
-use crate::source::{Caller, Operation, Request};
+use crate::source::{Argument, Caller, Operation, Request};
 use prost_reflect::MessageDescriptor;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -153,12 +153,23 @@ fn metadata_is_checked_and_sources_are_known() {
 }
 
 #[test]
-fn subscriptions_are_refused() {
-    let mut spec = binding(r#"@grpc(source: "products", method: "shop.v1.Products/GetProduct")"#);
-    spec.operation = Operation::Subscription;
-    let url = http::Uri::from_static("http://products.test");
-    let grpc = Grpc::new(&[source(url)]).map_err(|found| shown(&found)).expect("it compiles");
-    assert_eq!(grpc.compile(&spec).err().expect("a problem")[0].code, "unsupported");
+fn a_subscription_field_has_a_streaming_method_and_no_other_field_has() {
+    let compile = |method: &str, operation: Operation| {
+        let directive =
+            format!(r#"@grpc(source: "products", method: "shop.v1.Products/{method}")"#);
+        let spec = crate::source::BindingSpec { operation, ..binding(&directive) };
+        let url = http::Uri::from_static("http://products.test");
+        let grpc = Grpc::new(&[source(url)]).map_err(|found| shown(&found)).expect("it compiles");
+        grpc.compile(&spec)
+    };
+    let unary = compile("GetProduct", Operation::Subscription).err().expect("a problem");
+    assert_eq!(unary[0].code, "missing-stream");
+    for operation in [Operation::Query, Operation::Mutation] {
+        let stream = compile("Watch", operation).err().expect("a problem");
+        assert_eq!(stream[0].code, "streaming-method");
+        assert!(!compile("GetProduct", operation).expect("it compiles").streams());
+    }
+    assert!(compile("Watch", Operation::Subscription).expect("it compiles").streams());
 }
 
 fn load(files: &[(&str, &str)], protos: &[&str]) -> Result<Grpc, Vec<Problem>> {
@@ -211,8 +222,15 @@ fn the_examples_of_the_reference_compile() {
         .into_iter()
         .flat_map(bindings)
         .collect();
-    assert_eq!(specs.len(), 2);
-    for spec in specs {
+    assert_eq!(specs.len(), 3);
+    for mut spec in specs {
+        if spec
+            .argument("method")
+            .and_then(Argument::text)
+            .is_some_and(|name| name.ends_with("/Watch"))
+        {
+            spec.operation = Operation::Subscription;
+        }
         let problems = grpc.compile(&spec).err().unwrap_or_default();
         assert_eq!(shown(&problems), [""; 0]);
     }

@@ -3,8 +3,8 @@
 use crate::upstream::http::sentence;
 use crate::upstream::{Failure, Settings};
 use bytes::{Buf, BufMut, Bytes};
-use futures_util::TryFutureExt;
-use futures_util::future::MapOk;
+use futures_util::future::{BoxFuture, MapOk};
+use futures_util::{FutureExt, TryFutureExt};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
@@ -19,7 +19,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::channel::ResponseFuture;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
-use tonic::{Code, Extensions, Status};
+use tonic::{Code, Extensions, Status, Streaming};
 use tower::Service;
 
 /// A connection that has been silent this long while a call is open is asked whether it lives.
@@ -30,6 +30,9 @@ const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// How much a server may send ahead: per call, and in all.
 const CALL_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// A stream that was asked for: its metadata and messages, once the server has begun to answer.
+pub(super) type Opening = BoxFuture<'static, Result<(HeaderMap, Streaming<Bytes>), Failure>>;
 
 /// Made on first use, since a channel needs a running runtime; re-made by itself when the connection is lost.
 #[derive(Debug)]
@@ -87,6 +90,33 @@ impl Wire {
             message.ok_or_else(|| Failure::Invalid("success without a message".to_owned()))?;
         body.trailers().await.map_err(|status| self.broken(&status, left))?;
         Ok((metadata.into_headers(), message))
+    }
+
+    /// A call that is answered with a stream, as long as it may be.
+    pub(super) fn stream(
+        &self,
+        path: PathAndQuery,
+        metadata: HeaderMap,
+        message: Bytes,
+    ) -> Opening {
+        let channel = self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone();
+        let mut client = tonic::client::Grpc::new(WithoutDetails(channel))
+            .max_decoding_message_size(self.max_reply);
+        async move {
+            client.ready().await.map_err(|error| Failure::Unavailable(sentence(&error)))?;
+            let metadata = MetadataMap::from_headers(metadata);
+            let request = tonic::Request::from_parts(metadata, Extensions::default(), message);
+            let reply = client.server_streaming(request, path, Raw).await;
+            let reply = reply.map_err(|status| failure(&status, Duration::ZERO))?;
+            let (metadata, messages, _) = reply.into_parts();
+            Ok((metadata.into_headers(), messages))
+        }
+        .boxed()
+    }
+
+    /// Why a stream ended before its end.
+    pub(super) fn ended(&self, status: &Status) -> Failure {
+        self.broken(status, Duration::ZERO)
     }
 
     /// Why a body gave no message: the status that ends it, or what tonic found wrong with it.

@@ -245,3 +245,57 @@ async fn a_trace_goes_along_as_metadata() {
     assert_eq!(asked.await.unwrap(), Some(http::HeaderValue::from_static("00-a-b-01")));
     server.stop().await;
 }
+
+/// Opens a stream whose server answers with these messages and this status.
+async fn listen(
+    messages: &'static [&'static [u8]],
+    status: &'static str,
+) -> Vec<Result<Reply, Error>> {
+    let server = Server::start(move |_| async move {
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("grpc-status", status.parse().expect("a value"));
+        let frames = messages.iter().map(|message| Frame::data(framed(message)));
+        let frames = frames.chain([Frame::trailers(trailers)]).map(Ok::<_, Infallible>);
+        answer_with(200, &[GRPC], StreamBody::new(stream::iter(frames)))
+    })
+    .await;
+    let mut settings = source(server.url());
+    settings.upstream.max_reply = 1 << 10;
+    let mut spec = binding(r#"@grpc(source: "products", method: "shop.v1.Products/Watch")"#);
+    spec.operation = crate::source::Operation::Subscription;
+    let grpc = Grpc::new(&[settings]).unwrap_or_else(|found| panic!("{found:?}"));
+    let call = grpc.compile(&spec).unwrap_or_else(|found| panic!("{found:?}"));
+    let request = with_inputs(&json!({}), &caller(&[]), |inputs| call.render(inputs));
+    let request = Arc::new(request.expect("it renders"));
+    let replies = match call.subscribe(request, in_an_hour()).await {
+        Ok(replies) => futures_util::StreamExt::collect(replies).await,
+        Err(error) => vec![Err(error)],
+    };
+    drop((call, grpc));
+    server.stop().await;
+    replies
+}
+
+#[tokio::test]
+async fn a_stream_of_messages_is_one_of_replies() {
+    let replies = listen(&[b"\x0a\x011", b"", b"\x0a\x012"], "0").await;
+    let body = |reply: Result<Reply, Error>| match reply.expect("a reply").body {
+        Body::Proto(bytes) => bytes,
+        Body::Json(_) => panic!("not a message"),
+    };
+    let bodies: Vec<_> = replies.into_iter().map(body).collect();
+    assert_eq!(bodies, [&b"\x0a\x011"[..], b"", b"\x0a\x012"]);
+}
+
+#[tokio::test]
+async fn a_status_that_is_not_ok_ends_a_stream() {
+    let codes = |replies: Vec<Result<Reply, Error>>| -> Vec<Option<ErrorCode>> {
+        replies.into_iter().map(|reply| reply.err().map(|error| error.code)).collect()
+    };
+    let late = codes(listen(&[b""], "14").await);
+    assert_eq!(late, [None, Some(ErrorCode::UpstreamUnavailable)]);
+    let at_once = codes(listen(&[], "7").await);
+    assert_eq!(at_once, [Some(ErrorCode::UpstreamStatus)]);
+    let large = codes(listen(&[b"", &[0; 2_000]], "0").await);
+    assert_eq!(large, [None, Some(ErrorCode::UpstreamTooLarge)]);
+}

@@ -1,0 +1,91 @@
+//! A call whose method returns a stream: each message is a reply of its own.
+//!
+//! One message is read when it is asked for; what a server may send ahead is the window of the call. There is no
+//! `grpc-timeout`, for a stream may go on for days: whether the server lives is asked by the pings of its connection.
+//! Many servers send their head with the first message only, so after a while without one the stream counts as open,
+//! and a refusal that comes later is its end.
+
+use super::call::metadata_of;
+use super::wire::{Opening, Wire};
+use crate::connector::failure::to_error;
+use crate::source::{Body, ErrorKind, Replies, Reply, Request};
+use crate::upstream::{Attempt, Failure};
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
+use http::HeaderMap;
+use http::uri::PathAndQuery;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tonic::Streaming;
+
+/// Of the time for opening, what is left to say that it is open.
+const MARGIN: Duration = Duration::from_millis(100);
+
+pub(super) struct Listening {
+    attempt: Attempt<Wire>,
+    state: State,
+}
+
+enum State {
+    /// Sent, and no head yet.
+    Opening(Opening),
+    Open {
+        headers: Arc<HeaderMap>,
+        messages: Streaming<Bytes>,
+    },
+}
+
+/// Sends the call; done with the server's head, or when it has not come until shortly before `until`.
+pub(super) async fn open(
+    attempt: Attempt<Wire>,
+    path: PathAndQuery,
+    request: Arc<Request>,
+    until: Instant,
+) -> Result<Listening, Failure> {
+    let opening =
+        attempt.instance.connection.stream(path, metadata_of(&request), request.body.clone());
+    let mut listening = Listening { attempt, state: State::Opening(opening) };
+    let enough = until.checked_sub(MARGIN).unwrap_or(until);
+    match tokio::time::timeout_at(enough.into(), listening.opened()).await {
+        Ok(outcome) => outcome?,
+        Err(_) => tracing::debug!("a stream without a head counts as open"),
+    }
+    Ok(listening)
+}
+
+/// The messages of an open stream as replies.
+pub(super) fn replies(listening: Listening, kind: fn(u16) -> ErrorKind) -> Replies {
+    stream::unfold(Some(Box::new(listening)), move |listening| async move {
+        let mut listening = listening?;
+        match listening.next().await {
+            Ok(Some(reply)) => Some((Ok(reply), Some(listening))),
+            Ok(None) => None,
+            Err(failure) => Some((Err(to_error(&failure, kind)), None)),
+        }
+    })
+    .boxed()
+}
+
+impl Listening {
+    async fn opened(&mut self) -> Result<(), Failure> {
+        if let State::Opening(opening) = &mut self.state {
+            let (headers, messages) = opening.await?;
+            self.state = State::Open { headers: Arc::new(headers), messages };
+        }
+        Ok(())
+    }
+
+    /// The next message; `None` where the server ended the stream well.
+    async fn next(&mut self) -> Result<Option<Reply>, Failure> {
+        self.opened().await?;
+        let State::Open { headers, messages } = &mut self.state else { return Ok(None) };
+        let message = messages.message().await;
+        let message = message.map_err(|status| self.attempt.instance.connection.ended(&status))?;
+        let reply = |message| Reply {
+            body: Body::Proto(message),
+            status: 200,
+            headers: Arc::clone(headers),
+        };
+        Ok(message.map(reply))
+    }
+}
