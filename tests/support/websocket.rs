@@ -98,6 +98,12 @@ impl Socket {
 
     /// Waits for a ping of the WebSocket itself.
     pub async fn pinged(&mut self) {
-        while !matches!(self.0.next().await, Some(Ok(Message::Ping(_)))) {}
+        loop {
+            match tokio::time::timeout(super::PATIENCE, self.0.next()).await {
+                Ok(Some(Ok(Message::Ping(_)))) => return,
+                Ok(Some(Ok(_))) => {}
+                other => panic!("no ping: {other:?}"),
+            }
+        }
     }
 }

@@ -153,7 +153,12 @@ where
         }
         let message = match Pin::new(&mut *self.socket).poll_next(context) {
             Poll::Ready(Some(Ok(message))) => message,
-            Poll::Ready(_) => return Poll::Ready(None),
+            Poll::Ready(Some(Err(_))) => {
+                let reason = "a broken frame, or a message that is too large";
+                self.session.state().parting = Some(Parting::new(1002, reason));
+                return Poll::Ready(None);
+            }
+            Poll::Ready(None) => return Poll::Ready(None),
             Poll::Pending => return Poll::Pending,
         };
         self.session.state().heard = Instant::now();

@@ -131,28 +131,28 @@ impl Open {
         let first = tokio::time::Instant::now() + settings.keep_alive;
         let mut beat = interval_at(first, settings.keep_alive);
         let patience = settings.keep_alive * 2;
-        let mut begun = false;
+        let mut acknowledged = false;
         loop {
             let message = tokio::select! {
                 biased;
                 () = stopping(&mut draining) => {
                     return Some(Parting::new(1001, "the gateway is stopping"));
                 }
-                () = &mut late, if !begun => {
+                () = &mut late, if !acknowledged => {
                     return Some(Parting::new(4408, "Connection initialisation timeout"));
                 }
                 _ = beat.tick() => {
                     if session.silence() > patience {
                         return None;
                     }
-                    if begun && self.protocol == Protocol::SubscriptionsTransportWS {
+                    if acknowledged && self.protocol == Protocol::SubscriptionsTransportWS {
                         send(sink, Message::text(KEEP_ALIVE), patience).await?;
                     }
                     Message::Ping(bytes::Bytes::new())
                 }
                 message = conversation.next() => match message {
                     Some(WsMessage::Text(text)) => {
-                        begun |= text == ACKNOWLEDGED;
+                        acknowledged |= text == ACKNOWLEDGED;
                         Message::text(text)
                     }
                     Some(WsMessage::Close(code, reason)) => return Some(self.parting(code, &reason)),
