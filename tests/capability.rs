@@ -1,5 +1,6 @@
 //! What the storefront must be able to do, call by call.
 
+mod cache;
 mod dashboard;
 mod identity;
 mod mutations;

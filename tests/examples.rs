@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Each folder, and how many of its exchanges happen at once, round by round.
-const EXAMPLES: [(&str, &[usize]); 8] = [
+const EXAMPLES: [(&str, &[usize]); 9] = [
     ("rest-basics", &[4]),
     ("mapping", &[1]),
     ("batching", &[1, 5]),
@@ -21,6 +21,7 @@ const EXAMPLES: [(&str, &[usize]); 8] = [
     ("grpc", &[2, 1]),
     ("tokens", &[2]),
     ("trusted-documents", &[1]),
+    ("caching", &[2, 1]),
 ];
 
 fn folder() -> PathBuf {
@@ -89,9 +90,15 @@ async fn run(example: &Path, rounds: &[usize]) -> Vec<String> {
         json!({ "query": read("query.graphql") }).to_string()
     };
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let answer = Http::new().post(&gateway.url, &headers, body).await.json();
-    let mut found = mock.complaints();
-    found.extend(differences(&serde_json::from_str(&read("answer.json")).unwrap(), &answer));
+    let http = Http::new();
+    let mut found = Vec::new();
+    // Some are about what happens when the same is asked again.
+    for expected in ["answer.json", "again.json"].iter().filter(|name| example.join(name).exists())
+    {
+        let answer = http.post(&gateway.url, &headers, body.clone()).await.json();
+        found.extend(differences(&serde_json::from_str(&read(expected)).unwrap(), &answer));
+    }
+    found.splice(..0, mock.complaints());
     found
 }
 

@@ -237,6 +237,8 @@ fn setting(path: &str, value: &str) -> String {
         }
         "sources.*.rest.url" => "",
         path if path.starts_with("sources.") => "rest: { url: http://h }, ",
+        "cache.redis.url" => "",
+        path if path.starts_with("cache.redis.") => "url: redis://h, ",
         "limits.cost.expose" => "",
         // Else the section alone would set it.
         path if path.starts_with("limits.cost.") => "expose: false, ",
@@ -307,6 +309,7 @@ fn every_default_of_the_table_is_the_default() {
             path if path.starts_with("auth.") => {
                 "auth: { providers: [{ issuer: i, audience: a, jwks_file: f }] }"
             }
+            path if path.starts_with("cache.redis.") => "cache: { redis: { url: redis://h } }",
             _ if of_source => "sources: { s: { rest: { url: http://h } } }",
             _ => "",
         };

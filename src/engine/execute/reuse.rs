@@ -156,7 +156,7 @@ impl Pool {
                 Looked::Served(served)
             }
             Found::Nothing(stale) => {
-                let identity = asked.identity();
+                let identity = asked.identity(stale.as_deref());
                 let anew = asked.wants_it_anew();
                 let fetch = || fetch(replies, call, asked, stale, deadline);
                 Looked::Coming(match &self.in_flight {
@@ -179,7 +179,7 @@ impl Pool {
         stale: Arc<Kept>,
     ) {
         let Some(in_flight) = &self.in_flight else { return };
-        let identity = asked.identity();
+        let identity = asked.identity(Some(&stale));
         if in_flight.has(&identity) {
             return;
         }

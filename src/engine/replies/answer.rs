@@ -25,6 +25,15 @@ impl Replies {
         stale: Option<Arc<Kept>>,
         deadline: Instant,
     ) -> Answer {
+        let stale = match self.found_elsewhere(&asked).await {
+            Some(kept) => match kept.lifetime.at(kept.age(self.clock.now()), asked.most) {
+                Use::Serve(left) => {
+                    return Ok(Served { reply: kept.reply(), left, private: kept.private });
+                }
+                Use::ServeAndRefresh | Use::Ask { .. } => stale.or(Some(kept)),
+            },
+            None => stale,
+        };
         let sent = self.clock.now();
         let (request, source) = (Arc::clone(&asked.request), &asked.policy.source);
         let asks_whether = stale.as_ref().filter(|stale| !stale.validators().is_empty());
@@ -54,6 +63,16 @@ impl Replies {
         }
     }
 
+    /// What another gateway kept, from now on kept here as well. A reply that only its upstream calls private is not
+    /// looked for: calls under way are shared by those who send the same.
+    async fn found_elsewhere(&self, asked: &Asked) -> Option<Arc<Kept>> {
+        let shared = self.shared.as_ref().filter(|_| !asked.anew)?;
+        let identity = asked.identity(None);
+        let kept = Arc::new(shared.get(&identity, &asked.policy, self.clock.now()).await?);
+        self.memory.put(identity, Arc::clone(&kept));
+        Some(kept)
+    }
+
     fn keep(&self, asked: &Asked, reply: Reply, took: Duration, now: Instant) -> Served {
         let policy = &*asked.policy;
         let stated = match &reply.body {
@@ -72,11 +91,14 @@ impl Replies {
         let Some(lifetime) = lifetime.filter(|_| is_covered && has_audience && is_whole) else {
             return Served::once(reply);
         };
-        let kept = Kept::new(policy, &reply, lifetime, now);
+        let kept = Arc::new(Kept::new(policy, &reply, lifetime, private, now));
         if kept.size() as u64 <= self.largest {
             metrics::stored(&policy.source);
             let identity = Identity::new(Arc::clone(&asked.request), partition);
-            self.memory.put(identity, Arc::new(kept));
+            if let Some(shared) = self.shared.as_ref().filter(|_| asked.private == private) {
+                shared.put(&identity, policy, &kept);
+            }
+            self.memory.put(identity, kept);
         }
         let left = match lifetime.at(Duration::ZERO, asked.most) {
             Use::Serve(left) => left,

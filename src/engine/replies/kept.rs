@@ -24,6 +24,8 @@ pub(in crate::engine) struct Kept {
     /// All of them where the binding's mapping reads them; otherwise those that a renewal needs, if there can be one.
     pub(super) headers: Arc<HeaderMap>,
     pub(super) lifetime: Lifetime,
+    /// For the caller it was fetched for.
+    pub(super) private: bool,
     pub(super) came: Instant,
 }
 
@@ -45,7 +47,13 @@ impl Served {
 }
 
 impl Kept {
-    pub(super) fn new(policy: &Policy, reply: &Reply, lifetime: Lifetime, came: Instant) -> Self {
+    pub(super) fn new(
+        policy: &Policy,
+        reply: &Reply,
+        lifetime: Lifetime,
+        private: bool,
+        came: Instant,
+    ) -> Self {
         let headers = if policy.reads_headers {
             Arc::clone(&reply.headers)
         } else if Validators::of(&reply.headers).is_empty() {
@@ -53,7 +61,7 @@ impl Kept {
         } else {
             Arc::new(renewable(&reply.headers))
         };
-        Self { body: reply.body.clone(), status: reply.status, headers, lifetime, came }
+        Self { body: reply.body.clone(), status: reply.status, headers, lifetime, private, came }
     }
 
     pub(super) fn validators(&self) -> Validators {

@@ -21,18 +21,23 @@ pub(super) struct Memory {
 struct EndOfLife;
 
 impl Expiry<Identity, Arc<Kept>> for EndOfLife {
-    fn expire_after_create(&self, _: &Identity, kept: &Arc<Kept>, _: Instant) -> Option<Duration> {
-        Some(kept.lifetime.whole())
+    fn expire_after_create(
+        &self,
+        _: &Identity,
+        kept: &Arc<Kept>,
+        now: Instant,
+    ) -> Option<Duration> {
+        Some(kept.lifetime.whole().saturating_sub(kept.age(now)))
     }
 
     fn expire_after_update(
         &self,
         _: &Identity,
         kept: &Arc<Kept>,
-        _: Instant,
+        now: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(kept.lifetime.whole())
+        Some(kept.lifetime.whole().saturating_sub(kept.age(now)))
     }
 }
 

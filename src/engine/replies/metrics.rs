@@ -33,6 +33,34 @@ pub(super) fn looked_up(source: &Name, lookup: Lookup) {
         .increment(1);
 }
 
+/// What Redis said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tier {
+    Hit,
+    Miss,
+    /// No answer, or none in time.
+    Failed,
+    /// A value that is not the answer to this question.
+    Invalid,
+}
+
+impl Tier {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Failed => "failed",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+pub(super) fn asked_redis(source: &Name, tier: Tier) {
+    let source = Name::clone(source);
+    counter!("portcullis_cache_redis_total", "source" => source, "outcome" => tier.as_str())
+        .increment(1);
+}
+
 /// The upstream was asked whether a reply still holds.
 pub(super) fn revalidated(source: &Name, unchanged: bool) {
     let outcome = if unchanged { "unchanged" } else { "changed" };

@@ -9,6 +9,7 @@
 mod answer;
 mod clock;
 mod control;
+mod frame;
 mod freshness;
 mod identity;
 mod kept;
@@ -16,6 +17,7 @@ mod memory;
 mod metrics;
 mod policy;
 mod settings;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,7 @@ pub(super) use policy::Reach;
 pub use settings::{CacheSettings, SourceCache};
 
 use crate::graph::{BindingId, CacheHint, Graph};
+use crate::shared::Redis;
 use crate::source::{self, Caller, Request};
 use clock::Clock;
 use freshness::Use;
@@ -32,6 +35,7 @@ use http::header::CACHE_CONTROL;
 use memory::Memory;
 use metrics::Lookup;
 use policy::Policy;
+use shared::Shared;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -44,6 +48,7 @@ pub(super) struct Replies {
     /// By binding; `None` where nothing may be kept.
     policies: Vec<Option<Arc<Policy>>>,
     memory: Memory,
+    shared: Option<Shared>,
     clock: Clock,
     /// Bytes of the largest reply.
     largest: u64,
@@ -89,6 +94,7 @@ impl Replies {
         Some(Arc::new(Self {
             policies,
             memory: Memory::new(settings.size),
+            shared: settings.redis.clone().and_then(|redis| shared(redis, settings.entry)),
             clock: Clock::default(),
             largest: settings.entry,
             bypass: settings.bypass,
@@ -138,17 +144,17 @@ impl Replies {
         let mut found = None;
         if !asked.private {
             let identity = Identity::new(Arc::clone(&asked.request), None);
-            found = self.memory.get(&identity).map(|kept| (kept, false));
+            found = self.memory.get(&identity);
         }
         if let (None, Some(partition)) = (&found, &asked.partition) {
             let identity = Identity::new(Arc::clone(&asked.request), Some(partition.clone()));
-            found = self.memory.get(&identity).map(|kept| (kept, true));
+            found = self.memory.get(&identity);
         }
-        let Some((kept, private)) = found.filter(|(kept, _)| kept.is_of_use(now)) else {
+        let Some(kept) = found.filter(|kept| kept.is_of_use(now)) else {
             metrics::looked_up(&asked.policy.source, Lookup::Miss);
             return Found::Nothing(None);
         };
-        let served = |left| Served { reply: kept.reply(), left, private };
+        let served = |left| Served { reply: kept.reply(), left, private: kept.private };
         match kept.lifetime.at(kept.age(now), asked.most) {
             Use::Serve(left) => {
                 metrics::looked_up(&asked.policy.source, Lookup::Hit);
@@ -182,9 +188,10 @@ impl Replies {
 }
 
 impl Asked {
-    /// By which calls under way are known to be the same.
-    pub fn identity(&self) -> Identity {
-        let partition = self.partition.clone().filter(|_| self.private);
+    /// By which calls under way are known to be the same; `stale` is what they may bring to life again.
+    pub fn identity(&self, stale: Option<&Kept>) -> Identity {
+        let private = self.private || stale.is_some_and(|stale| stale.private);
+        let partition = self.partition.clone().filter(|_| private);
         Identity::new(Arc::clone(&self.request), partition)
     }
 
@@ -197,8 +204,24 @@ impl Asked {
         &self.policy.reach
     }
 
+    /// The caller, if it can be told from others.
+    pub fn partition(&self) -> Option<&Partition> {
+        self.partition.as_ref()
+    }
+
     pub fn wants_it_anew(&self) -> bool {
         self.anew
+    }
+}
+
+/// `None`, with a line in the log, for an address that reading the configuration would have refused.
+fn shared(settings: crate::shared::Settings, largest: u64) -> Option<Shared> {
+    match Redis::new(settings) {
+        Ok(redis) => Some(Shared::new(redis, largest)),
+        Err(reason) => {
+            tracing::error!("replies are kept in memory only: {reason}");
+            None
+        }
     }
 }
 

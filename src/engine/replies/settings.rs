@@ -1,6 +1,7 @@
 //! What of reply caching can be set. Nothing is kept unless the schema or a source's settings say so.
 
 use crate::graphql::Name;
+use crate::shared;
 use hashbrown::HashMap;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct CacheSettings {
     pub refreshes: usize,
     /// A client's `cache-control: no-cache` is obeyed.
     pub bypass: bool,
+    /// The second tier.
+    pub redis: Option<shared::Settings>,
     /// By source; those that say nothing are left out.
     pub sources: HashMap<Name, SourceCache>,
 }
@@ -38,6 +41,7 @@ impl Default for CacheSettings {
             entry: 1 << 20,
             refreshes: 64,
             bypass: false,
+            redis: None,
             sources: HashMap::new(),
         }
     }

@@ -132,9 +132,8 @@ impl Run<'_> {
         let caller = Arc::clone(self.snapshot.caller);
         let cache = asked.as_ref().map(|_| fetch.cache);
         if let Some(asked) = asked {
-            // Replies of one caller only are kept for that caller, so they are fetched for it alone.
-            let partition = asked.identity().partition;
-            let partition = partition.as_ref().map(Partition::as_bytes);
+            // What was kept for one caller may come up, so only its own keys go out together.
+            let partition = asked.partition().map(Partition::as_bytes);
             let _ = write!(identity, "\n{cache:?}{partition:?}");
             self.share.tell_apart(asked.reach());
         }

@@ -1,6 +1,7 @@
 //! Kept replies: the verdicts by table, and whole requests against upstreams made of closures.
 
 mod calls;
+mod frames;
 mod headers;
 mod lifetimes;
 mod poison;

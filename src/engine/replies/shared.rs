@@ -1,0 +1,80 @@
+//! The second tier: replies in Redis, which several gateways share and which outlive a restart.
+//!
+//! No key and no secret of a caller stands in there: keys are digests of the whole identity, and a value is sealed with
+//! one, so that it opens for the question it answers and for no other. What cannot be read, comes late, or does not
+//! open is a miss. Values are written beside the request, never before its answer.
+
+use super::frame;
+use super::identity::Identity;
+use super::kept::Kept;
+use super::metrics::{self, Tier};
+use super::policy::Policy;
+use crate::shared::{Failure, Redis};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+use tokio::sync::Semaphore;
+
+/// Values on their way to Redis; when so many are, further ones stay in memory only.
+const WRITES_AT_ONCE: usize = 256;
+
+#[derive(Clone)]
+pub(super) struct Shared {
+    redis: Redis,
+    writes: Arc<Semaphore>,
+    /// Bytes of the largest value.
+    largest: usize,
+}
+
+impl Shared {
+    pub fn new(redis: Redis, largest: u64) -> Self {
+        let largest = usize::try_from(largest).unwrap_or(usize::MAX);
+        Self { redis, writes: Arc::new(Semaphore::new(WRITES_AT_ONCE)), largest }
+    }
+
+    /// `None` is everything but a reply that is of use.
+    pub async fn get(&self, identity: &Identity, policy: &Policy, now: Instant) -> Option<Kept> {
+        let seal = frame::Seal::of(identity, policy);
+        let tier = match self.redis.get(&seal.key()).await {
+            Ok(None) => Tier::Miss,
+            Ok(Some(value)) if value.len() > self.largest + frame::HEAD => Tier::Invalid,
+            Ok(Some(value)) => match frame::open(
+                &seal,
+                value,
+                identity.partition.is_some(),
+                SystemTime::now(),
+                now,
+            ) {
+                Some(kept) if kept.is_of_use(now) => {
+                    metrics::asked_redis(&policy.source, Tier::Hit);
+                    return Some(kept);
+                }
+                Some(_) => Tier::Miss,
+                None => Tier::Invalid,
+            },
+            Err(failure) => {
+                self.tell(&failure);
+                Tier::Failed
+            }
+        };
+        metrics::asked_redis(&policy.source, tier);
+        None
+    }
+
+    /// Writes in the background.
+    pub fn put(&self, identity: &Identity, policy: &Policy, kept: &Kept) {
+        let Ok(permit) = Arc::clone(&self.writes).try_acquire_owned() else { return };
+        let seal = frame::Seal::of(identity, policy);
+        let value = frame::write(&seal, kept, SystemTime::now());
+        let (shared, ttl) = (self.clone(), kept.lifetime.whole());
+        tokio::spawn(async move {
+            if let Err(failure) = shared.redis.set(&seal.key(), &value, ttl).await {
+                shared.tell(&failure);
+            }
+            drop(permit);
+        });
+    }
+
+    fn tell(&self, failure: &Failure) {
+        tracing::debug!(redis = %self.redis.settings().url, %failure, "kept replies of other gateways are out of reach");
+    }
+}
