@@ -17,6 +17,8 @@ pub mod connector;
 pub mod demo;
 pub mod edge;
 pub mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gateway;
 pub mod graph;
 pub mod graphql;

@@ -1,6 +1,8 @@
 //! What bad input gets: a clear error, nothing lost, and a process that goes on.
 
 mod bodies;
+mod cop;
+mod corpus;
 mod flood;
 mod requests;
 mod startup;

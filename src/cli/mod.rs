@@ -15,7 +15,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
-pub use terminal::Terminal;
+pub use terminal::{Captured, Terminal};
 
 use crate::gateway::telemetry::{self, LogFormat};
 use clap::{Args, Parser, Subcommand};

@@ -39,6 +39,8 @@ pub const KEYS: &[Key] = &[
         "GraphiQL at `/`, from the binary itself. It needs `introspection` to know the schema."),
     key("server.introspection", "boolean", "false", "true",
         "`__schema` and `__type` are answered."),
+    key("server.expose_upstream_errors", "boolean", "false", "true",
+        "Field errors have what went wrong upstream under `extensions.detail`, at most 500 characters. For development: it may hold a service's own words and address."),
     key("server.timeout", "duration", "15s", "5s",
         "The time one request may take, all its calls included."),
     key("server.shutdown_grace", "duration", "10s", "30s",

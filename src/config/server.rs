@@ -16,6 +16,8 @@ pub(super) fn read(
     section.read("path", &mut edge.path, values::path);
     section.read("playground", &mut edge.playground, values::boolean);
     section.read("introspection", &mut engine.introspection, values::boolean);
+    let exposed = &mut engine.expose_upstream_errors;
+    section.read("expose_upstream_errors", exposed, values::boolean);
     section.read("timeout", &mut engine.timeout, values::timeout);
     section.read("shutdown_grace", &mut edge.shutdown_grace, values::duration);
     section.read("connections", &mut edge.connections, values::positive);

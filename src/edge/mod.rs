@@ -13,6 +13,8 @@ mod cors;
 mod csrf;
 mod exchange;
 mod executor;
+#[doc(hidden)]
+pub mod fuzzing;
 mod graphql;
 mod inflate;
 mod metrics;

@@ -199,6 +199,7 @@ impl Engine {
             pool: &self.pool,
             loaders: &self.loaders,
             is_query: !operation.is_mutation && !operation.is_subscription,
+            expose_upstream_errors: self.settings.expose_upstream_errors,
         };
         let outcome = execute::execute(snapshot, event).await;
         let writing = Writing {

@@ -9,6 +9,8 @@ pub struct Settings {
     pub limits: Limits,
     /// `__schema` and `__type` are answered.
     pub introspection: bool,
+    /// Field errors hold what went wrong upstream, in words that may be the upstream's. For development only.
+    pub expose_upstream_errors: bool,
     /// Bytes of prepared operations kept.
     pub operation_cache: u64,
     /// Identical safe calls share one execution, within a request and in flight between requests.
@@ -100,6 +102,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             introspection: false,
+            expose_upstream_errors: false,
             operation_cache: 64 << 20,
             reuse: true,
             cache: CacheSettings::default(),

@@ -80,6 +80,7 @@ impl Stages<'_> {
             pool: &self.0.pool,
             loaders: &self.0.loaders,
             is_query: !prepared.0.is_mutation,
+            expose_upstream_errors: self.0.settings.expose_upstream_errors,
         };
         let outcome = execute::execute(snapshot, None).await;
         let costs = &self.0.graph.costs;

@@ -43,6 +43,16 @@ impl Error {
             extensions: Map::new(),
         }
     }
+
+    /// The gateway's own failure: the client gets an id, and the log the reason under the same id.
+    #[must_use]
+    pub fn internal(reason: impl std::fmt::Display) -> Self {
+        let id = error_id();
+        tracing::error!(error_id = id, "the gateway failed on a request: {reason}");
+        let mut error = Self::new(ErrorCode::Internal, "the gateway failed on this request");
+        error.extensions.insert("errorId".to_owned(), id.into());
+        error
+    }
 }
 
 impl Serialize for PathSegment {

@@ -55,6 +55,8 @@ pub(super) struct Snapshot<'a> {
     /// Only a query shares calls with others that are under way: a mutation's reads must see its writes, and what is
     /// read for an event must not be older than the event.
     pub is_query: bool,
+    /// Clients are told what went wrong upstream.
+    pub expose_upstream_errors: bool,
 }
 
 /// What the source of a subscription said: the answer to the root field's call, which is not made then.

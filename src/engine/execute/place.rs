@@ -10,6 +10,9 @@ use crate::graph::BatchReply;
 use crate::graphql::{ErrorCode, Name, error_id};
 use crate::source;
 
+/// Characters of what a client may be told of an upstream's own words.
+const LONGEST_DETAIL: usize = 500;
+
 impl Run<'_> {
     /// Puts a call's result where it belongs.
     pub(super) fn place(&mut self, call: usize, value: Value) {
@@ -182,7 +185,9 @@ impl Run<'_> {
         let (status, detail) = (error.status, &*error.detail);
         tracing::warn!(error_id, %source, field, code, status, detail, "a call failed");
         let message = message(&source, error);
-        self.store.hole(Hole { code: error.code, message, source, status, error_id })
+        let exposes = self.snapshot.expose_upstream_errors;
+        let detail = exposes.then(|| error.detail.chars().take(LONGEST_DETAIL).collect());
+        self.store.hole(Hole { code: error.code, message, source, status, error_id, detail })
     }
 }
 

@@ -6,7 +6,7 @@
 use super::Operation;
 use crate::engine::settings::Settings;
 use crate::graph::Graph;
-use crate::graphql::{Error, ErrorCode};
+use crate::graphql::Error;
 use moka::sync::Cache;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -102,7 +102,7 @@ impl Operations {
         text: &str,
         name: Option<&str>,
     ) -> Result<Operation, Vec<Error>> {
-        let failed = || vec![Error::new(ErrorCode::Internal, "the operation was not prepared")];
+        let failed = || vec![Error::internal("preparing an operation was given up")];
         let _turn = self.large.acquire().await.map_err(|_| failed())?;
         let (graph, settings) = (Arc::clone(graph), Arc::clone(settings));
         let (text, name) = (text.to_owned(), name.map(str::to_owned));

@@ -68,6 +68,8 @@ pub(in crate::engine) struct Hole {
     pub status: Option<u16>,
     /// Stands on the log line that has the upstream's own words.
     pub error_id: String,
+    /// What happened, where clients may know (`server.expose_upstream_errors`).
+    pub detail: Option<Box<str>>,
 }
 
 #[derive(Default)]

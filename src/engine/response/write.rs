@@ -313,6 +313,9 @@ impl Writer<'_> {
                 error.extensions.insert("status".into(), status.into());
             }
             error.extensions.insert("errorId".into(), hole.error_id.as_str().into());
+            if let Some(detail) = &hole.detail {
+                error.extensions.insert("detail".into(), detail.to_string().into());
+            }
             error
         });
         Err(Bubble)

@@ -6,6 +6,7 @@ mod bodies;
 mod connections;
 mod executor;
 mod fake;
+mod ids;
 mod life;
 mod observed;
 mod origins;
@@ -34,6 +35,7 @@ type Query {
   hang: String @fake(source: "s", does: "hang")
   panic: String @fake(source: "s", does: "panic")
   fail: String @fake(source: "s", does: "fail")
+  number: Int @fake(source: "s", does: "answer")
 }
 type Mutation { change: String @fake(source: "s", does: "answer") }
 "#;

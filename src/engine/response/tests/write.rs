@@ -226,6 +226,7 @@ fn a_failed_call_is_told_at_each_place_it_should_have_filled() {
         source: "users".into(),
         status: Some(503),
         error_id: id.into(),
+        detail: None,
     };
     let (first, second) = (store.hole(hole("1")), store.hole(hole("2")));
     let many = store.list(vec![first; 12]);

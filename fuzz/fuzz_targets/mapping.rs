@@ -1,0 +1,4 @@
+//! See `portcullis::fuzzing::mapping`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| portcullis::fuzzing::mapping(bytes));

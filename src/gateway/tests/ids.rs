@@ -1,0 +1,78 @@
+//! Wherever the log has a line on an error that a client sees, both have its id; and the client has nothing else of the
+//! reason, unless the settings say so.
+
+use super::*;
+use crate::cli::Captured;
+use tracing::subscriber::DefaultGuard;
+
+/// What this thread logs, for as long as the guard lives. A test's runtime has this thread only.
+fn log() -> (Captured, DefaultGuard) {
+    let captured = Captured::default();
+    let writer = captured.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    (captured, tracing::subscriber::set_default(subscriber))
+}
+
+/// The fields of the one line with this id.
+fn line(log: &Captured, id: &Value) -> Value {
+    let lines = log.text();
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["fields"].take())
+        .filter(|fields| fields["error_id"] == *id)
+        .collect();
+    let [line] = lines.as_slice() else { panic!("{id} stands in {lines:?}") };
+    line.clone()
+}
+
+fn asked(query: &str) -> String {
+    serde_json::json!({ "query": query }).to_string()
+}
+
+#[tokio::test]
+async fn a_failed_call_has_one_id() {
+    let (log, _guard) = log();
+    let gateway = start(edge::Settings::default()).await;
+    let error = gateway.post("", asked("{ fail }")).await.json()["errors"][0].take();
+    let line = line(&log, &error["extensions"]["errorId"]);
+    assert_eq!(line["detail"], "as told");
+    assert_eq!(line["code"], error["extensions"]["code"]);
+    assert!(!error.to_string().contains("as told"), "{error}");
+}
+
+#[tokio::test]
+async fn a_reply_that_breaks_the_schemas_word_has_one_id() {
+    let (log, _guard) = log();
+    let gateway = start(edge::Settings::default()).await;
+    let error = gateway.post("", asked("{ number }")).await.json()["errors"][0].take();
+    assert_eq!(error["extensions"]["code"], "INVALID_VALUE");
+    assert_eq!(line(&log, &error["extensions"]["errorId"])["field"], "number");
+}
+
+#[tokio::test]
+async fn a_panic_has_one_id() {
+    let (log, _guard) = log();
+    let gateway = start(edge::Settings::default()).await;
+    let answer = gateway.post("", asked("{ panic }")).await;
+    let error = answer.json()["errors"][0].take();
+    let line = line(&log, &error["extensions"]["errorId"]);
+    assert!(line["message"].as_str().is_some_and(|said| said.contains("as told")), "{line}");
+    assert!(answer.status == 500 && !error.to_string().contains("as told"), "{error}");
+}
+
+#[tokio::test]
+async fn details_are_exposed_where_the_settings_say_so() {
+    let of_engine = engine::Settings { expose_upstream_errors: true, ..Default::default() };
+    let gateway = start_with(edge::Settings::default(), of_engine).await;
+    let error = gateway.post("", asked("{ fail }")).await.json()["errors"][0].take();
+    assert_eq!(error["extensions"]["detail"], "as told");
+}
+
+#[test]
+fn the_gateways_own_failure_has_one_id() {
+    let (log, _guard) = log();
+    let error = crate::graphql::Error::internal("as told");
+    let line = line(&log, &error.extensions["errorId"]);
+    assert!(line["message"].as_str().is_some_and(|said| said.ends_with("as told")), "{line}");
+    assert!(!error.message.contains("as told"));
+}
