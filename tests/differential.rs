@@ -23,7 +23,8 @@ const SEED: u64 = 0x504F_5254;
 /// How many cuts are tried on an operation that fails.
 const CUTS: usize = 3_000;
 /// Higher than any operation goes: it is answers that are compared here, not refusals.
-const LIMITS: &str = "limits: { depth: 60, aliases: 500, root_fields: 100, directives: 500 }\n";
+const LIMITS: &str = "limits: { depth: 60, aliases: 500, root_fields: 100, directives: 500, \
+    fan_out: { mode: off }, cost: { mode: off, expose: false } }\n";
 
 struct Both {
     shop: Shop,

@@ -8,13 +8,16 @@ use crate::engine::{CostLimit, Limit, Limits, Mode};
 
 pub(super) fn read(section: &Section<'_>, edge: &mut edge::Settings, limits: &mut Limits) {
     section.check_keys();
-    section.read("body", &mut edge.body_limit, |scalar| values::size(scalar).map(|b| b as usize));
+    let mut body = Limit { max: edge.body_limit as u64, mode: edge.body_mode };
+    read_limit(section, "body", &mut body, values::size);
+    (edge.body_limit, edge.body_mode) = (body.max as usize, body.mode);
     read_limit(section, "depth", &mut limits.depth, at_least_one);
     read_limit(section, "aliases", &mut limits.aliases, number);
     read_limit(section, "root_fields", &mut limits.root_fields, at_least_one);
     read_limit(section, "directives", &mut limits.directives, number);
     read_limit(section, "tokens", &mut limits.tokens, at_least_one);
     read_limit(section, "selections", &mut limits.selections, at_least_one);
+    read_limit(section, "variables", &mut limits.variables, number);
     read_limit(section, "response", &mut limits.response, values::size);
     read_limit(section, "list_size", &mut limits.list_size, number);
     read_limit(section, "fan_out", &mut limits.fan_out, at_least_one);

@@ -9,7 +9,7 @@ use super::negotiate::{self, Media, Streaming};
 use super::payload::{self, Payload};
 use super::subscription::{self, Here, Places, websocket};
 use super::{Settings, batch, caller, csrf, inflate, reply};
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, Limit, LimitName};
 use crate::graphql::{Error, ErrorCode, error_id};
 use crate::identity::Identity;
 use crate::source::Caller;
@@ -125,11 +125,15 @@ impl Endpoint {
             let message = "send the body as JSON, with `content-type: application/json`";
             return Err(reply::refuse(media, ErrorCode::UnsupportedMediaType, message).into());
         }
-        let Settings { body_limit: limit, body_timeout: time, compression, .. } = *self.settings;
+        let Settings { body_limit, body_mode, body_timeout: time, compression, .. } =
+            *self.settings;
+        let allowed = Limit::new(body_limit as u64, body_mode);
+        let limit = allowed.bound(LimitName::Body) as usize;
         let bounds = Bounds { limit, time, inflate: compression };
         let bytes = body::read(&parts.headers, body, &bounds).await;
         let bytes = bytes.map_err(|mistake| match mistake {
             body::Mistake::TooLarge => {
+                self.engine.exceeded(LimitName::Body, allowed, limit as u64 + 1, None);
                 let message = format!("the body is larger than {limit} bytes");
                 reply::refuse(media, ErrorCode::PayloadTooLarge, message)
             }
@@ -142,6 +146,13 @@ impl Endpoint {
                 reply::refuse(media, ErrorCode::BadRequest, "the body broke off")
             }
         })?;
+        if bytes.len() > body_limit {
+            self.engine.exceeded(LimitName::Body, allowed, bytes.len() as u64, None);
+        }
+        if self.engine.exceeds_values(&bytes, self.settings.batching.unwrap_or(1)) {
+            let message = "the variables hold more values than are allowed (limits.variables)";
+            return Err(reply::refuse(media, ErrorCode::LimitExceeded, message).into());
+        }
         self.asked(&bytes).map_err(|mistake| {
             if serde_json::from_slice::<IgnoredAny>(&bytes).is_ok() {
                 reply::unprocessable(media, mistake).into()

@@ -1,6 +1,7 @@
 //! What of the edge can be set, with defaults that are safe in production.
 
 use super::subscription;
+use crate::engine::Mode;
 use http::{HeaderName, HeaderValue};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ pub struct Settings {
     pub batching: Option<usize>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
+    /// What becomes of a larger one.
+    pub body_mode: Mode,
     /// How long requests in flight may go on after the signal to stop.
     pub shutdown_grace: Duration,
     /// Open connections; further ones wait in the system's queue.
@@ -106,6 +109,7 @@ impl Default for Settings {
             statuses: Statuses::Audited,
             batching: None,
             body_limit: 1 << 20,
+            body_mode: Mode::Enforce,
             shutdown_grace: Duration::from_secs(10),
             connections: 10_000,
             connections_per_ip: 1_000,

@@ -33,9 +33,9 @@ use execute::{Event, Loaders, Pool, Snapshot};
 use guard::Refusal;
 use guard::access::Access;
 use guard::cost::Estimate;
-use guard::limits::Told;
+use guard::limits::{Told, Verdict};
 use operation::{Operation, Operations, Persisted};
-use response::{Size, Writing};
+use response::{Size, Writing, Written};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -70,6 +70,8 @@ pub struct Request {
 /// A request made ready: what is left is to run it.
 struct Asked {
     operation: Arc<Operation>,
+    /// As the client named it.
+    name: Option<String>,
     /// Coerced.
     variables: Map<String, Value>,
     /// By number; rules on who may see what are among them.
@@ -146,6 +148,31 @@ impl Engine {
         }
     }
 
+    /// Whether a body of JSON holds far more values than the variables of so many requests may. It is not parsed for
+    /// that, so what stands around the variables counts as well.
+    #[must_use]
+    pub fn exceeds_values(&self, body: &[u8], requests: usize) -> bool {
+        let of_one = self.settings.limits.variables.bound(LimitName::Variables);
+        let most = of_one.saturating_mul(2).saturating_mul(requests as u64);
+        let exceeds = guard::values::exceed(body, most);
+        if exceeds {
+            guard::limits::count(LimitName::Variables, Mode::Enforce);
+        }
+        exceeds
+    }
+
+    /// Tells of something that exceeds a limit: in the metrics, and in the log where it is only measured.
+    pub fn exceeded(&self, name: LimitName, limit: Limit, found: u64, operation: Option<&str>) {
+        match limit.mode {
+            _ if found > limit.bound(name) => guard::limits::count(name, Mode::Enforce),
+            Mode::Measure => {
+                let exceeded = Exceeded { limit: name, found, max: limit.max };
+                self.told.tell(exceeded, operation, Instant::now());
+            }
+            Mode::Enforce | Mode::Off => {}
+        }
+    }
+
     async fn run(&self, request: Request) -> Result<Response, Refusal> {
         let deadline = request.deadline;
         let asked = self.ask(request).await?;
@@ -159,7 +186,8 @@ impl Engine {
 
     /// Everything that is done before anything is asked of a source.
     async fn ask(&self, request: Request) -> Result<Asked, Refusal> {
-        let name = request.operation_name.as_deref();
+        let named = request.operation_name;
+        let name = named.as_deref();
         let found = self.persisted.find(&request.document).await?;
         let operation =
             self.operations.get(&self.graph, &self.settings, found.text(), name).await?;
@@ -168,11 +196,19 @@ impl Engine {
             let message = "a mutation cannot be sent with GET; use POST";
             return Err(vec![Error::new(ErrorCode::MethodNotAllowed, message)].into());
         }
+        self.count_values(&request.variables, name)?;
         let variables = operation.coerce(&self.graph, request.variables)?;
         let access = Access::new(&self.graph, &request.caller);
         let conditions = operation.plan.conditions(&variables, access);
         let estimate = self.admit(&operation, name, &conditions, &variables)?;
-        Ok(Asked { operation, variables, conditions, estimate, caller: request.caller })
+        Ok(Asked {
+            operation,
+            name: named,
+            variables,
+            conditions,
+            estimate,
+            caller: request.caller,
+        })
     }
 
     async fn answer_once(&self, asked: &Asked, deadline: Instant) -> Result<Response, Refusal> {
@@ -188,7 +224,7 @@ impl Engine {
         introspection: &[String],
         event: Option<Event>,
     ) -> Response {
-        let Asked { operation, variables, conditions, estimate, caller } = asked;
+        let Asked { operation, name, variables, conditions, estimate, caller } = asked;
         let snapshot = Snapshot {
             graph: &self.graph,
             plan: &operation.plan,
@@ -206,13 +242,12 @@ impl Engine {
             conditions,
             introspection,
             given: &estimate.given,
-            size: Size {
-                expected: outcome.bytes,
-                most: self.settings.limits.response.max as usize,
-            },
+            size: self.size(outcome.bytes),
+            list_size: self.settings.limits.list_size,
         };
         let view = &operation.plan.view;
         let written = response::write(&outcome.store, outcome.root, view, writing);
+        self.tell_written(&written, name.as_deref());
         let CostLimit { call_weight, expose, .. } = self.settings.limits.cost;
         let fixed = if operation.is_mutation { guard::cost::MUTATION } else { 0 };
         let spent = written.cost.saturating_add(fixed);
@@ -231,6 +266,39 @@ impl Engine {
                 _ => Share::none(),
             },
         }
+    }
+
+    /// Of a response whose replies have `expected` bytes.
+    fn size(&self, expected: usize) -> Size {
+        let most = self.settings.limits.response.bound(LimitName::Response);
+        Size { expected, most: usize::try_from(most).unwrap_or(usize::MAX) }
+    }
+
+    fn tell_written(&self, written: &Written, name: Option<&str>) {
+        let Limits { response, list_size, .. } = self.settings.limits;
+        if written.size() > response.max {
+            self.exceeded(LimitName::Response, response, written.size(), name);
+        }
+        if written.longest > list_size.max {
+            self.exceeded(LimitName::ListSize, list_size, written.longest, name);
+        }
+    }
+
+    fn count_values(
+        &self,
+        variables: &Map<String, Value>,
+        name: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let limit = self.settings.limits.variables;
+        let found = guard::values::count(variables, limit.bound(LimitName::Variables));
+        let mut verdict = Verdict::default();
+        verdict.hold(LimitName::Variables, limit, found, || {
+            format!("the variables hold more than {} values (limits.variables)", limit.max)
+        });
+        for exceeded in verdict.finish()? {
+            self.told.tell(exceeded, name, Instant::now());
+        }
+        Ok(())
     }
 
     /// Holds an operation against its limits; no call has been made.

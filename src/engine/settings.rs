@@ -33,6 +33,8 @@ pub struct Limits {
     pub tokens: Limit,
     /// Selections after fragments are expanded.
     pub selections: Limit,
+    /// Values in a request's variables, those in lists and objects included.
+    pub variables: Limit,
     /// Bytes of a response. What entities share is held once and written as often as it is asked for, so that little
     /// data can make a large response.
     pub response: Limit,
@@ -121,6 +123,7 @@ impl Default for Limits {
             directives: 50.into(),
             tokens: 5_000.into(),
             selections: 10_000.into(),
+            variables: 20_000.into(),
             response: (16 << 20).into(),
             list_size: Limit::new(10, Mode::Off),
             fan_out: 1_000.into(),

@@ -3,11 +3,12 @@
 use super::execute::{self, Outcome, Snapshot};
 use super::guard::access::Access;
 use super::operation::Operation;
-use super::response::{self, Size, Store, Writing, read_json};
+use super::response::{self, Store, Writing, read_json};
 use super::{Engine, Error, Request, plan};
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// An engine taken apart.
 pub struct Stages<'a>(&'a Engine);
@@ -19,7 +20,7 @@ pub struct Prepared(Operation);
 pub struct Ran {
     outcome: Outcome,
     conditions: Vec<bool>,
-    given: Vec<u64>,
+    given: Cow<'static, [u64]>,
 }
 
 impl Engine {
@@ -93,12 +94,12 @@ impl Stages<'_> {
     pub fn write(&self, prepared: &Prepared, ran: &Ran) -> Bytes {
         let Outcome { store, root, bytes, .. } = &ran.outcome;
         let view = &prepared.0.plan.view;
-        let most = self.0.settings.limits.response.max as usize;
         let writing = Writing {
             conditions: &ran.conditions,
             introspection: &[],
             given: &ran.given,
-            size: Size { expected: *bytes, most },
+            size: self.0.size(*bytes),
+            list_size: self.0.settings.limits.list_size,
         };
         response::write(store, *root, view, writing).finish(None::<&()>)
     }

@@ -4,6 +4,9 @@
 //! sends it. The log has one line for each limit and ten seconds: whoever measures must not be flooded by what they
 //! measure.
 
+#[cfg(test)]
+mod tests;
+
 use crate::engine::settings::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,12 +41,41 @@ names! {
     Directives = "directives";
     Tokens = "tokens";
     Selections = "selections";
+    Variables = "variables";
     Body = "body";
     Response = "response";
     ListSize = "list_size";
     FanOut = "fan_out";
     Cost = "cost";
     Slicing = "slicing";
+}
+
+impl Limit {
+    /// What is refused in every mode is more than this.
+    #[must_use]
+    pub fn bound(self, name: LimitName) -> u64 {
+        match self.mode {
+            Mode::Enforce => self.max,
+            Mode::Measure | Mode::Off => self.max.max(name.bound()),
+        }
+    }
+}
+
+impl LimitName {
+    /// What the process bears, whatever is set: parsing and validation take time and memory for each token and each
+    /// selection, a response takes memory for each byte. The other limits are bounded by these, or by bounds of their own
+    /// (calls, nesting, steps of planning).
+    #[must_use]
+    pub fn bound(self) -> u64 {
+        match self {
+            Self::Tokens => 100_000,
+            Self::Selections => 50_000,
+            Self::Variables => 1_000_000,
+            Self::Body => 32 << 20,
+            Self::Response => 256 << 20,
+            _ => u64::MAX,
+        }
+    }
 }
 
 /// A limit that was exceeded where it is only measured.
@@ -86,15 +118,27 @@ impl Verdict {
             return;
         }
         match limit.mode {
-            Mode::Enforce => {
-                count(name, Mode::Enforce);
-                self.errors.push(Error::new(code, message()));
+            Mode::Enforce => self.refuse(code, name, message()),
+            Mode::Measure | Mode::Off if found > limit.bound(name) => {
+                let bound = limit.bound(name);
+                self.refuse(code, name, format!("{}; past {bound} no mode serves it", message()));
             }
-            Mode::Measure => {
-                self.measured.push(Exceeded { limit: name, found, max: limit.max });
-            }
+            Mode::Measure => self.measure(Exceeded { limit: name, found, max: limit.max }),
             Mode::Off => {}
         }
+    }
+
+    /// Of several operations and fragments in one text, the worst counts.
+    fn measure(&mut self, exceeded: Exceeded) {
+        match self.measured.iter_mut().find(|known| known.limit == exceeded.limit) {
+            Some(known) => known.found = known.found.max(exceeded.found),
+            None => self.measured.push(exceeded),
+        }
+    }
+
+    fn refuse(&mut self, code: ErrorCode, name: LimitName, message: String) {
+        count(name, Mode::Enforce);
+        self.errors.push(Error::new(code, message));
     }
 
     /// What was measured, unless something is refused.

@@ -1,7 +1,8 @@
 //! What stands between a prepared operation and its first call, in this order:
 //!
-//! 1. **limits** ([`limits`]): what the text alone tells. Most are counted while the operation is prepared, before
-//!    anything that is more than linear in the text; here the ones that were only measured are told.
+//! 1. **limits** ([`limits`], [`values`]): what the text and the number of values alone tell. Most are counted while the
+//!    operation is prepared, before anything that is more than linear in the text; here the ones that were only measured
+//!    are told.
 //! 2. **access** ([`access`]): who may see what. What a caller may not see is not fetched, and costs nothing.
 //! 3. **cost** ([`cost`]): the slicing arguments are there, the fan-out bound and the estimate are within their limits.
 //!
@@ -13,6 +14,7 @@ pub(super) mod cost;
 pub(super) mod limits;
 #[cfg(test)]
 mod tests;
+pub(super) mod values;
 
 use crate::graphql::Error;
 use cost::CostReport;

@@ -168,19 +168,36 @@ impl Measure {
 pub(super) struct Extent {
     /// The deepest nesting of brackets.
     pub nesting: usize,
-    /// Names, numbers, strings and signs; white space, commas and comments are none (GraphQL spec, section 2.1.6).
+    /// Names, numbers, strings and signs (GraphQL spec, section 2.1.6).
     pub tokens: usize,
+    /// Runs of white space, commas and comments. They mean nothing, and cost the parser as much as tokens do.
+    pub ignored: usize,
+}
+
+/// Ignored pieces that a text may have for each token that it may have. Written out, a text has one or two.
+const IGNORED_FOR_EACH_TOKEN: usize = 8;
+
+impl Extent {
+    /// More than any document that is meant well and has `most` tokens.
+    pub fn exceeds(self, most: usize) -> bool {
+        self.tokens > most || self.ignored > most.saturating_mul(IGNORED_FOR_EACH_TOKEN)
+    }
 }
 
 /// Looks at the text alone, so that no parser has to be trusted with what is too much; a string that is not closed ends
-/// with its line, as in the lexer.
-pub(super) fn extent(text: &str) -> Extent {
+/// with its line, as in the lexer. Goes no further than to the end of what is allowed.
+pub(super) fn extent(text: &str, most: usize) -> Extent {
     let bytes = text.as_bytes();
     let (mut extent, mut depth, mut at) = (Extent::default(), 0_usize, 0);
-    while let Some(byte) = bytes.get(at) {
+    while let Some(byte) = bytes.get(at).filter(|_| !extent.exceeds(most)) {
         let rest = &bytes[at..];
-        extent.tokens += usize::from(!b" \t\r\n,#".contains(byte));
+        if b" \t\r\n,#".contains(byte) {
+            extent.ignored += 1;
+        } else {
+            extent.tokens += 1;
+        }
         at += match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => length_until(rest, |byte| !b" \t\r\n".contains(&byte)),
             b'{' | b'[' | b'(' => {
                 depth += 1;
                 extent.nesting = extent.nesting.max(depth);

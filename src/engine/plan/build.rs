@@ -10,15 +10,13 @@ use super::error::Result;
 use super::select::Around;
 use super::{QueryPlan, finish};
 use crate::engine::guard::cost::{Formula, MUTATION, Pricing};
+use crate::engine::guard::limits::LimitName;
 use crate::engine::response::View;
-use crate::engine::settings::{Limits, Mode};
+use crate::engine::settings::Limits;
 use crate::graph::Graph;
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{ExecutableDocument, Operation};
 use std::cell::Cell;
-
-/// Selections that are planned at most where `limits.selections` is not enforced.
-const SELECTIONS: u64 = 20_000;
 
 /// Steps of planning allowed for each selection that is allowed.
 const STEPS_FOR_EACH_SELECTION: usize = 8;
@@ -36,11 +34,7 @@ pub(in crate::engine) fn plan(
     operation: &Operation,
     limits: &Limits,
 ) -> Result<QueryPlan> {
-    let selections = match limits.selections.mode {
-        Mode::Enforce => limits.selections.max,
-        // What protects the process holds where the limit does not.
-        Mode::Measure | Mode::Off => limits.selections.max.max(SELECTIONS),
-    };
+    let selections = limits.selections.bound(LimitName::Selections);
     let selections = usize::try_from(selections).unwrap_or(usize::MAX);
     let mut planner = Planner {
         graph,

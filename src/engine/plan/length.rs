@@ -190,6 +190,11 @@ pub(super) fn of_field<'a>(
     (None, inherited.chain(declared).collect())
 }
 
+/// A field above says how long the list of this one is.
+pub(super) fn is_sized(name: &str, above: &[Sized<'_>]) -> bool {
+    above.iter().any(|sized| matches!(sized.path, [only] if &**only == name))
+}
+
 /// Levels of list around a type.
 fn list_depth(ty: &Type) -> u32 {
     match ty {

@@ -15,6 +15,8 @@ pub(super) struct Price<'a> {
     /// The field of the object type, or of one whose price is that of all.
     pub field: Option<&'a Field>,
     pub length: Option<Length>,
+    /// Nothing says how long its list is.
+    pub assumed: bool,
     /// Lists below whose length is said here, or above.
     pub sized: Vec<Sized<'a>>,
     /// The number of what is given to it.
@@ -43,6 +45,7 @@ impl<'a> Planner<'a> {
         let slices = size.map(|size| Slice::of_field(size, &arguments, named));
         let slices = slices.unwrap_or_default();
         let assumed = self.pricing.list_size;
+        let said = size.is_some() || length::is_sized(name, sized);
         let (length, sized) =
             length::of_field(name, &selected.definition.ty, field, &slices, sized, assumed);
         if let Some(size) = size.filter(|size| size.require_one) {
@@ -54,7 +57,8 @@ impl<'a> Planner<'a> {
             }
         }
         let given = field.map_or(0, |field| self.given(field, &arguments, named));
-        Price { field, length, sized, given }
+        let assumed = length.is_some() && !said;
+        Price { field, length, assumed, sized, given }
     }
 
     /// The field of some member of an abstract type: asked for only where all have the same price.

@@ -113,7 +113,7 @@ impl<'a> Planner<'a> {
         if name.starts_with("__") {
             self.introspection.push(collected.key.as_str().into());
             let kind = OutputKind::Introspection(self.introspection.len() - 1);
-            let output = Output { non_null: false, weight: FLOOR, kind };
+            let output = Output { non_null: false, weight: FLOOR, assumed: false, kind };
             let condition = self.conditions.number(&collected.condition, &[]);
             let cost = around.cost_of(collected, condition, Formula::Constant(FLOOR));
             return Ok(Planned { slot: 0, source: None, output, given: 0, cost });
@@ -143,7 +143,8 @@ impl<'a> Planner<'a> {
         // Of an abstract type, each member has its weight in the view.
         let by_type = matches!(view.as_deref(), Some(View::ByType { .. }));
         let weight = if by_type { 0 } else { self.graph.weight(price.field, inner) };
-        let output = self.output(&field.definition.ty, view.as_ref(), weight);
+        let mut output = self.output(&field.definition.ty, view.as_ref(), weight);
+        output.assumed = price.assumed;
         let (slot, source) = (used.slot, Some(self.source(used.filled_by)));
         Ok(Planned { slot, source, output, given: price.given, cost })
     }
@@ -156,11 +157,11 @@ impl<'a> Planner<'a> {
     fn typename(&mut self, node: NodeId, ty: &str) -> (Slot, Output) {
         if self.graph.types.contains_key(ty) {
             let kind = OutputKind::Typename(format!("\"{ty}\"").into());
-            return (0, Output { non_null: true, weight: 0, kind });
+            return (0, Output { non_null: true, weight: 0, assumed: false, kind });
         }
         let names = self.possible_types(ty).into_iter().collect();
         let kind = OutputKind::DynamicTypename(Arc::new(names));
-        (self.typename_slot(node), Output { non_null: true, weight: 0, kind })
+        (self.typename_slot(node), Output { non_null: true, weight: 0, assumed: false, kind })
     }
 
     /// The view of the objects in a field, and what one of them costs.
@@ -235,7 +236,7 @@ impl<'a> Planner<'a> {
                 None => (OutputKind::Leaf(self.leaf(name)), weight),
             },
         };
-        Output { non_null: ty.is_non_null(), weight, kind }
+        Output { non_null: ty.is_non_null(), weight, assumed: false, kind }
     }
 
     fn leaf(&self, name: &str) -> Leaf {

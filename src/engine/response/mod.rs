@@ -21,7 +21,7 @@ pub(super) use read_proto::{json as proto_to_json, read_proto};
 pub(super) use shape::{Constant, General, Group, KeyTargets, ObjectShape, Shape, Target};
 pub(super) use store::{Hole, NodeId, RowId, Slot, Store, Value};
 pub(super) use view::{Entry, Leaf, Output, OutputKind, TypeView, View};
-pub(super) use write::{Size, Writing, write};
+pub(super) use write::{Size, Writing, Written, write};
 
 /// No variables: a mapping that has been evaluated names none.
 pub(super) struct Nothing;

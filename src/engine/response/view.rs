@@ -50,6 +50,8 @@ pub(in crate::engine) struct Output {
     pub non_null: bool,
     /// What one value costs: a leaf, or an object that can be of one type only.
     pub weight: u64,
+    /// A list that nothing says the length of: `limits.list_size` assumes one.
+    pub assumed: bool,
     pub kind: OutputKind,
 }
 

@@ -4,6 +4,7 @@
 use super::leaf::write_leaf;
 use super::store::{RowId, Store, Value};
 use super::view::{Entry, Output, OutputKind, View};
+use crate::engine::settings::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode, Name, PathSegment, error_id};
 use bytes::Bytes;
 use hashbrown::HashMap;
@@ -23,6 +24,10 @@ pub(in crate::engine) struct Written {
     /// What the values cost that were written, those that became null with their parents included: they were fetched
     /// all the same.
     pub cost: u64,
+    /// The length of the longest list that nothing says the length of.
+    pub longest: u64,
+    /// Writing was given up: there was too much.
+    too_large: bool,
 }
 
 /// What a response is written with.
@@ -35,6 +40,8 @@ pub(in crate::engine) struct Writing<'a> {
     /// What is given to fields costs, by number.
     pub given: &'a [u64],
     pub size: Size,
+    /// Of lists that nothing says the length of.
+    pub list_size: Limit,
 }
 
 /// Writes `data`; [`Written::finish`] puts what belongs around it.
@@ -44,7 +51,7 @@ pub(in crate::engine) fn write(
     view: &View,
     writing: Writing<'_>,
 ) -> Written {
-    let Writing { conditions, introspection, given, size } = writing;
+    let Writing { conditions, introspection, given, size, list_size } = writing;
     let mut out = Vec::with_capacity(size.expected.clamp(64, size.most.max(64)));
     out.extend_from_slice(OPEN);
     let errors = Errors::default();
@@ -55,12 +62,16 @@ pub(in crate::engine) fn write(
         introspection,
         given,
         cost: 0,
+        list_size,
+        longest: 0,
         errors,
         most: size.most,
         visits: 0,
         too_large: false,
     };
-    if writer.object(root, view, &Path::Root).is_err() {
+    let outcome = writer.object(root, view, &Path::Root);
+    writer.too_large |= writer.out.len() > size.most;
+    if outcome.is_err() || writer.too_large {
         writer.out.truncate(OPEN.len());
         writer.out.extend_from_slice(b"null");
     }
@@ -70,12 +81,18 @@ pub(in crate::engine) fn write(
     } else {
         writer.errors.finish()
     };
-    Written { text: writer.out, errors, cost: writer.cost }
+    let Writer { out: text, cost, longest, too_large, .. } = writer;
+    Written { text, errors, cost, longest, too_large }
 }
 
 const OPEN: &[u8] = b"{\"data\":";
 
 impl Written {
+    /// Bytes of `data`; more than can be where there were too many.
+    pub fn size(&self) -> u64 {
+        if self.too_large { u64::MAX } else { self.text.len() as u64 }
+    }
+
     /// The whole response: `"errors"` in front where there are any, `"extensions"` behind where there is one.
     pub fn finish(self, extensions: Option<&impl Serialize>) -> Bytes {
         let mut out = self.text;
@@ -112,6 +129,8 @@ struct Writer<'a> {
     introspection: &'a [String],
     given: &'a [u64],
     cost: u64,
+    list_size: Limit,
+    longest: u64,
     errors: Errors,
     most: usize,
     /// Values looked at, those that became null with their parents included.
@@ -245,7 +264,7 @@ impl Writer<'_> {
                 self.charge(output.weight);
                 return self.object(row, view, path);
             }
-            (OutputKind::List(of), value) => return self.list(value, of, path),
+            (OutputKind::List(of), value) => return self.list(value, of, output.assumed, path),
             (OutputKind::DynamicTypename(names), value) => {
                 let leaf = super::Leaf::Enum(Arc::clone(names));
                 if write_leaf(&mut self.out, self.store, value, &leaf).is_err() {
@@ -257,10 +276,25 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn list(&mut self, value: Value, of: &Output, path: &Path<'_>) -> Result<(), Bubble> {
+    fn list(
+        &mut self,
+        value: Value,
+        of: &Output,
+        assumed: bool,
+        path: &Path<'_>,
+    ) -> Result<(), Bubble> {
         let Some(elements) = self.store.elements(value) else {
             return self.misfit("a list", path);
         };
+        if assumed {
+            self.longest = self.longest.max(elements.len() as u64);
+            let Limit { max, mode } = self.list_size;
+            if elements.len() as u64 > max && mode == Mode::Enforce {
+                let message = format!("the list is longer than {max} (limits.list_size)");
+                self.broken(ErrorCode::LimitExceeded, message, path);
+                return Err(Bubble);
+            }
+        }
         self.out.push(b'[');
         for (index, element) in elements.iter().enumerate() {
             if index > 0 {

@@ -1,6 +1,7 @@
 //! GraphQL over HTTP: methods, media types, statuses, bodies.
 
 use super::*;
+use crate::engine::Mode;
 
 const GRAPHQL: &str = "accept: application/graphql-response+json\r\n";
 const JSON: &str = "accept: application/json\r\n";
@@ -195,6 +196,36 @@ async fn a_body_over_the_limit_is_refused_however_it_comes() {
     assert_eq!(gateway.raw(expecting).await.status, 413, "at once, without the body");
     let fits = gateway.post("", r#"{"query":"{ hello }"}"#).await;
     assert_eq!(fits.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_over_a_limit_that_is_measured_or_off_is_served_up_to_a_bound() {
+    for body_mode in [Mode::Measure, Mode::Off] {
+        let settings = edge::Settings { body_limit: 100, body_mode, ..edge::Settings::default() };
+        let gateway = start(settings).await;
+        let large = format!(r#"{{"query":"{{ hello }}","x":"{}"}}"#, "x".repeat(1 << 20));
+        let answer = gateway.post("", &large).await;
+        assert_eq!((answer.status, &answer.json()["data"]["hello"]), (200, &"answer".into()));
+        let expecting = "POST /graphql HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\
+            content-type: application/json\r\ncontent-length: 33554433\r\nexpect: 100-continue\r\n\r\n";
+        assert_eq!(gateway.raw(expecting).await.status, 413, "more than 32 MiB");
+    }
+}
+
+#[tokio::test]
+async fn more_values_than_allowed_are_refused_before_they_are_parsed() {
+    let gateway = start(edge::Settings::default()).await;
+    let body = |values: usize| {
+        let values = "1,".repeat(values);
+        format!(r#"{{"query":"{{ hello }}","variables":{{"v":[{values}1]}}}}"#)
+    };
+    for values in [20_000, 500_000] {
+        let answer = gateway.post("", &body(values)).await;
+        assert_eq!(answer.code(), "LIMIT_EXCEEDED", "{values}");
+        assert!(answer.body.contains("limits.variables"), "{answer:?}");
+    }
+    let most = gateway.post("", &body(19_998)).await;
+    assert_eq!(most.json()["data"]["hello"], "answer");
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use crate::engine::settings::{Limit, Limits, Mode};
 use crate::graph::{Costs, Graph};
 use crate::graphql::{ErrorCode, Name};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// What every operation costs at least: to receive it is work, even if all it asks for is `__typename`.
 pub const FLOOR: u64 = 1;
@@ -67,7 +68,7 @@ pub(in crate::engine) struct Estimate {
     /// The most calls it can come to.
     pub calls: u64,
     /// What is given to fields costs, by number: the writer counts with the same.
-    pub given: Vec<u64>,
+    pub given: Cow<'static, [u64]>,
 }
 
 impl Pricing {
@@ -93,9 +94,12 @@ impl Cost {
         costs: &Costs,
         conditions: &[bool],
         variables: &Map<String, Value>,
-    ) -> (u64, Vec<u64>) {
-        let given: Vec<u64> =
-            self.given.iter().map(|given| given.evaluate(costs, variables)).collect();
+    ) -> (u64, Cow<'static, [u64]>) {
+        let given = match self.given.as_slice() {
+            // Most operations give nothing that costs.
+            [_] => Cow::Borrowed(&[0][..]),
+            all => all.iter().map(|given| given.evaluate(costs, variables)).collect(),
+        };
         let cost = self.formula.evaluate(Values { conditions, variables, given: &given });
         (cost, given)
     }

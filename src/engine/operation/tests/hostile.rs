@@ -211,3 +211,53 @@ fn what_is_no_document_is_refused() {
         assert!(refusal(text).is_some(), "accepted: {text:?}");
     }
 }
+
+/// Nanoseconds that this thread has computed for: what others do on the machine does not count.
+fn cpu_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells it");
+    let nanoseconds = text.split(' ').next().and_then(|number| number.parse().ok());
+    Duration::from_nanos(nanoseconds.expect("a number comes first"))
+}
+
+/// A megabyte of `piece` between two texts.
+fn megabyte(before: &str, piece: &str, after: &str) -> String {
+    let count = (1 << 20) / piece.len();
+    [before, &piece.repeat(count), after].concat()
+}
+
+#[test]
+fn a_hostile_megabyte_is_refused_in_a_few_milliseconds() {
+    // Unoptimised code takes some ten times as long.
+    let most = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 5 });
+    let numbered = |piece: &dyn Fn(usize) -> String| -> String { (0..60_000).map(piece).collect() };
+    let texts = [
+        ("fields", megabyte("{", "a ", "}")),
+        ("aliases", format!("{{ {} }}", numbered(&|n| format!("x{n}: a ")))),
+        ("directives", megabyte("{ a ", "@skip(if: false) ", "}")),
+        ("arguments", megabyte("{ find(", "n: 1 ", ") }")),
+        ("a list", megabyte("{ find(list: [", "1,", "]) }")),
+        ("an object", megabyte("{ find(any: {", "a: 1 ", "}) }")),
+        ("strings", megabyte("{ find(any: [", "\"x\" ", "]) }")),
+        ("fragments", numbered(&|n| format!("fragment F{n} on Node {{ ...F{} ...F{0} }} ", n + 1))),
+        ("operations", numbered(&|n| format!("query Q{n} {{ a }} "))),
+        ("variables", format!("query({}) {{ a }}", numbered(&|n| format!("$v{n}: Int ")))),
+        ("nesting", megabyte("", "{ next ", "")),
+        ("lists in lists", megabyte("{ find(any: ", "[", "")),
+        ("commas", megabyte("{ a ", ",", "}")),
+        ("comments", megabyte("{ a ", "#\n", "}")),
+        ("spread out", megabyte("{ a ", " ,", "}")),
+        ("spreads", megabyte("{ ", "...{ a } ", "}")),
+        ("signs", megabyte("", "!", "")),
+        ("strings without end", megabyte("{ ", "\"\n", "")),
+    ];
+    for (name, text) in &texts {
+        assert_eq!(refusal(text), Some(ErrorCode::LimitExceeded), "{name}");
+        // The clock goes in steps of some milliseconds.
+        let start = cpu_time();
+        for _ in 0..8 {
+            let _ = refusal(text);
+        }
+        let took = cpu_time().saturating_sub(start) / 8;
+        assert!(took < most, "{took:?} for {name}");
+    }
+}

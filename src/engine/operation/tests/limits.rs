@@ -100,13 +100,23 @@ fn tokens() {
 #[test]
 fn an_extent_counts_what_the_lexer_does() {
     let of = |text| {
-        let Extent { nesting, tokens } = extent(text);
+        let Extent { nesting, tokens, .. } = extent(text, 1_000);
         (nesting, tokens)
     };
     assert_eq!(of("query Q($a: Int = -1.5e+3) { f(a: $a) { ...F } }"), (2, 23));
     assert_eq!(of("{ a(s: \"} { \\\" [\", b: \"\"\"[[ \\\"\"\" [\"\"\") }"), (2, 11));
     assert_eq!(of("{ a(s: \"not closed ((\n[[ x"), (4, 9));
     assert_eq!(of("# only {{{ a comment"), (0, 0));
+}
+
+#[test]
+fn what_means_nothing_is_counted_too_and_counting_stops() {
+    assert_eq!(extent("{ a, b  # c\n,\n d }", 1_000), Extent { nesting: 1, tokens: 5, ignored: 9 });
+    assert_eq!(extent(&",".repeat(1_000), 10), Extent { nesting: 0, tokens: 0, ignored: 81 });
+    assert_eq!(extent(&"a ".repeat(1_000), 10).tokens, 11);
+    let settings = settings(|limits| limits.tokens = 10.into());
+    let past = refusals(&settings, &format!("{{ a {} }}", ",".repeat(100)));
+    assert!(past[0].contains("limits.tokens"), "{past:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::engine::response::{
     Entry, Hole, Leaf, Output, OutputKind, RowId, Size, Store, TypeView, Value, View, Writing,
 };
+use crate::engine::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
@@ -29,7 +30,8 @@ fn write(
     introspection: &[String],
     size: Size,
 ) -> Whole {
-    let writing = Writing { conditions, introspection, given: &[0], size };
+    let list_size = Limit::new(10, Mode::Off);
+    let writing = Writing { conditions, introspection, given: &[0], size, list_size };
     let written = crate::engine::response::write(store, root, view, writing);
     let errors = written.errors.clone();
     Whole { body: written.finish(None::<&Json>), errors }
@@ -40,11 +42,11 @@ fn one(entries: Vec<Entry>) -> View {
 }
 
 fn nullable(kind: OutputKind) -> Output {
-    Output { non_null: false, weight: 0, kind }
+    Output { non_null: false, weight: 0, assumed: false, kind }
 }
 
 fn required(kind: OutputKind) -> Output {
-    Output { non_null: true, weight: 0, kind }
+    Output { non_null: true, weight: 0, assumed: false, kind }
 }
 
 fn int() -> OutputKind {

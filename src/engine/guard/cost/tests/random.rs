@@ -2,7 +2,7 @@
 //! estimate, and no more calls are made than the bound says.
 
 use crate::engine::testing::{Random, Upstream, ids, request};
-use crate::engine::{Engine, Limit, Mode, Request, Settings};
+use crate::engine::{Engine, Limit, Limits, Mode, Request, Settings};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -163,7 +163,10 @@ async fn no_operation_costs_or_calls_more_than_was_estimated() {
     let mut settings = Settings::default();
     settings.limits.cost.limit = Limit::new(1, Mode::Off);
     settings.limits.cost.call_weight = 2;
-    settings.limits.fan_out = Limit::new(1, Mode::Off);
+    let Limits { depth, aliases, root_fields, directives, fan_out, .. } = &mut settings.limits;
+    for limit in [depth, aliases, root_fields, directives, fan_out] {
+        limit.mode = Mode::Off;
+    }
     let engine = Engine::new(upstream.graph(SDL), settings);
     let (mut ran, mut called) = (0, 0);
     for seed in 0..150 {
@@ -182,7 +185,7 @@ async fn no_operation_costs_or_calls_more_than_was_estimated() {
         }
         let response = engine.execute(Request { variables, ..request(&query) }).await;
         let sent = upstream.take().len() as u64;
-        // Some are past the limits of their text, or ask for one key with different arguments.
+        // Some expand to too many selections.
         let Some(cost) = response.cost else { continue };
         ran += 1;
         called += sent;
@@ -194,5 +197,5 @@ async fn no_operation_costs_or_calls_more_than_was_estimated() {
         let calls = cost.upstream_calls;
         assert!(calls.actual <= calls.bound && sent <= calls.actual, "{calls:?}, {sent}, {query}");
     }
-    assert!(ran > 100 && called > 1_000, "{ran} operations made {called} calls");
+    assert!(ran > 120 && called > 400, "{ran} operations made {called} calls");
 }
