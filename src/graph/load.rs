@@ -45,7 +45,7 @@ pub fn load_with_env(
     let types = entity::read(&merged, &bindings, &costs, &mut problems);
     let lookups = lookup::read(&merged, &types, &mut bindings, &mut problems);
     reference::check(&merged, &types, &mut bindings, &mut problems);
-    let guards = guard::read(&merged, &mut problems);
+    let guards = guard::read(&merged, &types, &bindings, &mut problems);
     let cache_hints = cache::read(&merged, &mut bindings, &mut problems);
     let env = reference::env(&bindings, env, &mut problems);
     check::filled(&merged, &types, &bindings, &lookups, &mut problems);

@@ -14,6 +14,7 @@ impl Run<'_> {
     pub(super) fn ask(&mut self, id: FetchId) {
         let fetch = self.snapshot.plan.fetch(id);
         let rows = self.collect(&fetch.place);
+        let rows = self.permitted(fetch, rows);
         if rows.is_empty() {
             return;
         }

@@ -2,18 +2,19 @@
 //! reachable is found, and each object once, however many parents share it.
 
 use super::Run;
-use crate::engine::plan::Place;
+use crate::engine::plan::{CheckId, Place};
 use crate::engine::response::{RowId, Slot, Store, Value, key_text};
 use crate::graphql::Name;
 use hashbrown::HashSet;
 
 impl Run<'_> {
-    pub(super) fn collect(&self, place: &Place) -> Vec<RowId> {
+    pub(super) fn collect(&mut self, place: &Place) -> Vec<RowId> {
         let mut rows = vec![self.root];
-        for (step, only) in place.steps.iter().zip(&place.step_types) {
+        let steps = place.steps.iter().zip(&place.step_types).zip(&place.step_checks);
+        for ((step, only), checks) in steps {
             let mut below = Vec::with_capacity(rows.len());
             for row in rows {
-                if is_of_type(&self.store, row, only.as_ref()) {
+                if is_of_type(&self.store, row, only.as_ref()) && self.leads_on(row, checks) {
                     objects(&self.store, self.store.get(row, *step), &mut below);
                 }
             }
@@ -23,6 +24,12 @@ impl Run<'_> {
         }
         rows.retain(|row| is_of_type(&self.store, *row, place.only.as_ref()));
         rows
+    }
+}
+
+impl Run<'_> {
+    fn leads_on(&mut self, row: RowId, any: &[Vec<CheckId>]) -> bool {
+        any.is_empty() || any.iter().any(|checks| self.passes_all(row, checks))
     }
 }
 

@@ -26,7 +26,7 @@ impl Run<'_> {
     }
 
     /// The objects of a place by key, those that a failure left a hole in aside.
-    fn known(&self, held: &Held) -> HashMap<Box<[u8]>, RowId> {
+    fn known(&mut self, held: &Held) -> HashMap<Box<[u8]>, RowId> {
         let mut known = HashMap::new();
         let mut key = Vec::new();
         for row in self.collect(&held.place) {

@@ -7,6 +7,7 @@
 mod ask;
 mod batch;
 mod call;
+mod check;
 mod collect;
 mod hold;
 mod keys;
@@ -86,6 +87,7 @@ pub(super) async fn execute(snapshot: Snapshot<'_>, event: Option<Event>) -> Out
         }
         run.start_ready();
     }
+    run.settle_checks();
     Outcome {
         store: run.store,
         root: run.root,

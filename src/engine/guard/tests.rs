@@ -1,5 +1,6 @@
 //! Guards end to end: what is answered, what is asked of upstreams, and each way that could lead around a rule.
 
+mod objects;
 mod ways;
 
 use crate::engine::testing::{Upstream, body, ids, request};

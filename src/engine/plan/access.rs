@@ -6,19 +6,24 @@
 
 use super::FetchId;
 use super::arguments;
+use super::check::{By, CheckId, add};
 use super::collect::{Collected, Sets};
 use super::condition::Condition;
 use super::draft::Planner;
 use super::error::Result;
+use crate::engine::response::NodeId;
 use crate::graph::{Guard, GuardId};
 use apollo_compiler::Node;
 use apollo_compiler::ast::Argument;
 
 impl<'a> Planner<'a> {
     /// Restricts a selected field, and all that is selected below it, to callers who may see it.
-    pub fn guard(&mut self, ty: &str, field: &mut Collected<'a>) -> Result<()> {
-        let allowed = self.may_see(ty, field.field.name.as_str(), &field.field.arguments)?;
+    pub fn guard(&mut self, node: NodeId, ty: &str, field: &mut Collected<'a>) -> Result<()> {
+        let (name, given) = (field.field.name.as_str(), &field.field.arguments);
+        let allowed = self.may_see(ty, name, given)?;
+        field.checks = self.checks(node, ty, name, given)?;
         field.restrict(&allowed);
+        field.restrict(&self.allowed_by(&field.checks));
         Ok(())
     }
 
@@ -27,8 +32,14 @@ impl<'a> Planner<'a> {
         let graph = self.graph;
         let mut all = Condition::always();
         for guard in graph.guards.of_field(ty, name) {
+            let rule = graph.guards.get(*guard);
+            let of_object = rule.of_object();
+            // A check asks about each object; only whether there is a token is known before.
+            if of_object.is_some_and(|allow| !allow.names_claims) {
+                continue;
+            }
             let looks =
-                matches!(graph.guards.get(*guard), Guard::Allow(rule) if rule.names_arguments);
+                of_object.is_none() && matches!(rule, Guard::Allow(allow) if allow.names_arguments);
             let definition = graph.schema.type_field(ty, name).ok().filter(|_| looks);
             let definitions = definition.map_or(&[][..], |field| &field.arguments);
             let arguments = arguments::prepare(&graph.schema, definitions, given);
@@ -46,10 +57,10 @@ impl<'a> Planner<'a> {
         Ok(all)
     }
 
-    /// Fetch `id` needs a field: whoever may not see that is not shown what the fetch brings. Of an abstract type, every
+    /// Something needs a field: whoever may not see that is not shown what it is needed for. Of an abstract type, every
     /// object that can stand there counts.
-    pub fn guard_need(&mut self, ty: &str, name: &str, id: FetchId, from: FetchId) -> Result<()> {
-        let mut all = self.fetches[id.0 as usize].allowed.clone();
+    pub fn guard_need(&mut self, ty: &str, name: &str, by: By, from: FetchId) -> Result<()> {
+        let mut all = self.allowed_of(by).clone();
         if self.graph.types.contains_key(ty) {
             all = all.and(&self.may_see(ty, name, &[])?);
         } else {
@@ -57,11 +68,38 @@ impl<'a> Planner<'a> {
                 all = all.and(&self.may_see_type(&ty)?).and(&self.may_see(&ty, name, &[])?);
             }
         }
-        if from != id && self.brings(from, ty, name) {
+        if By::Fetch(from) != by && self.brings(from, ty, name) {
             all = all.and(&self.fetches[from.0 as usize].allowed);
         }
-        self.fetches[id.0 as usize].allowed = all;
+        *self.allowed_of(by) = all;
         Ok(())
+    }
+
+    /// The checks of what something needs of an object are its own. Of another object than its own there are none: the
+    /// load sees to that, and if it did not, nobody would see anything.
+    pub fn check_need(&mut self, node: NodeId, by: By, checks: &[CheckId]) {
+        let (own, known) = match by {
+            By::Fetch(id) => {
+                let fetch = &mut self.fetches[id.0 as usize];
+                (fetch.node, &mut fetch.checks)
+            }
+            By::Check(id) => {
+                let check = &mut self.checks[id.0 as usize];
+                (check.node, &mut check.checks)
+            }
+        };
+        if own == node {
+            add(known, checks);
+        } else if !checks.is_empty() {
+            *self.allowed_of(by) = Condition::never();
+        }
+    }
+
+    fn allowed_of(&mut self, by: By) -> &mut Condition {
+        match by {
+            By::Fetch(id) => &mut self.fetches[id.0 as usize].allowed,
+            By::Check(id) => &mut self.checks[id.0 as usize].allowed,
+        }
     }
 
     /// What `from` itself asks of the caller is not asked on the way to the field's object: it is a lookup, or the

@@ -46,6 +46,7 @@ pub(in crate::engine) fn plan(
         conditions: Conditions::new(),
         nodes: Vec::new(),
         fetches: Vec::new(),
+        checks: Vec::new(),
         introspection: Vec::new(),
         pricing: Pricing::new(limits.list_size.max),
         mutation: operation.operation_type == OperationType::Mutation,

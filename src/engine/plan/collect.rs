@@ -1,6 +1,7 @@
 //! Which fields a selection set asks of one type (GraphQL spec, section 6.3.2 "Field Collection"), done once for all
 //! requests: each field comes with the condition under which it is asked for.
 
+use super::check::CheckId;
 use super::condition::{Condition, Conditions};
 use super::error::{PlanError, Result};
 use apollo_compiler::Name as ApolloName;
@@ -25,6 +26,8 @@ pub(super) struct Collected<'a> {
     pub condition: Condition,
     /// Under which it may be seen.
     pub allowed: Condition,
+    /// What an object must pass for it to be seen.
+    pub checks: Vec<CheckId>,
     /// The fields' selection sets.
     pub sets: Sets<'a>,
     /// The places at which it may stand among its siblings, with the number of the condition for each.
@@ -152,8 +155,8 @@ fn merge<'a>(
         .iter()
         .map(|occurrence| (&occurrence.field.selection_set, occurrence.condition.clone()))
         .collect();
-    let allowed = Condition::always();
-    Collected { key, field: occurrences[0].field, condition: all, allowed, sets, positions }
+    let (allowed, checks) = (Condition::always(), Vec::new());
+    Collected { key, field: occurrences[0].field, condition: all, allowed, checks, sets, positions }
 }
 
 /// What `@skip` and `@include` say.

@@ -4,6 +4,7 @@
 //! selected them or a call requires them. Its providers are the fetch that made the object and the lookups added to it.
 
 use super::arguments::Input;
+use super::check::{CheckDraft, CheckId, PermitDraft, add};
 use super::collect::Collector;
 use super::condition::{Condition, Conditions};
 use super::error::{PlanError, Result};
@@ -23,6 +24,7 @@ pub(super) struct Planner<'a> {
     pub conditions: Conditions,
     pub nodes: Vec<Node<'a>>,
     pub fetches: Vec<Draft<'a>>,
+    pub checks: Vec<CheckDraft>,
     pub introspection: Vec<Name>,
     pub pricing: Pricing,
     pub mutation: bool,
@@ -53,6 +55,8 @@ pub(super) struct Parent {
     pub only: Option<(Slot, Name)>,
     /// Where the field is a list: how long it can get, for each selection of it that says otherwise.
     pub lengths: Vec<Length>,
+    /// Which of the parent's objects lead here: those that pass all checks of one of these. `None`: all.
+    pub permits: Option<Vec<Vec<CheckId>>>,
 }
 
 /// What makes two uses of a field one slot.
@@ -110,9 +114,78 @@ pub(super) struct Draft<'a> {
     pub entity: Option<Name>,
     /// What must hold for anybody to see what it brings, beside the rules of the fields themselves.
     pub allowed: Condition,
+    /// What an object must pass for anybody to see what is brought for it: the rules of the field itself, and of what
+    /// its call needs.
+    pub checks: Vec<CheckId>,
+    /// Which objects it is made for. Empty: all.
+    pub permits: Vec<PermitDraft>,
+}
+
+impl Draft<'_> {
+    /// It is made for all objects.
+    pub fn is_open(&self) -> bool {
+        let all = |permit: &PermitDraft| permit.condition.is_always() && permit.checks.is_empty();
+        self.permits.is_empty() || self.permits.iter().any(all)
+    }
+
+    /// Makes it for these objects, too.
+    pub fn permit(&mut self, condition: &Condition, checks: &[CheckId]) {
+        match self.permits.iter_mut().find(|known| *known.checks == *checks) {
+            Some(known) => known.condition.or(condition),
+            None => self
+                .permits
+                .push(PermitDraft { condition: condition.clone(), checks: checks.to_vec() }),
+        }
+    }
+}
+
+impl Parent {
+    /// Leads from these objects, too.
+    fn permit(&mut self, checks: &[CheckId]) {
+        match &mut self.permits {
+            Some(_) if checks.is_empty() => self.permits = None,
+            Some(known) if !known.iter().any(|known| *known == *checks) => {
+                known.push(checks.to_vec());
+            }
+            _ => {}
+        }
+    }
 }
 
 impl<'a> Planner<'a> {
+    /// A plain field is used, of objects that pass these checks: what brings it is made for them, and what is below it
+    /// is reached from them.
+    pub fn permit(
+        &mut self,
+        node: NodeId,
+        used: SlotUse,
+        condition: &Condition,
+        checks: &[CheckId],
+    ) {
+        let always = Condition::always();
+        // What something else needs is wanted whenever that is.
+        let condition = if condition.is_never() { &always } else { condition };
+        let fetch = &mut self.fetches[used.filled_by.0 as usize];
+        if fetch.entity.is_some() && fetch.node == node {
+            fetch.permit(condition, checks);
+        }
+        let parent = used.child.and_then(|child| self.at_mut(child).parent.as_mut());
+        if let Some(parent) = parent {
+            parent.permit(checks);
+        }
+    }
+
+    /// A call is made for the objects that pass its checks.
+    pub fn permit_call(&mut self, id: FetchId, checks: &[CheckId]) {
+        let fetch = &mut self.fetches[id.0 as usize];
+        add(&mut fetch.checks, checks);
+        let checks = fetch.checks.clone();
+        fetch.permits.clear();
+        if !checks.is_empty() {
+            fetch.permit(&Condition::always(), &checks);
+        }
+    }
+
     pub fn node(&mut self, parent: Option<Parent>, ty: &str) -> NodeId {
         self.nodes.push(Node {
             ty: ty.into(),
@@ -199,11 +272,13 @@ impl<'a> Planner<'a> {
             place.steps.push(parent.slot);
             place.keys.push(Name::clone(&parent.key));
             place.step_types.push(parent.only.clone());
+            place.step_checks.push(parent.permits.clone().unwrap_or_default());
             node = self.at(parent.node);
         }
         place.steps.reverse();
         place.keys.reverse();
         place.step_types.reverse();
+        place.step_checks.reverse();
         place
     }
 }

@@ -2,7 +2,8 @@
 //! making one. What only a reply can tell stands in braces.
 
 use super::{
-    Asking, BatchRule, Fetch, KeyPart, KeysAs, QueryPlan, Required, Target, Wanted, evaluate_all,
+    Asking, BatchRule, CheckId, Fetch, KeyPart, KeysAs, Permit, QueryPlan, Required, Target,
+    Wanted, evaluate_all,
 };
 use crate::graph::{BatchReply, Graph};
 use crate::graphql::Name;
@@ -60,12 +61,25 @@ fn describe(text: &mut String, graph: &Graph, plan: &QueryPlan, fetch: &Fetch, i
     if let Some(condition) = plan.conditions.describe(fetch.condition, &graph.guards) {
         let _ = writeln!(text, "     only if {condition}");
     }
+    if !fetch.permits.is_empty() {
+        let rules = fetch.permits.iter().map(|permit| rules(graph, plan, permit));
+        let _ = writeln!(
+            text,
+            "     only for objects with {}",
+            rules.collect::<Vec<_>>().join(", or with ")
+        );
+    }
     if !fetch.held.is_empty() {
         let _ = writeln!(text, "     not asked for entities that an earlier fetch brought whole");
     }
     if let Target::Entity(slots) = &fetch.target {
         let _ = writeln!(text, "     a lookup: adds {}", plural(slots.len() as u64, "field"));
     }
+}
+
+fn rules(graph: &Graph, plan: &QueryPlan, permit: &Permit) -> String {
+    let rule = |check: &CheckId| graph.guards.get(plan.check(*check).guard).to_string();
+    permit.checks.iter().map(rule).collect::<Vec<_>>().join(" and ")
 }
 
 fn grouped(asking: &Asking) -> String {

@@ -1,15 +1,18 @@
 //! From drafts to a plan: order, conditions, places and shapes.
 
+use super::check::CheckDraft;
 use super::draft::{Draft, Node, Planner, SlotKey};
 use super::error::{PlanError, Result};
 use super::shapes::Shapes;
-use super::{Asking, Fetch, FetchId, QueryPlan, Target, fan_out, held};
+use super::{Asking, Check, Fetch, FetchId, Permit, QueryPlan, Target, fan_out, held};
 use crate::engine::guard::cost::Formula;
 use crate::engine::response::{NodeId, Slot, View};
 use crate::graph::CacheHint;
 use crate::graphql::Name;
 
 pub(super) fn finish(mut planner: Planner<'_>, view: View, cost: &Formula) -> Result<QueryPlan> {
+    planner.wait_for_checks();
+    planner.want_for_checks();
     if planner.mutation {
         serialise(&mut planner.fetches);
     }
@@ -26,6 +29,7 @@ pub(super) fn finish(mut planner: Planner<'_>, view: View, cost: &Formula) -> Re
         fetches.push(fetch);
     }
     connect(&mut fetches);
+    let checks = checks(&mut planner);
     let weight = weigh(&planner, &fetches);
     let root_width = planner.at(NodeId(0)).width;
     let cost = planner.pricing.finish(cost, &planner.conditions);
@@ -33,6 +37,7 @@ pub(super) fn finish(mut planner: Planner<'_>, view: View, cost: &Formula) -> Re
         repeats: repeats(&fetches),
         fetches,
         root_width,
+        checks,
         view,
         conditions: planner.conditions,
         cost,
@@ -120,9 +125,14 @@ fn fetch(
         Target::Slot(slot) => Target::Slot(*slot),
         Target::Entity(_) => Target::Entity(filled_by(planner.at(draft.node), id)),
     };
-    let condition = draft.condition.clone();
-    let condition = planner.conditions.number(&condition, &[]);
+    let condition = planner.conditions.number(&draft.condition, &[]);
     let draft = &planner.fetches[id.0 as usize];
+    let permits = if draft.is_open() { &[][..] } else { &draft.permits };
+    let permits = permits.iter().map(|permit| Permit {
+        condition: planner.conditions.number(&permit.condition, &[]),
+        checks: permit.checks.clone(),
+    });
+    let permits = permits.collect();
     Fetch {
         binding: draft.binding,
         coordinate: Name::clone(&planner.graph.binding(draft.binding).coordinate),
@@ -143,6 +153,7 @@ fn fetch(
         safe: draft.safe,
         cache: cache_hint(planner, id),
         held,
+        permits,
     }
 }
 
@@ -156,6 +167,24 @@ fn cache_hint(planner: &Planner<'_>, id: FetchId) -> CacheHint {
     let below = reads.filter(|read| read.fetch == id).filter_map(|read| read.child);
     let said = below.filter_map(|child| hints.get(&planner.at(child).ty).copied());
     said.reduce(CacheHint::and).unwrap_or_default()
+}
+
+fn checks(planner: &mut Planner<'_>) -> Vec<Check> {
+    let drafts = std::mem::take(&mut planner.checks);
+    let check = |draft: CheckDraft| {
+        let mut place = planner.place(draft.node);
+        place.only = planner.narrowed(draft.node, &draft.ty);
+        let condition = draft.condition.and(&draft.allowed);
+        Check {
+            guard: draft.guard,
+            arguments: draft.arguments,
+            place,
+            this: draft.this,
+            verdict: draft.verdict,
+            condition: planner.conditions.number(&condition, &[]),
+        }
+    };
+    drafts.into_iter().map(check).collect()
 }
 
 /// Keys of other requests may join the batch.

@@ -32,13 +32,16 @@ fn for_fetch(planner: &Planner<'_>, id: FetchId) -> Vec<Held> {
         .nodes
         .iter()
         .enumerate()
-        .filter(|(index, node)| NodeId(*index as u32) != draft.node && node.ty == *entity);
+        .filter(|(index, node)| NodeId(*index as u32) != draft.node && node.ty == *entity)
+        .filter(|(_, node)| is_reached(planner, node));
     candidates
         .filter_map(|(index, node)| {
             let parts = parts.iter().map(|part| same_part(node, part, &before));
             let copies = wanted.iter().map(|(name, slot)| {
                 let (from, filled_by) = leaf(node, name, &before)?;
-                same_source(planner, filled_by, id).then_some((from, *slot))
+                // What was asked for some objects only is not there for the others.
+                let whole = planner.fetches[filled_by.0 as usize].is_open();
+                (whole && same_source(planner, filled_by, id)).then_some((from, *slot))
             });
             Some(Held {
                 place: planner.place(NodeId(index as u32)),
@@ -47,6 +50,18 @@ fn for_fetch(planner: &Planner<'_>, id: FetchId) -> Vec<Held> {
             })
         })
         .collect()
+}
+
+/// No rule over single objects stands on the way to a node: whether they hold may not be known yet.
+fn is_reached(planner: &Planner<'_>, node: &Node<'_>) -> bool {
+    let mut node = node;
+    while let Some(parent) = &node.parent {
+        if parent.permits.is_some() {
+            return false;
+        }
+        node = planner.at(parent.node);
+    }
+    true
 }
 
 /// The leaves that a lookup fills; `None` if it fills objects too.
@@ -72,7 +87,8 @@ fn same_part(node: &Node<'_>, part: &KeyPart, before: &HashSet<FetchId>) -> Opti
 fn leaf(node: &Node<'_>, name: &Name, before: &HashSet<FetchId>) -> Option<(Slot, FetchId)> {
     let used =
         node.slots.get(&SlotKey::Plain { only: None, name: Name::clone(name), composite: None })?;
-    before.contains(&used.filled_by).then_some((used.slot, used.filled_by))
+    let known = before.contains(&used.filled_by);
+    known.then_some((used.slot, used.filled_by))
 }
 
 fn same_source(planner: &Planner<'_>, one: FetchId, other: FetchId) -> bool {

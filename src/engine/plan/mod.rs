@@ -7,6 +7,7 @@
 mod access;
 mod arguments;
 mod build;
+mod check;
 mod collect;
 mod condition;
 mod draft;
@@ -29,6 +30,7 @@ mod yields;
 pub(super) use arguments::{Input, constant, evaluate_all};
 pub(super) use build::plan;
 
+pub(super) use check::CheckId;
 pub(super) use condition::Conditions;
 pub(super) use explain::explain;
 pub(super) use length::{Length, Slice};
@@ -36,7 +38,7 @@ pub(super) use length::{Length, Slice};
 use super::guard::access::Access;
 use super::guard::cost::Cost;
 use super::response::{Shape, Slot, View};
-use crate::graph::{BatchReply, BindingId, CacheHint};
+use crate::graph::{BatchReply, BindingId, CacheHint, GuardId};
 use crate::graphql::Name;
 use fan_out::Objects;
 use serde_json::{Map, Value};
@@ -53,6 +55,8 @@ pub(super) struct QueryPlan {
     pub fetches: Vec<Fetch>,
     /// Slots of the root row.
     pub root_width: u32,
+    /// Rules that are asked for each object.
+    pub checks: Vec<Check>,
     pub view: View,
     pub conditions: Conditions,
     pub cost: Cost,
@@ -95,6 +99,29 @@ pub(super) struct Fetch {
     pub cache: CacheHint,
     /// Earlier objects of the same entity that may hold all that this fetch asks for.
     pub held: Vec<Held>,
+    /// Which objects it is made for: those of any of these. Empty: all.
+    pub permits: Vec<Permit>,
+}
+
+/// Objects that pass these checks, where the condition with this number holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Permit {
+    pub condition: u32,
+    pub checks: Vec<CheckId>,
+}
+
+/// A rule that is asked for each object at a place.
+pub(super) struct Check {
+    pub guard: GuardId,
+    /// What it looks at of the field's arguments.
+    pub arguments: Vec<(Name, Input)>,
+    pub place: Place,
+    /// What it looks at of the object.
+    pub this: Vec<Wanted>,
+    /// Takes `true` or `false`.
+    pub verdict: Slot,
+    /// Number of the condition under which it is asked; 0 always holds.
+    pub condition: u32,
 }
 
 /// The objects of the response that a fetch is for: a way down from the root row, through lists.
@@ -107,6 +134,8 @@ pub(super) struct Place {
     pub keys: Vec<Name>,
     /// For each step, the abstract object it starts from must be of this type.
     pub step_types: Vec<Option<(Slot, Name)>>,
+    /// For each step, the object it starts from must pass all checks of one of these. Empty: no matter.
+    pub step_checks: Vec<Vec<Vec<CheckId>>>,
 }
 
 /// Where the result goes.
@@ -195,7 +224,11 @@ impl QueryPlan {
 
     /// Some of it may be seen by some callers only.
     pub fn is_guarded(&self) -> bool {
-        self.conditions.has_rules()
+        self.conditions.has_rules() || !self.checks.is_empty()
+    }
+
+    pub fn check(&self, id: CheckId) -> &Check {
+        &self.checks[id.0 as usize]
     }
 
     /// The outcome of each numbered condition for a request.

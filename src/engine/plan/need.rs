@@ -1,6 +1,7 @@
 //! What a fetch needs before it can be made: fields of the parent object, keys, and the slots of a batch's key.
 
 use super::arguments;
+use super::check::{By, CheckId, add};
 use super::condition::Condition;
 use super::draft::{Node, Planner, Read, SlotKey, SlotUse};
 use super::error::{PlanError, Result};
@@ -21,10 +22,11 @@ impl<'a> Planner<'a> {
     ) -> Result<()> {
         let graph = self.graph;
         let binding = graph.binding(self.fetches[id.0 as usize].binding);
-        let parent = self.want_all(node, ty, &binding.parent, id)?;
+        let by = By::Fetch(id);
+        let parent = self.want_all(node, ty, &binding.parent, by)?;
         let mut required = Vec::new();
         for (argument, path) in graph.field(ty, name).map_or(&[][..], |field| &field.requires) {
-            let part = self.part(node, ty, path, id)?;
+            let part = self.part(node, ty, path, by)?;
             required.push(Required { argument: Name::clone(argument), part });
         }
         let asking = self.asking_of_field(node, ty, name, binding, id)?;
@@ -60,7 +62,7 @@ impl<'a> Planner<'a> {
         }
         let mut parts = Vec::new();
         for path in &batch.asked {
-            parts.push(self.part(node, ty, path, id)?);
+            parts.push(self.part(node, ty, path, By::Fetch(id))?);
         }
         Ok(Asking::Batch { parts, keys: KeysAs::Parents, rule })
     }
@@ -132,20 +134,21 @@ impl<'a> Planner<'a> {
         slot
     }
 
-    fn want_all(
+    /// The fields of an object that something cannot do without.
+    pub fn want_all(
         &mut self,
         node: NodeId,
         ty: &str,
         selections: &'a [FieldSelection],
-        id: FetchId,
+        by: By,
     ) -> Result<Vec<Wanted>> {
         let mut wanted = Vec::new();
         for selection in selections {
-            let used = self.need(node, ty, &selection.name, id)?;
+            let used = self.need(node, ty, &selection.name, by)?;
             let fields = match used.child {
                 Some(child) => {
                     let inner = Name::clone(&self.at(child).ty);
-                    self.want_all(child, &inner, &selection.fields, id)?
+                    self.want_all(child, &inner, &selection.fields, by)?
                 }
                 None => Vec::new(),
             };
@@ -155,18 +158,12 @@ impl<'a> Planner<'a> {
         Ok(wanted)
     }
 
-    /// A path of fields down to a leaf that fetch `id` cannot be made without.
-    pub fn part(
-        &mut self,
-        node: NodeId,
-        ty: &str,
-        path: &'a [Name],
-        id: FetchId,
-    ) -> Result<KeyPart> {
+    /// A path of fields down to a leaf that something cannot do without.
+    pub fn part(&mut self, node: NodeId, ty: &str, path: &'a [Name], by: By) -> Result<KeyPart> {
         let mut part = KeyPart { path: Vec::new(), names: path.to_vec(), id: false };
         let (mut node, mut ty) = (node, Name::from(ty));
         for name in path {
-            let used = self.need(node, &ty, name, id)?;
+            let used = self.need(node, &ty, name, by)?;
             part.path.push(used.slot);
             part.id = self.is_id(&ty, name);
             if let Some(child) = used.child {
@@ -177,25 +174,47 @@ impl<'a> Planner<'a> {
         Ok(part)
     }
 
-    /// A field that fetch `id` cannot be made without. What brings it is fetched where `id` is: `finish` sees to that.
-    fn need(&mut self, node: NodeId, ty: &str, name: &'a Name, id: FetchId) -> Result<SlotUse> {
+    /// A field that something cannot do without. What brings it is fetched wherever that is: `finish` sees to it.
+    fn need(&mut self, node: NodeId, ty: &str, name: &'a Name, by: By) -> Result<SlotUse> {
         self.step()?;
-        let condition = &Condition::never();
+        let mut checks = self.checks(node, ty, name, &[])?;
         let used = match self.binding(ty, name) {
             Some(binding) => {
                 let definition = self.graph.schema.type_field(ty, name).ok();
                 let definitions = definition.map_or(&[][..], |field| &field.arguments);
                 let defaults = arguments::prepare(&self.graph.schema, definitions, &[]);
-                self.fetch_field(node, ty, name, binding, defaults, condition)?
+                let never = Condition::never();
+                let used = self.fetch_field(node, ty, name, binding, defaults, &never)?;
+                self.permit_call(used.filled_by, &checks);
+                checks.clone_from(&self.fetches[used.filled_by.0 as usize].checks);
+                used
             }
-            None => self.plain(node, ty, name, condition)?,
+            None => {
+                let for_whom = self.permitted_by(node, by, &checks);
+                self.plain(node, ty, name, &Condition::never(), &for_whom)?
+            }
         };
-        let depends_on = &mut self.fetches[id.0 as usize].depends_on;
-        if used.filled_by != id && !depends_on.contains(&used.filled_by) {
+        let depends_on = match by {
+            By::Fetch(id) => &mut self.fetches[id.0 as usize].depends_on,
+            By::Check(id) => &mut self.checks[id.0 as usize].depends_on,
+        };
+        if By::Fetch(used.filled_by) != by && !depends_on.contains(&used.filled_by) {
             depends_on.push(used.filled_by);
         }
-        self.guard_need(ty, name, id, used.filled_by)?;
+        self.guard_need(ty, name, by, used.filled_by)?;
+        self.check_need(node, by, &checks);
         Ok(used)
+    }
+
+    /// What an object must pass for something to need a field of it.
+    fn permitted_by(&self, node: NodeId, by: By, checks: &[CheckId]) -> Vec<CheckId> {
+        let mut all = checks.to_vec();
+        if let By::Fetch(id) = by
+            && self.fetches[id.0 as usize].node == node
+        {
+            add(&mut all, &self.fetches[id.0 as usize].checks);
+        }
+        all
     }
 
     fn is_id(&self, ty: &str, field: &str) -> bool {

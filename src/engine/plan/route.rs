@@ -3,6 +3,7 @@
 //! Fewest sequential rounds first, then fewest calls, then schema order, so that plans are deterministic. A lookup
 //! whose key another lookup must bring first is one round further away.
 
+use super::check::By;
 use super::condition::Condition;
 use super::draft::{Draft, Planner, Provider};
 use super::error::{PlanError, Result};
@@ -138,7 +139,7 @@ impl<'a> Planner<'a> {
         self.fetches.push(draft);
         let mut parts = Vec::new();
         for path in keys(lookup) {
-            parts.push(self.part(node, ty, path, id)?);
+            parts.push(self.part(node, ty, path, By::Fetch(id))?);
         }
         let only = self.narrowed(node, ty).map(|(_, only)| only);
         let provider = Provider { fetch: id, yields: chosen.yields, only };
@@ -184,6 +185,8 @@ impl<'a> Planner<'a> {
             safe: true,
             entity: Some(ty.into()),
             allowed: self.may_look_up(&lookup.field)?,
+            checks: Vec::new(),
+            permits: Vec::new(),
         })
     }
 }

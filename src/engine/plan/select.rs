@@ -2,6 +2,7 @@
 
 use super::FetchId;
 use super::access::restrict;
+use super::check::{CheckId, add};
 use super::collect::{Collected, Sets};
 use super::draft::Planner;
 use super::error::Result;
@@ -52,7 +53,7 @@ impl<'a> Planner<'a> {
     ) -> Result<(Vec<Entry>, Formula)> {
         let mut collected = self.collector.collect(&mut self.conditions, ty, sets)?;
         for field in &mut collected {
-            self.guard(ty, field)?;
+            self.guard(node, ty, field)?;
         }
         self.look_up(node, ty, &collected)?;
         let mut placed = Vec::new();
@@ -63,6 +64,7 @@ impl<'a> Planner<'a> {
                 self.field(node, ty, field, around)?;
             costs.push(cost);
             let guard = self.conditions.number(&field.allowed, &[]);
+            let checks: Arc<[Slot]> = self.verdicts(field).into();
             let key: Arc<str> = field.key.as_str().into();
             let prefix = format!("\"{key}\":").into_bytes().into_boxed_slice();
             for (position, condition) in &field.positions {
@@ -74,6 +76,7 @@ impl<'a> Planner<'a> {
                     condition: *condition,
                     guard,
                     given,
+                    checks: Arc::clone(&checks),
                     output: output.clone(),
                 };
                 placed.push((*position, entry));
@@ -120,10 +123,12 @@ impl<'a> Planner<'a> {
         }
         let used = match self.binding(ty, name) {
             Some(binding) => self.bound(node, ty, collected, binding)?,
-            None => self.plain(node, ty, name, &collected.condition)?,
+            None => self.plain(node, ty, name, &collected.condition, &collected.checks)?,
         };
         if self.brings(used.filled_by, ty, name) {
             collected.restrict(&self.fetches[used.filled_by.0 as usize].allowed);
+            add(&mut collected.checks, &self.fetches[used.filled_by.0 as usize].checks);
+            collected.restrict(&self.allowed_by(&collected.checks));
         }
         let condition = self.conditions.number(&collected.condition, &[]);
         let price = self.price(ty, collected, condition, around.sized);
@@ -147,6 +152,16 @@ impl<'a> Planner<'a> {
         output.assumed = price.assumed;
         let (slot, source) = (used.slot, Some(self.source(used.filled_by)));
         Ok(Planned { slot, source, output, given: price.given, cost })
+    }
+
+    /// The slots that say whether an object passes the checks of a field, which are asked wherever the field is.
+    fn verdicts(&mut self, field: &Collected<'a>) -> Vec<Slot> {
+        let verdict = |check: &CheckId| {
+            let check = &mut self.checks[check.0 as usize];
+            check.condition.or(&field.condition);
+            check.verdict
+        };
+        field.checks.iter().map(verdict).collect()
     }
 
     fn source(&self, fetch: FetchId) -> Name {

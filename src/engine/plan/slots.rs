@@ -1,6 +1,7 @@
 //! Slots: where a field of an object stands, read from the object itself or filled by a fetch of its own.
 
 use super::arguments::{self, Input};
+use super::check::CheckId;
 use super::collect::Collected;
 use super::condition::Condition;
 use super::draft::{Draft, Parent, Planner, Provider, Read, SlotKey, SlotUse};
@@ -19,6 +20,7 @@ impl<'a> Planner<'a> {
         ty: &str,
         name: &'a str,
         condition: &Condition,
+        checks: &[CheckId],
     ) -> Result<SlotUse> {
         if !self.provided(node, ty, name) {
             self.route(node, ty, &[name])?;
@@ -28,6 +30,7 @@ impl<'a> Planner<'a> {
         let key = SlotKey::Plain { only, name: name.into(), composite: composite.clone() };
         if let Some(used) = self.at(node).slots.get(&key).copied() {
             self.fetches[used.filled_by.0 as usize].condition.or(condition);
+            self.permit(node, used, condition, checks);
             return Ok(used);
         }
         let graph = self.graph;
@@ -53,6 +56,7 @@ impl<'a> Planner<'a> {
         if let Some(child) = used.child {
             self.child_provided(node, ty, child, fetch, below, from)?;
         }
+        self.permit(node, used, condition, checks);
         Ok(used)
     }
 
@@ -79,7 +83,7 @@ impl<'a> Planner<'a> {
         let key = graph.types.get(&entity).and_then(|object| object.keys.first());
         for selection in key.into_iter().flatten().filter(|_| group) {
             if self.provided(child, &entity, &selection.name) {
-                self.plain(child, &entity, &selection.name, &Condition::never())?;
+                self.plain(child, &entity, &selection.name, &Condition::never(), &[])?;
             }
         }
         Ok(())
@@ -105,8 +109,9 @@ impl<'a> Planner<'a> {
         let name = match &key {
             SlotKey::Plain { name, .. } | SlotKey::Bound { field: name, .. } => Name::clone(name),
         };
-        let parent =
-            Parent { node, slot, key: Name::clone(&name), only: None, lengths: Vec::new() };
+        let permits = matches!(key, SlotKey::Plain { .. }).then(Vec::new);
+        let (key_name, lengths) = (Name::clone(&name), Vec::new());
+        let parent = Parent { node, slot, key: key_name, only: None, lengths, permits };
         let child = composite.map(|ty| self.node(Some(parent), ty));
         let used = SlotUse { slot, child, filled_by: fetch };
         let at = self.at_mut(node);
@@ -129,7 +134,10 @@ impl<'a> Planner<'a> {
         let field = collected.field;
         let given =
             arguments::prepare(&self.graph.schema, &field.definition.arguments, &field.arguments);
-        self.fetch_field(node, ty, field.name.as_str(), binding, given, &collected.condition)
+        let name = field.name.as_str();
+        let used = self.fetch_field(node, ty, name, binding, given, &collected.condition)?;
+        self.permit_call(used.filled_by, &collected.checks);
+        Ok(used)
     }
 
     pub fn fetch_field(
@@ -184,6 +192,8 @@ impl<'a> Planner<'a> {
             safe: !(root && self.mutation),
             entity: None,
             allowed: Condition::always(),
+            checks: Vec::new(),
+            permits: Vec::new(),
         });
         self.require_for_field(node, ty, name, id)?;
         Ok(used)

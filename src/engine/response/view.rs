@@ -41,6 +41,8 @@ pub(in crate::engine) struct Entry {
     pub guard: u32,
     /// Number of what is given to it, as far as that costs something; 0 costs nothing.
     pub given: u32,
+    /// Slots of the object that must say `true` for it to be seen.
+    pub checks: Arc<[Slot]>,
     pub output: Output,
 }
 

@@ -2,7 +2,7 @@
 //! and error paths happen here (GraphQL spec, section 6.4.4 "Handling Execution Errors").
 
 use super::leaf::write_leaf;
-use super::store::{RowId, Store, Value};
+use super::store::{RowId, Slot, Store, Value};
 use super::view::{Entry, Output, OutputKind, View};
 use crate::engine::settings::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode, Name, PathSegment, error_id};
@@ -184,7 +184,7 @@ impl Writer<'_> {
             }
             first = false;
             self.out.extend_from_slice(&entry.prefix);
-            if self.refuses(entry.guard) {
+            if self.refuses(entry.guard) || self.fails(row, &entry.checks) {
                 self.refused_field(entry, path)?;
                 continue;
             }
@@ -205,6 +205,11 @@ impl Writer<'_> {
     /// The caller may not see what has this number.
     fn refuses(&self, guard: u32) -> bool {
         guard != 0 && !self.conditions[guard as usize]
+    }
+
+    /// The object does not pass one of these checks, or nobody asked.
+    fn fails(&self, row: RowId, checks: &[Slot]) -> bool {
+        checks.iter().any(|slot| self.store.get(row, *slot) != Value::Bool(true))
     }
 
     /// Null instead of a field that the caller may not see, whatever stands in its slot.

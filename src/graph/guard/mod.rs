@@ -5,10 +5,12 @@
 //! is worked out here, so that a field's list of rules is whole. Nothing is evaluated here.
 
 mod allow;
+mod needs;
 
-use super::FieldSelection;
+use super::binding::Bindings;
 use super::merge::Merged;
 use super::words::Words;
+use super::{FieldSelection, ObjectType};
 use crate::graphql::Name;
 use crate::mapping::Mapping;
 use crate::problem::Problem;
@@ -17,6 +19,7 @@ use apollo_compiler::Node;
 use apollo_compiler::ast::{Directive, FieldDefinition};
 use apollo_compiler::schema::ExtendedType;
 use hashbrown::HashMap;
+use needs::Placed;
 use std::fmt;
 
 /// The directives of this module.
@@ -90,8 +93,11 @@ impl Guards {
 impl Guard {
     /// It looks at the object whose field it guards, so that it holds for one object and not for the next one.
     #[must_use]
-    pub fn names_object(&self) -> bool {
-        matches!(self, Self::Allow(allow) if !allow.this.is_empty())
+    pub fn of_object(&self) -> Option<&Allow> {
+        match self {
+            Self::Allow(allow) if !allow.this.is_empty() => Some(allow),
+            _ => None,
+        }
     }
 }
 
@@ -111,10 +117,35 @@ impl fmt::Display for Guard {
 }
 
 /// Reads the rules of every field and type.
-pub(super) fn read(merged: &Merged, problems: &mut Vec<Problem>) -> Guards {
-    let mut reading = Reading { merged, problems, guards: Guards::default() };
+pub(super) fn read(
+    merged: &Merged,
+    types: &HashMap<Name, ObjectType>,
+    bindings: &Bindings,
+    problems: &mut Vec<Problem>,
+) -> Guards {
+    let (guards, objects) = rules(merged, problems);
+    let schema = &merged.schema;
+    let mut placed = Placed::new();
+    for (name, object) in Words(schema).objects() {
+        for field in object.fields.keys() {
+            for ty in std::iter::once(name).chain(interfaces(schema.types.get(name))) {
+                if let Some(place) = objects.get(&(ty.into(), field.as_str().into())) {
+                    placed.insert((name.into(), field.as_str().into()), place.clone());
+                }
+            }
+        }
+    }
+    let checking = needs::Checking { schema, types, bindings, guards: &guards, placed: &placed };
+    problems.extend(checking.problems());
+    guards
+}
+
+/// The rules of every field and type, and where those over `$this` stand.
+fn rules(merged: &Merged, problems: &mut Vec<Problem>) -> (Guards, Placed) {
+    let (guards, placed) = (Guards::default(), Placed::new());
+    let mut reading = Reading { merged, problems, guards, placed };
     let own = reading.own();
-    let mut guards = reading.guards;
+    let (mut guards, placed) = (reading.guards, reading.placed);
     let schema = &merged.schema;
     let of_type = |name: &str| {
         let mut all = Vec::new();
@@ -145,7 +176,7 @@ pub(super) fn read(merged: &Merged, problems: &mut Vec<Problem>) -> Guards {
             guards.types.insert(name.into(), whole);
         }
     }
-    guards
+    (guards, placed)
 }
 
 /// All interfaces of a type: the type system has every one of them named.
@@ -177,6 +208,7 @@ struct Reading<'a> {
     merged: &'a Merged,
     problems: &'a mut Vec<Problem>,
     guards: Guards,
+    placed: Placed,
 }
 
 /// Where a rule stands.
@@ -280,10 +312,9 @@ impl<'a> Reading<'a> {
         let words = Words(&self.merged.schema);
         let is_root = words.root(on.type_name).is_some();
         let allow = allow::read(words, on, is_root, &text, self.problems)?;
-        if !allow.this.is_empty() {
-            let message = "this version asks no rules about single objects, so `$this` is refused";
-            let problem = Problem::error("not-in-this-version", message);
-            self.problems.push(problem.at(text.place.clone()).help("use `$args` or `$claims`"));
+        if let Some(field) = on.field.filter(|_| !allow.this.is_empty()) {
+            let coordinate = (on.type_name.into(), field.name.as_str().into());
+            self.placed.insert(coordinate, text.place.clone());
         }
         Some(Guard::Allow(allow))
     }

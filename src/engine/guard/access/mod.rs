@@ -24,11 +24,13 @@ impl<'a> Access<'a> {
         Self { graph, caller }
     }
 
-    /// A rule that looks at no object: it holds for a whole request or not at all.
+    /// Whether a rule holds for a whole request. One that looks at objects may hold, unless it looks at a token that is
+    /// not there.
     pub fn allows(&self, guard: GuardId, arguments: impl FnOnce() -> Map<String, Value>) -> bool {
         match self.graph.guards.get(guard) {
             Guard::Authenticated => self.is_known(),
             Guard::Scopes(any) => self.is_known() && scopes::suffice(&self.caller.claims, any),
+            Guard::Allow(allow) if !allow.this.is_empty() => !allow.names_claims || self.is_known(),
             Guard::Allow(allow) => {
                 let arguments =
                     if allow.names_arguments { arguments().into() } else { Value::Null };
@@ -37,7 +39,18 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// A rule for one object.
+    /// Whether a rule holds for one object, of which `this` has what it names.
+    pub fn allows_object(
+        &self,
+        guard: GuardId,
+        arguments: impl FnOnce() -> Map<String, Value>,
+        this: &Value,
+    ) -> bool {
+        let Some(allow) = self.graph.guards.get(guard).of_object() else { return false };
+        let arguments = if allow.names_arguments { Value::from(arguments()) } else { Value::Null };
+        self.holds(allow, &arguments, this)
+    }
+
     fn holds(&self, allow: &Allow, arguments: &Value, this: &Value) -> bool {
         if allow.names_claims && !self.is_known() {
             return false;

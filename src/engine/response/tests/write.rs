@@ -13,7 +13,17 @@ const SIZE: Size = Size { expected: 0, most: 1 << 20 };
 
 fn entry(key: &str, slot: u32, output: Output) -> Entry {
     let prefix = format!("\"{key}\":").into_bytes().into();
-    Entry { key: key.into(), prefix, slot, condition: 0, guard: 0, source: None, given: 0, output }
+    Entry {
+        key: key.into(),
+        prefix,
+        slot,
+        condition: 0,
+        guard: 0,
+        checks: Arc::default(),
+        source: None,
+        given: 0,
+        output,
+    }
 }
 
 /// A whole response.
