@@ -152,6 +152,8 @@ pub const KEYS: &[Key] = &[
         "Of Redis: `redis://` or, for TLS, `rediss://`. It gets 100 ms, and is not needed."),
     key("persisted.apq.size", "size", "16MiB", "1MiB", "Memory for them."),
     key("persisted.apq.ttl", "duration", "24h", "1h", "How long each is kept."),
+    key("guards.mode", "`withhold` or `reject`", "withhold", "reject",
+        "What becomes of an operation that asks for something the caller may not see: it runs without it, or is refused with 403."),
     key("operation_cache", "size", "64MiB", "16MiB", "Memory for prepared operations."),
     key("reuse", "boolean", "true", "false",
         "Identical safe calls share one execution, within a request and in flight between requests."),

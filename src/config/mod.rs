@@ -7,6 +7,7 @@
 mod auth;
 mod cache;
 mod env;
+mod guards;
 mod keys;
 mod limits;
 mod persisted;
@@ -107,6 +108,9 @@ impl Config {
         }
         if let Some(section) = top.section("auth") {
             auth::read(&section, base, &mut config.auth);
+        }
+        if let Some(section) = top.section("guards") {
+            guards::read(&section, &mut config.engine.guards);
         }
         if let Some(section) = top.section("cache") {
             cache::read(&section, &mut config.engine.cache);

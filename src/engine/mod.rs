@@ -17,6 +17,7 @@ mod subscribe;
 mod testing;
 
 pub use execute::Share;
+pub use guard::access::GuardMode;
 pub use guard::cost::{CostReport, FLOOR, UpstreamCalls};
 pub use guard::limits::{Exceeded, LimitName};
 pub use operation::{ApqSettings, Document, PersistedSettings, Trust};
@@ -200,6 +201,7 @@ impl Engine {
         let variables = operation.coerce(&self.graph, request.variables)?;
         let access = Access::new(&self.graph, &request.caller);
         let conditions = operation.plan.conditions(&variables, access);
+        self.reject_unseen(&operation, &conditions)?;
         let estimate = self.admit(&operation, name, &conditions, &variables)?;
         Ok(Asked {
             operation,
@@ -299,6 +301,15 @@ impl Engine {
             self.told.tell(exceeded, name, Instant::now());
         }
         Ok(())
+    }
+
+    /// With `guards.mode: reject`, refuses an operation that asks for anything the caller may not see.
+    fn reject_unseen(&self, operation: &Operation, conditions: &[bool]) -> Result<(), Refusal> {
+        if self.settings.guards == GuardMode::Withhold || !operation.plan.is_guarded() {
+            return Ok(());
+        }
+        let errors = guard::access::refused(&operation.plan.view, conditions);
+        if errors.is_empty() { Ok(()) } else { Err(errors.into()) }
     }
 
     /// Holds an operation against its limits; no call has been made.

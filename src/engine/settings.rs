@@ -1,5 +1,6 @@
 //! What of the engine can be set, with defaults that are safe in production.
 
+use super::guard::access::GuardMode;
 use super::operation::PersistedSettings;
 use super::replies::CacheSettings;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub struct Settings {
     /// Identical safe calls share one execution, within a request and in flight between requests.
     pub reuse: bool,
     pub cache: CacheSettings,
+    /// What becomes of an operation that asks for something the caller may not see.
+    pub guards: GuardMode,
     /// The time one request may take.
     pub timeout: Duration,
     pub persisted: PersistedSettings,
@@ -108,6 +111,7 @@ impl Default for Settings {
             operation_cache: 64 << 20,
             reuse: true,
             cache: CacheSettings::default(),
+            guards: GuardMode::default(),
             timeout: Duration::from_secs(15),
             persisted: PersistedSettings::default(),
         }

@@ -1,6 +1,8 @@
 //! Guards end to end: what is answered, what is asked of upstreams, and each way that could lead around a rule.
 
 mod objects;
+mod random;
+mod reject;
 mod ways;
 
 use crate::engine::testing::{Upstream, body, ids, request};

@@ -125,7 +125,8 @@ impl Draft<'_> {
     /// It is made for all objects.
     pub fn is_open(&self) -> bool {
         let all = |permit: &PermitDraft| permit.condition.is_always() && permit.checks.is_empty();
-        self.permits.is_empty() || self.permits.iter().any(all)
+        let checked = |permit: &PermitDraft| !permit.checks.is_empty();
+        !self.permits.iter().any(checked) || self.permits.iter().any(all)
     }
 
     /// Makes it for these objects, too.

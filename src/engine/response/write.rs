@@ -4,6 +4,7 @@
 use super::leaf::write_leaf;
 use super::store::{RowId, Slot, Store, Value};
 use super::view::{Entry, Output, OutputKind, View};
+use crate::engine::guard::access::MESSAGE;
 use crate::engine::settings::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode, Name, PathSegment, error_id};
 use bytes::Bytes;
@@ -225,9 +226,7 @@ impl Writer<'_> {
 
     fn refused(&mut self, path: &Path<'_>) -> Result<(), Bubble> {
         let code = ErrorCode::UnauthorizedFieldOrType;
-        self.errors.add(Kind::of(path, code), path, || {
-            Error::new(code, "the caller may not see this field")
-        });
+        self.errors.add(Kind::of(path, code), path, || Error::new(code, MESSAGE));
         Err(Bubble)
     }
 

@@ -3,14 +3,21 @@
 //! Only a plain `true` lets anybody pass. A rule that fails, that yields null or anything else denies, and one that
 //! names the token denies whoever has none, whatever it would say of a missing claim.
 
+mod reject;
 mod scopes;
 #[cfg(test)]
 mod tests;
+
+pub use reject::GuardMode;
+pub(in crate::engine) use reject::refused;
 
 use crate::graph::{Allow, Graph, Guard, GuardId};
 use crate::mapping::Scope;
 use crate::source::{Caller, Inputs};
 use serde_json::{Map, Value};
+
+/// What a client is told of each field: that there is a rule, and not which one.
+pub(in crate::engine) const MESSAGE: &str = "the caller may not see this field";
 
 /// The rules of a graph, for one caller.
 #[derive(Clone, Copy)]

@@ -1,0 +1,93 @@
+//! `guards.mode: reject`: an operation that asks for anything the caller may not see is refused as a whole, with the
+//! paths. What depends on the objects (a rule over `$this`, the type of an object behind an interface or a union) is not
+//! known before they are there, and stays a field error.
+
+use crate::engine::response::{Entry, Output, OutputKind, View};
+use crate::graphql::{Error, ErrorCode, PathSegment};
+use hashbrown::HashSet;
+use std::sync::Arc;
+
+/// So many paths are told; more help nobody.
+const LISTED: usize = 100;
+
+/// What becomes of an operation that asks for something the caller may not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GuardMode {
+    /// It runs without it.
+    #[default]
+    Withhold,
+    /// It is refused.
+    Reject,
+}
+
+/// An error for each path that the caller may not see, as far as that is known before anything is fetched.
+pub(in crate::engine) fn refused(view: &View, conditions: &[bool]) -> Vec<Error> {
+    let mut walk = Walk { conditions, found: HashSet::new(), paths: Vec::new(), omitted: 0 };
+    walk.view(view, &mut Vec::new());
+    let code = ErrorCode::UnauthorizedFieldOrType;
+    let error = |path| Error { path, ..Error::new(code, super::MESSAGE) };
+    let mut errors: Vec<Error> = walk.paths.into_iter().map(error).collect();
+    if let Some(last) = errors.last_mut().filter(|_| walk.omitted > 0) {
+        last.extensions.insert("omitted".into(), walk.omitted.into());
+    }
+    errors
+}
+
+struct Walk<'a> {
+    conditions: &'a [bool],
+    /// The keys of the paths: two types of one place may be asked for the same.
+    found: HashSet<Vec<Arc<str>>>,
+    paths: Vec<Vec<PathSegment>>,
+    omitted: usize,
+}
+
+impl Walk<'_> {
+    fn holds(&self, number: u32) -> bool {
+        number == 0 || self.conditions[number as usize]
+    }
+
+    fn view(&mut self, view: &View, path: &mut Vec<Arc<str>>) {
+        match view {
+            View::One(entries) => self.entries(entries, path),
+            View::ByType { types, .. } => {
+                for ty in types.iter().filter(|ty| self.holds(ty.guard)).collect::<Vec<_>>() {
+                    self.entries(&ty.entries, path);
+                }
+            }
+        }
+    }
+
+    fn entries(&mut self, entries: &[Entry], path: &mut Vec<Arc<str>>) {
+        for entry in entries {
+            if !self.holds(entry.condition) {
+                continue;
+            }
+            path.push(Arc::clone(&entry.key));
+            if self.holds(entry.guard) {
+                self.output(&entry.output, path);
+            } else {
+                self.add(path);
+            }
+            path.pop();
+        }
+    }
+
+    fn output(&mut self, output: &Output, path: &mut Vec<Arc<str>>) {
+        match &output.kind {
+            OutputKind::Object(view) => self.view(view, path),
+            OutputKind::List(of) => self.output(of, path),
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, path: &[Arc<str>]) {
+        if !self.found.insert(path.to_vec()) {
+            return;
+        }
+        if self.paths.len() < LISTED {
+            self.paths.push(path.iter().cloned().map(PathSegment::Key).collect());
+        } else {
+            self.omitted += 1;
+        }
+    }
+}
