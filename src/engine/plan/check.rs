@@ -50,7 +50,7 @@ pub(super) struct PermitDraft {
     pub checks: Vec<CheckId>,
 }
 
-impl<'a> Planner<'a> {
+impl Planner<'_> {
     /// The checks of a field of a node's objects.
     pub fn checks(
         &mut self,

@@ -178,21 +178,18 @@ impl<'a> Planner<'a> {
     fn need(&mut self, node: NodeId, ty: &str, name: &'a Name, by: By) -> Result<SlotUse> {
         self.step()?;
         let mut checks = self.checks(node, ty, name, &[])?;
-        let used = match self.binding(ty, name) {
-            Some(binding) => {
-                let definition = self.graph.schema.type_field(ty, name).ok();
-                let definitions = definition.map_or(&[][..], |field| &field.arguments);
-                let defaults = arguments::prepare(&self.graph.schema, definitions, &[]);
-                let never = Condition::never();
-                let used = self.fetch_field(node, ty, name, binding, defaults, &never)?;
-                self.permit_call(used.filled_by, &checks);
-                checks.clone_from(&self.fetches[used.filled_by.0 as usize].checks);
-                used
-            }
-            None => {
-                let for_whom = self.permitted_by(node, by, &checks);
-                self.plain(node, ty, name, &Condition::never(), &for_whom)?
-            }
+        let used = if let Some(binding) = self.binding(ty, name) {
+            let definition = self.graph.schema.type_field(ty, name).ok();
+            let definitions = definition.map_or(&[][..], |field| &field.arguments);
+            let defaults = arguments::prepare(&self.graph.schema, definitions, &[]);
+            let never = Condition::never();
+            let used = self.fetch_field(node, ty, name, binding, defaults, &never)?;
+            self.permit_call(used.filled_by, &checks);
+            checks.clone_from(&self.fetches[used.filled_by.0 as usize].checks);
+            used
+        } else {
+            let for_whom = self.permitted_by(node, by, &checks);
+            self.plain(node, ty, name, &Condition::never(), &for_whom)?
         };
         let depends_on = match by {
             By::Fetch(id) => &mut self.fetches[id.0 as usize].depends_on,

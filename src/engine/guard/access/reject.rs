@@ -50,8 +50,10 @@ impl Walk<'_> {
         match view {
             View::One(entries) => self.entries(entries, path),
             View::ByType { types, .. } => {
-                for ty in types.iter().filter(|ty| self.holds(ty.guard)).collect::<Vec<_>>() {
-                    self.entries(&ty.entries, path);
+                for ty in types {
+                    if self.holds(ty.guard) {
+                        self.entries(&ty.entries, path);
+                    }
                 }
             }
         }

@@ -186,7 +186,7 @@ fn hide(hidden: &Hidden, of: &str, value: &Value, below: &[Selected]) -> Option<
 fn reply(target: &str) -> Value {
     let user = |id: &str| {
         json!({
-            "__typename": "User", "id": id, "name": if id == "2" { None } else { Some("n") }, "email": format!("e{id}"),
+            "__typename": "User", "id": id, "name": (id != "2").then_some("n"), "email": format!("e{id}"),
             "best": { "id": "9" }, "inner": { "x": id.len(), "owner": { "id": "8" } },
         })
     };
