@@ -5,5 +5,6 @@ mod dashboard;
 mod identity;
 mod mutations;
 mod persisted;
+mod rate_limits;
 mod shared;
 mod subscriptions;

@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Each folder, and how many of its exchanges happen at once, round by round.
-const EXAMPLES: [(&str, &[usize]); 9] = [
+const EXAMPLES: [(&str, &[usize]); 10] = [
     ("rest-basics", &[4]),
     ("mapping", &[1]),
     ("batching", &[1, 5]),
@@ -22,6 +22,7 @@ const EXAMPLES: [(&str, &[usize]); 9] = [
     ("tokens", &[2]),
     ("trusted-documents", &[1]),
     ("caching", &[2, 1]),
+    ("rate-limits", &[1]),
 ];
 
 fn folder() -> PathBuf {

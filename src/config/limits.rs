@@ -53,7 +53,7 @@ fn read_limit(
     }
 }
 
-fn mode(scalar: &Scalar) -> Read<Mode> {
+pub(super) fn mode(scalar: &Scalar) -> Read<Mode> {
     match scalar.text.as_str() {
         "enforce" => Ok(Mode::Enforce),
         "measure" => Ok(Mode::Measure),

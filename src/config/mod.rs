@@ -11,6 +11,7 @@ mod guards;
 mod keys;
 mod limits;
 mod persisted;
+mod rate;
 mod reference;
 mod section;
 mod server;
@@ -105,6 +106,10 @@ impl Config {
         }
         if let Some(section) = top.section("limits") {
             limits::read(&section, &mut config.edge, &mut config.engine.limits);
+            config.engine.rate = rate::read(&section);
+            // Whoever counts cost wants to see it.
+            config.engine.limits.cost.expose |=
+                config.engine.rate.is_some() && section.get("cost").is_none();
         }
         if let Some(section) = top.section("auth") {
             auth::read(&section, base, &mut config.auth);

@@ -1,5 +1,6 @@
 //! `server` and `subscriptions`: what the edge and the engine are set to.
 
+use super::rate;
 use super::section::Section;
 use super::values::{self, Mistake};
 use crate::{edge, engine};
@@ -25,6 +26,7 @@ pub(super) fn read(
     section.read("body_timeout", &mut edge.body_timeout, values::timeout);
     section.read("idle_timeout", &mut edge.idle_timeout, values::timeout);
     section.read("access_log", &mut edge.access_log, values::boolean);
+    section.read_list("trusted_proxies", &mut edge.trusted_proxies, rate::proxy);
     section.read("connections_per_ip", &mut edge.connections_per_ip, values::positive);
     section.read("compression", &mut edge.compression, values::boolean);
     section.read("trace_sample", &mut edge.trace_sample, values::share);

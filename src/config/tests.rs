@@ -223,7 +223,14 @@ fn setting(path: &str, value: &str) -> String {
     if let Some(path) = path.strip_prefix("auth.") {
         return setting_of_auth(path, value);
     }
+    if let Some(key) = path.strip_prefix("limits.rate.tiers[].") {
+        let others = rest_of_rate(key, &["when: $claims.a, ", "capacity: 1, ", "refill: 1, "]);
+        let tier = format!("{{ {others}{key}: {value} }}");
+        return format!("limits: {{ rate: {{ capacity: 1, refill: 1, tiers: [{tier}] }} }}");
+    }
+    let rate = beside_rate(path);
     let protocol = match path {
+        path if path.starts_with("limits.rate.") => rate.as_str(),
         "sources.*.grpc.url" => {
             return format!("sources: {{ s: {{ grpc: {{ url: {value}, protos: [a] }} }} }}");
         }
@@ -275,6 +282,18 @@ fn setting_of_auth(path: &str, value: &str) -> String {
     }
 }
 
+/// What a key of `limits.rate` needs beside it.
+fn beside_rate(path: &str) -> String {
+    let key = path.rsplit('.').next().unwrap();
+    let redis = ["fail", "replicas", "timeout"].contains(&key);
+    let store = if redis { "store: { redis: redis://h }, " } else { "" };
+    rest_of_rate(key, &["capacity: 1, ", "refill: 1, ", store])
+}
+
+fn rest_of_rate(key: &str, all: &[&str]) -> String {
+    all.iter().filter(|text| !text.starts_with(&format!("{key}:"))).copied().collect()
+}
+
 #[test]
 fn every_key_of_the_table_does_something() {
     for key in KEYS {
@@ -282,13 +301,17 @@ fn every_key_of_the_table_does_something() {
             Ok(config) => format!("{config:?}"),
             Err(problems) => panic!("{}: {}", key.path, render(&problems, false)),
         };
-        let without = match key.default {
-            "" if key.kind == "duration" => with("2h"),
-            "" if key.path.starts_with("sources.") => with("http://other"),
-            "" if key.path.starts_with("auth.") => with("https://other"),
-            "" => format!("{:?}", parse("").unwrap()),
-            default if default.starts_with('(') => with("true"),
-            default => with(default),
+        let without = match (key.default, key.kind) {
+            ("", "number" | "rate") if key.path.starts_with("limits.rate.") => with("7"),
+            ("", "duration") => with("2h"),
+            ("", "mapping") => with("$claims.other"),
+            ("", _) if key.path.ends_with("redis") => with("redis://other"),
+            ("", _) if key.path.starts_with("sources.") => with("http://other"),
+            ("", _) if key.path.starts_with("auth.") => with("https://other"),
+            ("", _) => format!("{:?}", parse("").unwrap()),
+            (default, "word") if default.starts_with('(') => with("other"),
+            (default, _) if default.starts_with('(') => with("true"),
+            (default, _) => with(default),
         };
         assert_ne!(with(key.example), without, "{} does nothing", key.path);
     }
@@ -304,16 +327,21 @@ fn every_default_of_the_table_is_the_default() {
         };
         let none = match key.path {
             "auth.providers[].insecure_http" => {
-                "auth: { providers: [{ issuer: i, audience: a, jwks_url: https://h }] }"
+                "auth: { providers: [{ issuer: i, audience: a, jwks_url: https://h }] }".to_owned()
             }
             path if path.starts_with("auth.") => {
-                "auth: { providers: [{ issuer: i, audience: a, jwks_file: f }] }"
+                "auth: { providers: [{ issuer: i, audience: a, jwks_file: f }] }".to_owned()
             }
-            path if path.starts_with("cache.redis.") => "cache: { redis: { url: redis://h } }",
-            _ if of_source => "sources: { s: { rest: { url: http://h } } }",
-            _ => "",
+            path if path.starts_with("cache.redis.") => {
+                "cache: { redis: { url: redis://h } }".to_owned()
+            }
+            _ if of_source => "sources: { s: { rest: { url: http://h } } }".to_owned(),
+            path if path.starts_with("limits.rate.") => {
+                format!("limits: {{ rate: {{ {} }} }}", beside_rate(path))
+            }
+            _ => String::new(),
         };
-        assert_eq!(read(&setting(key.path, key.default)), read(none), "{}", key.path);
+        assert_eq!(read(&setting(key.path, key.default)), read(&none), "{}", key.path);
     }
 }
 
@@ -343,4 +371,65 @@ fn what_makes_no_sense_for_persisted_documents_is_refused() {
     let config =
         parse("persisted: { apq: { store: { redis: 'redis://:${TOKEN}@cache' } } }").unwrap();
     assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
+}
+
+#[test]
+fn rates_become_settings() {
+    let config = parse(
+        r#"
+server: { trusted_proxies: [10.0.0.0/8, 192.0.2.7, "fd00::/8"] }
+limits:
+  rate:
+    capacity: 2000
+    refill: 90/m
+    key: [$claims.sub, $request.headers."x-api-key", $request.ip]
+    tiers:
+      - { name: gold, when: '$claims.plan->match(["gold", true])', capacity: 9, refill: 5/h }
+      - { when: $claims.staff, capacity: 8, refill: 1 }
+    store: { redis: "rediss://me:${TOKEN}@cache:6380/2" }
+    replicas: 3
+"#,
+    )
+    .unwrap();
+    let rate = config.engine.rate.as_ref().unwrap();
+    assert_eq!((rate.key.len(), rate.tiers.len(), rate.allowance.capacity), (3, 2, 2000));
+    assert_eq!(rate.allowance.refill.per, Duration::from_mins(1));
+    assert_eq!(rate.tiers[0].name.as_deref(), Some("gold"));
+    let engine::Store::Redis { server, fail: engine::Fail::Local, replicas: 3 } = &rate.store
+    else {
+        panic!("{:?}", rate.store)
+    };
+    assert_eq!(server.url.to_string(), "rediss://cache:6380/2");
+    assert_eq!(server.timeout, Duration::from_millis(100));
+    assert_eq!(config.edge.trusted_proxies.len(), 3);
+    assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
+}
+
+#[test]
+fn mistakes_of_rates_stand_at_their_places() {
+    let text = r#"
+server: { trusted_proxies: [0.0.0.0/0, 10.0.0.0/33, proxy.internal] }
+limits:
+  rate:
+    refill: 5/d
+    key: [$claims.sub, $args.id, $claim.sub, '"x"']
+    tiers: [{ when: $claims.plan->eqq("a"), capacity: 0, name: "a b" }]
+    store: { redis: "http://geheim@h" }
+    fail: shut
+    mode: on
+"#;
+    let shown = problems(text);
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn what_does_nothing_without_redis_is_refused() {
+    let text = "limits: { rate: { capacity: 1, refill: 1, fail: open, replicas: 2, timeout: 1s } }";
+    let due = ["wrong-value"; 3].to_vec();
+    assert_eq!(codes(text).iter().map(|code| code.0).collect::<Vec<_>>(), due);
+    assert_eq!(
+        codes("limits: { rate: { capacity: 1, refill: 1, store: disk } }")[0].0,
+        "wrong-value"
+    );
+    assert_eq!(codes("limits: { rate: {} }").len(), 2, "capacity and refill are missing");
 }

@@ -67,7 +67,7 @@ impl Guest {
 fn caller(parts: &mut Parts, verified: Option<Arc<Verified>>) -> Arc<Caller> {
     let expires = verified.as_ref().map(|verified| verified.expires());
     Arc::new(Caller {
-        ip: parts.extensions.get::<Peer>().map(|peer| peer.0.ip()),
+        ip: parts.extensions.get::<Peer>().map(|peer| peer.0),
         headers: std::mem::take(&mut parts.headers),
         claims: verified.map(|verified| verified.claims.clone()).unwrap_or_default(),
         expires,

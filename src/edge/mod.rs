@@ -13,6 +13,7 @@ mod cors;
 mod csrf;
 mod exchange;
 mod executor;
+mod forwarded;
 #[doc(hidden)]
 pub mod fuzzing;
 mod graphql;
@@ -26,6 +27,7 @@ mod server;
 mod settings;
 mod sharing;
 mod subscription;
+mod throttle;
 mod trace;
 
 pub use executor::Executor;
@@ -41,7 +43,7 @@ use axum::routing::{any, get};
 use graphql::Endpoint;
 use http::StatusCode;
 use server::Certificates;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use subscription::Places;
@@ -59,9 +61,9 @@ pub struct Edge {
     draining: watch::Sender<bool>,
 }
 
-/// The client's address; put on each request by the server.
+/// The client's address, behind trusted proxies too; put on each request by the server.
 #[derive(Debug, Clone, Copy)]
-struct Peer(SocketAddr);
+struct Peer(IpAddr);
 
 /// All metrics of the process, as a scraper reads them.
 pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;

@@ -4,6 +4,7 @@ use super::Statuses;
 use super::batch;
 use super::negotiate::Media;
 use super::sharing;
+use super::throttle;
 use crate::engine::{self, Share};
 use crate::graphql::{Error, ErrorCode};
 use axum::body::Body;
@@ -26,17 +27,25 @@ pub(super) fn answer(media: Media, response: engine::Response) -> Response {
     let share = sharing::headers(&response.cache);
     let mut reply = bytes(status, HeaderValue::from_static(media.content_type()), response.body);
     reply.headers_mut().extend(share);
+    if let Some(throttle) = &response.throttle {
+        throttle::tell(reply.headers_mut(), throttle);
+    }
     if response.refusal == Some(ErrorCode::MethodNotAllowed) {
         reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }
     reply
 }
 
-/// The answers to a list of operations. Each has its own errors, so the list itself went well.
+/// The answers to a list of operations. Each has its own errors, so the list itself went well. Of their buckets the
+/// emptiest is told.
 pub(super) fn answers(media: Media, responses: &[engine::Response]) -> Response {
     let content_type = HeaderValue::from_static(media.content_type());
     let mut reply = bytes(StatusCode::OK, content_type, batch::join(responses));
     reply.headers_mut().extend(sharing::headers(&Share::none()));
+    let throttles = responses.iter().filter_map(|response| response.throttle.as_ref());
+    if let Some(throttle) = throttles.min_by_key(|throttle| throttle.available) {
+        throttle::tell(reply.headers_mut(), throttle);
+    }
     reply
 }
 

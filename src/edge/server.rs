@@ -16,7 +16,7 @@ use super::connection::{Activity, Watched};
 use super::exchange::Exchange;
 use super::subscription::Here;
 use super::trace::{Ids, REQUEST_ID};
-use super::{Edge, Peer, Settings, reply};
+use super::{Edge, Peer, Settings, forwarded, reply};
 use addresses::{Addresses, Counted};
 use axum::extract::Request;
 use axum::response::Response;
@@ -234,8 +234,10 @@ impl Edge {
         let mut response = if let Some(mistake) = mistake(&request, ambiguous) {
             refuse(mistake, request.version())
         } else {
+            let trusted = &self.settings.trusted_proxies;
+            let client = forwarded::client(peer.ip(), request.headers(), trusted);
             request.headers_mut().insert(REQUEST_ID, id.clone());
-            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(Peer(client));
             request.extensions_mut().insert(ids);
             match self.router.call(request).await {
                 Ok(response) => response,

@@ -3,6 +3,7 @@
 use super::subscription;
 use crate::engine::Mode;
 use http::{HeaderName, HeaderValue};
+use ipnet::IpNet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// One log line per request.
     pub access_log: bool,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Bodies are compressed for clients that ask for it, and may come compressed.
     pub compression: bool,
     pub tls: Option<Tls>,
@@ -117,6 +120,7 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
             access_log: true,
+            trusted_proxies: Vec::new(),
             compression: true,
             tls: None,
             trace_sample: 1000,

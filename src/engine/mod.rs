@@ -18,11 +18,14 @@ mod testing;
 
 pub use execute::Share;
 pub use guard::access::GuardMode;
+pub use guard::bucket::{Throttle, ThrottleStatus};
 pub use guard::cost::{CostReport, FLOOR, UpstreamCalls};
 pub use guard::limits::{Exceeded, LimitName};
 pub use operation::{ApqSettings, Document, PersistedSettings, Trust};
 pub use replies::{CacheSettings, SourceCache};
-pub use settings::{CostLimit, Limit, Limits, Mode, Settings};
+pub use settings::{
+    Allowance, CostLimit, Fail, Limit, Limits, Mode, Rate, Refill, Settings, Store, Tier,
+};
 pub use subscribe::Answers;
 
 use crate::graph::Graph;
@@ -33,6 +36,7 @@ use bytes::Bytes;
 use execute::{Event, Loaders, Pool, Snapshot};
 use guard::Refusal;
 use guard::access::Access;
+use guard::bucket::{Buckets, Debit};
 use guard::cost::Estimate;
 use guard::limits::{Told, Verdict};
 use operation::{Operation, Operations, Persisted};
@@ -53,6 +57,7 @@ pub struct Engine {
     persisted: Arc<Persisted>,
     loaders: Arc<Loaders>,
     told: Arc<Told>,
+    buckets: Option<Arc<Buckets>>,
 }
 
 /// One GraphQL request, already taken out of its transport.
@@ -96,6 +101,8 @@ pub struct Response {
     pub cost: Option<CostReport>,
     /// What the client and the caches before it may do with it.
     pub cache: Share,
+    /// How the caller's bucket stands, where it was asked.
+    pub throttle: Option<Box<Throttle>>,
 }
 
 /// What stands under `extensions` in an answer.
@@ -114,6 +121,7 @@ impl Engine {
             told: Arc::new(Told::new(Instant::now())),
             loaders: Arc::new(Loaders::new(&graph, &pool)),
             pool: Arc::new(pool),
+            buckets: settings.rate.as_ref().and_then(Buckets::new).map(Arc::new),
             settings: Arc::new(settings),
             graph,
         }
@@ -143,9 +151,11 @@ impl Engine {
 
     /// Runs one request. Dropping the future cancels every call below it. Never panics on what a client sends.
     pub async fn execute(&self, request: Request) -> Response {
-        match self.run(request).await {
+        let caller = Arc::clone(&request.caller);
+        let mut debit = Debit::new(self.buckets.as_deref(), &caller);
+        match self.run(request, &mut debit).await {
             Ok(response) => response,
-            Err(refusal) => Response::refused(refusal, self.settings.limits.cost.expose),
+            Err(refusal) => self.refuse(refusal, &mut debit).await,
         }
     }
 
@@ -174,7 +184,7 @@ impl Engine {
         }
     }
 
-    async fn run(&self, request: Request) -> Result<Response, Refusal> {
+    async fn run(&self, request: Request, debit: &mut Debit<'_>) -> Result<Response, Refusal> {
         let deadline = request.deadline;
         let asked = self.ask(request).await?;
         if asked.operation.is_subscription {
@@ -182,7 +192,7 @@ impl Engine {
                            `multipart/mixed; subscriptionSpec=1.0`, or use a WebSocket";
             return Err(vec![Error::new(ErrorCode::NotAcceptable, message)].into());
         }
-        self.answer_once(&asked, deadline).await
+        self.answer_once(&asked, deadline, debit).await
     }
 
     /// Everything that is done before anything is asked of a source.
@@ -213,9 +223,15 @@ impl Engine {
         })
     }
 
-    async fn answer_once(&self, asked: &Asked, deadline: Instant) -> Result<Response, Refusal> {
+    async fn answer_once(
+        &self,
+        asked: &Asked,
+        deadline: Instant,
+        debit: &mut Debit<'_>,
+    ) -> Result<Response, Refusal> {
         let introspection = asked.operation.introspect(&self.graph, &asked.variables)?;
-        Ok(self.answer(asked, deadline, &introspection, None).await)
+        asked.reserve(debit).await?;
+        Ok(self.answer(asked, deadline, &introspection, None, debit).await)
     }
 
     /// Runs the plan and writes the response.
@@ -225,6 +241,7 @@ impl Engine {
         deadline: Instant,
         introspection: &[String],
         event: Option<Event>,
+        debit: &mut Debit<'_>,
     ) -> Response {
         let Asked { operation, name, variables, conditions, estimate, caller } = asked;
         let snapshot = Snapshot {
@@ -239,6 +256,7 @@ impl Engine {
             is_query: !operation.is_mutation && !operation.is_subscription,
             expose_upstream_errors: self.settings.expose_upstream_errors,
         };
+        let is_event = event.is_some();
         let outcome = execute::execute(snapshot, event).await;
         let writing = Writing {
             conditions,
@@ -253,7 +271,9 @@ impl Engine {
         let CostLimit { call_weight, expose, .. } = self.settings.limits.cost;
         let fixed = if operation.is_mutation { guard::cost::MUTATION } else { 0 };
         let spent = written.cost.saturating_add(fixed);
-        let cost = estimate.report(spent, outcome.calls, call_weight);
+        let mut cost = estimate.report(spent, outcome.calls, call_weight);
+        debit.pay(cost.actual_query_cost, is_event);
+        cost.throttle_status = debit.throttle().map(Throttle::status);
         let errors = written.errors.len();
         let extensions = expose.then_some(Extensions { cost: &cost });
         let body = written.finish(extensions.as_ref());
@@ -267,6 +287,7 @@ impl Engine {
                 0 => outcome.share.guarded(operation.plan.is_guarded()),
                 _ => Share::none(),
             },
+            throttle: debit.throttle().cloned().map(Box::new),
         }
     }
 
@@ -310,6 +331,17 @@ impl Engine {
         }
         let errors = guard::access::refused(&operation.plan.view, conditions);
         if errors.is_empty() { Ok(()) } else { Err(errors.into()) }
+    }
+
+    /// What did not run costs the floor, unless its bucket refused it.
+    async fn refuse(&self, mut refusal: Refusal, debit: &mut Debit<'_>) -> Response {
+        refusal.errors = debit.charge_refusal(refusal.errors).await;
+        if let Some(cost) = &mut refusal.cost {
+            cost.throttle_status = debit.throttle().map(Throttle::status);
+        }
+        let mut response = Response::refused(refusal, self.settings.limits.cost.expose);
+        response.throttle = debit.throttle().cloned().map(Box::new);
+        response
     }
 
     /// Holds an operation against its limits; no call has been made.
@@ -378,6 +410,15 @@ impl Engine {
     }
 }
 
+impl Asked {
+    /// Takes the estimate out of the caller's bucket.
+    async fn reserve(&self, debit: &mut Debit<'_>) -> Result<(), Refusal> {
+        let formula = self.operation.plan.cost.printed();
+        let reserved = debit.admit(self.estimate.cost, formula).await;
+        reserved.map_err(|error| self.estimate.refuse(error))
+    }
+}
+
 impl Response {
     /// A response that refuses the operation; the first error's code decides the status.
     #[must_use]
@@ -386,7 +427,8 @@ impl Response {
         let code = errors.first().map_or(ErrorCode::Internal, |error| error.code);
         let body = Bytes::from(body);
         let (errors, cache) = (errors.len(), Share::none());
-        Self { body, refusal: Some(code), errors, upstream_calls: 0, cost: None, cache }
+        let refusal = Some(code);
+        Self { body, refusal, errors, upstream_calls: 0, cost: None, cache, throttle: None }
     }
 
     fn refused(refusal: Refusal, expose: bool) -> Self {

@@ -1,6 +1,7 @@
 //! What of the engine can be set, with defaults that are safe in production.
 
 use super::guard::access::GuardMode;
+pub use super::guard::bucket::{Allowance, Fail, Rate, Refill, Store, Tier};
 use super::operation::PersistedSettings;
 use super::replies::CacheSettings;
 use std::time::Duration;
@@ -8,6 +9,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub limits: Limits,
+    /// What callers may ask over time; no bound without it.
+    pub rate: Option<Rate>,
     /// `__schema` and `__type` are answered.
     pub introspection: bool,
     /// Field errors hold what went wrong upstream, in words that may be the upstream's. For development only.
@@ -106,6 +109,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            rate: None,
             introspection: false,
             expose_upstream_errors: false,
             operation_cache: 64 << 20,

@@ -9,6 +9,7 @@
 use super::execute::Event;
 use super::guard::Refusal;
 use super::guard::access::Access;
+use super::guard::bucket::Debit;
 use super::plan::{FetchId, evaluate_all};
 use super::{Asked, Engine, Request, Response};
 use crate::graphql::{Error, ErrorCode};
@@ -36,16 +37,21 @@ impl Engine {
     /// # Errors
     /// A response that refuses the operation: it never ran.
     pub async fn subscribe(&self, request: Request) -> Result<Answers, Response> {
-        let expose = self.settings.limits.cost.expose;
-        self.open(request).await.map_err(|refusal| Response::refused(refusal, expose))
+        let caller = Arc::clone(&request.caller);
+        let mut debit = Debit::new(self.buckets.as_deref(), &caller);
+        match self.open(request, &mut debit).await {
+            Ok(answers) => Ok(answers),
+            Err(refusal) => Err(self.refuse(refusal, &mut debit).await),
+        }
     }
 
-    async fn open(&self, request: Request) -> Result<Answers, Refusal> {
+    async fn open(&self, request: Request, debit: &mut Debit<'_>) -> Result<Answers, Refusal> {
         let deadline = request.deadline;
         let asked = self.ask(request).await?;
         if !asked.operation.is_subscription {
-            return Ok(Answers::One(self.answer_once(&asked, deadline).await?));
+            return Ok(Answers::One(self.answer_once(&asked, deadline, debit).await?));
         }
+        asked.reserve(debit).await?;
         let plan = &asked.operation.plan;
         let Some(root) = plan.fetches.first() else {
             let message = "a subscription has one field at its root";
@@ -122,7 +128,10 @@ impl Listening {
         let event = Event { fetch: ROOT, arguments: self.arguments.clone(), answer };
         let deadline = Instant::now() + self.engine.settings.timeout;
         self.look_again();
-        Some((self.engine.answer(&self.asked, deadline, &[], Some(event)).await, goes_on))
+        let Self { engine, asked, .. } = self;
+        let mut debit = Debit::new(engine.buckets.as_deref(), &asked.caller);
+        let answer = engine.answer(asked, deadline, &[], Some(event), &mut debit).await;
+        Some((answer, goes_on))
     }
 }
 

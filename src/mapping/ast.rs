@@ -8,13 +8,13 @@ use std::ops::Range;
 pub type Span = Range<usize>;
 
 /// One expression and where it stands.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expr {
     pub kind: ExprKind,
     pub span: Span,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExprKind {
     /// `$`: the object a selection is applied to.
     Current,
@@ -41,7 +41,7 @@ pub enum ExprKind {
 
 /// A named selection: `id` (a copy), `total: total_cents`, `"odd-key"`, `price: { … }`, `items { … }`; or, without a
 /// name, a path with a selection (`$.profile { name }`) whose fields join the object that it stands in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     pub name: Option<Box<str>>,
     /// Of the name, or of the value where there is none.

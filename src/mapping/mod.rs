@@ -90,7 +90,7 @@ pub enum Failure {
 }
 
 /// A parsed `select`, `body`, `message` or rule.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
     text: Box<str>,
     expr: Expr,

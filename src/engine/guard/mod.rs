@@ -5,11 +5,13 @@
 //!    are told.
 //! 2. **access** ([`access`]): who may see what. What a caller may not see is not fetched, and costs nothing.
 //! 3. **cost** ([`cost`]): the slicing arguments are there, the fan-out bound and the estimate are within their limits.
+//! 4. **bucket** ([`bucket`]): the caller may ask as much now. Settled when the answer is written.
 //!
-//! Each is decided by the operation, its variables, the caller and the settings alone, so that a refusal costs no call.
-//! Nothing here waits for anything.
+//! The first three are decided by the operation, its variables, the caller and the settings alone, and wait for nothing.
+//! The bucket may wait, for Redis; it is asked once, and for what was refused before as well, which costs its floor.
 
 pub(in crate::engine) mod access;
+pub(super) mod bucket;
 pub(super) mod cost;
 pub(super) mod limits;
 #[cfg(test)]

@@ -21,7 +21,7 @@ use super::limits::{Exceeded, LimitName, Verdict};
 use crate::engine::plan::{Conditions, QueryPlan, Slice};
 use crate::engine::settings::{Limit, Limits, Mode};
 use crate::graph::{Costs, Graph};
-use crate::graphql::{ErrorCode, Name};
+use crate::graphql::{Error, ErrorCode, Name};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -220,6 +220,12 @@ fn formula_of(plan: &QueryPlan, limits: &Limits, calls: u64) -> String {
 }
 
 impl Estimate {
+    /// For an operation that its bucket refuses: it costs nothing.
+    pub fn refuse(&self, error: Error) -> Refusal {
+        let report = CostReport { actual_query_cost: 0, ..self.report(0, 0, 0) };
+        Refusal { errors: vec![error], cost: Some(report) }
+    }
+
     /// What became of it: `fields` as the writer counted, `calls` as the executor did.
     pub fn report(&self, fields: u64, calls: usize, call_weight: u64) -> CostReport {
         let calls = calls as u64;
@@ -229,6 +235,7 @@ impl Estimate {
             requested_query_cost: self.cost,
             actual_query_cost: fields.saturating_add(of_calls).max(FLOOR),
             upstream_calls: UpstreamCalls { bound: self.calls, actual: calls },
+            throttle_status: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What an operation cost, as its answer tells under `extensions.cost`.
 
+use crate::engine::guard::bucket::ThrottleStatus;
 use serde::Serialize;
 
 /// The cost of one request: what it could have come to, and what it came to.
@@ -11,6 +12,9 @@ pub struct CostReport {
     /// Counted with the lists as long as they were.
     pub actual_query_cost: u64,
     pub upstream_calls: UpstreamCalls,
+    /// How the caller's bucket stands, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throttle_status: Option<ThrottleStatus>,
 }
 
 /// Calls to sources.

@@ -39,6 +39,7 @@ fn report(requested: u64, actual: u64, bound: u64, calls: u64) -> CostReport {
         requested_query_cost: requested,
         actual_query_cost: actual,
         upstream_calls: UpstreamCalls { bound, actual: calls },
+        throttle_status: None,
     }
 }
 

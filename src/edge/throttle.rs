@@ -1,0 +1,31 @@
+//! The header fields that tell a client how its bucket stands: `RateLimit` and `RateLimit-Policy` as in
+//! draft-ietf-httpapi-ratelimit-headers-10 (structured fields, RFC 9651), and `Retry-After` (RFC 9110 §10.2.3).
+//!
+//! A token bucket has no window. Told as one, its quota is the capacity and its window the time in which an empty
+//! bucket fills; `r` is what is left, and `t` when it will be full, or, for a request that was refused, when it would pass.
+//! Units are those of cost, not requests.
+
+use crate::engine::Throttle;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+pub(super) fn tell(headers: &mut HeaderMap, throttle: &Throttle) {
+    let Throttle { policy, capacity, available, window, full_in, retry_after, .. } = throttle;
+    let reset = retry_after.unwrap_or(*full_in);
+    let fields = [
+        (POLICY, format!("\"{policy}\";q={capacity};w={window};qu=\"cost\"")),
+        (LIMIT, format!("\"{policy}\";r={available};t={reset}")),
+    ];
+    for (name, text) in fields {
+        // A policy's name is plain ASCII, so this cannot fail.
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(name, value);
+        }
+    }
+    if let Some(seconds) = retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
+    }
+}
