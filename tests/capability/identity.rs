@@ -39,6 +39,24 @@ async fn me_is_whoever_the_token_says() {
 }
 
 #[tokio::test]
+async fn everyone_sees_their_own_address_only() {
+    let issuer = Issuer::new();
+    let (shop, _folder) = shop(&issuer).await;
+    let query = r#"{"query":"{ users(first: 2) { id email } }"}"#;
+    let emails = async |headers: &[(&str, &str)]| {
+        let answer = shop.http.post(&shop.gateway.url, headers, query).await.json();
+        let users = answer["data"]["users"].as_array().unwrap();
+        let seen: Vec<_> = users.iter().map(|user| user["email"].is_string()).collect();
+        (seen, answer["errors"].as_array().map_or(0, Vec::len))
+    };
+    for (person, expected) in PEOPLE.into_iter().zip([[true, false], [false, true]]) {
+        let bearer = format!("Bearer {}", issuer.token(person, SystemTime::now()));
+        assert_eq!(emails(&[("authorization", &bearer)]).await, (expected.to_vec(), 1));
+    }
+    assert_eq!(emails(&[]).await, (vec![false, false], 2));
+}
+
+#[tokio::test]
 async fn nobody_has_no_me_and_nothing_is_asked() {
     let (shop, _folder) = shop(&Issuer::new()).await;
     let answer = ask(&shop, &[]).await;
