@@ -273,7 +273,8 @@ impl Engine {
         let spent = written.cost.saturating_add(fixed);
         let mut cost = estimate.report(spent, outcome.calls, call_weight);
         debit.pay(cost.actual_query_cost, is_event);
-        cost.throttle_status = debit.throttle().map(Throttle::status);
+        let throttle = debit.throttle().cloned().map(Box::new);
+        cost.throttle_status = throttle.as_deref().map(Throttle::status);
         let errors = written.errors.len();
         let extensions = expose.then_some(Extensions { cost: &cost });
         let body = written.finish(extensions.as_ref());
@@ -284,10 +285,11 @@ impl Engine {
             upstream_calls: outcome.calls,
             cost: Some(cost),
             cache: match errors {
-                0 => outcome.share.guarded(operation.plan.is_guarded()),
+                // What is left in a caller's bucket is told to that caller only.
+                0 => outcome.share.for_one(operation.plan.is_guarded() || throttle.is_some()),
                 _ => Share::none(),
             },
-            throttle: debit.throttle().cloned().map(Box::new),
+            throttle,
         }
     }
 

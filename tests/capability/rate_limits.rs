@@ -4,6 +4,7 @@ use crate::support::PATIENCE;
 use crate::support::client::Http;
 use crate::support::gateway::Gateway;
 use crate::support::redis::Redis;
+use crate::support::upstream::Upstream;
 use http::HeaderMap;
 use portcullis::config::Config;
 use portcullis::engine::{self, Engine};
@@ -71,6 +72,26 @@ async fn a_bucket_is_emptied_and_told() {
     assert_eq!(field(&headers, "ratelimit"), format!("\"default\";r=0;t={seconds}"));
     assert_eq!(body["errors"][0]["extensions"]["retryAfter"].to_string(), seconds);
     assert!(body.get("data").is_none());
+}
+
+#[tokio::test]
+async fn what_tells_of_a_bucket_is_for_its_caller() {
+    const PUBLIC: &str = "type Query { n: Int @cacheControl(maxAge: 600, scope: PUBLIC) @rest(source: \"s\", GET: \"/n\", select: \"$.n\") }";
+    let upstream = Upstream::start(Some(r#"{ "n": 1 }"#)).await;
+    let folder = tempfile::tempdir().unwrap();
+    for (rate, scope) in
+        [("", "public"), ("limits: { rate: { capacity: 9, refill: 6/m } }", "private")]
+    {
+        let address = upstream.address;
+        let config =
+            format!("sources: {{ s: {{ rest: {{ url: \"http://{address}\" }} }} }}\n{rate}\n");
+        let gateway = Gateway::start(folder.path(), PUBLIC, &config).await;
+        let gateway = gateway.unwrap_or_else(|problems| panic!("{problems}"));
+        let body = json!({ "query": "{ n }" }).to_string();
+        let answer = Http::new().post(&gateway.url, &[], body).await;
+        let cache = field(&answer.headers, "cache-control");
+        assert!(cache.contains(scope) && cache.contains("max-age="), "{cache}");
+    }
 }
 
 #[tokio::test]

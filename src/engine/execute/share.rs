@@ -21,10 +21,10 @@ impl Share {
         Self { left: Some(Duration::ZERO), ..Self::default() }
     }
 
-    /// What stands under a rule is for the callers that it lets through.
+    /// What stands under a rule, or tells of a caller's bucket, is for that caller.
     #[must_use]
-    pub(in crate::engine) fn guarded(mut self, is_guarded: bool) -> Self {
-        self.private |= is_guarded;
+    pub(in crate::engine) fn for_one(mut self, is_for_one: bool) -> Self {
+        self.private |= is_for_one;
         self
     }
 
