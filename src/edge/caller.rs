@@ -44,13 +44,14 @@ pub(super) async fn of_upgrade(identity: &Identity, parts: &mut Parts) -> Result
 }
 
 impl Guest {
-    /// The caller for as long as the socket is open. A token of the payload counts before the request's.
+    /// The caller for as long as the socket is open. Its token is the request's or the payload's, never both.
     pub(super) async fn begin(
         self,
         identity: &Identity,
         payload: &Value,
     ) -> Result<Arc<Caller>, Refused> {
-        let Some(verified) = identity.of_init(payload, SystemTime::now()).await? else {
+        let now = SystemTime::now();
+        let Some(verified) = identity.of_init(payload, self.is_known, now).await? else {
             if !self.is_known {
                 identity.anonymous()?;
             }

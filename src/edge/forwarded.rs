@@ -24,7 +24,7 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     let instances = headers.get_all(NAME).iter().rev();
     let entries = instances.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
     for entry in entries.take(HOPS) {
-        if !trusted.iter().any(|network| network.contains(&client)) {
+        if !is_trusted(client, trusted) {
             break;
         }
         match address(entry.trim_ascii()) {
@@ -35,6 +35,12 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
         }
     }
     client
+}
+
+/// Whether an address is a proxy's, whose word counts and whose connections are many clients'.
+pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// `192.0.2.1`, `2001:db8::1`, and both as some proxies write them, with a port: `192.0.2.1:80`, `[2001:db8::1]:80`.

@@ -27,9 +27,7 @@ pub(super) fn answer(media: Media, response: engine::Response) -> Response {
     let share = sharing::headers(&response.cache);
     let mut reply = bytes(status, HeaderValue::from_static(media.content_type()), response.body);
     reply.headers_mut().extend(share);
-    if let Some(throttle) = &response.throttle {
-        throttle::tell(reply.headers_mut(), throttle);
-    }
+    throttle::of_answer(reply.headers_mut(), response.throttle.as_deref(), response.refusal);
     if response.refusal == Some(ErrorCode::MethodNotAllowed) {
         reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }

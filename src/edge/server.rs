@@ -74,11 +74,15 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
             accepted = accept(&listener, &slots) => accepted,
         };
         while connections.try_join_next().is_some() {}
-        let Some(counted) = addresses.admit(accepted.peer.ip()) else {
-            edge.metrics.refused.increment(1);
-            tracing::debug!("an address has too many connections, closing its newest");
-            continue;
-        };
+        let mut counted = None;
+        if !forwarded::is_trusted(accepted.peer.ip(), &edge.settings.trusted_proxies) {
+            counted = addresses.admit(accepted.peer.ip());
+            if counted.is_none() {
+                edge.metrics.refused.increment(1);
+                tracing::debug!("an address has too many connections, closing its newest");
+                continue;
+            }
+        }
         let edge = edge.clone();
         let connection = Connection { accepted, counted, edge, builder: Arc::clone(&builder) };
         connections.spawn(connection.serve(graceful.watcher()));
@@ -144,7 +148,8 @@ fn builder() -> Builder<TokioExecutor> {
 
 struct Connection {
     accepted: Accepted,
-    counted: Counted,
+    /// `None` for a trusted proxy, which is bounded with all others only.
+    counted: Option<Counted>,
     edge: Edge,
     builder: Arc<Builder<TokioExecutor>>,
 }
@@ -226,7 +231,9 @@ impl Edge {
         activity: Arc<Activity>,
     ) -> http::Response<Sent> {
         let mut request: Request = request.map(axum::body::Body::new);
-        let ids = Ids::take(request.headers(), false, self.settings.trace_sample);
+        let trusted = &self.settings.trusted_proxies;
+        let is_proxy = forwarded::is_trusted(peer.ip(), trusted);
+        let ids = Ids::take(request.headers(), is_proxy, self.settings.trace_sample);
         let (method, path) = (request.method(), request.uri().path());
         let logged = self.settings.access_log;
         let mut exchange = Exchange::begin(&self.metrics, logged, method, path, &ids);
@@ -234,7 +241,6 @@ impl Edge {
         let mut response = if let Some(mistake) = mistake(&request, ambiguous) {
             refuse(mistake, request.version())
         } else {
-            let trusted = &self.settings.trusted_proxies;
             let client = forwarded::client(peer.ip(), request.headers(), trusted);
             request.headers_mut().insert(REQUEST_ID, id.clone());
             request.extensions_mut().insert(Peer(client));

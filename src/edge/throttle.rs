@@ -6,11 +6,31 @@
 //! Units are those of cost, not requests.
 
 use crate::engine::Throttle;
+use crate::graphql::ErrorCode;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Seconds after which a store that does not answer may do so again.
+const UNKNOWN: u16 = 1;
+
+/// What the answer to one operation says.
+pub(super) fn of_answer(
+    headers: &mut HeaderMap,
+    throttle: Option<&Throttle>,
+    refusal: Option<ErrorCode>,
+) {
+    match throttle {
+        Some(throttle) => tell(headers, throttle),
+        // Nobody knows the bucket (`fail: closed`), but a 429 says when to come back all the same.
+        None if refusal == Some(ErrorCode::Throttled) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(UNKNOWN));
+        }
+        None => {}
+    }
+}
 
 pub(super) fn tell(headers: &mut HeaderMap, throttle: &Throttle) {
     let Throttle { policy, capacity, available, window, full_in, retry_after, .. } = throttle;

@@ -121,17 +121,22 @@ impl Identity {
     }
 
     /// The token of a WebSocket's `connection_init`, under the name of the header that it would come in, at the top of
-    /// the payload or in its `headers`; `None` if there is none.
+    /// the payload or in its `headers`; `None` if there is none. `has_one`: the request that opened the socket had a
+    /// token, so that another one is one too many.
     ///
     /// # Errors
     /// It is not good, or there is more than one.
     pub async fn of_init(
         &self,
         payload: &Value,
+        has_one: bool,
         now: SystemTime,
     ) -> Result<Option<Arc<Verified>>, Refused> {
         let Some(inner) = &self.0 else { return Ok(None) };
-        let found = inner.token.in_payload(payload);
+        let found = match inner.token.in_payload(payload) {
+            Ok(Some(_)) if has_one => Err(Refused::Several),
+            found => found,
+        };
         inner.verified(found, now).await
     }
 

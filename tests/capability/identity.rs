@@ -1,6 +1,7 @@
 //! The storefront knows who asks, and only by a token.
 
 use crate::support::gateway::Shop;
+use crate::support::websocket::{Said, Socket};
 use portcullis::demo::{AUDIENCE, ISSUER, Issuer, PEOPLE, Service};
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -36,6 +37,36 @@ async fn me_is_whoever_the_token_says() {
         assert_eq!(answer["data"]["me"]["orders"][0]["buyer"]["id"], json!(id));
     }
     assert_eq!(shop.calls(Service::Users, "GET /users/{id}"), 2, "each is asked for once");
+}
+
+#[tokio::test]
+async fn a_socket_has_one_token_with_its_request_or_with_its_beginning() {
+    const PROTOCOL: &str = "graphql-transport-ws";
+    let issuer = Issuer::new();
+    let (shop, _folder) = shop(&issuer).await;
+    let bearer = format!("Bearer {}", issuer.token(PEOPLE[1], SystemTime::now()));
+    let header = [("authorization", bearer.as_str())];
+    let token = json!({ "authorization": bearer });
+    let bad = json!({ "authorization": format!("{bearer}x") });
+    for (headers, payload, id) in [
+        (&header[..], json!({}), Some("2")),
+        (&[], token.clone(), Some("2")),
+        (&[], json!({ "headers": token }), Some("2")),
+        (&header, token, None),
+        (&[], bad, None),
+    ] {
+        let mut socket = Socket::open(&shop.gateway.url, PROTOCOL, headers).await.unwrap();
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        let Some(id) = id else {
+            assert_eq!(socket.next().await, Said::Close(4403), "{payload}");
+            continue;
+        };
+        assert_eq!(socket.message().await.0, "connection_ack", "{payload}");
+        socket.subscribe("q", "{ me { id } }").await;
+        assert_eq!(socket.message().await.2["data"]["me"]["id"], id, "{payload}");
+    }
+    let refused = Socket::open(&shop.gateway.url, PROTOCOL, &[("authorization", "Bearer x")]).await;
+    assert_eq!(refused.err(), Some(401));
 }
 
 #[tokio::test]

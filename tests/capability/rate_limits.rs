@@ -135,6 +135,33 @@ async fn tiers_and_keys_come_from_headers() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_nobody_knows_is_asked_for_again_soon() {
+    let mut redis = Redis::start();
+    redis.kill();
+    let url = redis.url();
+    let rate =
+        format!("{{ capacity: 9, refill: 6/m, fail: closed, store: {{ redis: \"{url}\" }} }}");
+    let (status, headers, body) = Served::start(&rate, "").await.ask("{ __typename }", &[]).await;
+    assert_eq!((status, field(&headers, "retry-after")), (429, "1"));
+    assert_eq!(body["errors"][0]["extensions"]["retryAfter"], 1);
+    assert!(!headers.contains_key("ratelimit"));
+}
+
+#[tokio::test]
+async fn a_request_id_is_believed_only_of_a_trusted_proxy() {
+    let ids = async |server: &str, id: &str| {
+        let served = Served::start("{ capacity: 9, refill: 6/m }", server).await;
+        let (_, headers, _) = served.ask("{ __typename }", &[("x-request-id", id)]).await;
+        field(&headers, "x-request-id").to_owned()
+    };
+    let trusting = "trusted_proxies: [127.0.0.0/8]";
+    assert_eq!(ids(trusting, "proxy-17").await, "proxy-17");
+    assert_ne!(ids("", "proxy-17").await, "proxy-17");
+    assert_ne!(ids("trusted_proxies: [10.0.0.0/8]", "proxy-17").await, "proxy-17");
+    assert_ne!(ids(trusting, "not <sane>").await, "not <sane>");
+}
+
+#[tokio::test]
 async fn an_address_is_believed_only_of_a_trusted_proxy() {
     let rate = "{ capacity: 1, refill: 1/h, key: [$request.ip] }";
     let strict = Served::start(rate, "").await;

@@ -7,7 +7,7 @@ use super::stream;
 use crate::connector::failure::to_error;
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::{Text, scope};
-use crate::graphql::{ErrorCode, Name};
+use crate::graphql::Name;
 use crate::mapping::{Failure, Mapping};
 use crate::source::{
     Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request, Validators,
@@ -143,10 +143,7 @@ impl Call for RestCall {
     ) -> BoxFuture<'static, Result<Replies, Error>> {
         let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
         async move {
-            let upstream = source
-                .upstream
-                .as_ref()
-                .map_err(|reason| Error::new(ErrorCode::Internal, reason.as_str()))?;
+            let upstream = source.upstream()?;
             let reply = upstream
                 .call(deadline, |attempt| {
                     stream::open(attempt.instance, Arc::clone(&request), Arc::clone(&constant))
@@ -193,10 +190,7 @@ impl RestCall {
     ) -> BoxFuture<'static, Result<Reply, Error>> {
         let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
         async move {
-            let upstream = source
-                .upstream
-                .as_ref()
-                .map_err(|reason| Error::new(ErrorCode::Internal, reason.as_str()))?;
+            let upstream = source.upstream()?;
             upstream
                 .call(deadline, |attempt| {
                     let (request, constant) = (Arc::clone(&request), Arc::clone(&constant));

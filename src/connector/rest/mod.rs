@@ -12,8 +12,9 @@ mod stream;
 
 use super::sources::{self, Known};
 use super::{Protocol, SourceSettings};
+use crate::graphql::ErrorCode;
 use crate::problem::Problem;
-use crate::source::{BindingSpec, Call, Connector};
+use crate::source::{BindingSpec, Call, Connector, Error};
 use crate::upstream::Upstream;
 use crate::upstream::http::HttpClient;
 use std::sync::Arc;
@@ -52,6 +53,11 @@ impl RestSource {
         let upstream = HttpClient::new(&settings.upstream, url)
             .map(|client| Upstream::fixed(settings.upstream.clone(), url.clone(), client));
         Self { settings: settings.clone(), upstream }
+    }
+
+    /// Who is called.
+    fn upstream(&self) -> Result<&Upstream<HttpClient>, Error> {
+        self.upstream.as_ref().map_err(|reason| Error::new(ErrorCode::Internal, reason.as_str()))
     }
 }
 

@@ -119,6 +119,25 @@ async fn one_address_cannot_have_all_connections() {
 }
 
 #[tokio::test]
+async fn a_trusted_proxy_brings_the_connections_of_many() {
+    let gateway = start(edge::Settings {
+        connections_per_ip: 1,
+        trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        ..edge::Settings::default()
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let mut next = TcpStream::connect(gateway.address).await.unwrap();
+        next.write_all(b"GET /health HTTP/1.1\r\nhost: t\r\n\r\n").await.unwrap();
+        let mut first = [0; 12];
+        next.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        held.push(next);
+    }
+}
+
+#[tokio::test]
 async fn an_idle_connection_of_http2_is_closed() {
     let gateway = hurried().await;
     let (mut send, connection) = http2(&gateway).await;

@@ -123,10 +123,11 @@ async fn nobody_may_be_refused() {
     assert_eq!(Identity::default().anonymous(), Ok(()));
     let token = signer.token(&claims());
     let payload = json!({ "authorization": format!("Bearer {token}") });
-    let verified = closed.of_init(&payload, at(NOW)).await.unwrap().unwrap();
+    let verified = closed.of_init(&payload, false, at(NOW)).await.unwrap().unwrap();
     assert_eq!(verified.claims["sub"], "1");
     let bad = json!({ "authorization": format!("Bearer {token}x") });
-    assert_eq!(closed.of_init(&bad, at(NOW)).await, Err(Refused::Malformed));
+    assert_eq!(closed.of_init(&bad, false, at(NOW)).await, Err(Refused::Malformed));
+    assert_eq!(closed.of_init(&payload, true, at(NOW)).await, Err(Refused::Several));
 }
 
 #[tokio::test]
