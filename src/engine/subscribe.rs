@@ -5,10 +5,13 @@
 //! been taken, so a slow client slows its source down and nothing is queued. An event has a request's time. It shares no
 //! call with earlier ones, and none that was sent before it came: a reply from then may not know of it yet. Dropping the
 //! stream closes the call.
+//!
+//! Rules on what the caller may see are asked for every event where they look at an object, which each event brings anew.
+//! What the others look at (the claims, the request, the arguments) is fixed for as long as the subscription lasts, so
+//! they were answered with its other conditions, before the call was opened; and claims last no longer than their token.
 
 use super::execute::Event;
 use super::guard::Refusal;
-use super::guard::access::Access;
 use super::guard::bucket::Debit;
 use super::plan::{FetchId, evaluate_all};
 use super::{Asked, Engine, Request, Response};
@@ -127,19 +130,10 @@ impl Listening {
         let goes_on = answer.is_ok();
         let event = Event { fetch: ROOT, arguments: self.arguments.clone(), answer };
         let deadline = Instant::now() + self.engine.settings.timeout;
-        self.look_again();
         let Self { engine, asked, .. } = self;
         let mut debit = Debit::new(engine.buckets.as_deref(), &asked.caller);
         let answer = engine.answer(asked, deadline, &[], Some(event), &mut debit).await;
         Some((answer, goes_on))
-    }
-}
-
-impl Listening {
-    /// Who may see what is decided anew for every event.
-    fn look_again(&mut self) {
-        let Asked { operation, variables, conditions, caller, .. } = &mut self.asked;
-        *conditions = operation.plan.conditions(variables, Access::new(&self.engine.graph, caller));
     }
 }
 

@@ -98,6 +98,60 @@ async fn a_stream_that_breaks_off_or_cannot_be_opened_ends_with_an_error() {
     assert!(all(&upstream, SAID).await.is_empty(), "a stream may be over at once");
 }
 
+/// What may be seen of a message depends on who wrote it, and on who asks.
+const GUARDED: &str = r#"
+type Query {
+  usersById(ids: [ID!]! @is(field: "id")): [User]! @lookup
+    @call(source: "users", target: "/users?ids={$args.ids->joinNotNull(',')}", batch: {})
+}
+type Subscription {
+  said: Message @call(source: "chat", target: "/rooms", select: "by text author: { id: by }", stream: true)
+  closed: Message @requiresScopes(scopes: [["admin"]])
+    @call(source: "chat", target: "/closed", select: "by text", stream: true)
+}
+type Message { by: ID! text: String @allow(if: "$claims.sub->eq($this.by)") author: User }
+type User @key(fields: "id") { id: ID! name: String @requiresScopes(scopes: [["users"]]) }
+"#;
+
+async fn seen_by(claims: Value, upstream: &Upstream, query: &str) -> Vec<Value> {
+    let caller = Arc::new(Caller { claims, ..Caller::default() });
+    let answers = many(&upstream.engine(GUARDED), Request { caller, ..request(query) }).await;
+    answers.map(|answer| body(&answer)).collect().await
+}
+
+#[tokio::test]
+async fn every_event_is_held_against_the_rules() {
+    let upstream = users();
+    let query = "subscription { said { text author { name } } }";
+    for (claims, names) in [
+        (json!({ "sub": "1" }), [Value::Null, Value::Null, Value::Null]),
+        (json!({ "sub": "1", "scope": "users" }), ["n1", "n2", "n1"].map(Value::from)),
+    ] {
+        upstream.stream(Ok(stream::iter([said("a", 1), said("b", 2), said("c", 1)]).boxed()));
+        let answers = seen_by(claims, &upstream, query).await;
+        let at = |path: &str| -> Vec<Value> {
+            answers.iter().map(|answer| answer.pointer(path).cloned().unwrap()).collect()
+        };
+        assert_eq!(at("/data/said/text"), [json!("a"), Value::Null, json!("c")]);
+        assert_eq!(at("/data/said/author/name"), names);
+        assert!(codes(&answers[1]).iter().all(|code| *code == "UNAUTHORIZED_FIELD_OR_TYPE"));
+        let users = upstream.take().iter().filter(|call| call.starts_with("/users")).count();
+        assert_eq!(users, if names[0].is_null() { 0 } else { 3 }, "nothing is fetched for others");
+    }
+}
+
+#[tokio::test]
+async fn what_the_caller_may_not_see_is_not_listened_to() {
+    let upstream = users();
+    let query = "subscription { closed { by } }";
+    let answers = seen_by(json!({ "sub": "1" }), &upstream, query).await;
+    assert_eq!((answers.len(), codes(&answers[0])), (1, vec!["UNAUTHORIZED_FIELD_OR_TYPE"]));
+    assert_eq!(upstream.take(), [""; 0]);
+    upstream.stream(Ok(stream::iter([said("a", 1)]).boxed()));
+    let answers = seen_by(json!({ "scope": "admin" }), &upstream, query).await;
+    assert_eq!(answers[0]["data"]["closed"]["by"], "1");
+}
+
 #[tokio::test]
 async fn a_call_that_cannot_be_written_opens_nothing() {
     let upstream = users();
