@@ -4,6 +4,7 @@
 //! everything that is decided around an attempt (which instance, how long it may take) is decided here, so that REST
 //! and gRPC sources are treated alike. It knows no protocol and never reads a request. Imports nothing of ours.
 
+pub mod discovery;
 pub mod http;
 
 use ::http::Uri;

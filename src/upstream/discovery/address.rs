@@ -1,0 +1,133 @@
+//! Where one instance lives.
+
+use std::net::Ipv6Addr;
+
+/// What DNS allows a name.
+const LONGEST_NAME: usize = 253;
+
+/// Where one instance lives, as discovery found it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    /// An IP address (v6 without brackets) or a name; nothing else ever.
+    pub host: String,
+    /// Never 0.
+    pub port: u16,
+    /// How many of the calls are its, compared to the others. At least 1.
+    pub weight: u32,
+    /// Where it stands, if somebody said so.
+    pub zone: Option<String>,
+}
+
+impl Address {
+    /// With weight 1 and no zone.
+    ///
+    /// # Errors
+    /// The host is neither address nor name, or the port is 0; one lowercase sentence.
+    pub fn new(host: impl Into<String>, port: u16) -> Result<Self, String> {
+        let host = host.into();
+        if !is_host(&host) {
+            return Err(format!("`{}` is no IP address or host name", host.escape_debug()));
+        }
+        if port == 0 {
+            return Err(format!("`{host}` has no port"));
+        }
+        Ok(Self { host, port, weight: 1, zone: None })
+    }
+
+    /// Out of `host:port`, as in a URL: an IPv6 address stands in brackets.
+    ///
+    /// # Errors
+    /// Anything else; one lowercase sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let Some((host, port)) = parts else {
+            return Err(format!("`{}` is not `host:port`", text.escape_debug()));
+        };
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        match (bare, host.contains(':')) {
+            (Some(bare), _) if bare.parse::<Ipv6Addr>().is_ok() => Self::new(bare, port),
+            (None, false) => Self::new(host, port),
+            _ => Err(format!("`{}` is not `host:port`", text.escape_debug())),
+        }
+    }
+
+    /// Host and port as in a URL.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let name = !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(plain);
+    name || text.parse::<Ipv6Addr>().is_ok()
+}
+
+/// Sorted, and each host and port once.
+pub(super) fn tidy(mut addresses: Vec<Address>) -> Vec<Address> {
+    addresses.sort_unstable();
+    addresses.dedup_by(|later, first| (&later.host, later.port) == (&first.host, first.port));
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_they_stand_in_urls() {
+        for (text, host, port) in [
+            ("10.0.0.1:8080", "10.0.0.1", 8080),
+            ("users-1.internal:80", "users-1.internal", 80),
+            ("[::1]:443", "::1", 443),
+        ] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!((address.host.as_str(), address.port), (host, port));
+            assert_eq!(address.authority(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_said() {
+        for text in [
+            "",
+            ":",
+            "users",
+            "users:",
+            ":80",
+            "users:0",
+            "users:65536",
+            "users:-1",
+            "a b:80",
+            "http://users:80",
+            "user@users:80",
+            "users/x:80",
+            "::1:80",
+            "[::1]",
+            "[users]:80",
+            "[10.0.0.1]:80",
+            "fe80::1%eth0:80",
+            "[fe80::1%eth0]:80",
+            "users:80\n",
+            "bücher:80",
+        ] {
+            assert!(Address::parse(text).is_err(), "{text}");
+        }
+        assert!(Address::parse(&format!("{}:80", "a".repeat(254))).is_err());
+        assert_eq!(Address::parse("users:0"), Err("`users` has no port".to_owned()));
+        assert_eq!(Address::parse("a\nb"), Err("`a\\nb` is not `host:port`".to_owned()));
+    }
+
+    #[test]
+    fn a_set_has_each_address_once_and_in_order() {
+        let of = |text: &str| Address::parse(text).unwrap();
+        let heavy = Address { weight: 5, ..of("b:1") };
+        let set = tidy(vec![of("b:2"), heavy, of("b:1"), of("a:9"), of("b:2")]);
+        assert_eq!(set, [of("a:9"), of("b:1"), of("b:2")]);
+    }
+}
