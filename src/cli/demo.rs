@@ -13,7 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +24,13 @@ Examples:
   portcullis demo --fail users=50% --fail notifications=hang
 
 A service fails with a status (500), a share of requests (50%), or: hang, close, html, half, huge.";
+
+/// So that whoever tries a subscription sees an event, without doing anything else.
+const PROMOTE_AFTER: Duration = Duration::from_secs(5);
+
+const LISTEN: &str =
+    "subscription { notificationAdded(userId: 1) { text order { total { cents } } } }";
+const ORDER: &str = r#"mutation { placeOrder(input: { userId: 1, lines: [{ productId: "P-0042", quantity: 1 }] }) { id } }"#;
 
 /// Serve a graph over four built-in services, with a playground
 #[derive(Debug, Args)]
@@ -51,7 +58,12 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
         return Exit::CannotListen;
     };
     let ports = if arguments.usual_ports { Ports::USUAL } else { Ports::default() };
-    let settings = demo::Settings { latency: arguments.latency, fail: arguments.fail, ports };
+    let settings = demo::Settings {
+        latency: arguments.latency,
+        fail: arguments.fail,
+        ports,
+        promote_after: Some(PROMOTE_AFTER),
+    };
     let storefront = match demo::start(settings).await {
         Ok(storefront) => storefront,
         Err(error) => {
@@ -156,6 +168,12 @@ They are good for a day, and for this demo only.
 {tokens}
 {me}
 
+Listen to what a user is told; every few seconds it is something. In another terminal, place an order:
+
+{listen}
+
+{order}
+
 Relaxed for the demo: the playground and introspection are on. It serves this machine only.
 Ctrl-C stops everything.
 
@@ -164,6 +182,8 @@ Ctrl-C stops everything.
         playground = terminal.bold(&format!("{url}/")),
         curl = curl(&url, "", demo::DASHBOARD),
         tokens = tokens(issuer),
+        listen = curl(&url, " -N -H 'accept: text/event-stream'", LISTEN),
+        order = curl(&url, "", ORDER),
         me = curl(&url, " -H \"authorization: Bearer $TOKEN\"", "{ me { name email } }"),
     )
 }
@@ -185,7 +205,7 @@ fn curl(url: &str, headers: &str, query: &str) -> String {
     format!("curl -s {url}/graphql -H 'content-type: application/json'{headers} -d '{body}'")
 }
 
-/// The operation without comments, on one line. For operations without strings, as the demo's.
+/// The operation without comments, on one line. For operations without `#` or spaces in their strings, as the demo's.
 fn one_line(query: &str) -> String {
     let words = query
         .lines()

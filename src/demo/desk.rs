@@ -35,9 +35,9 @@ struct Behaviour {
 }
 
 /// A request in flight. Held until it is answered.
-pub(super) struct Visit<'a>(&'a Desk);
+pub(super) struct Visit(Arc<Desk>);
 
-impl Drop for Visit<'_> {
+impl Drop for Visit {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
     }
@@ -57,10 +57,10 @@ impl Desk {
     ///
     /// # Errors
     /// The failure that the client is to see. Never returns where the service hangs.
-    pub(super) async fn enter(&self, endpoint: usize) -> Result<Visit<'_>, Failure> {
+    pub(super) async fn enter(self: &Arc<Self>, endpoint: usize) -> Result<Visit, Failure> {
         self.endpoints[endpoint].1.fetch_add(1, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
-        let visit = Visit(self);
+        let visit = Visit(Arc::clone(self));
         let Behaviour { latency, failure } = self.behaviour();
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;

@@ -14,6 +14,7 @@ mod issuer;
 mod messages;
 mod notifications;
 mod orders;
+mod post;
 mod products;
 mod rest;
 mod rows;
@@ -84,8 +85,10 @@ pub async fn start(settings: Settings) -> Result<Storefront, StartError> {
 
     let town = Arc::new(Town::new());
     let desks = Service::ALL.map(|service| Desk::new(service.endpoints()));
-    let router =
-        |service: Service| service.router(Arc::clone(&desks[service as usize]), Arc::clone(&town));
+    let router = |service: Service| {
+        let (desk, town) = (Arc::clone(&desks[service as usize]), Arc::clone(&town));
+        service.router(desk, town, &settings)
+    };
     let storefront = Storefront {
         users: users.1,
         products: products.1,
@@ -185,12 +188,12 @@ impl Service {
         }
     }
 
-    fn router(self, desk: Arc<Desk>, town: Arc<Town>) -> Router {
+    fn router(self, desk: Arc<Desk>, town: Arc<Town>, settings: &Settings) -> Router {
         match self {
             Self::Users => users::router(desk, town),
             Self::Products => products::router(desk, town),
             Self::Orders => orders::router(desk, town),
-            Self::Notifications => notifications::router(desk, town),
+            Self::Notifications => notifications::router(desk, town, settings.promote_after),
         }
     }
 }

@@ -1,19 +1,24 @@
-//! The notifications service: REST, ten thousand notifications. It answers with bare lists.
+//! The notifications service: REST, ten thousand notifications. It answers with bare lists, and with a stream of what is
+//! new.
 
-use super::calendar;
-use super::desk::Desk;
+use super::desk::{Desk, Visit};
+use super::post::{Letter, Listener};
 use super::rest::{self, Answer, Id, Params, Parsed, Refusal};
-use super::rows::{Rows, join};
-use super::seed::{NOTIFICATIONS, Notification, Subject};
+use super::rows::join;
 use super::town::Town;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::get;
 use bytes::Bytes;
+use futures_util::{Stream, stream};
 use serde::Deserialize;
 use serde_json::Value;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
 
 pub(super) const ENDPOINTS: &[&str] = &[
     "GET /notifications/{id}",
@@ -22,6 +27,7 @@ pub(super) const ENDPOINTS: &[&str] = &[
     "GET /notifications?first",
     "POST /notifications",
     "PATCH /notifications/{id}",
+    "GET /users/{id}/stream",
 ];
 const SINGLE: usize = 0;
 const BATCH: usize = 1;
@@ -29,6 +35,7 @@ const BY_USER: usize = 2;
 const LIST: usize = 3;
 const CREATE: usize = 4;
 const CHANGE: usize = 5;
+const STREAM: usize = 6;
 const BATCH_MAX: usize = 100;
 const USERS_MAX: usize = 50;
 const PER_USER_MAX: usize = 100;
@@ -38,7 +45,7 @@ const KINDS: [&str; 4] = ["ORDER_PLACED", "ORDER_SHIPPED", "PROMOTION", "SECURIT
 struct Notifications {
     desk: Arc<Desk>,
     town: Arc<Town>,
-    rows: RwLock<Rows>,
+    promote_after: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -54,30 +61,21 @@ struct Change {
     read: bool,
 }
 
-/// Rendered once, however many storefronts a process starts.
-static SEEDED: LazyLock<Rows> = LazyLock::new(|| {
-    Rows::seeded(NOTIFICATIONS, |id, text| {
-        Notification::seeded(id, |notification| {
-            super::render(notification, text);
-            notification.user_id
-        })
-    })
-});
-
-pub(super) fn router(desk: Arc<Desk>, town: Arc<Town>) -> Router {
-    let rows = SEEDED.clone();
+/// `promote_after`: how long whoever listens hears nothing before they are sent a promotion.
+pub(super) fn router(desk: Arc<Desk>, town: Arc<Town>, promote_after: Option<Duration>) -> Router {
     let counters = rest::counters(&desk);
     Router::new()
         .route("/notifications/{id}", get(single).patch(change))
         .route("/notifications", get(many).post(create))
+        .route("/users/{id}/stream", get(listen))
         .layer(DefaultBodyLimit::max(rest::BODY_MAX))
-        .with_state(Arc::new(Notifications { desk, town, rows: RwLock::new(rows) }))
+        .with_state(Arc::new(Notifications { desk, town, promote_after }))
         .merge(counters)
 }
 
 async fn single(State(shelf): State<Arc<Notifications>>, Path(id): Path<String>) -> Answer {
     let _visit = shelf.desk.enter(SINGLE).await?;
-    let row = id.parse().ok().and_then(|id| shelf.read(|rows| rows.get(id).cloned()));
+    let row = id.parse().ok().and_then(|id| shelf.town.post.read(|rows| rows.get(id).cloned()));
     rest::found(row, "notification", &id)
 }
 
@@ -92,13 +90,13 @@ async fn many(State(shelf): State<Arc<Notifications>>, params: Parsed) -> Answer
     let text = match (&params.ids, &params.user_ids) {
         (Some(ids), _) => {
             let ids = rest::numbers("ids", ids, BATCH_MAX)?;
-            shelf.read(|rows| join("[", ids.iter().filter_map(|id| rows.get(*id)), "]"))
+            shelf.town.post.read(|rows| join("[", ids.iter().filter_map(|id| rows.get(*id)), "]"))
         }
         (None, Some(users)) => by_user(&shelf, &params, users)?,
         (None, None) => {
             let first = rest::page_size(&params)?;
             let after = rest::number("after", params.after.as_deref(), 0)?;
-            shelf.read(|rows| join("[", rows.page(after, first).0, "]"))
+            shelf.town.post.read(|rows| join("[", rows.page(after, first).0, "]"))
         }
     };
     Ok(rest::json(StatusCode::OK, text))
@@ -110,13 +108,16 @@ fn by_user(shelf: &Notifications, params: &Params, users: &str) -> Result<Bytes,
     if count > PER_USER_MAX {
         return Err(rest::bad(format!("`per_user` is {count}; {PER_USER_MAX} is the most")));
     }
-    Ok(shelf.read(|rows| join("[", users.iter().flat_map(|user| rows.latest(*user, count)), "]")))
+    Ok(shelf
+        .town
+        .post
+        .read(|rows| join("[", users.iter().flat_map(|user| rows.latest(*user, count)), "]")))
 }
 
 async fn create(State(shelf): State<Arc<Notifications>>, body: Bytes) -> Answer {
     let _visit = shelf.desk.enter(CREATE).await?;
     let create: Create = rest::body(&body)?;
-    let user_id = create
+    let user = create
         .user_id
         .number()
         .filter(|user| shelf.town.has_user(*user))
@@ -127,17 +128,11 @@ async fn create(State(shelf): State<Arc<Notifications>>, body: Bytes) -> Answer 
     if create.body.is_empty() || create.body.chars().count() > TEXT_MAX {
         return Err(rest::unprocessable(format!("`body` has 1 to {TEXT_MAX} characters")));
     }
-    let mut rows = shelf.rows.write().unwrap_or_else(PoisonError::into_inner);
-    let row = rows.create(user_id, |id| {
-        super::rendered(&Notification {
-            id,
-            user_id,
-            kind: &create.kind,
-            body: &create.body,
-            read: false,
-            created_at: calendar::notified_at(id),
-            subject: create.order_id.map(|order_id| Subject { order_id }),
-        })
+    let row = shelf.town.post.deliver(&Letter {
+        user,
+        kind: &create.kind,
+        text: &create.body,
+        order: create.order_id,
     })?;
     Ok(rest::json(StatusCode::CREATED, row))
 }
@@ -149,21 +144,39 @@ async fn change(
 ) -> Answer {
     let _visit = shelf.desk.enter(CHANGE).await?;
     let change: Change = rest::body(&body)?;
-    let mut rows = shelf.rows.write().unwrap_or_else(PoisonError::into_inner);
-    let number = id.parse().unwrap_or(0);
-    let changed = rows.get(number).and_then(|row| {
+    let changed = shelf.town.post.change(id.parse().unwrap_or(0), |row| {
         let mut row: Value = serde_json::from_slice(row).ok()?;
         *row.get_mut("read")? = Value::Bool(change.read);
-        Some(Bytes::from(row.to_string()))
+        Some(row.to_string().into())
     });
-    if let Some(row) = &changed {
-        rows.replace(number, row.clone());
-    }
     rest::found(changed, "notification", &id)
 }
 
-impl Notifications {
-    fn read<R>(&self, with: impl FnOnce(&Rows) -> R) -> R {
-        with(&self.rows.read().unwrap_or_else(PoisonError::into_inner))
+async fn listen(State(shelf): State<Arc<Notifications>>, Path(id): Path<String>) -> Answer {
+    let user = id.parse().ok().filter(|user| shelf.town.has_user(*user));
+    // Before it is counted: whoever sees the count knows that what is sent now is heard.
+    let listener = user.map(|user| shelf.town.post.listen(user, shelf.promote_after));
+    let visit = shelf.desk.enter(STREAM).await?;
+    match listener {
+        Some(listener) => {
+            let events = Sse::new(events(listener, visit)).keep_alive(KeepAlive::new());
+            Ok(events.into_response())
+        }
+        None => rest::found(None, "user", &id),
     }
+}
+
+/// Each letter as it is delivered, for as long as the visit lasts.
+fn events(listener: Listener, visit: Visit) -> impl Stream<Item = Result<Event, RecvError>> {
+    stream::unfold(Some((listener, visit)), |open| async {
+        let (mut listener, visit) = open?;
+        match listener.next().await {
+            Ok(row) => {
+                let event = Event::default().data(String::from_utf8_lossy(&row));
+                Some((Ok(event), Some((listener, visit))))
+            }
+            Err(RecvError::Closed) => None,
+            Err(missed) => Some((Err(missed), None)),
+        }
+    })
 }

@@ -2,6 +2,7 @@
 //! costs.
 
 use super::desk::Desk;
+use super::post::Letter;
 use super::rest::{self, Answer, Id, Params, Parsed, Refusal};
 use super::rows::{Rows, join};
 use super::seed::{self, CURRENCY, Item, ORDERS, Order};
@@ -136,8 +137,21 @@ async fn create(State(orders): State<Arc<Orders>>, body: Bytes) -> Answer {
         .ok_or_else(|| rest::unprocessable("`user_id` names no user"))?;
     let items = priced(&orders.town, &create.items)?;
     let mut rows = orders.rows.write().unwrap_or_else(PoisonError::into_inner);
-    let row = rows.create(user, |id| super::rendered(&Order::of(id, user, "PLACED", items)))?;
+    let mut placed = 0;
+    let row = rows.create(user, |id| {
+        placed = id;
+        super::rendered(&Order::of(id, user, "PLACED", items))
+    })?;
+    drop(rows);
+    thank(&orders.town, user, placed);
     Ok(rest::json(StatusCode::CREATED, row))
+}
+
+fn thank(town: &Town, user: u32, order: u32) {
+    let text = format!("Thank you for order {order}");
+    let letter = Letter { user, kind: "ORDER_PLACED", text: &text, order: Some(order) };
+    // An order stands, also where nobody can be told any more.
+    let _ = town.post.deliver(&letter);
 }
 
 fn priced(town: &Town, items: &[CreateItem]) -> Result<Vec<Item>, Refusal> {

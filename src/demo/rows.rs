@@ -38,6 +38,10 @@ impl Rows {
         Self { all, by_owner, max }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn get(&self, id: u32) -> Option<&Bytes> {
         self.all.get((id as usize).checked_sub(1)?)
     }

@@ -215,7 +215,7 @@ impl Notification<'_> {
             (0, Some(order)) => ("ORDER_PLACED", format!("Thank you for order {order}")),
             (1 | 2, Some(order)) => ("ORDER_SHIPPED", format!("Order {order} is on its way")),
             (3, _) => ("SECURITY", "Someone signed in as you".to_owned()),
-            _ => ("PROMOTION", format!("\"{}\" costs less now", pick(&THING, u64::from(id)))),
+            _ => ("PROMOTION", promotion(u64::from(id))),
         };
         with(&Notification {
             id,
@@ -229,6 +229,10 @@ impl Notification<'_> {
                 .map(|order_id| Subject { order_id }),
         })
     }
+}
+
+pub(super) fn promotion(nth: u64) -> String {
+    format!("\"{}\" costs less now", pick(&THING, nth))
 }
 
 /// The id of a product: `P-0042` for 42.

@@ -14,6 +14,9 @@ pub struct Settings {
     /// Applied in order: a later one wins.
     pub fail: Vec<Fail>,
     pub ports: Ports,
+    /// Whoever listens for notifications and hears none for so long is sent one, so that there is something to see.
+    /// `None`: nothing happens that nobody did.
+    pub promote_after: Option<Duration>,
 }
 
 /// Where each service listens on 127.0.0.1; 0 takes a free port.

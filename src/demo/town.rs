@@ -1,22 +1,24 @@
 //! What the services know of one another: who lives here, and what things cost.
 //!
 //! A real orders service would ask, or be told by events; here the storefront's services share one board, so that an
-//! order for a user or a product created a moment ago is accepted.
+//! order for a user or a product created a moment ago is accepted, and its buyer is told.
 
+use super::post::Post;
 use super::seed::{self, PRODUCTS, USERS};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 pub(super) struct Town {
     users: AtomicU32,
     /// Cents; of product 1, 2, 3 …
     prices: RwLock<Vec<i64>>,
+    pub post: Arc<Post>,
 }
 
 impl Town {
     pub(super) fn new() -> Self {
         let prices = (1..=PRODUCTS).map(seed::seeded_price).collect();
-        Self { users: AtomicU32::new(USERS), prices: RwLock::new(prices) }
+        Self { users: AtomicU32::new(USERS), prices: RwLock::new(prices), post: Post::new() }
     }
 
     pub(super) fn has_user(&self, id: u32) -> bool {

@@ -1,6 +1,7 @@
 //! Subscriptions over real sockets, from an upstream's event to the client's.
 
 mod http;
+mod storefront;
 mod upstreams;
 mod websocket;
 

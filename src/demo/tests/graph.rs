@@ -149,7 +149,7 @@ async fn every_binding_is_understood_by_its_service() {
     let batch = json!([{ "id": "1", "weight": 1500 }, { "id": "2", "weight": 300 }]);
     let products = json!([{ "id": "P-0001" }, { "id": "P-0042" }]);
     let mut asked = 0;
-    for binding in &graph.bindings {
+    for binding in graph.bindings.iter().filter(|binding| !binding.call.streams()) {
         let (args, path, expected) = match &*binding.coordinate {
             "Query.user" => (json!({ "id": "17" }), "/id", json!(17)),
             "Query.me" => (json!({}), "/id", json!(17)),

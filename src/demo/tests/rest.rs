@@ -2,7 +2,8 @@
 
 use super::super::Service::{Notifications, Orders, Users};
 use super::{Town, column};
-use serde_json::json;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn users_one_some_and_all() {
@@ -115,6 +116,23 @@ async fn notifications_are_bare_lists_and_can_be_read() {
 }
 
 #[tokio::test]
+async fn new_notifications_are_streamed_to_whoever_listens() {
+    let town = Town::new().await;
+    let uri = format!("http://{}/users/7/stream", town.storefront.notifications);
+    let mut stream = town.client.get(uri.parse().unwrap()).await.unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    for body in ["\"Hello\"", "Again"] {
+        let notification = json!({ "user_id": 7, "kind": "PROMOTION", "body": body }).to_string();
+        let (_, created) = town.send(Notifications, "POST", "/notifications", &notification).await;
+        let event = stream.frame().await.unwrap().unwrap().into_data().unwrap();
+        let event = std::str::from_utf8(&event).unwrap();
+        let heard = event.strip_prefix("data: ").and_then(|event| event.strip_suffix("\n\n"));
+        assert_eq!(serde_json::from_str::<Value>(heard.unwrap()).unwrap(), created);
+    }
+    assert_eq!(town.storefront.requests_of(Notifications).in_flight, 1);
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_refused_with_a_reason() {
     let town = Town::new().await;
     let many = |count: u32| (1..=count).map(|id| id.to_string()).collect::<Vec<_>>().join(",");
@@ -127,6 +145,8 @@ async fn what_is_wrong_is_refused_with_a_reason() {
         (404, Users, "/nowhere".to_owned()),
         (404, Orders, "/orders/20001".to_owned()),
         (404, Notifications, "/notifications/99999999999999".to_owned()),
+        (404, Notifications, "/users/1001/stream".to_owned()),
+        (404, Notifications, "/users/one/stream".to_owned()),
         (400, Users, "/users?ids=1,x".to_owned()),
         (400, Users, "/users?id=1".to_owned()),
         (400, Users, "/users?first=-1".to_owned()),
