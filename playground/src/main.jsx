@@ -5,6 +5,7 @@ import { GraphiQL } from 'graphiql';
 import 'graphiql/style.css';
 import { createRoot } from 'react-dom/client';
 import './playground.css';
+import { withSubscriptions } from './subscription.js';
 import { TokenField, withToken } from './token.jsx';
 
 const SETTINGS = '/playground/settings.json';
@@ -34,7 +35,7 @@ function Playground({ fetcher, defaultQuery }) {
 const root = createRoot(document.getElementById('playground'));
 try {
   const { endpoint, defaultQuery } = await readSettings();
-  const fetcher = withToken(createGraphiQLFetcher({ url: endpoint }));
+  const fetcher = withToken(withSubscriptions(createGraphiQLFetcher({ url: endpoint }), endpoint));
   root.render(<Playground fetcher={fetcher} defaultQuery={defaultQuery} />);
 } catch (error) {
   root.render(

@@ -38,6 +38,7 @@ try {
   await step('opens with the query of the settings', opensWithItsQuery);
   await step('knows the schema by introspection', showsTheSchema);
   await step('runs the query and shows the answer', runsTheQuery);
+  await step('listens to a subscription until it is stopped', listensUntilStopped);
   if (token) await step('asks as whoever the token says', asksWithTheToken);
   await step('asks nobody but the gateway', () => assert.deepEqual(strays, []));
   await step('breaks no rule of its content security policy', () => assert.deepEqual(complaints, []));
@@ -113,23 +114,62 @@ async function runsTheQuery() {
   assert.ok(answer.data && Object.values(answer.data).some((value) => value !== null));
 }
 
-/** Sends the query `Me` and returns the request's credentials and the answer. */
-async function askMe() {
+/** Puts an operation of this name into the editor, runs it and returns the request. */
+async function run(name, operation) {
   const page = thePage();
-  await page.evaluate(() => {
-    document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror.setValue('query Me { me { name } }');
+  await page.evaluate((text) => {
+    document.querySelector('.graphiql-query-editor .CodeMirror').CodeMirror.setValue(text);
     document.querySelector('.graphiql-response .CodeMirror').CodeMirror.setValue('');
-  });
+  }, operation);
   // The editor tells the name of its operation a moment later, and with it the tab.
-  await page.waitForSelector('.graphiql-tab-button:text-is("Me")');
-  const mine = (request) => request.method() === 'POST' && request.postData()?.includes('query Me');
+  await page.waitForSelector(`.graphiql-tab-button:text-is("${name}")`);
   const [request] = await Promise.all([
-    page.waitForRequest(mine),
+    page.waitForRequest((sent) => sent.method() === 'POST' && sent.postDataJSON()?.query === operation),
     page.click('button.graphiql-execute-button'),
   ]);
-  await page.waitForFunction(() =>
-    document.querySelector('.graphiql-response .CodeMirror')?.CodeMirror.getValue().includes('"me"'),
+  return request;
+}
+
+/** Until the answer that is shown has this text in it. */
+function untilShown(text) {
+  return thePage().waitForFunction(
+    (wanted) => document.querySelector('.graphiql-response .CodeMirror')?.CodeMirror.getValue().includes(wanted),
+    text,
   );
+}
+
+async function listensUntilStopped() {
+  const page = thePage();
+  const field = page.locator('input[name="token"]');
+  if (token) await field.fill(token);
+  const request = await run('Told', 'subscription Told { notificationAdded(userId: 1) { text } }');
+  const headers = await request.allHeaders();
+  assert.equal(headers.accept, 'text/event-stream');
+  assert.equal(headers.authorization, token && `Bearer ${token}`);
+  // Its head comes when the stream is open: what happens from here on is heard.
+  await request.response();
+  const { errors } = await placeOrder();
+  assert.equal(errors, undefined, JSON.stringify(errors));
+  await untilShown('Thank you for order');
+  const ended = page.waitForEvent('requestfailed', (failed) => failed === request);
+  await page.click('button.graphiql-execute-button');
+  await ended;
+  await page.waitForSelector('button.graphiql-execute-button[aria-label^="Execute"]');
+  await field.fill('');
+}
+
+async function placeOrder() {
+  const query = 'mutation { placeOrder(input: { userId: 1, lines: [{ productId: "P-0042", quantity: 1 }] }) { id } }';
+  const { endpoint } = await (await fetch(new URL('/playground/settings.json', url))).json();
+  const headers = { 'content-type': 'application/json' };
+  const reply = await fetch(new URL(endpoint, url), { method: 'POST', headers, body: JSON.stringify({ query }) });
+  return reply.json();
+}
+
+/** Sends the query `Me` and returns the request's credentials and the answer. */
+async function askMe() {
+  const request = await run('Me', 'query Me { me { name } }');
+  await untilShown('"me"');
   const { authorization } = await request.allHeaders();
   return { authorization, url: request.url(), answer: JSON.parse(await editor('response')) };
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { buildSchema, graphql } from 'graphql';
+import { buildSchema, graphql, parse, subscribe } from 'graphql';
 
 const DIST = join(import.meta.dirname, '..', 'dist');
 const CSP =
@@ -14,12 +14,30 @@ const schema = buildSchema(`
   type Query { user(id: ID!): User me: User }
   type User { id: ID! name: String! orders(first: Int! = 10): [Order!]! }
   type Order { id: ID! total: Int! }
+  input PlaceOrder { userId: ID! lines: [Line!]! }
+  input Line { productId: ID! quantity: Int! }
+  type Mutation { placeOrder(input: PlaceOrder!): Order }
+  type Subscription { notificationAdded(userId: ID!): Notification! }
+  type Notification { text: String! }
 `);
 const rootValue = {
   user: ({ id }) => ({ id, name: 'Ada', orders: ({ first }) => orders.slice(0, first) }),
   me: (_arguments, { authorization }) =>
     authorization === `Bearer ${token}` ? { id: '1', name: 'Ada', orders: [] } : null,
+  placeOrder: () => {
+    for (const tell of listeners) tell('Thank you for order o4');
+    listeners.clear();
+    return { id: 'o4', total: 400 };
+  },
+  notificationAdded,
 };
+const listeners = new Set();
+function notificationAdded() {
+  const told = new Promise((tell) => listeners.add(tell));
+  return (async function* () {
+    yield { notificationAdded: { text: await told } };
+  })();
+}
 const orders = [1, 2, 3].map((n) => ({ id: `o${n}`, total: n * 100 }));
 
 /** Whom the stand-in knows. */
@@ -44,6 +62,7 @@ async function answer(request, reply) {
     reply.end(JSON.stringify({ endpoint: '/graphql', defaultQuery }));
   } else if (path === '/graphql' && request.method === 'POST') {
     const { query: source, variables, operationName } = JSON.parse(await text(request));
+    if (request.headers.accept === 'text/event-stream') return stream(source, variables, reply);
     const result = await graphql({
       schema, source, rootValue, variableValues: variables, operationName,
       contextValue: { authorization: request.headers.authorization },
@@ -52,6 +71,16 @@ async function answer(request, reply) {
     reply.end(JSON.stringify(result));
   } else {
     reply.writeHead(404).end();
+  }
+}
+
+/** As one event after another; like the gateway's, it goes on until the client leaves. */
+async function stream(source, variableValues, reply) {
+  const results = await subscribe({ schema, document: parse(source), rootValue, variableValues });
+  reply.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+  reply.write(':\n\n');
+  for await (const result of results) {
+    reply.write(`event: next\ndata: ${JSON.stringify(result)}\n\n`);
   }
 }
 
