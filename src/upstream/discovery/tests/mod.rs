@@ -1,0 +1,55 @@
+mod agent;
+mod consul;
+mod dns;
+mod file;
+pub(super) mod name_server;
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future).await.expect("within the deadline")
+}
+
+/// One round, whether or not it is time for it.
+async fn round(discovery: &mut Discovery) -> Found {
+    discovery.due = None;
+    let round = within(discovery.source.round()).await;
+    discovery.take(round)
+}
+
+/// When the next round is due, from now.
+fn due(discovery: &Discovery) -> Duration {
+    discovery.due.unwrap().saturating_duration_since(Instant::now())
+}
+
+/// As `host:port`, and what is not usual.
+fn shown(found: &Found) -> Vec<String> {
+    let of = |address: &Address| {
+        let mut text = address.authority();
+        if address.weight != 1 {
+            text.push_str(&format!(" weight {}", address.weight));
+        }
+        if let Some(zone) = &address.zone {
+            text.push_str(&format!(" zone {zone}"));
+        }
+        text
+    };
+    found.addresses.iter().map(of).collect()
+}
+
+/// The set, and that nothing is wrong.
+#[track_caller]
+fn expect(found: &Found, addresses: &[&str]) {
+    assert_eq!(found.error, None);
+    assert_eq!(shown(found), addresses);
+}
+
+/// The set, and what is wrong.
+#[track_caller]
+fn expect_error(found: &Found, addresses: &[&str], part: &str) {
+    assert_eq!(shown(found), addresses, "{:?}", found.error);
+    let error = found.error.as_deref().expect("an error");
+    assert!(error.contains(part), "{error}");
+}
