@@ -10,6 +10,7 @@ mod consul;
 mod dns;
 mod file;
 mod pace;
+pub mod register;
 mod settings;
 
 pub use address::Address;

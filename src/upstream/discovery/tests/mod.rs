@@ -3,6 +3,7 @@ mod consul;
 mod dns;
 mod file;
 pub(super) mod name_server;
+mod register;
 
 use super::*;
 
