@@ -1,11 +1,10 @@
 //! A Consul agent on a real socket: the part of its HTTP API that is used, well or not.
 
-use axum::body::Body;
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::BoxBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -20,7 +19,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-pub type Reply = Response<Body>;
+type Body = BoxBody<Bytes, std::io::Error>;
+type Reply = Response<Body>;
 
 /// How it answers.
 #[derive(Debug, Clone, Default)]
@@ -254,28 +254,29 @@ fn listed(uri: &Uri, now: &State) -> Reply {
 }
 
 async fn unwell(mood: &Mood) -> Option<Reply> {
-    let part = || Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 64 << 10]));
-    let with = |body: Body| Some(Response::new(body));
-    match mood {
-        Mood::Well | Mood::AtOnce(_) | Mood::Filters => None,
-        Mood::Says(status, said) => Some(text(*status, *said)),
+    let part = || Ok(Bytes::from(vec![b' '; 64 << 10]));
+    let body = match mood {
+        Mood::Well | Mood::AtOnce(_) | Mood::Filters => return None,
+        Mood::Says(status, said) => return Some(text(*status, *said)),
         Mood::Redirects => {
             let mut reply = text(301, "");
             reply.headers_mut().insert("location", "/ui/".parse().unwrap());
-            Some(reply)
+            return Some(reply);
         }
         Mood::Hangs => std::future::pending().await,
-        Mood::Stalls => with(Body::from_stream(stream::iter([part()]).chain(stream::pending()))),
-        Mood::Breaks => with(Body::from_stream(stream::iter([
-            part(),
-            Err(std::io::Error::other("broken on purpose")),
-        ]))),
-        Mood::Endless => with(Body::from_stream(stream::repeat_with(part))),
-    }
+        Mood::Stalls => streamed(stream::iter([part()]).chain(stream::pending())),
+        Mood::Breaks => streamed(stream::iter([part(), Err(std::io::Error::other("broken"))])),
+        Mood::Endless => streamed(stream::repeat_with(part)),
+    };
+    Some(Response::new(body))
+}
+
+fn streamed(parts: impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static) -> Body {
+    BoxBody::new(StreamBody::new(parts.map_ok(Frame::data)))
 }
 
 fn text(status: u16, said: impl Into<String>) -> Reply {
-    let mut reply = Response::new(Body::from(said.into()));
+    let mut reply = Response::new(Full::from(said.into()).map_err(|never| match never {}).boxed());
     *reply.status_mut() = StatusCode::from_u16(status).unwrap();
     reply
 }
