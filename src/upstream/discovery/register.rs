@@ -32,7 +32,7 @@ const CHECK: Duration = Duration::from_secs(2);
 pub struct Settings {
     /// Scheme, host and port, such as `http://127.0.0.1:8500`.
     pub agent: Uri,
-    /// Sent as `X-Consul-Token`, and never printed. It has to be allowed `service:write`.
+    /// Sent as `X-Consul-Token`; it has to be allowed `service:write`. To be marked sensitive, so that nothing prints it.
     pub token: Option<HeaderValue>,
     pub service: String,
     /// Where others reach this process.

@@ -28,7 +28,7 @@ pub enum Settings {
         passing: bool,
         /// The agent's own without one.
         datacenter: Option<String>,
-        /// Sent as `X-Consul-Token`, and never printed.
+        /// Sent as `X-Consul-Token`. To be marked sensitive, so that nothing prints it.
         token: Option<HeaderValue>,
     },
     /// A file with a JSON array of `"host:port"` and `{"address": "host:port", "weight": 2, "zone": "a"}`.

@@ -54,3 +54,10 @@ fn expect_error(found: &Found, addresses: &[&str], part: &str) {
     let error = found.error.as_deref().expect("an error");
     assert!(error.contains(part), "{error}");
 }
+
+#[test]
+fn following_can_be_spawned() {
+    fn can_be_sent<T: Send>(_: T) {}
+    let settings = Settings::File { path: "instances.json".into() };
+    can_be_sent(Discovery::new(settings).unwrap().next());
+}
