@@ -1,5 +1,5 @@
 //! Runs every folder of `examples/`: its services answer as `exchanges.json` says, its query (or `request.json`) must get `answer.json`, and
-//! each exchange must happen exactly once.
+//! each exchange must happen exactly once. A subscription's answers are `events.json`.
 
 use crate::support::PATIENCE;
 use crate::support::answer::differences;
@@ -7,12 +7,13 @@ use crate::support::client::Http;
 use crate::support::exchange::{Call, Exchange};
 use crate::support::gateway::Gateway;
 use crate::support::grpc;
+use crate::support::listener::Listener;
 use crate::support::mock::{Mock, Script};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Each folder, and how many of its exchanges happen at once, round by round.
-const EXAMPLES: [(&str, &[usize]); 10] = [
+const EXAMPLES: [(&str, &[usize]); 12] = [
     ("rest-basics", &[4]),
     ("mapping", &[1]),
     ("batching", &[1, 5]),
@@ -20,6 +21,8 @@ const EXAMPLES: [(&str, &[usize]); 10] = [
     ("cost", &[1]),
     ("grpc", &[2, 1]),
     ("tokens", &[2]),
+    ("guards", &[1, 1]),
+    ("subscriptions", &[1, 1, 1]),
     ("trusted-documents", &[1]),
     ("caching", &[2, 1]),
     ("rate-limits", &[1]),
@@ -99,7 +102,23 @@ async fn run(example: &Path, rounds: &[usize]) -> Vec<String> {
         let answer = http.post(&gateway.url, &headers, body.clone()).await.json();
         found.extend(differences(&serde_json::from_str(&read(expected)).unwrap(), &answer));
     }
+    if example.join("events.json").exists() {
+        let expected = serde_json::from_str(&read("events.json")).unwrap();
+        found.extend(listen(&gateway.url, &read("query.graphql"), expected).await);
+    }
     found.splice(..0, mock.complaints());
+    found
+}
+
+/// What differs between the expected events and those that come.
+async fn listen(url: &str, query: &str, expected: Vec<Value>) -> Vec<String> {
+    let mut events = Listener::events(url, query).await;
+    let mut found = Vec::new();
+    for expected in expected {
+        let answer = events.answer().await.unwrap_or_default();
+        found.extend(differences(&expected, &answer));
+    }
+    found.extend(events.answer().await.map(|more| format!("one more event: {more}")));
     found
 }
 

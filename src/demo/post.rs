@@ -170,7 +170,8 @@ mod tests {
         let post = Post::new();
         let mut listener = post.listen(7, Some(Duration::from_millis(1)));
         for _ in 0..2 {
-            let row = listener.next().await.unwrap();
+            let row = tokio::time::timeout(Duration::from_secs(20), listener.next()).await;
+            let row = row.expect("in time").unwrap();
             assert!(std::str::from_utf8(&row).unwrap().contains("PROMOTION"));
         }
         assert_eq!(post.read(|rows| rows.latest(7, 9).count()), 2, "they are kept like any other");
