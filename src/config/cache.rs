@@ -1,9 +1,9 @@
 //! `cache`, and `cache` of a source: what is kept of replies where the schema allows it, and what is allowed without.
 
 use super::section::Section;
-use super::values::{self, Mistake};
+use super::shared;
+use super::values;
 use crate::engine::{CacheSettings, SourceCache};
-use crate::shared;
 
 pub(super) fn read(section: &Section<'_>, cache: &mut CacheSettings) {
     section.check_keys();
@@ -12,34 +12,7 @@ pub(super) fn read(section: &Section<'_>, cache: &mut CacheSettings) {
     section.read("entry", &mut cache.entry, values::size);
     section.read("refreshes", &mut cache.refreshes, values::positive);
     section.read("bypass", &mut cache.bypass, values::boolean);
-    if let Some(section) = section.section("redis") {
-        cache.redis = read_redis(&section);
-    }
-}
-
-fn read_redis(section: &Section<'_>) -> Option<shared::Settings> {
-    section.check_keys();
-    let Some(node) = section.get("url") else {
-        let message = "`redis` needs `url`".to_owned();
-        let help = Some("write `url: redis://host:6379`".to_owned());
-        section.reading.problem("missing-key", &section.span, Mistake { message, help });
-        return None;
-    };
-    let url = section.scalar(node, |scalar| {
-        scalar.text.parse::<shared::Url>().map_err(|error| {
-            let help = Some("write `redis://host:6379/0`, or `rediss://` for TLS".to_owned());
-            Mistake { message: error.to_owned(), help }
-        })
-    })?;
-    let mut settings = shared::Settings::new(url);
-    section.read("timeout", &mut settings.timeout, values::timeout);
-    section.read("prefix", &mut settings.prefix, values::text);
-    if let Err(reason) = shared::Redis::new(settings.clone()) {
-        let mistake = Mistake { message: reason, help: None };
-        section.reading.problem("wrong-value", &node.span, mistake);
-        return None;
-    }
-    Some(settings)
+    cache.redis = shared::read(section);
 }
 
 pub(super) fn read_source(section: &Section<'_>) -> SourceCache {

@@ -15,6 +15,7 @@ mod rate;
 mod reference;
 mod section;
 mod server;
+mod shared;
 mod sources;
 mod values;
 mod yaml;

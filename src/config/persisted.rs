@@ -1,10 +1,10 @@
 //! `persisted`: documents that clients name instead of sending, and documents that must be known.
 
 use super::section::Section;
+use super::shared;
 use super::values::{self, Mistake, Read};
-use super::yaml::{Kind, Scalar};
+use super::yaml::Scalar;
 use crate::engine::{ApqSettings, PersistedSettings, Trust};
-use crate::shared;
 
 pub(super) fn read(
     section: &Section<'_>,
@@ -41,28 +41,7 @@ fn read_apq(section: &Section<'_>, apq: &mut ApqSettings) {
     section.read("enabled", &mut apq.enabled, values::boolean);
     section.read("size", &mut apq.size, values::size);
     section.read("ttl", &mut apq.ttl, values::timeout);
-    let Some(node) = section.get("store") else { return };
-    if matches!(node.kind, Kind::Mapping(_)) {
-        let Some(store) = section.section("store") else { return };
-        store.check_keys();
-        store.read("redis", &mut apq.redis, |scalar| redis(scalar).map(Some));
-    } else {
-        section.read("store", &mut apq.redis, |scalar| match scalar.text.as_str() {
-            "memory" => Ok(None),
-            _ => Err(Mistake {
-                message: "this is not a store".to_owned(),
-                help: Some("write `memory`, or `{ redis: \"redis://…\" }`".to_owned()),
-            }),
-        });
-    }
-}
-
-fn redis(scalar: &Scalar) -> Read<shared::Settings> {
-    let url = scalar.text.parse().map_err(|error: &str| Mistake {
-        message: error.to_owned(),
-        help: Some("write `redis://host:6379/0`, or `rediss://` for TLS".to_owned()),
-    })?;
-    Ok(shared::Settings::new(url))
+    apq.redis = shared::read(section);
 }
 
 fn mode(scalar: &Scalar) -> Read<Trust> {

@@ -2,11 +2,11 @@
 
 use super::limits::mode as mode_of_limit;
 use super::section::Section;
+use super::shared;
 use super::values::{self, Mistake, Read};
 use super::yaml::{Kind, Node, Scalar};
 use crate::engine::{Allowance, Fail, Mode, Rate, Refill, Store, Tier};
 use crate::mapping::{Mapping, Span, Variable};
-use crate::shared;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -137,46 +137,24 @@ fn inside(section: &Section<'_>, node: &Node, text: &str, span: &Span) -> Range<
 /// `None` where it has mistakes.
 fn store(section: &Section<'_>) -> Option<Store> {
     let (mut fail, mut replicas) = (Fail::default(), 1);
-    let mut timeout = DEFAULT_TIMEOUT;
     section.read("fail", &mut fail, failing);
     section.read("replicas", &mut replicas, |scalar| values::positive(scalar).map(|n| n as u32));
-    section.read("timeout", &mut timeout, values::timeout);
-    let node = section.get("store");
-    if !node.is_some_and(|node| matches!(node.kind, Kind::Mapping(_))) {
+    if section.get("redis").is_none() {
         refuse_idle(section);
-        let Some(node) = node else { return Some(Store::Memory) };
-        return section.scalar(node, |scalar| match scalar.text.as_str() {
-            "memory" => Ok(Store::Memory),
-            _ => Err(Mistake {
-                message: "this is not a store".to_owned(),
-                help: Some("write `memory`, or `{ redis: \"redis://…\" }`".to_owned()),
-            }),
-        });
+        return Some(Store::Memory);
     }
-    let store = section.section("store")?;
-    store.check_keys();
-    let url = store.scalar(store.required("redis")?, |scalar| {
-        scalar.text.parse::<shared::Url>().map_err(|error| {
-            let help = "write `redis://host:6379/0`, or `rediss://` for TLS".to_owned();
-            Mistake { message: error.to_owned(), help: Some(help) }
-        })
-    })?;
-    let server = shared::Settings { timeout, ..shared::Settings::new(url) };
-    Some(Store::Redis { server, fail, replicas })
+    shared::read(section).map(|server| Store::Redis { server, fail, replicas })
 }
 
 /// A setting that does nothing would mislead.
 fn refuse_idle(section: &Section<'_>) {
-    for key in ["fail", "replicas", "timeout"] {
+    for key in ["fail", "replicas"] {
         let Some(node) = section.get(key) else { continue };
         let message = format!("`{key}` is for buckets in Redis");
-        let help = Some("write `store: { redis: \"redis://…\" }`, or remove it".to_owned());
+        let help = Some("write `redis: { url: \"redis://…\" }`, or remove it".to_owned());
         section.reading.problem("wrong-value", &node.span, Mistake { message, help });
     }
 }
-
-/// The longest that a check may wait for Redis.
-const DEFAULT_TIMEOUT: Duration = Duration::from_millis(100);
 
 fn failing(scalar: &Scalar) -> Read<Fail> {
     match scalar.text.as_str() {

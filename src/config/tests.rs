@@ -244,20 +244,24 @@ fn setting(path: &str, value: &str) -> String {
         }
         "sources.*.rest.url" => "",
         path if path.starts_with("sources.") => "rest: { url: http://h }, ",
-        "cache.redis.url" => "",
-        path if path.starts_with("cache.redis.") => "url: redis://h, ",
         "limits.cost.expose" => "",
         // Else the section alone would set it.
         path if path.starts_with("limits.cost.") => "expose: false, ",
         _ => "",
     };
     let mut text = value.to_owned();
+    let mut beside_last = if of_redis(path) { "url: redis://h, " } else { "" };
     for (level, name) in path.split('.').enumerate().collect::<Vec<_>>().into_iter().rev() {
         let name = if name == "*" { "s" } else { name };
         let beside = if level == 2 { protocol } else { "" };
-        text = format!("{{ {beside}{name}: {text} }}");
+        text = format!("{{ {beside}{}{name}: {text} }}", std::mem::take(&mut beside_last));
     }
     text
+}
+
+/// A key beside the URL of a Redis.
+fn of_redis(path: &str) -> bool {
+    path.ends_with(".redis.timeout") || path.ends_with(".redis.prefix")
 }
 
 fn setting_of_auth(path: &str, value: &str) -> String {
@@ -285,9 +289,9 @@ fn setting_of_auth(path: &str, value: &str) -> String {
 /// What a key of `limits.rate` needs beside it.
 fn beside_rate(path: &str) -> String {
     let key = path.rsplit('.').next().unwrap();
-    let redis = ["fail", "replicas", "timeout"].contains(&key);
-    let store = if redis { "store: { redis: redis://h }, " } else { "" };
-    rest_of_rate(key, &["capacity: 1, ", "refill: 1, ", store])
+    let redis = ["fail", "replicas"].contains(&key);
+    let redis = if redis { "redis: { url: redis://h }, " } else { "" };
+    rest_of_rate(key, &["capacity: 1, ", "refill: 1, ", redis])
 }
 
 fn rest_of_rate(key: &str, all: &[&str]) -> String {
@@ -305,7 +309,7 @@ fn every_key_of_the_table_does_something() {
             ("", "number" | "rate") if key.path.starts_with("limits.rate.") => with("7"),
             ("", "duration") => with("2h"),
             ("", "mapping") => with("$claims.other"),
-            ("", _) if key.path.ends_with("redis") => with("redis://other"),
+            ("", _) if key.path.ends_with("redis.url") => with("redis://other"),
             ("", _) if key.path.starts_with("sources.") => with("http://other"),
             ("", _) if key.path.starts_with("auth.") => with("https://other"),
             ("", _) => format!("{:?}", parse("").unwrap()),
@@ -332,8 +336,8 @@ fn every_default_of_the_table_is_the_default() {
             path if path.starts_with("auth.") => {
                 "auth: { providers: [{ issuer: i, audience: a, jwks_file: f }] }".to_owned()
             }
-            path if path.starts_with("cache.redis.") => {
-                "cache: { redis: { url: redis://h } }".to_owned()
+            path if of_redis(path) => {
+                setting(&format!("{}.url", path.rsplit_once('.').unwrap().0), "redis://h")
             }
             _ if of_source => "sources: { s: { rest: { url: http://h } } }".to_owned(),
             path if path.starts_with("limits.rate.") => {
@@ -361,15 +365,15 @@ fn what_makes_no_sense_for_persisted_documents_is_refused() {
         ("{ mode: require }", "without a manifest"),
         ("{ mode: require, manifest: [a.json], apq: { enabled: true } }", "would do nothing"),
         ("{ mode: strict }", "not a mode"),
-        ("{ apq: { store: disk } }", "not a store"),
-        ("{ apq: { store: { redis: 'http://geheim@h' } } }", "redis://host:6379/0"),
+        ("{ apq: { redis: redis://h } }", "its keys are `url`, `timeout`, `prefix`"),
+        ("{ apq: { redis: { url: 'http://geheim@h' } } }", "redis://host:6379/0"),
         ("{ apq: { ttl: 0s } }", "longer than nothing"),
     ] {
         let shown = problems(&format!("persisted: {text}"));
         assert!(shown.contains(part) && shown.contains("1 error"), "{text}: {shown}");
     }
     let config =
-        parse("persisted: { apq: { store: { redis: 'redis://:${TOKEN}@cache' } } }").unwrap();
+        parse("persisted: { apq: { redis: { url: 'redis://:${TOKEN}@cache' } } }").unwrap();
     assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
 }
 
@@ -386,7 +390,7 @@ limits:
     tiers:
       - { name: gold, when: '$claims.plan->match(["gold", true])', capacity: 9, refill: 5/h }
       - { when: $claims.staff, capacity: 8, refill: 1 }
-    store: { redis: "rediss://me:${TOKEN}@cache:6380/2" }
+    redis: { url: "rediss://me:${TOKEN}@cache:6380/2", timeout: 20ms }
     replicas: 3
 "#,
     )
@@ -400,7 +404,7 @@ limits:
         panic!("{:?}", rate.store)
     };
     assert_eq!(server.url.to_string(), "rediss://cache:6380/2");
-    assert_eq!(server.timeout, Duration::from_millis(100));
+    assert_eq!(server.timeout, Duration::from_millis(20));
     assert_eq!(config.edge.trusted_proxies.len(), 3);
     assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
 }
@@ -414,7 +418,7 @@ limits:
     refill: 5/d
     key: [$claims.sub, $args.id, $claim.sub, '"x"']
     tiers: [{ when: $claims.plan->eqq("a"), capacity: 0, name: "a b" }]
-    store: { redis: "http://geheim@h" }
+    redis: { url: "http://geheim@h" }
     fail: shut
     mode: on
 "#;
@@ -424,12 +428,32 @@ limits:
 
 #[test]
 fn what_does_nothing_without_redis_is_refused() {
-    let text = "limits: { rate: { capacity: 1, refill: 1, fail: open, replicas: 2, timeout: 1s } }";
-    let due = ["wrong-value"; 3].to_vec();
+    let text = "limits: { rate: { capacity: 1, refill: 1, fail: open, replicas: 2 } }";
+    let due = ["wrong-value"; 2].to_vec();
     assert_eq!(codes(text).iter().map(|code| code.0).collect::<Vec<_>>(), due);
-    assert_eq!(
-        codes("limits: { rate: { capacity: 1, refill: 1, store: disk } }")[0].0,
-        "wrong-value"
-    );
     assert_eq!(codes("limits: { rate: {} }").len(), 2, "capacity and refill are missing");
+}
+
+#[test]
+fn redis_has_one_shape_and_other_ones_are_told_of_it() {
+    let rate = "capacity: 1, refill: 1, ";
+    for (text, part) in [
+        (
+            format!("limits: {{ rate: {{ {rate} store: {{ redis: r }} }} }}"),
+            "limits.rate.redis.url",
+        ),
+        (format!("limits: {{ rate: {{ {rate} store: memory }} }}"), "not needed for `memory`"),
+        (format!("limits: {{ rate: {{ {rate} timeout: 1s }} }}"), "limits.rate.redis.timeout"),
+        ("persisted: { apq: { store: { redis: r } } }".to_owned(), "persisted.apq.redis.url"),
+        ("cache: { redis: {} }".to_owned(), "`redis` needs `url`"),
+        (
+            format!("limits: {{ rate: {{ {rate} redis: {{ timeout: 1s }} }} }}"),
+            "write `url: redis://host:6379`",
+        ),
+        ("cache: { redis: redis://h }".to_owned(), "its keys are `url`, `timeout`, `prefix`"),
+        ("cache: { redis: { url: redis://h, password: x } }".to_owned(), "`password`"),
+    ] {
+        let shown = problems(&text);
+        assert!(shown.contains(part) && shown.contains("1 error"), "{text}: {shown}");
+    }
 }

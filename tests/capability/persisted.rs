@@ -24,7 +24,7 @@ impl Two {
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
             "sources: {{ api: {{ rest: {{ url: \"http://127.0.0.1:1\" }} }} }}\n\
-             persisted: {{ apq: {{ enabled: true, store: {{ redis: \"{}\" }} }} }}\n",
+             persisted: {{ apq: {{ enabled: true, redis: {{ url: \"{}\" }} }} }}\n",
             redis.url()
         );
         let start = async || Gateway::start(folder.path(), SDL, &config).await.unwrap();

@@ -139,8 +139,7 @@ async fn a_bucket_that_nobody_knows_is_asked_for_again_soon() {
     let mut redis = Redis::start();
     redis.kill();
     let url = redis.url();
-    let rate =
-        format!("{{ capacity: 9, refill: 6/m, fail: closed, store: {{ redis: \"{url}\" }} }}");
+    let rate = format!("{{ capacity: 9, refill: 6/m, fail: closed, redis: {{ url: \"{url}\" }} }}");
     let (status, headers, body) = Served::start(&rate, "").await.ask("{ __typename }", &[]).await;
     assert_eq!((status, field(&headers, "retry-after")), (429, "1"));
     assert_eq!(body["errors"][0]["extensions"]["retryAfter"], 1);
@@ -198,8 +197,9 @@ fn engine(rate: &str) -> Engine {
 }
 
 /// Of a gateway that shares its buckets.
-fn shared(redis: &Redis, rest: &str) -> Engine {
-    engine(&format!("{{ store: {{ redis: \"{}\" }}, {rest} }}", redis.url()))
+fn shared(redis: &Redis, timeout: &str, rest: &str) -> Engine {
+    let url = redis.url();
+    engine(&format!("{{ redis: {{ url: \"{url}\", timeout: {timeout} }}, {rest} }}"))
 }
 
 async fn ask_of(engine: &Engine, ip: &str) -> engine::Response {
@@ -235,8 +235,8 @@ async fn until_shared(engine: &Engine, shared: impl Fn(Option<u64>) -> bool) {
 #[tokio::test]
 async fn gateways_share_a_bucket_in_redis_at_one_round_trip_each() {
     let redis = Redis::start();
-    let rate = "capacity: 100, refill: 1/h, timeout: 20s";
-    let (one, two) = (shared(&redis, rate), shared(&redis, rate));
+    let rate = "capacity: 100, refill: 1/h";
+    let (one, two) = (shared(&redis, "20s", rate), shared(&redis, "20s", rate));
     for round in 0..10 {
         assert_eq!(left(&one).await, Some(99 - 2 * round));
         assert_eq!(left(&two).await, Some(98 - 2 * round));
@@ -257,8 +257,8 @@ async fn gateways_share_a_bucket_in_redis_at_one_round_trip_each() {
 #[tokio::test]
 async fn without_redis_each_gateway_has_its_part() {
     let mut redis = Redis::start();
-    let rate = "capacity: 100, refill: 1/h, replicas: 4, timeout: 500ms";
-    let (one, two) = (shared(&redis, rate), shared(&redis, rate));
+    let rate = "capacity: 100, refill: 1/h, replicas: 4";
+    let (one, two) = (shared(&redis, "500ms", rate), shared(&redis, "500ms", rate));
     assert_eq!(left(&one).await, Some(99));
     redis.kill();
     assert_eq!(left(&one).await, Some(24));
@@ -276,7 +276,7 @@ async fn without_redis_each_gateway_has_its_part() {
 async fn without_redis_the_part_is_a_bucket_too() {
     let redis = Redis::start();
     redis.stop();
-    let engine = shared(&redis, "capacity: 9, refill: 1/h, replicas: 3, timeout: 50ms");
+    let engine = shared(&redis, "50ms", "capacity: 9, refill: 1/h, replicas: 3");
     for _ in 0..3 {
         assert_eq!(ask_of(&engine, "192.0.2.1").await.refusal, None);
     }
@@ -289,7 +289,7 @@ async fn without_redis_the_part_is_a_bucket_too() {
 #[tokio::test]
 async fn fail_open_runs_everything_uncounted() {
     let mut redis = Redis::start();
-    let engine = shared(&redis, "capacity: 2, refill: 1/h, fail: open, timeout: 500ms");
+    let engine = shared(&redis, "500ms", "capacity: 2, refill: 1/h, fail: open");
     assert_eq!(left(&engine).await, Some(1));
     redis.kill();
     for _ in 0..5 {
@@ -303,7 +303,7 @@ async fn fail_open_runs_everything_uncounted() {
 #[tokio::test]
 async fn fail_closed_refuses_everything_for_as_long() {
     let mut redis = Redis::start();
-    let engine = shared(&redis, "capacity: 2, refill: 1/h, fail: closed, timeout: 500ms");
+    let engine = shared(&redis, "500ms", "capacity: 2, refill: 1/h, fail: closed");
     assert_eq!(left(&engine).await, Some(1));
     redis.kill();
     for _ in 0..5 {
@@ -320,8 +320,8 @@ async fn fail_closed_refuses_everything_for_as_long() {
 async fn a_redis_that_hangs_delays_one_request_and_no_more_than_its_timeout() {
     let redis = Redis::start();
     for fail in ["open", "closed", "local"] {
-        let rate = format!("capacity: 50, refill: 1/h, fail: {fail}, timeout: 100ms");
-        let engine = shared(&redis, &rate);
+        let rate = format!("capacity: 50, refill: 1/h, fail: {fail}");
+        let engine = shared(&redis, "100ms", &rate);
         ask_of(&engine, "192.0.2.1").await;
         redis.stop();
         let start = Instant::now();
@@ -345,9 +345,8 @@ const SOON: Duration = Duration::from_millis(2500);
 #[tokio::test]
 async fn a_redis_that_is_slow_is_waited_for_within_the_timeout() {
     let redis = Redis::start();
-    let rate = "capacity: 50, refill: 1/h, replicas: 5, timeout:";
-    let (patient, hurried) =
-        (shared(&redis, &format!("{rate} 20s")), shared(&redis, &format!("{rate} 50ms")));
+    let rate = "capacity: 50, refill: 1/h, replicas: 5";
+    let (patient, hurried) = (shared(&redis, "20s", rate), shared(&redis, "50ms", rate));
     let before = left(&patient).await;
     redis.slow(Duration::from_millis(500));
     assert_eq!(left(&hurried).await, Some(9), "its own part");
@@ -357,7 +356,7 @@ async fn a_redis_that_is_slow_is_waited_for_within_the_timeout() {
 #[tokio::test]
 async fn after_a_failover_the_new_server_counts() {
     let mut redis = Redis::start();
-    let engine = shared(&redis, "capacity: 50, refill: 1/h, replicas: 5, timeout: 500ms");
+    let engine = shared(&redis, "500ms", "capacity: 50, refill: 1/h, replicas: 5");
     assert_eq!(left(&engine).await, Some(49));
     redis.ask(&["REPLICAOF", "127.0.0.1", "1"]);
     assert_eq!(left(&engine).await, Some(9), "a replica takes no writes");
@@ -369,13 +368,13 @@ async fn after_a_failover_the_new_server_counts() {
 #[tokio::test]
 async fn what_a_gateway_reserved_when_it_died_is_spent_and_flows_in_again() {
     let redis = Redis::start();
-    let rate = "capacity: 10, refill: 100/s, timeout: 20s";
+    let rate = "capacity: 10, refill: 100/s";
     // Dropped between its reservation and its settlement, with all it knew.
-    let engine = shared(&redis, rate);
+    let engine = shared(&redis, "20s", rate);
     assert!(left(&engine).await.is_some());
     drop(engine);
     assert_eq!(redis.ask(&["DBSIZE"]), "int(1)");
-    let other = shared(&redis, rate);
+    let other = shared(&redis, "20s", rate);
     let start = Instant::now();
     while left(&other).await != Some(9) {
         assert!(start.elapsed() < PATIENCE, "it does not flow in");
@@ -392,8 +391,8 @@ async fn admitted_under_contention(time: Duration) -> (f64, f64) {
     const CAPACITY: f64 = 300.0;
     const REFILL: f64 = 300.0;
     let redis = Redis::start();
-    let rate = format!("capacity: {CAPACITY}, refill: {REFILL}/s, fail: closed, timeout: 20s");
-    let gateways = [(); 3].map(|()| shared(&redis, &rate));
+    let rate = format!("capacity: {CAPACITY}, refill: {REFILL}/s, fail: closed");
+    let gateways = [(); 3].map(|()| shared(&redis, "20s", &rate));
     for gateway in &gateways {
         // Connected and prepared, with somebody else's bucket.
         assert_eq!(ask_of(gateway, "198.51.100.1").await.refusal, None);
