@@ -4,6 +4,7 @@
 //! Shapes and views are made once, by the planner. A leaf is a slice of the reply it came in; it is checked against
 //! its GraphQL type as it is written, and never owned. Nothing here knows where a reply came from.
 
+mod errors;
 mod leaf;
 mod read_json;
 mod read_proto;

@@ -1,21 +1,16 @@
 //! The store becomes the response: one pass to the output buffer, in the client's field order. Coercion, null bubbling
 //! and error paths happen here (GraphQL spec, section 6.4.4 "Handling Execution Errors").
 
+use super::errors::{Errors, Kind};
 use super::leaf::write_leaf;
 use super::store::{RowId, Slot, Store, Value};
 use super::view::{Entry, Output, OutputKind, View};
-use crate::engine::guard::access::MESSAGE;
 use crate::engine::settings::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode, Name, PathSegment, error_id};
 use bytes::Bytes;
-use hashbrown::HashMap;
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
-
-/// Of errors of one kind (one failed call, or one field that breaks its type), this many are listed; the last one
-/// says how many more there were.
-const LISTED_OF_ONE_KIND: usize = 10;
 
 /// A response whose `data` is written.
 pub(in crate::engine) struct Written {
@@ -141,7 +136,7 @@ struct Writer<'a> {
 }
 
 /// The way from the root to what is being written, kept on the stack; made into a list only for an error.
-enum Path<'a> {
+pub(super) enum Path<'a> {
     Root,
     Field(&'a Path<'a>, &'a Entry),
     Index(&'a Path<'a>, usize),
@@ -225,8 +220,7 @@ impl Writer<'_> {
     }
 
     fn refused(&mut self, path: &Path<'_>) -> Result<(), Bubble> {
-        let code = ErrorCode::UnauthorizedFieldOrType;
-        self.errors.add(Kind::of(path, code), path, || Error::new(code, MESSAGE));
+        self.errors.withhold(path);
         Err(Bubble)
     }
 
@@ -360,58 +354,6 @@ impl Writer<'_> {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Kind {
-    Hole(u32),
-    /// The code, and the response keys on the way, indices left out.
-    Field(ErrorCode, Vec<Arc<str>>),
-}
-
-impl Kind {
-    fn of(path: &Path<'_>, code: ErrorCode) -> Self {
-        let keys = path.segments().into_iter().filter_map(|segment| match segment {
-            PathSegment::Key(key) => Some(key),
-            PathSegment::Index(_) => None,
-        });
-        Self::Field(code, keys.collect())
-    }
-}
-
-#[derive(Default)]
-struct Errors {
-    listed: Vec<Error>,
-    /// How many of a kind there were, and the last one listed.
-    kinds: HashMap<Kind, (usize, usize)>,
-    /// The ids of the kinds that have one of their own.
-    ids: HashMap<Kind, String>,
-}
-
-impl Errors {
-    /// One id, and one line in the log, for all errors of a kind.
-    fn id_of(&mut self, kind: &Kind, new: impl FnOnce() -> String) -> String {
-        self.ids.entry(kind.clone()).or_insert_with(new).clone()
-    }
-
-    fn add(&mut self, kind: Kind, path: &Path<'_>, error: impl FnOnce() -> Error) {
-        let (count, last) = self.kinds.entry(kind).or_default();
-        *count += 1;
-        if *count <= LISTED_OF_ONE_KIND {
-            *last = self.listed.len();
-            self.listed.push(Error { path: path.segments(), ..error() });
-        }
-    }
-
-    fn finish(mut self) -> Vec<Error> {
-        for (count, last) in self.kinds.into_values() {
-            if count > LISTED_OF_ONE_KIND {
-                let omitted = count - LISTED_OF_ONE_KIND;
-                self.listed[last].extensions.insert("omitted".into(), omitted.into());
-            }
-        }
-        self.listed
-    }
-}
-
 impl Path<'_> {
     /// Whose reply the value stands in.
     fn source(&self) -> Option<&Name> {
@@ -422,7 +364,7 @@ impl Path<'_> {
         }
     }
 
-    fn segments(&self) -> Vec<PathSegment> {
+    pub(super) fn segments(&self) -> Vec<PathSegment> {
         let mut segments = Vec::new();
         let mut path = self;
         loop {

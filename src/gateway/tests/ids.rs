@@ -68,6 +68,22 @@ async fn details_are_exposed_where_the_settings_say_so() {
     assert_eq!(error["extensions"]["detail"], "as told");
 }
 
+#[tokio::test]
+async fn all_that_a_caller_may_not_see_has_one_id() {
+    let (log, _guard) = log();
+    for guards in [engine::GuardMode::Withhold, engine::GuardMode::Reject] {
+        let of_engine = engine::Settings { guards, ..Default::default() };
+        let gateway = start_with(edge::Settings::default(), of_engine).await;
+        let answer = gateway.post("", asked("{ a: secret hello b: secret }")).await.json();
+        let ids = [0, 1].map(|index| answer["errors"][index]["extensions"]["errorId"].clone());
+        assert!(ids[0].is_string() && ids[0] == ids[1], "{answer}");
+        let line = line(&log, &ids[0]);
+        assert_eq!((&line["field"], &line["fields"]), (&"a".into(), &2.into()), "{line}");
+        assert_eq!(line["code"], answer["errors"][0]["extensions"]["code"]);
+    }
+    assert_eq!(log.text().matches("UNAUTHORIZED_FIELD_OR_TYPE").count(), 2, "{}", log.text());
+}
+
 #[test]
 fn the_gateways_own_failure_has_one_id() {
     let (log, _guard) = log();

@@ -36,6 +36,7 @@ type Query {
   panic: String @fake(source: "s", does: "panic")
   fail: String @fake(source: "s", does: "fail")
   number: Int @fake(source: "s", does: "answer")
+  secret: String @authenticated @fake(source: "s", does: "answer")
 }
 type Mutation { change: String @fake(source: "s", does: "answer") }
 "#;

@@ -12,12 +12,25 @@ pub use reject::GuardMode;
 pub(in crate::engine) use reject::refused;
 
 use crate::graph::{Allow, Graph, Guard, GuardId};
+use crate::graphql::{Error, ErrorCode};
 use crate::mapping::Scope;
 use crate::source::{Caller, Inputs};
 use serde_json::{Map, Value};
 
+pub(in crate::engine) const CODE: ErrorCode = ErrorCode::UnauthorizedFieldOrType;
+
 /// What a client is told of each field: that there is a rule, and not which one.
-pub(in crate::engine) const MESSAGE: &str = "the caller may not see this field";
+pub(in crate::engine) fn error(error_id: String) -> Error {
+    let mut error = Error::new(CODE, "the caller may not see this field");
+    error.extensions.insert("errorId".into(), error_id.into());
+    error
+}
+
+/// What the log is told, once for all fields of an answer: the response keys of the first one, and how many there were.
+pub(in crate::engine) fn tell(error_id: &str, field: &str, fields: usize) {
+    let code = CODE.as_str();
+    tracing::info!(error_id, field, fields, code, "a caller may not see what was asked for");
+}
 
 /// The rules of a graph, for one caller.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 //! known before they are there, and stays a field error.
 
 use crate::engine::response::{Entry, Output, OutputKind, View};
-use crate::graphql::{Error, ErrorCode, PathSegment};
+use crate::graphql::{Error, PathSegment, error_id};
 use hashbrown::HashSet;
 use std::sync::Arc;
 
@@ -24,8 +24,11 @@ pub enum GuardMode {
 pub(in crate::engine) fn refused(view: &View, conditions: &[bool]) -> Vec<Error> {
     let mut walk = Walk { conditions, found: HashSet::new(), paths: Vec::new(), omitted: 0 };
     walk.view(view, &mut Vec::new());
-    let code = ErrorCode::UnauthorizedFieldOrType;
-    let error = |path| Error { path, ..Error::new(code, super::MESSAGE) };
+    let Some(first) = walk.paths.first() else { return Vec::new() };
+    let error_id = error_id();
+    super::tell(&error_id, &first.join("."), walk.paths.len() + walk.omitted);
+    let segments = |path: Vec<Arc<str>>| path.into_iter().map(PathSegment::Key).collect();
+    let error = |path| Error { path: segments(path), ..super::error(error_id.clone()) };
     let mut errors: Vec<Error> = walk.paths.into_iter().map(error).collect();
     if let Some(last) = errors.last_mut().filter(|_| walk.omitted > 0) {
         last.extensions.insert("omitted".into(), walk.omitted.into());
@@ -37,7 +40,7 @@ struct Walk<'a> {
     conditions: &'a [bool],
     /// The keys of the paths: two types of one place may be asked for the same.
     found: HashSet<Vec<Arc<str>>>,
-    paths: Vec<Vec<PathSegment>>,
+    paths: Vec<Vec<Arc<str>>>,
     omitted: usize,
 }
 
@@ -87,7 +90,7 @@ impl Walk<'_> {
             return;
         }
         if self.paths.len() < LISTED {
-            self.paths.push(path.iter().cloned().map(PathSegment::Key).collect());
+            self.paths.push(path.to_vec());
         } else {
             self.omitted += 1;
         }

@@ -1,0 +1,86 @@
+//! The errors of one response: how many of a kind are listed, and what ties them to the log.
+
+use super::write::Path;
+use crate::engine::guard::access;
+use crate::graphql::{Error, ErrorCode, PathSegment, error_id};
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// Of errors of one kind (one failed call, or one field that breaks its type), this many are listed; the last one
+/// says how many more there were.
+const LISTED_OF_ONE_KIND: usize = 10;
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Hole(u32),
+    /// The code, and the response keys on the way, indices left out.
+    Field(ErrorCode, Vec<Arc<str>>),
+}
+
+impl Kind {
+    pub(super) fn of(path: &Path<'_>, code: ErrorCode) -> Self {
+        let keys = path.segments().into_iter().filter_map(|segment| match segment {
+            PathSegment::Key(key) => Some(key),
+            PathSegment::Index(_) => None,
+        });
+        Self::Field(code, keys.collect())
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Errors {
+    listed: Vec<Error>,
+    /// How many of a kind there were, and the last one listed.
+    kinds: HashMap<Kind, (usize, usize)>,
+    /// The ids of the kinds that have one of their own.
+    ids: HashMap<Kind, String>,
+    withheld: Option<Withheld>,
+}
+
+/// What the caller may not see: told to the client path by path, and to the log once.
+struct Withheld {
+    error_id: String,
+    first: String,
+    fields: usize,
+}
+
+impl Errors {
+    /// One id, and one line in the log, for all errors of a kind.
+    pub(super) fn id_of(&mut self, kind: &Kind, new: impl FnOnce() -> String) -> String {
+        self.ids.entry(kind.clone()).or_insert_with(new).clone()
+    }
+
+    pub(super) fn add(&mut self, kind: Kind, path: &Path<'_>, error: impl FnOnce() -> Error) {
+        let (count, last) = self.kinds.entry(kind).or_default();
+        *count += 1;
+        if *count <= LISTED_OF_ONE_KIND {
+            *last = self.listed.len();
+            self.listed.push(Error { path: path.segments(), ..error() });
+        }
+    }
+
+    /// The caller may not see what stands here.
+    pub(super) fn withhold(&mut self, path: &Path<'_>) {
+        let withheld = self.withheld.get_or_insert_with(|| Withheld {
+            error_id: error_id(),
+            first: path.to_string(),
+            fields: 0,
+        });
+        withheld.fields += 1;
+        let error_id = withheld.error_id.clone();
+        self.add(Kind::of(path, access::CODE), path, || access::error(error_id));
+    }
+
+    pub(super) fn finish(mut self) -> Vec<Error> {
+        if let Some(Withheld { error_id, first, fields }) = &self.withheld {
+            access::tell(error_id, first, *fields);
+        }
+        for (count, last) in self.kinds.into_values() {
+            if count > LISTED_OF_ONE_KIND {
+                let omitted = count - LISTED_OF_ONE_KIND;
+                self.listed[last].extensions.insert("omitted".into(), omitted.into());
+            }
+        }
+        self.listed
+    }
+}
