@@ -42,6 +42,16 @@ enum Asked {
     Many(Vec<Result<Payload, payload::Mistake>>),
 }
 
+impl Asked {
+    /// Of a list, nobody's: the whole of it is as large as it is.
+    fn operation_name(&self) -> Option<&str> {
+        match self {
+            Self::One(payload) => payload.operation_name.as_deref(),
+            Self::Many(_) => None,
+        }
+    }
+}
+
 /// Answers one request at the endpoint.
 pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
     if websocket::is_wanted(&request) {
@@ -146,14 +156,20 @@ impl Endpoint {
                 reply::refuse(media, ErrorCode::BadRequest, "the body broke off")
             }
         })?;
-        if bytes.len() > body_limit {
-            self.engine.exceeded(LimitName::Body, allowed, bytes.len() as u64, None);
-        }
+        let tell_size = |operation| {
+            if bytes.len() > body_limit {
+                self.engine.exceeded(LimitName::Body, allowed, bytes.len() as u64, operation);
+            }
+        };
         if self.engine.exceeds_values(&bytes, self.settings.batching.unwrap_or(1)) {
+            tell_size(None);
             let message = "the variables hold more values than are allowed (limits.variables)";
             return Err(reply::refuse(media, ErrorCode::LimitExceeded, message).into());
         }
-        self.asked(&bytes).map_err(|mistake| {
+        let asked = self.asked(&bytes);
+        // Only now, since whoever reads the log looks for the operation's name.
+        tell_size(asked.as_ref().ok().and_then(Asked::operation_name));
+        asked.map_err(|mistake| {
             if serde_json::from_slice::<IgnoredAny>(&bytes).is_ok() {
                 reply::unprocessable(media, mistake).into()
             } else {

@@ -84,6 +84,22 @@ async fn all_that_a_caller_may_not_see_has_one_id() {
     assert_eq!(log.text().matches("UNAUTHORIZED_FIELD_OR_TYPE").count(), 2, "{}", log.text());
 }
 
+#[tokio::test]
+async fn a_body_that_is_only_measured_is_told_with_its_operation() {
+    let (log, _guard) = log();
+    let body_mode = engine::Mode::Measure;
+    let settings = edge::Settings { body_limit: 64, body_mode, ..Default::default() };
+    let gateway = start(settings).await;
+    let body = serde_json::json!({
+        "query": "query Large { hello }", "operationName": "Large", "variables": { "pad": "x".repeat(64) },
+    });
+    assert_eq!(gateway.post("", body.to_string()).await.status, 200);
+    let line = log.text().lines().find(|line| line.contains("a measured limit")).map(str::to_owned);
+    let line: Value = serde_json::from_str(&line.expect("a line")).unwrap();
+    let fields = &line["fields"];
+    assert_eq!((&fields["limit"], &fields["operation"]), (&"body".into(), &"Large".into()));
+}
+
 #[test]
 fn the_gateways_own_failure_has_one_id() {
     let (log, _guard) = log();
