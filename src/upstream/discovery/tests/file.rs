@@ -28,12 +28,12 @@ async fn a_change_is_seen() {
     let path = folder.path().join("instances.json");
     std::fs::write(&path, r#"["a:1"]"#).unwrap();
     let mut discovery = discovery(&path);
+    let start = Instant::now();
     expect(&within(discovery.next()).await, &["a:1"]);
     // Of the same length, and perhaps within one tick of the clock.
     std::fs::write(&path, r#"["b:1"]"#).unwrap();
-    let start = Instant::now();
     expect(&within(discovery.next()).await, &["b:1"]);
-    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
     // Nobody is to be called.
     std::fs::write(&path, "[]").unwrap();
     expect(&round(&mut discovery).await, &[]);

@@ -25,6 +25,13 @@ fn due(discovery: &Discovery) -> Duration {
     discovery.due.unwrap().saturating_duration_since(Instant::now())
 }
 
+/// The next round is due in so many seconds.
+#[track_caller]
+fn expect_due(discovery: &Discovery, seconds: u64) {
+    let (due, at_most) = (due(discovery), Duration::from_secs(seconds));
+    assert!(due <= at_most && due > at_most.saturating_sub(Duration::from_secs(1)), "{due:?}");
+}
+
 /// As `host:port`, and what is not usual.
 fn shown(found: &Found) -> Vec<String> {
     let of = |address: &Address| {

@@ -88,7 +88,7 @@ async fn an_agent_that_is_not_there_yet_is_tried_again() {
     agent.turn(Mood::Says(500, "No cluster leader"));
     let (_running, _drain) = started(&agent);
     let second = agent.until_asked(2).await;
-    assert!(second.at - agent.asked()[0].at >= Duration::from_millis(480), "no hurry");
+    assert!(second.at - agent.asked()[0].at >= Duration::from_millis(250), "no hurry");
     agent.turn(Mood::Well);
     agent.until_registered(|registered| registered.contains_key(ID)).await;
 }
@@ -121,7 +121,7 @@ async fn what_is_under_way_when_draining_begins_comes_first() {
     let asked = agent.asked();
     let last = asked.last().unwrap();
     assert_eq!(last.what, format!("PUT /v1/agent/service/deregister/{ID}"));
-    assert!(last.at - asked[0].at >= Duration::from_millis(950), "it had a second to finish");
+    assert!(last.at - asked[0].at >= Duration::from_millis(700), "it had a second to finish");
 }
 
 #[test]
