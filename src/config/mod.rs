@@ -16,7 +16,9 @@ mod reference;
 mod section;
 mod server;
 mod shared;
+mod site;
 mod sources;
+mod upstream;
 mod values;
 mod yaml;
 
@@ -128,7 +130,10 @@ impl Config {
             persisted::read(&section, &mut config.manifest, &mut config.engine.persisted);
         }
         if let Some(section) = top.section("sources") {
-            config.sources = sources::read(&section, base, &mut config.engine.cache);
+            let mut zone = None;
+            top.read("zone", &mut zone, |scalar| values::text(scalar).map(Some));
+            let cache = &mut config.engine.cache;
+            config.sources = sources::read(&section, base, zone.as_ref(), cache);
         }
         config
     }

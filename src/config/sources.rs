@@ -3,9 +3,9 @@
 use super::section::{Reading, Section};
 use super::values::{self, Mistake, Read};
 use super::yaml::{Entry, Kind, Node, Scalar};
+use super::{site, upstream};
 use crate::connector::{Protocol, SourceSettings};
 use crate::engine::CacheSettings;
-use crate::upstream;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -13,29 +13,24 @@ use std::path::Path;
 pub(super) fn read(
     section: &Section<'_>,
     base: &Path,
+    zone: Option<&String>,
     cache: &mut CacheSettings,
 ) -> Vec<SourceSettings> {
-    section.entries().iter().filter_map(|entry| source(section, entry, base, cache)).collect()
+    section.entries().iter().filter_map(|entry| source(section, entry, base, zone, cache)).collect()
 }
 
 fn source<'a>(
     section: &Section<'a>,
     entry: &'a Entry,
     base: &Path,
+    zone: Option<&String>,
     cache: &mut CacheSettings,
 ) -> Option<SourceSettings> {
     let reading = section.reading;
     check_name(reading, entry);
     let section = section.named(entry);
     section.check_keys();
-    let mut upstream = upstream::Settings::default();
-    section.read("timeout", &mut upstream.timeout, values::timeout);
-    section.read("connect_timeout", &mut upstream.connect_timeout, values::timeout);
-    section.read("max_reply", &mut upstream.max_reply, |scalar| {
-        values::size(scalar).map(|bytes| bytes as usize)
-    });
-    section.read("keep_alive", &mut upstream.keep_alive, values::duration);
-    section.read("stream_idle", &mut upstream.stream_idle, values::timeout);
+    let upstream = upstream::read(&section, zone);
     let (mut forward_headers, mut headers) = (Vec::new(), Vec::new());
     let mut claim_headers = Vec::new();
     if let Some(section) = section.section("headers") {
@@ -83,17 +78,16 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
     match (rest, grpc) {
         (Some(rest), None) => {
             rest.check_keys();
-            let node = required(&rest, "url")?;
-            Some(Protocol::Rest { url: rest.scalar(node, values::url)? })
+            Some(Protocol::Rest { site: site::read(&rest, base, values::url)? })
         }
         (None, Some(grpc)) => {
             grpc.check_keys();
             let mut files: Vec<String> = Vec::new();
             grpc.read_list("protos", &mut files, values::text);
-            let (url, protos) = (required(&grpc, "url"), required(&grpc, "protos"));
-            let url = grpc.scalar(url?, values::origin_url)?;
-            protos?;
-            Some(Protocol::Grpc { url, protos: files.iter().map(|file| base.join(file)).collect() })
+            let site = site::read(&grpc, base, values::origin_url);
+            grpc.required("protos")?;
+            let protos = files.iter().map(|file| base.join(file)).collect();
+            Some(Protocol::Grpc { site: site?, protos })
         }
         (Some(_), Some(_)) => {
             say(
@@ -113,14 +107,6 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
             None
         }
     }
-}
-
-fn required<'a>(section: &Section<'a>, key: &str) -> Option<&'a Node> {
-    let later = section
-        .entries()
-        .iter()
-        .any(|entry| ["urls", "consul", "dns"].contains(&entry.key.as_str()));
-    if later { section.get(key) } else { section.required(key) }
 }
 
 /// A mapping from header names to what fills them.

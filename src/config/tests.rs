@@ -55,7 +55,7 @@ sources:
     assert_eq!((config.engine.limits.depth, config.edge.body_limit), (5.into(), 2 << 20));
     let [users, products] = config.sources.as_slice() else { panic!("two sources") };
     assert!(
-        matches!(&users.protocol, Protocol::Rest { url } if url.host() == Some("users.internal"))
+        matches!(&users.protocol, Protocol::Rest { site } if site.shown().contains("users.internal"))
     );
     assert_eq!(users.upstream.timeout, Duration::from_secs(2));
     assert_eq!(users.forward_headers, ["x-tenant"]);
@@ -87,7 +87,7 @@ limits: { depth: many, body: 1mb }
 sources:
   users: { rest: { url: 'ftp://x' }, tiemout: 2s, timeout: 2 parsecs }
   users: { rest: { url: http://u:p@h } }
-  orders: { rest: { consul: { service: orders } }, retry: { attempts: 3 } }
+  orders: { rest: { urls: [http://a, https://b] }, retry: { attempts: 0 }, balance: fair }
   bus: { amqp: { url: x } }
   none: { timeout: 1s }
   keys: { rest: { url: '${UNSET}' }, headers: { set: { 'x y': '${TOKEN}', host: a } } }
@@ -231,18 +231,17 @@ fn setting(path: &str, value: &str) -> String {
     let rate = beside_rate(path);
     let protocol = match path {
         path if path.starts_with("limits.rate.") => rate.as_str(),
-        "sources.*.grpc.url" => {
-            return format!("sources: {{ s: {{ grpc: {{ url: {value}, protos: [a] }} }} }}");
+        "zone" => {
+            return format!("zone: {value}\nsources: {{ s: {{ rest: {{ url: http://h }} }} }}");
         }
-        "sources.*.grpc.protos" => {
-            return format!("sources: {{ s: {{ grpc: {{ url: http://h, protos: {value} }} }} }}");
+        path if path.starts_with("sources.*.rest.") || path.starts_with("sources.*.grpc.") => {
+            return setting_of_site(path, value);
         }
         "server.tls.cert" => return format!("server: {{ tls: {{ cert: {value}, key: k }} }}"),
         "server.tls.key" => return format!("server: {{ tls: {{ cert: c, key: {value} }} }}"),
         "server.tls.client_ca" => {
             return format!("server: {{ tls: {{ cert: c, key: k, client_ca: {value} }} }}");
         }
-        "sources.*.rest.url" => "",
         path if path.starts_with("sources.") => "rest: { url: http://h }, ",
         "limits.cost.expose" => "",
         // Else the section alone would set it.
@@ -262,6 +261,26 @@ fn setting(path: &str, value: &str) -> String {
 /// A key beside the URL of a Redis.
 fn of_redis(path: &str) -> bool {
     path.ends_with(".redis.timeout") || path.ends_with(".redis.prefix")
+}
+
+/// Of where the instances of a source are.
+fn setting_of_site(path: &str, value: &str) -> String {
+    let (protocol, key) = path.trim_start_matches("sources.*.").split_once('.').unwrap();
+    let site = match key.split_once('.') {
+        Some(("dns", "name")) => format!("dns: {{ port: 1, name: {value} }}"),
+        Some(("dns", "port")) => format!("dns: {{ name: n, port: {value} }}"),
+        Some(("dns", key)) => format!("dns: {{ name: n, port: 1, {key}: {value} }}"),
+        Some(("consul", "service")) => format!("consul: {{ service: {value} }}"),
+        Some((_, key)) => format!("consul: {{ service: s, {key}: {value} }}"),
+        None if key == "protos" => "url: http://h".to_owned(),
+        None => format!("{key}: {value}"),
+    };
+    let protos = match (protocol, key) {
+        (_, "protos") => format!(", protos: {value}"),
+        ("grpc", _) => ", protos: [a]".to_owned(),
+        _ => String::new(),
+    };
+    format!("sources: {{ s: {{ {protocol}: {{ {site}{protos} }} }} }}")
 }
 
 fn setting_of_auth(path: &str, value: &str) -> String {
@@ -310,6 +329,14 @@ fn every_key_of_the_table_does_something() {
             ("", "duration") => with("2h"),
             ("", "mapping") => with("$claims.other"),
             ("", _) if key.path.ends_with("redis.url") => with("redis://other"),
+            ("", _) if key.path.ends_with("redis") => with("redis://other"),
+            ("", "number") => with("7"),
+            // Never printed, so it shows only that there is one.
+            ("", _) if key.path.ends_with("consul.token") => {
+                let service = setting(&key.path.replace(".token", ".service"), "s");
+                format!("{:?}", parse(&service).unwrap())
+            }
+            ("", "address") if key.path.starts_with("sources.") => with("127.0.0.1:1"),
             ("", _) if key.path.starts_with("sources.") => with("http://other"),
             ("", _) if key.path.starts_with("auth.") => with("https://other"),
             ("", _) => format!("{:?}", parse("").unwrap()),
@@ -338,6 +365,13 @@ fn every_default_of_the_table_is_the_default() {
             }
             path if of_redis(path) => {
                 setting(&format!("{}.url", path.rsplit_once('.').unwrap().0), "redis://h")
+            }
+            path if path.contains(".dns.") || path.contains(".consul.") => {
+                // A key that does not change anything stands in for the one that is left out.
+                let (above, _) = path.rsplit_once('.').unwrap();
+                let (key, value) =
+                    if path.contains(".dns.") { ("port", "1") } else { ("service", "s") };
+                setting(&format!("{above}.{key}"), value)
             }
             _ if of_source => "sources: { s: { rest: { url: http://h } } }".to_owned(),
             path if path.starts_with("limits.rate.") => {

@@ -7,12 +7,15 @@ use crate::upstream::Failure;
 /// `kind` says what a status number of the protocol means.
 pub(super) fn to_error(failure: &Failure, kind: fn(u16) -> ErrorKind) -> Error {
     let code = match failure {
-        Failure::Unavailable(_) => ErrorCode::UpstreamUnavailable,
+        Failure::Unreached(_) | Failure::Unavailable(_) => ErrorCode::UpstreamUnavailable,
         Failure::Timeout(_) | Failure::Silent(_) => ErrorCode::UpstreamTimeout,
         Failure::TooLarge(_) => ErrorCode::UpstreamTooLarge,
         Failure::Invalid(_) => ErrorCode::UpstreamInvalidReply,
         Failure::Status { .. } => ErrorCode::UpstreamStatus,
         Failure::NotSent(_) => ErrorCode::InvalidRequest,
+        Failure::CircuitOpen(_) => ErrorCode::CircuitOpen,
+        Failure::NoInstance(_) => ErrorCode::NoInstance,
+        Failure::Overloaded(_) => ErrorCode::Overloaded,
     };
     let mut error = Error::new(code, failure.to_string());
     if let Failure::Status { number, .. } = failure {

@@ -26,11 +26,11 @@ pub struct SourceSettings {
 #[derive(Debug, Clone)]
 pub enum Protocol {
     Rest {
-        url: http::Uri,
+        site: upstream::Site,
     },
     /// `protos` are files; imports are resolved beside them.
     Grpc {
-        url: http::Uri,
+        site: upstream::Site,
         protos: Vec<PathBuf>,
     },
 }

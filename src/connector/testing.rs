@@ -136,6 +136,11 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> SourceSettings {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tests make URLs for this alone")]
+pub(super) fn site(url: http::Uri) -> upstream::Site {
+    upstream::Site::at(&url).expect("an http URL")
+}
+
 pub(super) fn in_an_hour() -> Instant {
     Instant::now() + Duration::from_hours(1)
 }

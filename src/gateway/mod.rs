@@ -16,8 +16,16 @@ use crate::graph::{self, Sdl};
 use crate::identity::{self, Identity, Unusable};
 use crate::problem::{Problem, read_files};
 use crate::source::Connector;
+use crate::upstream::Watched;
+use futures_util::future::{join, join_all};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How long instances are sought before clients are served.
+const DISCOVERY_WAIT: Duration = Duration::from_secs(5);
 
 /// Everything put together, not yet listening.
 #[derive(Clone)]
@@ -25,6 +33,8 @@ pub struct Gateway {
     pub engine: Engine,
     pub edge: Edge,
     pub identity: Identity,
+    /// In the order of protocols, and of the configuration within each.
+    pub upstreams: Vec<Arc<dyn Watched>>,
 }
 
 /// Puts a gateway together from a configuration and the SDL files it names. Must run on a Tokio runtime. Calls nothing.
@@ -47,10 +57,10 @@ pub fn assemble_from(
 ) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
     let manifests = read_files(&config.base, &config.manifest, "manifest-file");
     let parts = (sdl, connectors(config), identity(&config.auth), manifests);
-    let (graph, warnings, identity, manifests) = match parts {
-        (Ok(sdl), Ok(connectors), Ok(identity), Ok(manifests)) => {
+    let (graph, warnings, upstreams, identity, manifests) = match parts {
+        (Ok(sdl), Ok((connectors, upstreams)), Ok(identity), Ok(manifests)) => {
             let (graph, warnings) = graph::load_with_env(&sdl, &connectors, env)?;
-            (graph, warnings, identity, manifests)
+            (graph, warnings, upstreams, identity, manifests)
         }
         (sdl, connectors, identity, manifests) => {
             let found = [sdl.err(), connectors.err(), identity.err(), manifests.err()];
@@ -62,12 +72,15 @@ pub fn assemble_from(
     let exposition = measured.then(telemetry::exposition).flatten();
     let of_edge = config.edge.clone();
     let edge = Edge::with_metrics(engine.clone(), identity.clone(), of_edge, exposition);
-    Ok((Gateway { engine, edge, identity }, warnings))
+    Ok((Gateway { engine, edge, identity, upstreams }, warnings))
 }
 
-fn connectors(config: &Config) -> Result<Vec<Box<dyn Connector>>, Vec<Problem>> {
-    let grpc = Grpc::new(&config.sources)?;
-    Ok(vec![Box::new(Rest::new(&config.sources)), Box::new(grpc)])
+type Connectors = (Vec<Box<dyn Connector>>, Vec<Arc<dyn Watched>>);
+
+fn connectors(config: &Config) -> Result<Connectors, Vec<Problem>> {
+    let (rest, grpc) = (Rest::new(&config.sources), Grpc::new(&config.sources)?);
+    let upstreams = [rest.upstreams(), grpc.upstreams()].concat();
+    Ok((vec![Box::new(rest), Box::new(grpc)], upstreams))
 }
 
 fn identity(settings: &identity::Settings) -> Result<Identity, Vec<Problem>> {
@@ -92,14 +105,27 @@ impl Gateway {
     }
 }
 
-/// Serves until `shutdown` is done, then drains. The keys of tokens are fetched first, within their time limit, and
-/// kept fresh meanwhile.
+/// Serves until `shutdown` is done, then drains. The keys of tokens are fetched and instances are sought first, within
+/// their time limits; both are kept fresh meanwhile.
 pub async fn serve(gateway: Gateway, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-    let _fresh_keys = gateway.identity.start().await;
+    let (_fresh_keys, _followed) = join(gateway.identity.start(), follow(&gateway.upstreams)).await;
     tokio::select! {
         () = edge::serve(listener, gateway.edge, shutdown) => {}
         () = telemetry::upkeep() => {}
     }
+}
+
+/// Follows the instances of all sources for as long as the outcome lives; done when all are known, or time is up.
+async fn follow(upstreams: &[Arc<dyn Watched>]) -> JoinSet<()> {
+    let mut followed = JoinSet::new();
+    for upstream in upstreams {
+        followed.spawn(Arc::clone(upstream).follow());
+    }
+    let found = upstreams.iter().map(|upstream| Arc::clone(upstream).is_found());
+    if timeout(DISCOVERY_WAIT, join_all(found)).await.is_err() {
+        tracing::warn!("some instances are not known yet; serving without them");
+    }
+    followed
 }
 
 /// As [`serve`], with metrics and probes on an address of their own for as long.

@@ -45,7 +45,7 @@ impl Fetcher {
                     max_reply: MAX_BYTES,
                     ..upstream::Settings::default()
                 };
-                let client = Box::new(HttpClient::new(&settings, uri)?);
+                let client = Box::new(HttpClient::new(&settings, uri, None)?);
                 Ok(Some(Self::Url { client, uri: uri.clone() }))
             }
             KeySource::File(path) => Ok(Some(Self::File(path.clone()))),

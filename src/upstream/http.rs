@@ -8,6 +8,9 @@
 //! cost 14 to 17 µs of CPU with it and 23 to 32 µs with reqwest 0.13, which parses each URL anew and adds layers
 //! (redirects, retries, cookies) that are off here anyway.
 
+use super::aging::Aging;
+use super::discovery::Address;
+use super::resolver::Resolver;
 use super::{Failure, Settings};
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_ENCODING;
@@ -20,7 +23,7 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::crypto::ring;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Idle connections kept per instance. More calls than this may be under way; their connections are then closed.
 const MAX_IDLE: usize = 1024;
@@ -30,10 +33,15 @@ const MAX_DISCARDED: usize = 64 << 10;
 
 const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
 
+type Connector = HttpsConnector<HttpConnector<Resolver>>;
+type Pool = Client<Connector, Full<Bytes>>;
+
 /// A pool of connections with the settings of one source.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Aging<Pool>,
+    connector: Connector,
+    keep_alive: Duration,
     max_reply: usize,
 }
 
@@ -47,17 +55,18 @@ pub struct HttpReply {
 }
 
 impl HttpClient {
-    /// A client for addresses such as `uri`; the system's trusted roots are read only if it is `https`.
+    /// A client for addresses such as `uri`; the system's trusted roots are read only if it is `https`. Connections go to
+    /// `detour` instead of the URL's host, where there is one.
     ///
     /// # Errors
     /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
-    pub fn new(settings: &Settings, uri: &Uri) -> Result<Self, String> {
+    pub fn new(settings: &Settings, uri: &Uri, detour: Option<Address>) -> Result<Self, String> {
         let tls = match (uri.scheme_str(), uri.authority()) {
             (Some("http"), Some(_)) => trusting_nobody()?,
             (Some("https"), Some(_)) => trusting_the_system()?,
             _ => return Err(format!("`{uri}` is not an http or https URL")),
         };
-        let mut tcp = HttpConnector::new();
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(detour));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
@@ -67,13 +76,23 @@ impl HttpClient {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(settings.keep_alive)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .build(connector);
-        Ok(Self { client, max_reply: settings.max_reply })
+        Ok(Self {
+            pool: Aging::new(settings.max_age),
+            connector,
+            keep_alive: settings.keep_alive,
+            max_reply: settings.max_reply,
+        })
+    }
+
+    fn pool(&self) -> Pool {
+        self.pool.get(Instant::now(), || {
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .pool_idle_timeout(self.keep_alive)
+                .pool_max_idle_per_host(MAX_IDLE)
+                .build(self.connector.clone())
+        })
     }
 
     /// Sends a request with an absolute URI, and returns when status and headers are here.
@@ -81,7 +100,8 @@ impl HttpClient {
     /// # Errors
     /// No connection, a broken one, or something that is not HTTP.
     pub async fn send(&self, request: Request<Bytes>) -> Result<HttpReply, Failure> {
-        let reply = self.client.request(request.map(Full::new)).await.map_err(|e| failure(&e))?;
+        let reply =
+            self.pool().request(request.map(Full::new)).await.map_err(|error| failure(&error))?;
         let (parts, body) = reply.into_parts();
         Ok(HttpReply {
             status: parts.status,
@@ -188,6 +208,9 @@ fn trusting_nobody() -> Result<rustls::ClientConfig, String> {
 
 fn failure(error: &Error) -> Failure {
     let text = sentence(error);
+    if error.is_connect() {
+        return Failure::Unreached(text);
+    }
     match std::error::Error::source(error).and_then(|source| source.downcast_ref::<hyper::Error>())
     {
         Some(hyper) if hyper.is_parse() => Failure::Invalid(text),

@@ -1,98 +1,155 @@
 //! Between a call and the wire: the instances behind a source, and how an attempt at one is driven.
 //!
 //! [`Upstream::call`] is the one seam. A protocol hands it a closure that makes one attempt against one [`Instance`];
-//! everything that is decided around an attempt (which instance, how long it may take) is decided here, so that REST
-//! and gRPC sources are treated alike. It knows no protocol and never reads a request. Imports nothing of ours.
+//! everything that is decided around attempts is decided here, so that all protocols are treated alike:
+//!
+//! | question | who answers it |
+//! |---|---|
+//! | who exists | `discovery` says it, `members` keeps it |
+//! | who is well | `health`, of each instance: ejection and slow start |
+//! | who is next | `balancer` |
+//! | is the source there at all | `breaker` |
+//! | may it be called once more | `retry`, and its `budget` |
+//! | is there room | `bulkhead` |
+//!
+//! Each of these is a small state machine without IO, and time is an argument. It knows no protocol and never reads a
+//! request. Imports nothing of ours.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "shares, averages and quantiles of counts, none of them negative or near the limits of a number"
+)]
+
+pub mod aging;
+mod attempt;
+mod balancer;
+mod breaker;
+mod bulkhead;
 pub mod discovery;
+mod failure;
+mod health;
 pub mod http;
+mod latency;
+mod members;
+mod recent;
+mod resolver;
+mod retry;
+mod settings;
+mod site;
+pub mod status;
+mod watch;
+mod window;
 
-use ::http::Uri;
-use std::future::Future;
-use std::sync::Arc;
+pub use attempt::{Attempt, Instance};
+pub use breaker::Position;
+pub use failure::{Failure, Fault, Repeat, Verdict};
+pub use settings::{Balance, Breaker, Concurrency, Ejection, Retry, Settings};
+pub use site::{Instances, Site};
+pub use watch::Watched;
+
+use self::attempt::{End, Trial};
+use self::bulkhead::Bulkhead;
+use self::discovery::{Address, Found};
+use self::latency::Quantiles;
+use self::members::{Member, Members};
+use self::recent::Recent;
+use self::retry::budget::Budget;
+use futures_util::future::{Either, select};
+use smallvec::SmallVec;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch as watched};
 
-/// How a source is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// The time one attempt may take.
-    pub timeout: Duration,
-    /// The time a connection may take to be made.
-    pub connect_timeout: Duration,
-    /// The largest reply, in bytes after inflation.
-    pub max_reply: usize,
-    /// How long an idle connection is kept.
-    pub keep_alive: Duration,
-    /// How long a stream of events may be silent.
-    pub stream_idle: Duration,
+/// The time, which tests can stop.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(5),
-            connect_timeout: Duration::from_secs(1),
-            max_reply: 8 << 20,
-            keep_alive: Duration::from_secs(90),
-            stream_idle: Duration::from_mins(5),
-        }
-    }
-}
-
-/// One address that answers for a source, with what the protocol keeps for it, such as a channel or a pool.
-#[derive(Debug)]
-pub struct Instance<C> {
-    /// Scheme and authority are what is called; a path is the prefix of every call.
-    pub uri: Uri,
-    pub connection: C,
-}
-
-/// One try at one instance.
-#[derive(Debug)]
-pub struct Attempt<C> {
-    pub instance: Arc<Instance<C>>,
-    /// When it is cut.
-    pub until: Instant,
-}
-
-/// Why an attempt gave no reply.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// No connection, or it broke before the reply was whole.
-    #[error("unavailable: {0}")]
-    Unavailable(String),
-    /// The attempt's time, or the request's deadline, ran out.
-    #[error("no reply within {} ms", .0.as_millis())]
-    Timeout(Duration),
-    /// A stream of events said nothing for too long.
-    #[error("no sound for {} ms", .0.as_millis())]
-    Silent(Duration),
-    /// Reading stopped there.
-    #[error("the reply is larger than {0} bytes")]
-    TooLarge(usize),
-    /// An answer that is not of the protocol or of the promised form.
-    #[error("invalid reply: {0}")]
-    Invalid(String),
-    /// The upstream answered, with a status that says no: HTTP's, or the number of gRPC's code.
-    #[error("status {number}: {reason}")]
-    Status { number: u16, reason: String },
-    /// The call could not be written for the wire; nothing was sent.
-    #[error("not sent: {0}")]
-    NotSent(String),
+/// What a call allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// When whoever asked stops waiting.
+    pub deadline: Instant,
+    pub repeat: Repeat,
 }
 
 /// The instances behind one source.
-#[derive(Debug)]
 pub struct Upstream<C> {
+    source: Arc<str>,
     settings: Settings,
-    instance: Arc<Instance<C>>,
+    site: Site,
+    members: Members<C>,
+    bulkhead: Bulkhead,
+    /// Of the source as a whole.
+    state: Mutex<State>,
+    /// The breaker has opened.
+    opened: Notify,
+    /// It has been said who there is.
+    found: watched::Sender<bool>,
 }
 
+struct State {
+    breaker: breaker::Breaker,
+    budget: Budget,
+    latency: Quantiles,
+    recent: Recent,
+}
+
+/// Where a call was tried.
+type Tried = SmallVec<[Address; 2]>;
+
 impl<C> Upstream<C> {
-    /// One instance at a fixed address.
+    /// `connect` makes what the protocol needs to call a URL, over connections that go to another address if one is given;
+    /// or says why it cannot, in one lowercase sentence. Calls nobody. Instances that are found are those that
+    /// [`Upstream::update`] says.
     #[must_use]
-    pub fn fixed(settings: Settings, uri: Uri, connection: C) -> Self {
-        Self { settings, instance: Arc::new(Instance { uri, connection }) }
+    pub fn new(
+        source: impl Into<Arc<str>>,
+        settings: Settings,
+        site: Site,
+        connect: impl Fn(&::http::Uri, Option<Address>) -> Result<C, String> + Send + Sync + 'static,
+    ) -> Self {
+        let now = now();
+        let state = State {
+            breaker: breaker::Breaker::new(settings.breaker, now),
+            budget: Budget::new(&settings.retry, now),
+            latency: Quantiles::new(now),
+            recent: Recent::default(),
+        };
+        let (source, at) = (source.into(), site.clone());
+        let connect = Box::new(move |address: &Address| {
+            let uri = at.uri(address)?;
+            Ok(Instance { connection: connect(&uri, at.detour(address))?, uri })
+        });
+        let upstream = Self {
+            members: Members::new(Arc::clone(&source), settings.clone(), connect, now),
+            bulkhead: Bulkhead::new(settings.concurrency),
+            source,
+            settings,
+            site,
+            state: Mutex::new(state),
+            opened: Notify::new(),
+            found: watched::Sender::new(false),
+        };
+        if let Instances::Fixed(addresses) = &upstream.site.instances {
+            upstream.update(Found { addresses: addresses.clone(), error: None });
+        }
+        upstream
+    }
+
+    /// Takes in who there is now. Calls under way stay where they are.
+    pub fn update(&self, found: Found) {
+        self.members.update(found, now());
+        self.found.send_replace(true);
+    }
+
+    /// Why some of the instances that are always there cannot be called.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let is_fixed = matches!(self.site.instances, Instances::Fixed(_));
+        is_fixed.then(|| self.members.set().error.clone()).flatten()
     }
 
     #[must_use]
@@ -100,29 +157,193 @@ impl<C> Upstream<C> {
         &self.settings
     }
 
-    /// An instance to speak of where none is called, as when a call is printed.
     #[must_use]
-    pub fn example(&self) -> &Instance<C> {
-        &self.instance
+    pub fn site(&self) -> &Site {
+        &self.site
     }
 
-    /// Makes an attempt at an instance, for as long as the settings and the deadline allow. Dropping the future drops
-    /// the attempt.
+    /// Calls an instance, as often and for as long as settings, budget and terms allow. Dropping the future drops the
+    /// attempt.
     ///
     /// # Errors
-    /// Of the attempt, or [`Failure::Timeout`].
-    pub async fn call<T, A, F>(&self, deadline: Instant, attempt: A) -> Result<T, Failure>
+    /// Of the last attempt; or why there was none.
+    pub async fn call<T, A, F>(&self, terms: Terms, attempt: A) -> Result<T, Failure>
     where
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
-        let start = Instant::now();
-        let until = deadline.min(start + self.settings.timeout);
-        let instance = Arc::clone(&self.instance);
-        let attempt = attempt(Attempt { instance, until });
-        match tokio::time::timeout_at(until.into(), attempt).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failure::Timeout(until.saturating_duration_since(start))),
+        self.passes(now())?;
+        let _place = self.bulkhead.enter(terms.deadline).await?;
+        let admission = self.admit(now())?;
+        let outcome = self.tries(terms, admission.is_probe(), &attempt).await;
+        admission.settle(&outcome);
+        outcome
+    }
+
+    async fn tries<T, A, F>(&self, terms: Terms, once: bool, attempt: &A) -> Result<T, Failure>
+    where
+        A: Fn(Attempt<C>) -> F,
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let mut tried = Tried::new();
+        let mut number = 0;
+        loop {
+            number += 1;
+            let outcome = match self.hedge_after(terms, once) {
+                None => self.try_one(terms, &mut tried, attempt)?.await,
+                Some(wait) => Box::pin(self.try_two(terms, wait, &mut tried, attempt)).await,
+            };
+            let Err(failure) = &outcome else { return outcome };
+            let wait = if once { None } else { self.wait(failure, number, terms) };
+            let Some(wait) = wait else { return outcome };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// An attempt at the instance whose turn it is.
+    fn try_one<'a, T, A, F>(
+        &'a self,
+        terms: Terms,
+        tried: &mut Tried,
+        attempt: &A,
+    ) -> Result<impl Future<Output = Result<T, Failure>> + use<'a, T, A, F, C>, Failure>
+    where
+        A: Fn(Attempt<C>) -> F,
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let now = now();
+        let member = self.members.pick(tried, now).map_err(Failure::NoInstance)?;
+        tried.push(member.address.clone());
+        let until = terms.deadline.min(now + self.settings.timeout);
+        let attempt = attempt(Attempt { instance: Arc::clone(&member.instance), until });
+        Ok(Trial::begin(self, member, now).run(attempt, until))
+    }
+
+    /// An attempt, and another one if it has not come back after `wait`. The first answer counts.
+    async fn try_two<T, A, F>(
+        &self,
+        terms: Terms,
+        wait: Duration,
+        tried: &mut Tried,
+        attempt: &A,
+    ) -> Result<T, Failure>
+    where
+        A: Fn(Attempt<C>) -> F,
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let first = pin!(self.try_one(terms, tried, attempt)?);
+        let first = match select(first, pin!(tokio::time::sleep(wait))).await {
+            Either::Left((outcome, _)) => return outcome,
+            Either::Right(((), first)) => first,
+        };
+        if !self.state().budget.spend(now()) {
+            return first.await;
+        }
+        let second = pin!(self.try_one(terms, tried, attempt)?);
+        match select(first, second).await {
+            Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
+            Either::Left((Err(_), second)) => second.await,
+            Either::Right((Err(_), first)) => first.await,
+        }
+    }
+
+    /// When another attempt is made beside the first; `None`: never.
+    fn hedge_after(&self, terms: Terms, once: bool) -> Option<Duration> {
+        let may = self.settings.hedge && !once && terms.repeat == Repeat::Always;
+        may.then(|| self.state().latency.p95(now())).flatten()
+    }
+
+    /// How long to wait before a failed call is tried again; `None`: it is not.
+    fn wait(&self, failure: &Failure, number: u32, terms: Terms) -> Option<Duration> {
+        let now = now();
+        let left = terms.deadline.saturating_duration_since(now);
+        let mut state = self.state();
+        let p50 = state.latency.at(0.5, now);
+        let tried = retry::Tried { failure, number, repeat: terms.repeat, left, p50 };
+        let wait = retry::wait(&self.settings.retry, &tried, fastrand::f64())?;
+        state.budget.spend(now).then_some(wait)
+    }
+
+    /// # Errors
+    /// The breaker would refuse a call.
+    fn passes(&self, now: Instant) -> Result<(), Failure> {
+        self.state().breaker.refuses(now).map_or(Ok(()), |wait| Err(Failure::CircuitOpen(wait)))
+    }
+
+    fn admit(&self, now: Instant) -> Result<Admission<'_, C>, Failure> {
+        let mut state = self.state();
+        let pass = state.breaker.admit(now).map_err(Failure::CircuitOpen)?;
+        state.budget.count(now);
+        drop(state);
+        Ok(Admission { upstream: self, pass: Some(pass) })
+    }
+
+    /// A try that began `took` ago is over.
+    fn ended(&self, member: &Member<C>, end: &End<'_>, took: Duration, now: Instant) {
+        self.members.end(member, end.verdict, took, now);
+        if end.verdict == Verdict::Success {
+            self.state().latency.observe(took, now);
+        }
+        if let Some(failure) = end.failure {
+            self.state().recent.add(member.address.authority(), failure.to_string(), now);
+        }
+    }
+
+    /// A try that has had this long has had a fair chance: twice what 95 of 100 need.
+    fn fair_time(&self) -> Duration {
+        let p95 = self.state().latency.p95(now());
+        p95.map_or(Duration::ZERO, |p95| (2 * p95).min(self.settings.timeout))
+    }
+
+    fn tell(&self, position: Position) {
+        let source = &*self.source;
+        match position {
+            Position::Open => {
+                tracing::warn!(source, "the breaker opens: calls are refused");
+                self.opened.notify_one();
+            }
+            Position::HalfOpen => {}
+            Position::Closed => tracing::info!(source, "the breaker closes: the source is back"),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that the breaker let through. Dropped before it is settled, it says nothing.
+struct Admission<'a, C> {
+    upstream: &'a Upstream<C>,
+    pass: Option<breaker::Pass>,
+}
+
+impl<C> Admission<'_, C> {
+    fn is_probe(&self) -> bool {
+        self.pass.is_some_and(|pass| pass.is_probe)
+    }
+
+    fn settle<T>(mut self, outcome: &Result<T, Failure>) {
+        let verdict = match outcome {
+            Ok(_) => Verdict::Success,
+            Err(failure) => failure.verdict(|| self.upstream.fair_time()),
+        };
+        if verdict == Verdict::Nothing {
+            return;
+        }
+        let Some(pass) = self.pass.take() else { return };
+        let (well, now) = (verdict == Verdict::Success, now());
+        let turned = self.upstream.state().breaker.settle(pass, well, now);
+        if let Some(position) = turned {
+            self.upstream.tell(position);
+        }
+    }
+}
+
+impl<C> Drop for Admission<'_, C> {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass {
+            self.upstream.state().breaker.forget(pass);
         }
     }
 }

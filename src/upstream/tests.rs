@@ -1,15 +1,67 @@
-//! Driving an attempt: time limits and what becomes of what it held.
+//! Driving attempts, on stopped time: who is called, how often and for how long, and what becomes of what was held.
 
 use super::*;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-fn upstream(timeout: Duration) -> Upstream<()> {
-    let settings = Settings { timeout, ..Settings::default() };
-    Upstream::fixed(settings, Uri::from_static("http://127.0.0.1:1"), ())
+/// Instances named `a`, `b` and so on; an attempt sees which one it is at.
+fn upstream(names: &[&str], change: impl FnOnce(&mut Settings)) -> Upstream<String> {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    let addresses = names.iter().map(|name| address(name)).collect();
+    let site = Site {
+        https: false,
+        name: None,
+        prefix: String::new(),
+        instances: Instances::Fixed(addresses),
+    };
+    Upstream::new("users", settings, site, |uri, _| Ok(uri.host().unwrap_or_default().to_owned()))
 }
 
-fn in_an_hour() -> Instant {
-    Instant::now() + Duration::from_hours(1)
+fn address(name: &str) -> Address {
+    Address::new(name, 80).unwrap()
+}
+
+fn terms(repeat: Repeat) -> Terms {
+    Terms { deadline: now() + Duration::from_secs(15), repeat }
+}
+
+fn away() -> Failure {
+    Failure::Unreached("nobody is there".to_owned())
+}
+
+/// What is done with a call, by the name of its instance, and how often each was called.
+struct Script {
+    calls: Mutex<HashMap<String, usize>>,
+    answer: fn(&str) -> Result<(), Failure>,
+}
+
+impl Script {
+    fn new(answer: fn(&str) -> Result<(), Failure>) -> Self {
+        Self { calls: Mutex::default(), answer }
+    }
+
+    async fn call(&self, upstream: &Upstream<String>, repeat: Repeat) -> Result<String, Failure> {
+        let attempt = |attempt: Attempt<String>| {
+            let name = attempt.instance.connection.clone();
+            *self.calls.lock().unwrap().entry(name.clone()).or_default() += 1;
+            let answer = (self.answer)(&name);
+            async move { answer.map(|()| name) }
+        };
+        upstream.call(terms(repeat), attempt).await
+    }
+
+    fn calls(&self, name: &str) -> usize {
+        self.calls.lock().unwrap().get(name).copied().unwrap_or_default()
+    }
+
+    fn all_calls(&self) -> usize {
+        self.calls.lock().unwrap().values().sum()
+    }
+}
+
+async fn forever(_: Attempt<String>) -> Result<(), Failure> {
+    std::future::pending().await
 }
 
 struct SetOnDrop(Arc<AtomicBool>);
@@ -20,26 +72,14 @@ impl Drop for SetOnDrop {
     }
 }
 
-#[tokio::test]
-async fn hands_the_attempt_its_instance_and_returns_its_outcome() {
-    let upstream = upstream(Duration::from_secs(5));
-    let port = upstream
-        .call(in_an_hour(), |attempt| async move { Ok(attempt.instance.uri.port_u16()) })
-        .await;
-    assert_eq!(port, Ok(Some(1)));
-    let refused =
-        upstream.call(in_an_hour(), |_| async { Err::<(), _>(Failure::TooLarge(3)) }).await;
-    assert_eq!(refused, Err(Failure::TooLarge(3)));
-}
-
-#[tokio::test]
-async fn cuts_an_attempt_at_the_timeout_and_drops_it() {
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_cut_at_its_timeout_and_dropped() {
     let dropped = Arc::new(AtomicBool::new(false));
-    let flag = SetOnDrop(Arc::clone(&dropped));
-    let flag = std::sync::Mutex::new(Some(flag));
-    let outcome = upstream(Duration::from_millis(20))
-        .call(in_an_hour(), |_| {
-            let held = flag.lock().expect("only one attempt").take();
+    let flag = Mutex::new(Some(SetOnDrop(Arc::clone(&dropped))));
+    let upstream = upstream(&["a"], |settings| settings.timeout = Duration::from_millis(20));
+    let outcome = upstream
+        .call(terms(Repeat::IfNotSent), |_| {
+            let held = flag.lock().unwrap().take();
             async move {
                 std::future::pending::<()>().await;
                 drop(held);
@@ -49,21 +89,284 @@ async fn cuts_an_attempt_at_the_timeout_and_drops_it() {
         .await;
     assert_eq!(outcome, Err(Failure::Timeout(Duration::from_millis(20))));
     assert!(dropped.load(Ordering::SeqCst));
+    assert_eq!(upstream.status(now()).in_flight, 0);
 }
 
-#[tokio::test]
-async fn cuts_an_attempt_at_the_deadline_when_that_is_nearer() {
-    let outcome = upstream(Duration::from_hours(1))
-        .call(Instant::now() + Duration::from_millis(10), |_| std::future::pending())
-        .await;
-    let Err::<(), _>(Failure::Timeout(limit)) = outcome else { panic!("{outcome:?}") };
-    assert!(limit <= Duration::from_millis(10));
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_cut_at_the_deadline_when_that_is_nearer() {
+    let upstream = upstream(&["a"], |_| {});
+    let deadline = now() + Duration::from_millis(10);
+    let repeat = Repeat::Always;
+    let outcome = upstream.call(Terms { deadline, repeat }, forever).await;
+    assert_eq!(outcome, Err(Failure::Timeout(Duration::from_millis(10))));
+    let late = upstream.call(Terms { deadline, repeat }, forever).await;
+    assert!(matches!(late, Err(Failure::Timeout(_))), "{late:?}");
 }
 
-#[tokio::test]
-async fn a_deadline_in_the_past_makes_no_wait() {
-    let outcome = upstream(Duration::from_hours(1))
-        .call(Instant::now(), |_| std::future::pending::<Result<(), Failure>>())
-        .await;
-    assert!(matches!(outcome, Err(Failure::Timeout(_))), "{outcome:?}");
+#[tokio::test(start_paused = true)]
+async fn a_call_is_tried_at_another_instance() {
+    let upstream = upstream(&["a", "b", "c"], |_| {});
+    let script = Script::new(|name| if name == "c" { Ok(()) } else { Err(away()) });
+    for _ in 0..4 {
+        assert_eq!(script.call(&upstream, Repeat::IfNotSent).await, Ok("c".to_owned()));
+    }
+    assert_eq!(script.calls("c"), 4);
+    assert!(script.calls("a") <= 4 && script.calls("b") <= 4, "each once a call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_have_been_made_is_not_made_again() {
+    let upstream = upstream(&["a", "b"], |_| {});
+    let script = Script::new(|_| Err(Failure::Unavailable("it broke".to_owned())));
+    let outcome = script.call(&upstream, Repeat::IfNotSent).await;
+    assert_eq!(outcome, Err(Failure::Unavailable("it broke".to_owned())));
+    assert_eq!(script.all_calls(), 1);
+    let _ = script.call(&upstream, Repeat::IfAway).await;
+    assert_eq!(script.all_calls(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn further_tries_are_paid_out_of_the_budget() {
+    let upstream = upstream(&["a", "b"], |settings| settings.breaker.failures = f64::INFINITY);
+    let script = Script::new(|_| Err(away()));
+    for _ in 0..200 {
+        let _ = script.call(&upstream, Repeat::Always).await;
+    }
+    let further = script.all_calls() - 200;
+    assert!((30..=80).contains(&further), "{further} further tries of 200 calls");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_fails_is_left_alone_and_tried_again_by_one() {
+    let upstream = upstream(&["a", "b"], |settings| settings.retry.attempts = 1);
+    let script = Script::new(|_| Err(away()));
+    for _ in 0..20 {
+        assert_eq!(script.call(&upstream, Repeat::Always).await, Err(away()));
+    }
+    let refused = script.call(&upstream, Repeat::Always).await;
+    assert!(matches!(refused, Err(Failure::CircuitOpen(_))), "{refused:?}");
+    assert_eq!(script.all_calls(), 20);
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let well = Script::new(|_| Ok(()));
+    assert!(well.call(&upstream, Repeat::Always).await.is_ok());
+    assert_eq!(upstream.status(now()).breaker, Position::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_tried_once() {
+    let upstream = upstream(&["a", "b"], |settings| settings.retry.free = 1000);
+    let script = Script::new(|_| Err(away()));
+    while upstream.status(now()).breaker == Position::Closed {
+        let _ = script.call(&upstream, Repeat::Always).await;
+    }
+    let before = script.all_calls();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(script.call(&upstream, Repeat::Always).await, Err(away()));
+    assert_eq!(script.all_calls(), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_whose_client_goes_away_makes_room_for_another() {
+    let upstream = upstream(&["a"], |settings| settings.retry.attempts = 1);
+    let script = Script::new(|_| Err(away()));
+    for _ in 0..20 {
+        let _ = script.call(&upstream, Repeat::Always).await;
+    }
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let probe = tokio::time::timeout(
+        Duration::from_millis(1),
+        upstream.call(terms(Repeat::Always), forever),
+    );
+    assert!(probe.await.is_err(), "it hangs until its client goes away");
+    assert!(Script::new(|_| Ok(())).call(&upstream, Repeat::Always).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_fails_is_ejected_and_comes_back() {
+    let upstream = upstream(&["a", "b", "c"], |_| {});
+    let script = Script::new(|name| if name == "a" { Err(away()) } else { Ok(()) });
+    for _ in 0..300 {
+        assert!(script.call(&upstream, Repeat::Always).await.is_ok());
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    assert_eq!(script.calls("a"), 5, "five failures in a row");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let well = Script::new(|_| Ok(()));
+    for _ in 0..3000 {
+        assert!(well.call(&upstream, Repeat::Always).await.is_ok());
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    assert!((500..1100).contains(&well.calls("a")), "{} of 3000", well.calls("a"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_hangs_is_hardly_called() {
+    let upstream = upstream(&["a", "b", "c"], |_| {});
+    let at_a = AtomicUsize::new(0);
+    let attempt = |attempt: Attempt<String>| {
+        let hangs = attempt.instance.connection == "a";
+        at_a.fetch_add(usize::from(hangs), Ordering::SeqCst);
+        async move {
+            let time = if hangs { Duration::from_hours(1) } else { Duration::from_millis(5) };
+            tokio::time::sleep(time).await;
+            Ok(())
+        }
+    };
+    let mut calls = Vec::new();
+    for _ in 0..1000 {
+        calls.push(Box::pin(upstream.call(terms(Repeat::Always), attempt)));
+        let pass = tokio::time::sleep(Duration::from_millis(5));
+        let under_way = futures_util::future::select_all(calls.iter_mut());
+        let _ = select(pin!(pass), under_way).await;
+        let mut left = Vec::new();
+        for mut call in calls {
+            if futures_util::poll!(&mut call).is_pending() {
+                left.push(call);
+            }
+        }
+        calls = left;
+        if calls.is_empty() {
+            tokio::time::advance(Duration::from_millis(5)).await;
+        }
+    }
+    let at_a = at_a.load(Ordering::SeqCst);
+    assert!(at_a <= 20, "{at_a} of 1000 calls went to the one that hangs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_instance_the_reason_is_said() {
+    let upstream = upstream(&[], |_| {});
+    let script = Script::new(|_| Ok(()));
+    upstream.update(Found { addresses: Vec::new(), error: Some("consul is away".to_owned()) });
+    let outcome = script.call(&upstream, Repeat::Always).await;
+    assert_eq!(outcome, Err(Failure::NoInstance("consul is away".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_come_and_go_while_calls_are_under_way() {
+    let upstream = upstream(&["a"], |_| {});
+    let slow = |attempt: Attempt<String>| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(attempt.instance.connection.clone())
+    };
+    let under_way = upstream.call(terms(Repeat::Always), slow);
+    let change = async {
+        upstream.update(Found { addresses: vec![address("b")], error: None });
+        Script::new(|_| Ok(())).call(&upstream, Repeat::Always).await
+    };
+    let (before, after) = futures_util::future::join(under_way, change).await;
+    assert_eq!((before, after), (Ok("a".to_owned()), Ok("b".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_an_instance_stays_with_it() {
+    let upstream = upstream(&["a", "b"], |_| {});
+    let script = Script::new(|name| if name == "a" { Err(away()) } else { Ok(()) });
+    for _ in 0..100 {
+        let _ = script.call(&upstream, Repeat::Always).await;
+    }
+    let heavier = Address { weight: 7, ..address("a") };
+    upstream.update(Found { addresses: vec![heavier, address("b"), address("c")], error: None });
+    let status = upstream.status(now());
+    assert_eq!(status.instances[0].health, status::Wellness::Ejected);
+    assert_eq!((status.instances[0].weight, status.instances[0].calls), (7, 5));
+    assert_eq!(status.instances[2].health, status::Wellness::Starting);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_own_zone_is_called_first_while_it_is_well() {
+    let upstream = upstream(&[], |settings| settings.zone = Some("here".to_owned()));
+    let at = |name: &str, zone: &str| Address { zone: Some(zone.to_owned()), ..address(name) };
+    let addresses = vec![at("a", "here"), at("b", "there"), at("c", "there"), at("d", "there")];
+    upstream.update(Found { addresses, error: None });
+    let script = Script::new(|_| Ok(()));
+    for _ in 0..100 {
+        let _ = script.call(&upstream, Repeat::Always).await;
+    }
+    assert_eq!(script.calls("a"), 100);
+    let ill = Script::new(|name| if name == "a" { Err(away()) } else { Ok(()) });
+    for _ in 0..100 {
+        assert!(ill.call(&upstream, Repeat::Always).await.is_ok());
+    }
+    assert_eq!(ill.calls("a"), 5, "until it is ejected");
+}
+
+#[tokio::test(start_paused = true)]
+async fn past_the_bulkhead_calls_wait_and_past_that_they_fail() {
+    let upstream = upstream(&["a"], |settings| {
+        settings.concurrency = Concurrency { max: 2, waiting: 1 };
+    });
+    let slow = |_: Attempt<String>| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(())
+    };
+    let start = now();
+    let call = || async { (upstream.call(terms(Repeat::Always), slow).await, now() - start) };
+    let (first, second, third, fourth) = tokio::join!(call(), call(), call(), call());
+    let second_long = Duration::from_secs(1);
+    assert_eq!((first, second), ((Ok(()), second_long), (Ok(()), second_long)));
+    assert_eq!(third, (Ok(()), 2 * second_long));
+    let overloaded = Failure::Overloaded("too many calls wait for their turn");
+    assert_eq!(fourth, (Err(overloaded), Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_first_try_is_hedged_and_the_first_answer_counts() {
+    let upstream = upstream(&["a", "b"], |settings| settings.hedge = true);
+    let quick = |_: Attempt<String>| async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Ok(String::new())
+    };
+    for _ in 0..20 {
+        let _ = upstream.call(terms(Repeat::Always), quick).await;
+    }
+    let tries = AtomicUsize::new(0);
+    let second_is_quick = |attempt: Attempt<String>| {
+        let first = tries.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            let time = if first { Duration::from_secs(3) } else { Duration::from_millis(10) };
+            tokio::time::sleep(time).await;
+            Ok(attempt.instance.connection.clone())
+        }
+    };
+    let start = now();
+    assert!(upstream.call(terms(Repeat::Always), second_is_quick).await.is_ok());
+    let took = now() - start;
+    assert_eq!(tries.load(Ordering::SeqCst), 2);
+    assert!(took < Duration::from_millis(40), "{took:?}");
+    tries.store(0, Ordering::SeqCst);
+    let start = now();
+    assert!(upstream.call(terms(Repeat::IfAway), second_is_quick).await.is_ok());
+    assert_eq!((tries.load(Ordering::SeqCst), now() - start), (1, Duration::from_secs(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_was_near_accuses_nobody() {
+    let upstream = upstream(&["a", "b"], |_| {});
+    let quick = |_: Attempt<String>| async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok(())
+    };
+    for _ in 0..40 {
+        let _ = upstream.call(terms(Repeat::Always), quick).await;
+    }
+    for _ in 0..100 {
+        let near = Terms { deadline: now() + Duration::from_millis(50), repeat: Repeat::Always };
+        let _ = upstream.call(near, quick).await;
+    }
+    let status = upstream.status(now());
+    assert_eq!(status.breaker, Position::Closed);
+    assert!(status.instances.iter().all(|instance| instance.failures == 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_errors_are_remembered() {
+    let upstream = upstream(&["a"], |settings| settings.retry.attempts = 1);
+    let script = Script::new(|_| Err(Failure::Unavailable("ä".repeat(1000))));
+    for _ in 0..15 {
+        let _ = script.call(&upstream, Repeat::Always).await;
+    }
+    let recent = upstream.status(now()).recent_errors;
+    assert_eq!((recent.len(), recent[0].instance.as_str()), (10, "a:80"));
+    assert!(recent[0].error.len() <= 300);
 }

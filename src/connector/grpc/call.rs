@@ -9,7 +9,7 @@ use crate::connector::texts::scope;
 use crate::graphql::Name;
 use crate::mapping::{Failure, Mapping};
 use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request};
-use crate::upstream;
+use crate::upstream::{self, Repeat, Terms};
 use futures_util::future::{BoxFuture, FutureExt};
 use http::HeaderMap;
 use http::uri::PathAndQuery;
@@ -30,6 +30,8 @@ pub(super) struct GrpcCall {
     pub(super) output: MessageDescriptor,
     /// The method returns a stream.
     pub(super) streams: bool,
+    /// When it may be made again.
+    pub(super) repeat: Repeat,
 }
 
 impl Call for GrpcCall {
@@ -86,11 +88,11 @@ impl Call for GrpcCall {
         request: Arc<Request>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Reply, Error>> {
-        let (source, path) = (Arc::clone(&self.source), self.path.clone());
+        let (upstream, path) = (Arc::clone(&self.source.upstream), self.path.clone());
+        let terms = Terms { deadline, repeat: self.repeat };
         async move {
-            source
-                .upstream
-                .call(deadline, |attempt| exchange(attempt, path.clone(), Arc::clone(&request)))
+            upstream
+                .call(terms, |attempt| exchange(attempt, path.clone(), Arc::clone(&request)))
                 .await
                 .map_err(|failure| to_error(&failure, kind_of))
         }
@@ -106,12 +108,12 @@ impl Call for GrpcCall {
         request: Arc<Request>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Replies, Error>> {
-        let (source, path) = (Arc::clone(&self.source), self.path.clone());
+        let (upstream, path) = (Arc::clone(&self.source.upstream), self.path.clone());
+        let terms = Terms { deadline, repeat: self.repeat };
         let until = deadline.min(Instant::now() + self.timeout());
         async move {
-            source
-                .upstream
-                .call(deadline, |attempt| {
+            upstream
+                .call(terms, |attempt| {
                     stream::open(attempt, path.clone(), Arc::clone(&request), until)
                 })
                 .await
@@ -123,11 +125,7 @@ impl Call for GrpcCall {
 
     /// The message is printed as JSON with the names of the `.proto` file.
     fn describe(&self, request: &Request) -> String {
-        let uri = &self.source.upstream.example().uri;
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let scheme = uri.scheme_str().unwrap_or("http");
-        let mut text = format!("GRPC {scheme}://{host}{}", request.target);
+        let mut text = format!("GRPC {}{}", self.source.upstream.site().shown(), request.target);
         headers::describe(&request.headers, &mut text);
         text.push('\n');
         text.push_str(&self.message_as_json(request));

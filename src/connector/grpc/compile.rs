@@ -6,9 +6,12 @@ use super::check;
 use crate::connector::headers::Headers;
 use crate::connector::texts::Texts;
 use crate::problem::{Problem, nearest};
-use crate::source::{Argument, BindingSpec, Operation};
+use crate::source::{Argument, ArgumentValue, BindingSpec, Operation};
+use crate::upstream::Repeat;
 use http::HeaderName;
 use http::uri::PathAndQuery;
+use prost_reflect::prost_types::MethodOptions;
+use prost_reflect::prost_types::method_options::IdempotencyLevel as Level;
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use std::sync::Arc;
 
@@ -50,7 +53,24 @@ pub(super) fn compile(
         input: method.input(),
         output: method.output(),
         streams: method.is_server_streaming(),
+        repeat: repeat(spec, &method),
     })
+}
+
+/// What the directive says, or the method's `idempotency_level` (google/protobuf/descriptor.proto). Of any other query, the
+/// server's `UNAVAILABLE` is believed.
+fn repeat(spec: &BindingSpec, method: &MethodDescriptor) -> Repeat {
+    let marked = spec.argument("idempotent").map(|argument| &argument.value);
+    let options = method.method_descriptor_proto().options.as_ref();
+    let level = options.map(MethodOptions::idempotency_level);
+    let promised = matches!(level, Some(Level::NoSideEffects | Level::Idempotent));
+    match marked {
+        Some(ArgumentValue::Boolean(true)) => Repeat::Always,
+        Some(ArgumentValue::Boolean(false)) => Repeat::IfNotSent,
+        _ if promised => Repeat::Always,
+        _ if spec.operation == Operation::Mutation => Repeat::IfNotSent,
+        _ => Repeat::IfAway,
+    }
 }
 
 /// Metadata that gRPC itself writes.

@@ -15,7 +15,7 @@ use super::sources::{self, Known};
 use super::{Protocol, SourceSettings};
 use crate::problem::Problem;
 use crate::source::{BindingSpec, Call, Connector};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, Watched};
 use prost_reflect::DescriptorPool;
 use std::sync::Arc;
 use wire::Wire;
@@ -30,7 +30,7 @@ pub struct Grpc {
 struct GrpcSource {
     settings: SourceSettings,
     descriptors: DescriptorPool,
-    upstream: Upstream<Wire>,
+    upstream: Arc<Upstream<Wire>>,
 }
 
 impl Grpc {
@@ -49,24 +49,33 @@ impl Grpc {
         }
         if problems.is_empty() { Ok(grpc) } else { Err(problems) }
     }
+
+    /// What is behind each source, to be followed and shown.
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<Arc<dyn Watched>> {
+        let watched = |source: &Arc<GrpcSource>| Arc::clone(&source.upstream) as Arc<dyn Watched>;
+        self.sources.iter().map(watched).collect()
+    }
 }
 
 impl GrpcSource {
     fn new(settings: &SourceSettings) -> Result<Option<Self>, Vec<Problem>> {
-        let Protocol::Grpc { url, protos } = &settings.protocol else { return Ok(None) };
-        let wire = Wire::new(&settings.upstream, url).map_err(|reason| {
-            let message = format!("source `{}` cannot be called: {reason}", settings.name);
-            vec![Problem::error("bad-source", message)]
+        let Protocol::Grpc { site, protos } = &settings.protocol else { return Ok(None) };
+        let (name, how) = (Arc::clone(&settings.name), settings.upstream.clone());
+        let upstream = Upstream::new(name, how.clone(), site.clone(), move |uri, detour| {
+            Wire::new(&how, uri, detour)
         });
-        match (wire, descriptors::load(&settings.name, protos)) {
-            (Ok(wire), Ok(descriptors)) => {
-                let upstream = Upstream::fixed(settings.upstream.clone(), url.clone(), wire);
-                Ok(Some(Self { settings: settings.clone(), descriptors, upstream }))
+        let trouble = upstream.trouble().map(|reason| {
+            let message = format!("source `{}` cannot be called: {reason}", settings.name);
+            Problem::error("bad-source", message)
+        });
+        match (descriptors::load(&settings.name, protos), trouble) {
+            (Ok(descriptors), None) => {
+                let (settings, upstream) = (settings.clone(), Arc::new(upstream));
+                Ok(Some(Self { settings, descriptors, upstream }))
             }
-            (wire, descriptors) => {
-                let mut problems = wire.err().unwrap_or_default();
-                problems.extend(descriptors.err().unwrap_or_default());
-                Err(problems)
+            (descriptors, trouble) => {
+                Err(trouble.into_iter().chain(descriptors.err().into_iter().flatten()).collect())
             }
         }
     }

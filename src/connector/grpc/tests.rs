@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::connector::testing::{
-    binding, bindings, caller, examples, settings, shown, with_inputs,
+    binding, bindings, caller, examples, settings, shown, site, with_inputs,
 };
 use crate::mapping::Failure;
 use crate::source::{Argument, Caller, Operation, Request};
@@ -15,14 +15,15 @@ pub(super) fn protos() -> PathBuf {
 }
 
 pub(super) fn source(url: http::Uri) -> SourceSettings {
-    let mut source = settings("products", Protocol::Grpc { url, protos: vec![protos()] });
+    let mut source =
+        settings("products", Protocol::Grpc { site: site(url), protos: vec![protos()] });
     source.forward_headers = vec![http::header::AUTHORIZATION];
     source
 }
 
 fn compile(directive: &str) -> Result<Arc<dyn Call>, Vec<Problem>> {
     let products = source(http::Uri::from_static("http://products.test:50051"));
-    let rest = Protocol::Rest { url: http::Uri::from_static("http://users.test") };
+    let rest = Protocol::Rest { site: site(http::Uri::from_static("http://users.test")) };
     let grpc = Grpc::new(&[products, settings("users", rest)]).map_err(|found| shown(&found));
     grpc.expect("the protos compile").compile(&binding(directive))
 }
@@ -181,7 +182,7 @@ fn load(files: &[(&str, &str)], protos: &[&str]) -> Result<Grpc, Vec<Problem>> {
     }
     let protos = protos.iter().map(|name| folder.path().join(name)).collect();
     let url = http::Uri::from_static("http://products.test");
-    Grpc::new(&[settings("products", Protocol::Grpc { url, protos })])
+    Grpc::new(&[settings("products", Protocol::Grpc { site: site(url), protos })])
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The channel to a gRPC server and one unary exchange on it, with bytes in and bytes out.
 
+use crate::upstream::aging::Aging;
+use crate::upstream::discovery::Address;
 use crate::upstream::http::sentence;
-use crate::upstream::{Failure, Settings};
+use crate::upstream::{Failure, Fault, Settings};
 use bytes::{Buf, BufMut, Bytes};
 use futures_util::future::{BoxFuture, MapOk};
 use futures_util::{FutureExt, TryFutureExt};
@@ -11,9 +13,8 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::MapFrame;
 use hyper::body::Frame;
 use std::error::Error;
-use std::sync::OnceLock;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
@@ -38,20 +39,33 @@ pub(super) type Opening = BoxFuture<'static, Result<(HeaderMap, Streaming<Bytes>
 #[derive(Debug)]
 pub(super) struct Wire {
     endpoint: Endpoint,
-    channel: OnceLock<Channel>,
+    channel: Aging<Channel>,
     max_reply: usize,
 }
 
 impl Wire {
+    /// Calls are addressed to `url`, and connections go to `detour` if there is one.
+    ///
     /// # Errors
     /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
-    pub(super) fn new(settings: &Settings, url: &Uri) -> Result<Self, String> {
-        let tls = match (url.scheme_str(), url.authority()) {
-            (Some("http"), Some(_)) => false,
-            (Some("https"), Some(_)) => true,
+    pub(super) fn new(
+        settings: &Settings,
+        url: &Uri,
+        detour: Option<Address>,
+    ) -> Result<Self, String> {
+        let (tls, scheme) = match (url.scheme_str(), url.authority()) {
+            (Some("http"), Some(_)) => (false, "http"),
+            (Some("https"), Some(_)) => (true, "https"),
             _ => return Err(format!("`{url}` is not an http or https URL")),
         };
-        let mut endpoint = Endpoint::from(url.clone())
+        let target = match detour.map(|address| address.authority()) {
+            Some(authority) => format!("{scheme}://{authority}")
+                .parse()
+                .map_err(|error| format!("`{authority}`: {error}"))?,
+            None => url.clone(),
+        };
+        let mut endpoint = Endpoint::from(target)
+            .origin(url.clone())
             .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| sentence(&error))?
             .connect_timeout(settings.connect_timeout)
@@ -61,10 +75,16 @@ impl Wire {
             .initial_stream_window_size(CALL_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW);
         if tls {
-            let roots = ClientTlsConfig::new().with_native_roots();
+            let host = url.host().unwrap_or_default();
+            let roots = ClientTlsConfig::new().with_native_roots().domain_name(host);
             endpoint = endpoint.tls_config(roots).map_err(|error| sentence(&error))?;
         }
-        Ok(Self { endpoint, channel: OnceLock::new(), max_reply: settings.max_reply })
+        let channel = Aging::new(settings.max_age);
+        Ok(Self { endpoint, channel, max_reply: settings.max_reply })
+    }
+
+    fn channel(&self) -> WithoutDetails {
+        WithoutDetails(self.channel.get(Instant::now(), || self.endpoint.connect_lazy()))
     }
 
     /// One unary call: the reply's metadata and its encoded message. `left` goes to the server as `grpc-timeout`.
@@ -75,9 +95,8 @@ impl Wire {
         message: Bytes,
         left: Duration,
     ) -> Result<(HeaderMap, Bytes), Failure> {
-        let channel = self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone();
-        let mut client = tonic::client::Grpc::new(WithoutDetails(channel))
-            .max_decoding_message_size(self.max_reply);
+        let mut client =
+            tonic::client::Grpc::new(self.channel()).max_decoding_message_size(self.max_reply);
         client.ready().await.map_err(|error| Failure::Unavailable(sentence(&error)))?;
         let metadata = MetadataMap::from_headers(metadata);
         let mut request = tonic::Request::from_parts(metadata, Extensions::default(), message);
@@ -99,9 +118,8 @@ impl Wire {
         metadata: HeaderMap,
         message: Bytes,
     ) -> Opening {
-        let channel = self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone();
-        let mut client = tonic::client::Grpc::new(WithoutDetails(channel))
-            .max_decoding_message_size(self.max_reply);
+        let mut client =
+            tonic::client::Grpc::new(self.channel()).max_decoding_message_size(self.max_reply);
         async move {
             client.ready().await.map_err(|error| Failure::Unavailable(sentence(&error)))?;
             let metadata = MetadataMap::from_headers(metadata);
@@ -141,15 +159,26 @@ fn failure(status: &Status, left: Duration) -> Failure {
         Some(cause) => format!("{}: {}", status.message(), sentence(cause)),
         None => status.message().to_owned(),
     };
-    let expired = std::iter::successors(status.source(), |cause| (*cause).source())
-        .any(<dyn Error>::is::<tonic::TimeoutExpired>);
+    let causes = || std::iter::successors(status.source(), |cause| (*cause).source());
+    let expired = causes().any(<dyn Error>::is::<tonic::TimeoutExpired>);
     match status.code() {
+        _ if causes().any(<dyn Error>::is::<tonic::ConnectError>) => Failure::Unreached(reason()),
         Code::DeadlineExceeded => Failure::Timeout(left),
         _ if expired => Failure::Timeout(left),
         Code::Unavailable => Failure::Unavailable(reason()),
         // A cause is one of this side: the connection broke.
         _ if status.source().is_some() => Failure::Unavailable(reason()),
-        code => Failure::Status { number: code as u16, reason: reason() },
+        code => Failure::status(code as u16, reason(), fault(code)),
+    }
+}
+
+/// As gRPC's codes are mapped to those of HTTP (google/rpc/code.proto).
+fn fault(code: Code) -> Fault {
+    match code {
+        Code::Unavailable | Code::DeadlineExceeded => Fault::Away,
+        Code::ResourceExhausted => Fault::Load,
+        Code::Internal | Code::DataLoss | Code::Unknown => Fault::Broken,
+        _ => Fault::Call,
     }
 }
 

@@ -13,17 +13,20 @@ use crate::source::{
     Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request, Validators,
 };
 use crate::upstream::http::HttpClient;
-use crate::upstream::{self, Instance};
+use crate::upstream::{self, Fault, Instance, Repeat, Terms};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, RETRY_AFTER};
 use http::uri::{PathAndQuery, Uri};
 use http::{Method, StatusCode};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 pub(super) type Header = (HeaderName, HeaderValue);
+
+/// IETF draft, "The Idempotency-Key HTTP Header Field".
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 pub(super) struct RestCall {
     pub(super) source: Arc<RestSource>,
@@ -40,6 +43,8 @@ pub(super) struct RestCall {
     pub(super) constant: Arc<[Header]>,
     /// The reply is a stream of events.
     pub(super) streams: bool,
+    /// When it may be made again, unless the request has a key by which the service knows it again.
+    pub(super) repeat: Repeat,
 }
 
 /// The path and query that a call's parameters are added to.
@@ -141,11 +146,11 @@ impl Call for RestCall {
         request: Arc<Request>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Replies, Error>> {
-        let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
+        let (upstream, constant) = (Arc::clone(&self.source.upstream), Arc::clone(&self.constant));
+        let terms = Terms { deadline, repeat: self.repeat(&request) };
         async move {
-            let upstream = source.upstream()?;
             let reply = upstream
-                .call(deadline, |attempt| {
+                .call(terms, |attempt| {
                     stream::open(attempt.instance, Arc::clone(&request), Arc::clone(&constant))
                 })
                 .await
@@ -156,16 +161,7 @@ impl Call for RestCall {
     }
 
     fn describe(&self, request: &Request) -> String {
-        let address = self.source.upstream.as_ref().map_or_else(
-            |_| String::new(),
-            |upstream| {
-                let uri = &upstream.example().uri;
-                let authority = uri.authority().map_or("", |authority| authority.as_str());
-                // Credentials in a URL are nobody's business.
-                let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-                format!("{}://{host}", uri.scheme_str().unwrap_or("http"))
-            },
-        );
+        let address = self.source.upstream.site().shown();
         let mut text = format!("{} {address}{}", request.verb, request.target);
         let written_by = |(name, value): &&Header| {
             *name != CONTENT_TYPE || value.as_bytes() != b"application/json"
@@ -181,6 +177,11 @@ impl Call for RestCall {
 }
 
 impl RestCall {
+    fn repeat(&self, request: &Request) -> Repeat {
+        let has_key = || request.headers.iter().any(|(name, _)| name == IDEMPOTENCY_KEY);
+        if self.repeat < Repeat::Always && has_key() { Repeat::Always } else { self.repeat }
+    }
+
     /// `condition` is what makes the call a question whether a kept reply is still good.
     fn ask(
         &self,
@@ -188,11 +189,11 @@ impl RestCall {
         condition: Option<Header>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Reply, Error>> {
-        let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
+        let (upstream, constant) = (Arc::clone(&self.source.upstream), Arc::clone(&self.constant));
+        let terms = Terms { deadline, repeat: self.repeat(&request) };
         async move {
-            let upstream = source.upstream()?;
             upstream
-                .call(deadline, |attempt| {
+                .call(terms, |attempt| {
                     let (request, constant) = (Arc::clone(&request), Arc::clone(&constant));
                     exchange(attempt.instance, request, constant, condition.clone())
                 })
@@ -229,8 +230,9 @@ async fn exchange(
         return Ok(Reply { body: Body::Json(Bytes::new()), status: status.as_u16(), headers });
     }
     if !status.is_success() {
+        let refused = refused(status, &reply.headers);
         reply.discard().await;
-        return Err(refused(status));
+        return Err(refused);
     }
     if !reply.is_empty() {
         expect_json(&reply.headers)?;
@@ -240,11 +242,30 @@ async fn exchange(
 }
 
 /// The service said no.
-pub(super) fn refused(status: StatusCode) -> upstream::Failure {
+pub(super) fn refused(status: StatusCode, headers: &HeaderMap) -> upstream::Failure {
     upstream::Failure::Status {
         number: status.as_u16(),
         reason: status.canonical_reason().unwrap_or("not a standard status").to_owned(),
+        fault: match status.as_u16() {
+            429 => Fault::Load,
+            502..=504 => Fault::Away,
+            // These say that the service does not do what the call asks for.
+            501 | 505 => Fault::Call,
+            500.. => Fault::Broken,
+            _ => Fault::Call,
+        },
+        retry_after: headers.get(RETRY_AFTER).and_then(retry_after),
     }
+}
+
+/// RFC 9110, section 10.2.3.
+fn retry_after(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 pub(super) fn write(

@@ -9,6 +9,7 @@ use crate::connector::texts::{Text, Texts};
 use crate::mapping::Mapping;
 use crate::problem::Problem;
 use crate::source::{Argument, ArgumentValue, BindingSpec, Operation};
+use crate::upstream::Repeat;
 use http::HeaderValue;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(super) fn compile(
     source: &Arc<RestSource>,
 ) -> Result<RestCall, Vec<Problem>> {
     let mut texts = Texts::default();
-    if let Err(reason) = &source.upstream {
+    if let Some(reason) = source.upstream.trouble() {
         let message = format!("source `{}` cannot be called: {reason}", spec.source);
         texts.problems.push(Problem::error("bad-source", message).at(spec.source_place.clone()));
     }
@@ -50,7 +51,7 @@ pub(super) fn compile(
     let media_type = parts.body.as_ref().map(|body| (CONTENT_TYPE, body.media_type()));
     Ok(RestCall {
         verb: parts.verb,
-        target: Target::new(base_path(source), parts.target),
+        target: Target::new(&source.upstream.site().prefix, parts.target),
         query: parts.query,
         media_type: media_type.filter(|(name, _)| !headers.sets(name)),
         body: parts.body,
@@ -58,9 +59,21 @@ pub(super) fn compile(
         references: texts.references,
         constant: constant.filter(|(name, _)| !headers.sets(name)).collect(),
         streams: parts.streams,
+        repeat: repeat(spec, parts.verb),
         headers,
         source: Arc::clone(source),
     })
+}
+
+/// RFC 9110, section 9.2.2, says which methods may be repeated. A mutation is only what its author says it is.
+fn repeat(spec: &BindingSpec, verb: &str) -> Repeat {
+    let marked = spec.argument("idempotent").map(|argument| &argument.value);
+    match (marked, spec.operation) {
+        (Some(ArgumentValue::Boolean(true)), _) => Repeat::Always,
+        (Some(ArgumentValue::Boolean(false)), _) | (_, Operation::Mutation) => Repeat::IfNotSent,
+        _ if matches!(verb, "GET" | "PUT" | "DELETE") => Repeat::Always,
+        _ => Repeat::IfNotSent,
+    }
 }
 
 /// Everything wrong with a directive whose source is unknown, beside that.
@@ -132,10 +145,4 @@ fn method<'a>(spec: &'a BindingSpec, texts: &mut Texts) -> Option<(&'static str,
         );
     }
     Some(first)
-}
-
-/// The path of the source's URL, which every target begins with; no `/` at its end.
-fn base_path(source: &RestSource) -> &str {
-    let path = source.upstream.as_ref().map_or("", |upstream| upstream.example().uri.path());
-    path.trim_end_matches('/')
 }

@@ -12,11 +12,10 @@ mod stream;
 
 use super::sources::{self, Known};
 use super::{Protocol, SourceSettings};
-use crate::graphql::ErrorCode;
 use crate::problem::Problem;
-use crate::source::{BindingSpec, Call, Connector, Error};
-use crate::upstream::Upstream;
+use crate::source::{BindingSpec, Call, Connector};
 use crate::upstream::http::HttpClient;
+use crate::upstream::{Site, Upstream, Watched};
 use std::sync::Arc;
 
 /// The connector of all `rest` sources.
@@ -28,8 +27,7 @@ pub struct Rest {
 /// One service, its pool of connections open to every binding.
 struct RestSource {
     settings: SourceSettings,
-    /// Or why there can be none.
-    upstream: Result<Upstream<HttpClient>, String>,
+    upstream: Arc<Upstream<HttpClient>>,
 }
 
 impl Rest {
@@ -40,24 +38,28 @@ impl Rest {
         let sources = sources
             .iter()
             .filter_map(|settings| match &settings.protocol {
-                Protocol::Rest { url } => Some(Arc::new(RestSource::new(settings, url))),
+                Protocol::Rest { site } => Some(Arc::new(RestSource::new(settings, site))),
                 Protocol::Grpc { .. } => None,
             })
             .collect();
         Self { sources, known }
     }
+
+    /// What is behind each source, to be followed and shown.
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<Arc<dyn Watched>> {
+        let watched = |source: &Arc<RestSource>| Arc::clone(&source.upstream) as Arc<dyn Watched>;
+        self.sources.iter().map(watched).collect()
+    }
 }
 
 impl RestSource {
-    fn new(settings: &SourceSettings, url: &http::Uri) -> Self {
-        let upstream = HttpClient::new(&settings.upstream, url)
-            .map(|client| Upstream::fixed(settings.upstream.clone(), url.clone(), client));
-        Self { settings: settings.clone(), upstream }
-    }
-
-    /// Who is called.
-    fn upstream(&self) -> Result<&Upstream<HttpClient>, Error> {
-        self.upstream.as_ref().map_err(|reason| Error::new(ErrorCode::Internal, reason.as_str()))
+    fn new(settings: &SourceSettings, site: &Site) -> Self {
+        let (name, how) = (Arc::clone(&settings.name), settings.upstream.clone());
+        let upstream = Upstream::new(name, how.clone(), site.clone(), move |uri, detour| {
+            HttpClient::new(&how, uri, detour)
+        });
+        Self { settings: settings.clone(), upstream: Arc::new(upstream) }
     }
 }
 

@@ -25,8 +25,9 @@ pub(super) async fn open(
     let reply = instance.connection.send(request).await?;
     let status = reply.status;
     if !status.is_success() {
+        let refused = super::call::refused(status, &reply.headers);
         reply.discard().await;
-        return Err(super::call::refused(status));
+        return Err(refused);
     }
     // A service says with 204 that there is nothing more to hear (WHATWG HTML, section 9.2.2).
     if status != StatusCode::NO_CONTENT {

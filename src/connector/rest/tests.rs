@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::connector::testing::{
-    binding, bindings, caller, examples, settings, shown, with_inputs,
+    binding, bindings, caller, examples, settings, shown, site, with_inputs,
 };
 use crate::mapping::{Failure, Mapping};
 use crate::source::{Caller, Operation, Request};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 fn users() -> SourceSettings {
     let url = http::Uri::from_static("http://users.test:8080/api/");
-    let mut users = settings("users", Protocol::Rest { url });
+    let mut users = settings("users", Protocol::Rest { site: site(url) });
     users.forward_headers = vec![http::header::AUTHORIZATION, http::HeaderName::from_static("x-b")];
     let mut secret = HeaderValue::from_static("s3cret");
     secret.set_sensitive(true);
@@ -22,7 +22,7 @@ fn users() -> SourceSettings {
 
 fn grpc() -> SourceSettings {
     let url = http::Uri::from_static("http://products.test");
-    settings("products", Protocol::Grpc { url, protos: Vec::new() })
+    settings("products", Protocol::Grpc { site: site(url), protos: Vec::new() })
 }
 
 fn compile(directive: &str) -> Result<Arc<dyn Call>, Vec<String>> {
@@ -239,18 +239,6 @@ fn a_call_is_printed_with_its_secrets_masked() {
         text,
         "POST http://users.test:8080/api/users/1\nx-plain: shown\nx-api-key: •••\nx-static: •••\n\
          x-sub: •••\nauthorization: •••\n{\"a\":1}"
-    );
-}
-
-#[test]
-fn a_url_that_cannot_be_called_is_a_problem_of_the_binding() {
-    let url = http::Uri::from_static("ftp://users.test");
-    let spec = binding(r#"@rest(source: "users", GET: "/")"#);
-    let rest = Rest::new(&[settings("users", Protocol::Rest { url })]);
-    let problems = shown(&rest.compile(&spec).err().expect("a problem"));
-    assert!(
-        problems[0].ends_with("`ftp://users.test/` is not an http or https URL"),
-        "{problems:?}"
     );
 }
 

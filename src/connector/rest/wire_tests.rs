@@ -3,7 +3,7 @@
 use super::*;
 use crate::connector::testing::{
     Answer, Asked, Server, answer, answer_json, answer_with, binding, caller, in_an_hour,
-    read_asked, settings, with_inputs,
+    read_asked, settings, site, with_inputs,
 };
 use crate::graphql::ErrorCode;
 use crate::source::{Body, Error, ErrorKind, Reply};
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 fn source(url: http::Uri) -> SourceSettings {
-    let mut source = settings("users", Protocol::Rest { url });
+    let mut source = settings("users", Protocol::Rest { site: site(url) });
     source.upstream.timeout = Duration::from_secs(5);
     source.upstream.max_reply = 1 << 20;
     source.forward_headers = vec![http::header::AUTHORIZATION];
@@ -288,6 +288,8 @@ async fn a_server_that_hangs_before_or_in_its_reply_times_out() {
     });
     let mut settings = source(format!("http://{address}").parse().expect("a URL"));
     settings.upstream.timeout = Duration::from_millis(50);
+    // Nobody would be there for a second one.
+    settings.upstream.retry.attempts = 1;
     let error = ask_source(settings, directive).await.expect_err("an error");
     assert_eq!(error.code, ErrorCode::UpstreamTimeout);
     let (asked, rest) = slow.await.expect("the connection was closed");

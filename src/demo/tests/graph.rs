@@ -23,10 +23,10 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn source(name: &str, url: &str, proto: Option<PathBuf>) -> SourceSettings {
-    let url = url.parse().unwrap();
+    let site = crate::upstream::Site::at(&url.parse().unwrap()).unwrap();
     let protocol = match proto {
-        Some(proto) => Protocol::Grpc { url, protos: vec![proto] },
-        None => Protocol::Rest { url },
+        Some(proto) => Protocol::Grpc { site, protos: vec![proto] },
+        None => Protocol::Rest { site },
     };
     SourceSettings {
         name: name.into(),

@@ -48,7 +48,7 @@ async fn metrics_can_have_an_address_of_their_own() {
     let (identity, settings) = (Identity::default(), edge::Settings::default());
     let exposition = crate::gateway::telemetry::exposition();
     let edge = Edge::with_metrics(engine.clone(), identity.clone(), settings, exposition);
-    let gateway = crate::gateway::Gateway { engine, edge, identity };
+    let gateway = crate::gateway::Gateway { engine, edge, identity, upstreams: Vec::new() };
     let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (clients, metrics) = (bind().await, bind().await);
     let (public, own) = (clients.local_addr().unwrap(), metrics.local_addr().unwrap());

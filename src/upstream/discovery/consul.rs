@@ -59,7 +59,7 @@ impl Agent {
         let url = agent_url(agent)?;
         let settings =
             upstream::Settings { max_reply: LARGEST_REPLY, ..upstream::Settings::default() };
-        Ok(Self { client: HttpClient::new(&settings, agent)?, url, token: hidden(token) })
+        Ok(Self { client: HttpClient::new(&settings, agent, None)?, url, token: hidden(token) })
     }
 
     /// Headers and body of a good answer, and otherwise a sentence that names the agent.

@@ -124,9 +124,10 @@ fn settings() -> Settings {
 
 /// The graph of the measurements, every call answered from memory.
 fn graph(posts: &bytes::Bytes, users: &bytes::Bytes) -> Result<Arc<Graph>> {
+    let site = upstream::Site::at(&"http://127.0.0.1:9".parse()?).map_err(anyhow::Error::msg)?;
     let source = SourceSettings {
         name: "posts".into(),
-        protocol: Protocol::Rest { url: "http://127.0.0.1:9".parse()? },
+        protocol: Protocol::Rest { site },
         upstream: upstream::Settings::default(),
         forward_headers: Vec::new(),
         headers: Vec::new(),

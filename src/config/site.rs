@@ -1,0 +1,152 @@
+//! Where a source's instances are: `url`, `urls`, `dns`, `consul` or `file` under `rest` or `grpc`.
+
+use super::section::Section;
+use super::values::{self, Mistake, Read};
+use super::yaml::Scalar;
+use crate::upstream::discovery::{Record, Settings as Discovery};
+use crate::upstream::{Instances, Site};
+use http::Uri;
+use std::path::Path;
+
+/// Where a URL may stand, and what else finds instances.
+const FOUND: [&str; 3] = ["dns", "consul", "file"];
+
+/// `url` reads what a URL may be. `None` with problems added.
+pub(super) fn read(
+    section: &Section<'_>,
+    base: &Path,
+    url: fn(&Scalar) -> Read<Uri>,
+) -> Option<Site> {
+    let given: Vec<&str> = FOUND.into_iter().filter(|key| section.get(key).is_some()).collect();
+    if let [first, second, ..] = given[..] {
+        return both(section, first, second);
+    }
+    match (section.get("urls"), given.first()) {
+        (Some(_), Some(found)) => return both(section, "urls", found),
+        (Some(_), None) if section.get("url").is_some() => return both(section, "url", "urls"),
+        (Some(_), None) => return several(section, url),
+        (None, None) => {
+            let site = Site::at(&section.scalar(section.required("url")?, url)?);
+            return site.map_err(|reason| wrong(section, "url", reason)).ok();
+        }
+        (None, Some(_)) => {}
+    }
+    let (discovery, name) = discovery(section, base)?;
+    let mut site = match section.get("url") {
+        Some(node) => named(section, &section.scalar(node, url)?)?,
+        None => {
+            Site { https: false, name, prefix: String::new(), instances: Instances::Fixed(vec![]) }
+        }
+    };
+    site.instances = Instances::Found(discovery);
+    Some(site)
+}
+
+fn both(section: &Section<'_>, first: &str, second: &str) -> Option<Site> {
+    wrong(section, second, format!("here are both `{first}` and `{second}`"));
+    None
+}
+
+fn wrong(section: &Section<'_>, key: &str, message: String) {
+    let span = section.get(key).map_or(&section.span, |node| &node.span);
+    let help = Some(
+        "one of `url`, `urls`, `dns`, `consul` and `file` says where the instances are; \
+                     with one of the last three, `url` says what calls are addressed to"
+            .to_owned(),
+    );
+    section.reading.problem("source-instances", span, Mistake { message, help });
+}
+
+/// A site whose calls are addressed to the URL's host, wherever their connections go.
+fn named(section: &Section<'_>, url: &Uri) -> Option<Site> {
+    let site = Site::at(url).map_err(|reason| wrong(section, "url", reason)).ok()?;
+    Some(Site { name: url.host().map(str::to_owned), ..site })
+}
+
+/// One instance for each URL; they differ in host and port only.
+fn several(section: &Section<'_>, url: fn(&Scalar) -> Read<Uri>) -> Option<Site> {
+    let mut urls: Vec<Uri> = Vec::new();
+    section.read_list("urls", &mut urls, url);
+    let mut sites = urls
+        .iter()
+        .filter_map(|url| Site::at(url).map_err(|reason| wrong(section, "urls", reason)).ok());
+    let Some(mut site) = sites.next() else {
+        wrong(section, "urls", "`urls` names nobody".to_owned());
+        return None;
+    };
+    for other in sites {
+        if (other.https, &other.prefix) != (site.https, &site.prefix) {
+            let message = "these URLs differ in more than host and port";
+            wrong(section, "urls", message.to_owned());
+            return None;
+        }
+        if let (Instances::Fixed(all), Instances::Fixed(more)) =
+            (&mut site.instances, other.instances)
+        {
+            all.extend(
+                more.into_iter().filter(|address| !all.contains(address)).collect::<Vec<_>>(),
+            );
+        }
+    }
+    Some(site)
+}
+
+/// Who knows the instances, and the name that the service has there.
+fn discovery(section: &Section<'_>, base: &Path) -> Option<(Discovery, Option<String>)> {
+    if let Some(dns) = section.section("dns") {
+        return self::dns(&dns);
+    }
+    if let Some(consul) = section.section("consul") {
+        return self::consul(&consul);
+    }
+    let path = section.scalar(section.get("file")?, values::text)?;
+    Some((Discovery::File { path: base.join(path) }, None))
+}
+
+fn dns(section: &Section<'_>) -> Option<(Discovery, Option<String>)> {
+    section.check_keys();
+    let name = section.scalar(section.required("name")?, values::text)?;
+    let (mut record, mut server, mut port) = (Record::A, None, None);
+    section.read("type", &mut record, self::record);
+    section.read("server", &mut server, |scalar| values::address(scalar).map(Some));
+    section.read("port", &mut port, |scalar| self::port(scalar).map(Some));
+    if record != Record::Srv && port.is_none() {
+        section.required("port")?;
+    }
+    let port = port.unwrap_or_default();
+    let host = (record != Record::Srv).then(|| name.trim_end_matches('.').to_owned());
+    Some((Discovery::Dns { name, record, port, server }, host))
+}
+
+fn record(scalar: &Scalar) -> Read<Record> {
+    match scalar.text.as_str() {
+        "A" => Ok(Record::A),
+        "AAAA" => Ok(Record::Aaaa),
+        "SRV" => Ok(Record::Srv),
+        _ => Err(Mistake {
+            message: "this is not a type of records".to_owned(),
+            help: Some("write `A`, `AAAA` or `SRV`".to_owned()),
+        }),
+    }
+}
+
+fn port(scalar: &Scalar) -> Read<u16> {
+    scalar.text.parse().ok().filter(|port| *port > 0).ok_or_else(|| Mistake {
+        message: "this is not a port".to_owned(),
+        help: Some("write a number from 1 to 65535".to_owned()),
+    })
+}
+
+fn consul(section: &Section<'_>) -> Option<(Discovery, Option<String>)> {
+    section.check_keys();
+    let service = section.scalar(section.required("service")?, values::text)?;
+    let mut agent = Uri::from_static("http://127.0.0.1:8500");
+    let (mut tag, mut passing, mut datacenter, mut token) = (Vec::new(), true, None, None);
+    section.read("agent", &mut agent, values::url);
+    section.read_list("tag", &mut tag, values::text);
+    section.read("passing", &mut passing, values::boolean);
+    section.read("datacenter", &mut datacenter, |scalar| values::text(scalar).map(Some));
+    section.read("token", &mut token, |scalar| values::secret(scalar).map(Some));
+    let name = Some(service.clone());
+    Some((Discovery::Consul { agent, service, tag, passing, datacenter, token }, name))
+}

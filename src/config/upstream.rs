@@ -1,0 +1,88 @@
+//! How a source's instances are treated: time limits, balancing, ejection, breaker, retries and so on.
+
+use super::section::Section;
+use super::values::{self, Mistake, Read};
+use super::yaml::Scalar;
+use crate::upstream::{Balance, Settings};
+
+pub(super) fn read(section: &Section<'_>, zone: Option<&String>) -> Settings {
+    let mut settings = Settings { zone: zone.cloned(), ..Settings::default() };
+    section.read("timeout", &mut settings.timeout, values::timeout);
+    section.read("connect_timeout", &mut settings.connect_timeout, values::timeout);
+    section.read("max_reply", &mut settings.max_reply, |scalar| {
+        values::size(scalar).map(|bytes| bytes as usize)
+    });
+    section.read("keep_alive", &mut settings.keep_alive, values::duration);
+    section.read("max_age", &mut settings.max_age, values::timeout);
+    section.read("stream_idle", &mut settings.stream_idle, values::timeout);
+    section.read("balance", &mut settings.balance, balance);
+    section.read("slow_start", &mut settings.slow_start, values::duration);
+    section.read("hedge", &mut settings.hedge, values::boolean);
+    if let Some(section) = section.section("ejection") {
+        section.check_keys();
+        section.read("failures", &mut settings.ejection.failures, number);
+        section.read("time", &mut settings.ejection.time, values::timeout);
+        section.read("max", &mut settings.ejection.max, share);
+    }
+    if let Some(section) = section.section("breaker") {
+        breaker(&section, &mut settings);
+    }
+    if let Some(section) = section.section("retry") {
+        retry(&section, &mut settings);
+    }
+    if let Some(section) = section.section("concurrency") {
+        section.check_keys();
+        section.read("max", &mut settings.concurrency.max, values::positive);
+        section.read("waiting", &mut settings.concurrency.waiting, values::count);
+    }
+    settings
+}
+
+fn breaker(section: &Section<'_>, settings: &mut Settings) {
+    section.check_keys();
+    let breaker = &mut settings.breaker;
+    let mut enabled = true;
+    section.read("enabled", &mut enabled, values::boolean);
+    section.read("failures", &mut breaker.failures, share);
+    section.read("calls", &mut breaker.calls, |scalar| values::positive(scalar).map(|n| n as u32));
+    section.read("window", &mut breaker.window, values::timeout);
+    section.read("open", &mut breaker.open, values::timeout);
+    section.read("max_open", &mut breaker.max_open, values::timeout);
+    breaker.max_open = breaker.max_open.max(breaker.open);
+    if !enabled {
+        breaker.failures = f64::INFINITY;
+    }
+}
+
+fn retry(section: &Section<'_>, settings: &mut Settings) {
+    section.check_keys();
+    let retry = &mut settings.retry;
+    section.read("attempts", &mut retry.attempts, |scalar| {
+        values::positive(scalar).map(|number| number as u32)
+    });
+    section.read("budget", &mut retry.budget, share);
+    section.read("free", &mut retry.free, number);
+    section.read("backoff", &mut retry.backoff, values::duration);
+    section.read("max_backoff", &mut retry.max_backoff, values::duration);
+}
+
+fn number(scalar: &Scalar) -> Read<u32> {
+    values::count(scalar).map(|number| number as u32)
+}
+
+/// A percentage as a number from 0 to 1.
+fn share(scalar: &Scalar) -> Read<f64> {
+    values::share(scalar).map(|thousandths| f64::from(thousandths) / 1000.0)
+}
+
+fn balance(scalar: &Scalar) -> Read<Balance> {
+    match scalar.text.as_str() {
+        "p2c" => Ok(Balance::P2c),
+        "round_robin" => Ok(Balance::RoundRobin),
+        "least_in_flight" => Ok(Balance::LeastInFlight),
+        _ => Err(Mistake {
+            message: "this is no way to balance".to_owned(),
+            help: Some("write `p2c`, `round_robin` or `least_in_flight`".to_owned()),
+        }),
+    }
+}

@@ -1,0 +1,77 @@
+//! One try at one instance: what it is given, how long it may take, and what its end says of the instance.
+
+use super::failure::{Failure, Verdict};
+use super::members::Member;
+use super::{Upstream, now};
+use http::Uri;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One address that answers for a source, with what the protocol keeps for it, such as a channel or a pool.
+#[derive(Debug)]
+pub struct Instance<C> {
+    /// Scheme and authority are what is called; a path is the prefix of every call.
+    pub uri: Uri,
+    pub connection: C,
+}
+
+/// One try at one instance.
+#[derive(Debug)]
+pub struct Attempt<C> {
+    pub instance: Arc<Instance<C>>,
+    /// When it is cut.
+    pub until: Instant,
+}
+
+/// How a try ended.
+pub(super) struct End<'a> {
+    pub verdict: Verdict,
+    /// `None` also where it was given up.
+    pub failure: Option<&'a Failure>,
+}
+
+/// A try that counts as under way at its instance until it is over. Dropped before, it was given up.
+pub(super) struct Trial<'a, C> {
+    upstream: &'a Upstream<C>,
+    member: Arc<Member<C>>,
+    began: Instant,
+    is_over: bool,
+}
+
+impl<'a, C> Trial<'a, C> {
+    pub fn begin(upstream: &'a Upstream<C>, member: Arc<Member<C>>, now: Instant) -> Self {
+        member.health().begin(now);
+        Self { upstream, member, began: now, is_over: false }
+    }
+
+    /// Runs an attempt until `until`, and tells its instance how it ended.
+    pub async fn run<T, F>(mut self, attempt: F, until: Instant) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let outcome = match tokio::time::timeout_at(until.into(), attempt).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::Timeout(until.saturating_duration_since(self.began))),
+        };
+        let failure = outcome.as_ref().err();
+        let verdict = failure
+            .map_or(Verdict::Success, |failure| failure.verdict(|| self.upstream.fair_time()));
+        self.end(&End { verdict, failure });
+        outcome
+    }
+
+    fn end(&mut self, end: &End<'_>) {
+        self.is_over = true;
+        let now = now();
+        let took = now.saturating_duration_since(self.began);
+        self.upstream.ended(&self.member, end, took, now);
+    }
+}
+
+impl<C> Drop for Trial<'_, C> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.end(&End { verdict: Verdict::Nothing, failure: None });
+        }
+    }
+}

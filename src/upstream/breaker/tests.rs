@@ -1,0 +1,201 @@
+//! When the breaker opens and closes, on a clock of the tests' own; and what it never does, whatever comes.
+
+use super::*;
+use proptest::prelude::*;
+
+fn settings() -> Settings {
+    Settings::default()
+}
+
+/// A breaker and the time.
+struct Bench {
+    breaker: Breaker,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { breaker: Breaker::new(settings(), now), now }
+    }
+
+    fn later(&mut self, time: Duration) -> &mut Self {
+        self.now += time;
+        self
+    }
+
+    fn calls(&mut self, count: usize, well: bool) -> &mut Self {
+        for _ in 0..count {
+            let pass = self.breaker.admit(self.now).expect("it passes calls");
+            self.breaker.settle(pass, well, self.now);
+        }
+        self
+    }
+
+    fn opened() -> Self {
+        let mut bench = Self::new();
+        bench.calls(20, false);
+        assert_eq!(bench.breaker.position(), Position::Open);
+        bench
+    }
+}
+
+#[test]
+fn it_opens_at_half_of_twenty_calls_and_not_before() {
+    let mut bench = Bench::new();
+    bench.calls(10, true).calls(9, false);
+    assert_eq!(bench.breaker.position(), Position::Closed);
+    bench.calls(1, false);
+    assert_eq!(bench.breaker.position(), Position::Open);
+    assert_eq!(bench.breaker.admit(bench.now), Err(Duration::from_secs(5)));
+
+    let mut few = Bench::new();
+    few.calls(19, false);
+    assert_eq!(few.breaker.position(), Position::Closed);
+
+    let mut mostly_well = Bench::new();
+    mostly_well.calls(60, true).calls(59, false);
+    assert_eq!(mostly_well.breaker.position(), Position::Closed);
+}
+
+#[test]
+fn what_is_older_than_the_window_does_not_count() {
+    let mut bench = Bench::new();
+    bench.calls(19, false).later(Duration::from_secs(11)).calls(19, false);
+    assert_eq!(bench.breaker.position(), Position::Closed);
+    bench.later(Duration::from_secs(5)).calls(1, false);
+    assert_eq!(bench.breaker.position(), Position::Open);
+}
+
+#[test]
+fn one_probe_passes_after_five_seconds_and_closes_it() {
+    let mut bench = Bench::opened();
+    bench.later(Duration::from_millis(4999));
+    assert_eq!(bench.breaker.admit(bench.now), Err(Duration::from_millis(1)));
+    bench.later(Duration::from_millis(1));
+    let probe = bench.breaker.admit(bench.now).unwrap();
+    assert!(probe.is_probe);
+    assert!(bench.breaker.admit(bench.now).is_err(), "one at a time");
+    assert_eq!(bench.breaker.settle(probe, true, bench.now), Some(Position::Closed));
+    bench.calls(19, false);
+    assert_eq!(bench.breaker.position(), Position::Closed, "it has forgotten what was before");
+}
+
+#[test]
+fn each_failed_probe_doubles_the_wait_up_to_a_minute() {
+    let mut bench = Bench::opened();
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let wait = bench.breaker.admit(bench.now).unwrap_err();
+        waits.push(wait.as_secs());
+        bench.later(wait).calls(1, false);
+    }
+    assert_eq!(waits, [5, 10, 20, 40, 60, 60]);
+}
+
+#[test]
+fn a_probe_that_is_given_up_makes_room_for_another() {
+    let mut bench = Bench::opened();
+    bench.later(Duration::from_secs(5));
+    let probe = bench.breaker.admit(bench.now).unwrap();
+    bench.breaker.forget(probe);
+    let probe = bench.breaker.admit(bench.now).unwrap();
+    assert!(probe.is_probe);
+}
+
+#[test]
+fn calls_of_before_have_no_say() {
+    let mut bench = Bench::new();
+    let early = bench.breaker.admit(bench.now).unwrap();
+    bench.calls(20, false).later(Duration::from_secs(5));
+    let probe = bench.breaker.admit(bench.now).unwrap();
+    assert_eq!(bench.breaker.settle(early, true, bench.now), None);
+    bench.breaker.forget(early);
+    assert_eq!(bench.breaker.position(), Position::HalfOpen);
+    assert!(bench.breaker.admit(bench.now).is_err());
+    bench.breaker.settle(probe, false, bench.now);
+    assert_eq!(bench.breaker.position(), Position::Open);
+}
+
+#[test]
+fn a_hint_lets_the_next_call_through_and_changes_nothing_else() {
+    let mut bench = Bench::opened();
+    bench.later(Duration::from_secs(1));
+    bench.breaker.hint(bench.now);
+    let probe = bench.breaker.admit(bench.now).unwrap();
+    assert!(probe.is_probe);
+    bench.breaker.hint(bench.now);
+    assert!(bench.breaker.admit(bench.now).is_err());
+    bench.breaker.settle(probe, false, bench.now);
+    assert_eq!(bench.breaker.admit(bench.now), Err(Duration::from_secs(10)));
+}
+
+#[test]
+fn more_than_all_is_never_reached() {
+    let now = Instant::now();
+    let never = Settings { failures: f64::INFINITY, ..settings() };
+    let mut breaker = Breaker::new(never, now);
+    for _ in 0..1000 {
+        let pass = breaker.admit(now).unwrap();
+        breaker.settle(pass, false, now);
+    }
+    assert_eq!(breaker.position(), Position::Closed);
+}
+
+/// What may happen to a breaker.
+#[derive(Debug, Clone)]
+enum Event {
+    Wait(u64),
+    Admit,
+    /// One of those under way ends: which, and how.
+    End(usize, Option<bool>),
+    Hint,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        1 => (0..20_000_u64).prop_map(Event::Wait),
+        4 => Just(Event::Admit),
+        4 => (any::<usize>(), proptest::option::weighted(0.9, proptest::bool::weighted(0.3)))
+            .prop_map(|(which, how)| Event::End(which, how)),
+        1 => Just(Event::Hint),
+    ];
+    proptest::collection::vec(event, 0..400)
+}
+
+proptest! {
+    /// However calls come and end: while it is half open, never more than one that was let through in this state is under
+    /// way; open, none is let through before its time.
+    #[test]
+    fn never_more_than_one_probe(events in events()) {
+        let mut now = Instant::now();
+        let few = Settings { calls: 3, ..settings() };
+        let mut breaker = Breaker::new(few, now);
+        let mut under_way: Vec<Pass> = Vec::new();
+        for event in events {
+            match event {
+                Event::Wait(ms) => now += Duration::from_millis(ms),
+                Event::Hint => breaker.hint(now),
+                Event::Admit => {
+                    let refused = breaker.refuses(now);
+                    let admitted = breaker.admit(now);
+                    prop_assert_eq!(admitted.err(), refused);
+                    under_way.extend(admitted);
+                }
+                Event::End(..) if under_way.is_empty() => {}
+                Event::End(which, how) => {
+                    let pass = under_way.swap_remove(which % under_way.len());
+                    match how {
+                        Some(well) => drop(breaker.settle(pass, well, now)),
+                        None => breaker.forget(pass),
+                    }
+                }
+            }
+            let probes = under_way.iter().filter(|p| p.is_probe && p.turn == breaker.turn).count();
+            prop_assert!(probes <= 1, "{} probes at once", probes);
+            if breaker.position() == Position::Open {
+                prop_assert_eq!(probes, 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Why a call gave no reply, and what that says: of the instance, and of trying again.
+
+use std::time::Duration;
+
+/// Why an attempt, or a call as a whole, gave no reply.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// No connection could be made: nothing was sent.
+    #[error("unavailable: {0}")]
+    Unreached(String),
+    /// The connection broke before the reply was whole.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The attempt's time, or the request's deadline, ran out.
+    #[error("no reply within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// A stream of events said nothing for too long.
+    #[error("no sound for {} ms", .0.as_millis())]
+    Silent(Duration),
+    /// Reading stopped there.
+    #[error("the reply is larger than {0} bytes")]
+    TooLarge(usize),
+    /// An answer that is not of the protocol or of the promised form.
+    #[error("invalid reply: {0}")]
+    Invalid(String),
+    /// The upstream answered, with a status that says no: HTTP's, or the number of gRPC's code.
+    #[error("status {number}: {reason}")]
+    Status {
+        number: u16,
+        reason: String,
+        fault: Fault,
+        /// How long the upstream asks to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// The call could not be written for the wire; nothing was sent.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// The breaker is open; nothing was sent.
+    #[error("the breaker is open for another {} ms", .0.as_millis())]
+    CircuitOpen(Duration),
+    /// Nobody to call; nothing was sent.
+    #[error("no instance: {0}")]
+    NoInstance(String),
+    /// Too many calls are under way; nothing was sent.
+    #[error("overloaded: {0}")]
+    Overloaded(&'static str),
+}
+
+/// Whose fault a status is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Of the call: another instance would say the same.
+    Call,
+    /// Of all callers together: it has too much to do. HTTP 429, gRPC RESOURCE_EXHAUSTED.
+    Load,
+    /// Of the instance, which is not there for anybody. HTTP 502, 503, 504, gRPC UNAVAILABLE.
+    Away,
+    /// Of the instance, in answering this call. HTTP 500, gRPC INTERNAL.
+    Broken,
+}
+
+/// How a call ended, as far as whoever was called is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It answered, if only to say no.
+    Success,
+    Failure,
+    /// Given up, or not sent.
+    Nothing,
+}
+
+/// After which failures a call may be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Repeat {
+    /// Only with proof that nothing was sent.
+    IfNotSent,
+    /// Also where the instance says that it is away, or the connection to it broke.
+    IfAway,
+    /// Always: made twice is as good as made once.
+    Always,
+}
+
+impl Failure {
+    /// A status that is the call's own fault.
+    #[must_use]
+    pub fn status(number: u16, reason: impl Into<String>, fault: Fault) -> Self {
+        Self::Status { number, reason: reason.into(), fault, retry_after: None }
+    }
+
+    /// What it says of whoever was called. Running out of time in less than `fair` accuses nobody: the request's deadline
+    /// was near anyway.
+    #[must_use]
+    pub fn verdict(&self, fair: impl FnOnce() -> Duration) -> Verdict {
+        match self {
+            Self::Timeout(had) if *had < fair() => Verdict::Nothing,
+            Self::Unreached(_)
+            | Self::Unavailable(_)
+            | Self::Timeout(_)
+            | Self::Status { fault: Fault::Away | Fault::Broken, .. } => Verdict::Failure,
+            Self::Status { .. } | Self::TooLarge(_) | Self::Invalid(_) => Verdict::Success,
+            _ => Verdict::Nothing,
+        }
+    }
+
+    /// What a call must allow to be made again after this; `None`: it never is.
+    #[must_use]
+    pub fn repeatable(&self) -> Option<Repeat> {
+        match self {
+            Self::Unreached(_) => Some(Repeat::IfNotSent),
+            Self::Unavailable(_) | Self::Status { fault: Fault::Away, .. } => Some(Repeat::IfAway),
+            // Of one that has too much to do only if it says itself when it will have time.
+            Self::Timeout(_)
+            | Self::Status { fault: Fault::Broken, .. }
+            | Self::Status { fault: Fault::Load, retry_after: Some(_), .. } => Some(Repeat::Always),
+            _ => None,
+        }
+    }
+
+    /// How long the upstream asks to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! How long calls take: an average for the balancer, and quantiles for retries and hedges.
+
+use std::time::{Duration, Instant};
+
+/// An average in which an observation counts for less the older it is: after [`Ewma::MEMORY`] for a third.
+#[derive(Debug, Clone, Copy)]
+pub struct Ewma {
+    seconds: f64,
+    at: Instant,
+}
+
+impl Ewma {
+    const MEMORY: Duration = Duration::from_secs(5);
+
+    #[must_use]
+    pub fn new(first: Duration, now: Instant) -> Self {
+        Self { seconds: first.as_secs_f64(), at: now }
+    }
+
+    pub fn observe(&mut self, latency: Duration, now: Instant) {
+        let age = now.saturating_duration_since(self.at).as_secs_f64();
+        // Two at the same moment count at least a hundredth, so that a burst is not lost.
+        let weight = (1.0 - (-age / Self::MEMORY.as_secs_f64()).exp()).max(0.01);
+        self.seconds += (latency.as_secs_f64() - self.seconds) * weight;
+        self.at = now;
+    }
+
+    /// What is known fades while nothing is observed, so that an instance that was slow once is tried again.
+    #[must_use]
+    pub fn seconds(&self, now: Instant) -> f64 {
+        let age = now.saturating_duration_since(self.at).as_secs_f64();
+        self.seconds * (-age / Self::MEMORY.as_secs_f64()).exp()
+    }
+}
+
+/// Quantiles of the last ten to twenty seconds, to within a quarter: two generations of counters, the older one
+/// forgotten when the younger is full of days.
+#[derive(Debug)]
+pub struct Quantiles {
+    young: Counts,
+    old: Counts,
+    since: Instant,
+    /// A remembered answer for 0.95, which hedges ask for at every call.
+    p95: Option<(Instant, Option<Duration>)>,
+}
+
+/// Four steps an octave, from a microsecond to more than a minute.
+const STEPS: usize = 4 * OCTAVES;
+const OCTAVES: usize = 27;
+
+#[derive(Debug)]
+struct Counts([u32; STEPS]);
+
+impl Quantiles {
+    const GENERATION: Duration = Duration::from_secs(10);
+    /// With fewer observations there is no answer.
+    const LEAST: u64 = 20;
+    const REMEMBERED: Duration = Duration::from_millis(100);
+
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self { young: Counts([0; STEPS]), old: Counts([0; STEPS]), since: now, p95: None }
+    }
+
+    pub fn observe(&mut self, latency: Duration, now: Instant) {
+        self.age(now);
+        let count = &mut self.young.0[step(latency)];
+        *count = count.saturating_add(1);
+    }
+
+    /// The latency that `share` of the calls stay within; `None` while too few were seen.
+    pub fn at(&mut self, share: f64, now: Instant) -> Option<Duration> {
+        self.age(now);
+        let counts = || self.young.0.iter().zip(&self.old.0).map(|(a, b)| u64::from(a + b));
+        let total: u64 = counts().sum();
+        if total < Self::LEAST {
+            return None;
+        }
+        let wanted = (total as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        let found = counts().position(|count| {
+            seen += count;
+            seen >= wanted
+        });
+        found.map(upper_end)
+    }
+
+    pub fn p95(&mut self, now: Instant) -> Option<Duration> {
+        match self.p95 {
+            Some((at, known)) if now.saturating_duration_since(at) < Self::REMEMBERED => known,
+            _ => {
+                let found = self.at(0.95, now);
+                self.p95 = Some((now, found));
+                found
+            }
+        }
+    }
+
+    fn age(&mut self, now: Instant) {
+        let age = now.saturating_duration_since(self.since);
+        if age < Self::GENERATION {
+            return;
+        }
+        std::mem::swap(&mut self.young, &mut self.old);
+        self.young.0.fill(0);
+        if age >= 2 * Self::GENERATION {
+            self.old.0.fill(0);
+        }
+        self.since = now;
+    }
+}
+
+fn step(latency: Duration) -> usize {
+    let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).max(4);
+    let octave = micros.ilog2() as usize;
+    // The two bits behind the leading one.
+    let quarter = (micros >> (octave - 2)) as usize & 3;
+    ((octave - 2) * 4 + quarter).min(STEPS - 1)
+}
+
+fn upper_end(step: usize) -> Duration {
+    let (octave, quarter) = (step / 4 + 2, step as u64 % 4);
+    Duration::from_micros((5 + quarter) << (octave - 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_average_follows_what_is_new_and_forgets_what_is_old() {
+        let start = Instant::now();
+        let mut average = Ewma::new(Duration::from_millis(10), start);
+        average.observe(Duration::from_millis(100), start + Duration::from_secs(5));
+        assert!((0.060..0.072).contains(&average.seconds), "{average:?}");
+        average.observe(Duration::from_millis(100), start + Duration::from_mins(2));
+        assert!(average.seconds > 0.099, "{average:?}");
+    }
+
+    #[test]
+    fn what_is_known_fades() {
+        let start = Instant::now();
+        let average = Ewma::new(Duration::from_millis(100), start);
+        let seen = [0, 5, 60].map(|s| average.seconds(start + Duration::from_secs(s)));
+        assert!((0.036..0.038).contains(&seen[1]) && seen[2] < 0.001, "{seen:?}");
+    }
+
+    #[test]
+    fn a_burst_at_one_moment_is_not_lost() {
+        let now = Instant::now();
+        let mut average = Ewma::new(Duration::from_millis(1), now);
+        (0..500).for_each(|_| average.observe(Duration::from_millis(100), now));
+        assert!(average.seconds > 0.09, "{average:?}");
+    }
+
+    #[test]
+    fn quantiles_are_right_to_a_quarter() {
+        let now = Instant::now();
+        let mut quantiles = Quantiles::new(now);
+        (1..=1000).for_each(|ms| quantiles.observe(Duration::from_millis(ms), now));
+        for (share, exact) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
+            let found = quantiles.at(share, now).unwrap().as_secs_f64() * 1000.0;
+            assert!((exact..exact * 1.26).contains(&found), "{share}: {found}");
+        }
+        for extreme in [Duration::ZERO, Duration::from_secs(1 << 40)] {
+            quantiles.observe(extreme, now);
+        }
+    }
+
+    #[test]
+    fn quantiles_need_something_to_go_by_and_forget() {
+        let start = Instant::now();
+        let mut quantiles = Quantiles::new(start);
+        (0..19).for_each(|_| quantiles.observe(Duration::from_millis(3), start));
+        assert_eq!(quantiles.at(0.5, start), None);
+        quantiles.observe(Duration::from_millis(3), start);
+        assert!(quantiles.at(0.5, start).is_some());
+        assert!(quantiles.at(0.5, start + Duration::from_secs(11)).is_some());
+        assert_eq!(quantiles.at(0.5, start + Duration::from_secs(40)), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! How the instances behind a source are treated. Every default is safe to leave alone.
+
+use std::time::Duration;
+
+/// How a source is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The time one attempt may take.
+    pub timeout: Duration,
+    /// The time a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// The largest reply, in bytes after inflation.
+    pub max_reply: usize,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// How long connections are used at all, so that a name's new addresses are seen; give or take a tenth.
+    pub max_age: Duration,
+    /// How long a stream of events may be silent.
+    pub stream_idle: Duration,
+    pub balance: Balance,
+    /// How long an instance that is new, or was ejected, takes to come to its full share.
+    pub slow_start: Duration,
+    /// Instances in this zone are called first.
+    pub zone: Option<String>,
+    pub ejection: Ejection,
+    pub breaker: Breaker,
+    pub retry: Retry,
+    /// A second attempt at another instance when the first takes longer than 95 of 100 do.
+    pub hedge: bool,
+    pub concurrency: Concurrency,
+}
+
+/// Which of the instances that are well is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balance {
+    /// Of two taken at random, the one whose latency times calls under way is smaller (M. Mitzenmacher, "The Power of
+    /// Two Choices in Randomized Load Balancing").
+    P2c,
+    /// One after another.
+    RoundRobin,
+    /// The one with the fewest calls under way.
+    LeastInFlight,
+}
+
+/// When an instance is left out for a while.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ejection {
+    /// Failures in a row; 0: none is ever ejected.
+    pub failures: u32,
+    /// For how long, times how often it was lately; at most ten times.
+    pub time: Duration,
+    /// Of a source's instances, the share that may be ejected at once, 0 to 1.
+    pub max: f64,
+}
+
+/// When a source as a whole is left alone for a while.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Breaker {
+    /// Of the calls in the window, the share that must have failed, 0 to 1; more than 1: it never opens.
+    pub failures: f64,
+    /// With fewer calls than this in the window it does not open.
+    pub calls: u32,
+    pub window: Duration,
+    /// Until one call is let through to see; twice as long after each that fails.
+    pub open: Duration,
+    pub max_open: Duration,
+}
+
+/// When a call is tried again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Retry {
+    /// Tries in all, the first included.
+    pub attempts: u32,
+    /// Of the calls of the last ten seconds, the share that may be tried again, 0 to 1.
+    pub budget: f64,
+    /// Tries a second that are free beside the share.
+    pub free: u32,
+    /// The longest wait before the second try; twice as long before each further one.
+    pub backoff: Duration,
+    pub max_backoff: Duration,
+}
+
+/// Calls of a source at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concurrency {
+    pub max: usize,
+    /// Calls that may wait for their turn.
+    pub waiting: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(1),
+            max_reply: 8 << 20,
+            keep_alive: Duration::from_secs(90),
+            max_age: Duration::from_mins(5),
+            stream_idle: Duration::from_mins(5),
+            balance: Balance::P2c,
+            slow_start: Duration::from_secs(10),
+            zone: None,
+            ejection: Ejection::default(),
+            breaker: Breaker::default(),
+            retry: Retry::default(),
+            hedge: false,
+            concurrency: Concurrency::default(),
+        }
+    }
+}
+
+impl Default for Ejection {
+    fn default() -> Self {
+        Self { failures: 5, time: Duration::from_secs(30), max: 0.5 }
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            failures: 0.5,
+            calls: 20,
+            window: Duration::from_secs(10),
+            open: Duration::from_secs(5),
+            max_open: Duration::from_mins(1),
+        }
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            budget: 0.1,
+            free: 3,
+            backoff: Duration::from_millis(25),
+            max_backoff: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Default for Concurrency {
+    fn default() -> Self {
+        Self { max: 256, waiting: 1024 }
+    }
+}

@@ -1,0 +1,110 @@
+//! What is to be seen of an upstream at one moment, for people and machines who look after it.
+
+use super::Upstream;
+use super::breaker::Position;
+use super::members::Member;
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// Of one source.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    pub source: String,
+    pub breaker: Position,
+    /// Until the breaker lets a call through; only while it is open.
+    pub refuses_for_ms: Option<u64>,
+    /// Calls under way, and calls that wait for their turn.
+    pub in_flight: usize,
+    pub waiting: usize,
+    /// Further tries that the budget still allows.
+    pub retries_left: u32,
+    /// Of the calls of the last ten to twenty seconds that went well, in milliseconds.
+    pub p50_ms: Option<f64>,
+    pub p95_ms: Option<f64>,
+    /// Why the instances are not known anew, or are none.
+    pub discovery_error: Option<String>,
+    pub instances: Vec<InstanceStatus>,
+    /// The latest first.
+    pub recent_errors: Vec<RecentError>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct InstanceStatus {
+    /// Host and port.
+    pub address: String,
+    pub zone: Option<String>,
+    pub weight: u32,
+    pub health: Wellness,
+    /// Until it is called again; only while it is ejected.
+    pub ejected_for_ms: Option<u64>,
+    pub in_flight: u32,
+    /// The average that the balancer goes by, in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// Since the gateway knows it.
+    pub calls: u64,
+    pub failures: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wellness {
+    Well,
+    /// It comes to its full share slowly.
+    Starting,
+    Ejected,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RecentError {
+    pub ago_ms: u64,
+    pub instance: String,
+    pub error: String,
+}
+
+impl<C> Upstream<C> {
+    #[must_use]
+    pub fn status(&self, now: Instant) -> Status {
+        let set = self.members.set();
+        let mut state = self.state();
+        let quantile = |latency: Option<Duration>| latency.map(|it| it.as_secs_f64() * 1000.0);
+        Status {
+            source: self.source.to_string(),
+            breaker: state.breaker.position(),
+            refuses_for_ms: state.breaker.refuses(now).map(milliseconds),
+            in_flight: self.bulkhead.in_flight(),
+            waiting: self.bulkhead.waiting(),
+            retries_left: state.budget.left().max(0.0) as u32,
+            p50_ms: quantile(state.latency.at(0.5, now)),
+            p95_ms: quantile(state.latency.at(0.95, now)),
+            discovery_error: set.error.clone(),
+            instances: set.all.iter().map(|member| self.instance_status(member, now)).collect(),
+            recent_errors: state.recent.latest(now),
+        }
+    }
+
+    fn instance_status(&self, member: &Member<C>, now: Instant) -> InstanceStatus {
+        let mut health = member.health();
+        let ejected = health.ejected_until(now);
+        let share = health.share(self.settings.slow_start, now);
+        let (calls, failures) = health.totals();
+        InstanceStatus {
+            address: member.address.authority(),
+            zone: member.address.zone.clone(),
+            weight: member.address.weight,
+            health: match ejected {
+                Some(_) => Wellness::Ejected,
+                None if share < 1.0 => Wellness::Starting,
+                None => Wellness::Well,
+            },
+            ejected_for_ms: ejected.map(|until| milliseconds(until - now)),
+            in_flight: health.in_flight(),
+            latency_ms: health.latency(now).map(|seconds| seconds * 1000.0),
+            calls,
+            failures,
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
