@@ -49,6 +49,11 @@ impl Engine {
     }
 
     async fn open(&self, request: Request, debit: &mut Debit<'_>) -> Result<Answers, Refusal> {
+        // A socket may outlive the token that it began with.
+        if request.caller.expires.is_some_and(|at| at <= SystemTime::now()) {
+            let message = "the token of this connection has expired; connect anew with another one";
+            return Err(vec![Error::new(ErrorCode::Unauthenticated, message)].into());
+        }
         let deadline = request.deadline;
         let asked = self.ask(request).await?;
         if !asked.operation.is_subscription {

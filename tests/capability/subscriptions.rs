@@ -1,7 +1,9 @@
 //! Subscriptions over real sockets, from an upstream's event to the client's.
 
 mod http;
+mod limits;
 mod storefront;
+mod tokens;
 mod upstreams;
 mod websocket;
 

@@ -3,9 +3,46 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::client::conn::http2;
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+/// One connection of HTTP/2, for several answers at once.
+pub struct Connection {
+    url: String,
+    send: http2::SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    pub async fn open(url: &str) -> Self {
+        let parsed: http::Uri = url.parse().expect("a URL");
+        let authority = parsed.authority().expect("an address").as_str();
+        let socket = TcpStream::connect(authority).await.expect("a gateway");
+        let connection = http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await;
+        let (send, connection) = connection.expect("a gateway that speaks HTTP/2");
+        // It ends with the last of its answers.
+        tokio::spawn(connection);
+        Self { url: url.to_owned(), send }
+    }
+
+    /// As [`Listener::events`]; dropping it ends that answer alone.
+    pub async fn events(&mut self, query: &str) -> Listener {
+        let request = post(&self.url, query, &[("accept", "text/event-stream")]);
+        let answer = tokio::time::timeout(super::PATIENCE, self.send.send_request(request)).await;
+        Listener::to(answer.expect("in time").expect("an answer"), "\n\n")
+    }
+}
+
+fn post(url: &str, query: &str, headers: &[(&str, &str)]) -> http::Request<Full<Bytes>> {
+    let mut request = http::Request::post(url).header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = Full::new(Bytes::from(json!({ "query": query }).to_string()));
+    request.body(body).expect("a URL and headers")
+}
 
 /// An open answer. Dropping it closes the connection.
 pub struct Listener {
@@ -35,18 +72,17 @@ impl Listener {
         headers: &[(&str, &str)],
         between: &'static str,
     ) -> Self {
-        let mut request = http::Request::post(url).header("content-type", "application/json");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let body = Full::new(Bytes::from(json!({ "query": query }).to_string()));
-        Self::send(request.body(body).expect("a URL and headers"), between).await
+        Self::send(post(url, query, headers), between).await
     }
 
     pub async fn send(request: http::Request<Full<Bytes>>, between: &'static str) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let answer = tokio::time::timeout(super::PATIENCE, client.request(request)).await;
-        let (head, body) = answer.expect("in time").expect("an answer").into_parts();
+        Self::to(answer.expect("in time").expect("an answer"), between)
+    }
+
+    fn to(answer: http::Response<Incoming>, between: &'static str) -> Self {
+        let (head, body) = answer.into_parts();
         Self { head, body, text: String::new(), between }
     }
 
@@ -67,6 +103,12 @@ impl Listener {
 
     /// The next answer, signs of life aside; `None` where the stream says that it is complete.
     pub async fn answer(&mut self) -> Option<Value> {
+        // Signs of life keep coming, whatever else does.
+        let answer = tokio::time::timeout(super::PATIENCE, self.next_answer()).await;
+        answer.expect("waited in vain for the next answer")
+    }
+
+    async fn next_answer(&mut self) -> Option<Value> {
         loop {
             let block = self.block().await?;
             let json = if self.between == "\n\n" {

@@ -67,9 +67,13 @@ impl Socket {
 
     /// The next message, signs of life of both layers aside.
     pub async fn next(&mut self) -> Said {
+        let said = tokio::time::timeout(super::PATIENCE, self.next_said()).await;
+        said.expect("waited in vain for a message")
+    }
+
+    async fn next_said(&mut self) -> Said {
         loop {
-            let message = tokio::time::timeout(super::PATIENCE, self.0.next()).await;
-            match message.expect("waited in vain for a message") {
+            match self.0.next().await {
                 Some(Ok(Message::Text(text))) => {
                     let json: Value = serde_json::from_str(text.as_str()).expect("JSON");
                     if json["type"] != "ka" {
