@@ -1,10 +1,13 @@
 //! What the storefront must be able to do, call by call.
 
+mod buckets;
 mod cache;
+mod certificates;
 mod dashboard;
 mod identity;
 mod mutations;
 mod persisted;
 mod rate_limits;
+mod secure_redis;
 mod shared;
 mod subscriptions;

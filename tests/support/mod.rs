@@ -13,6 +13,7 @@ pub mod mock;
 pub mod process;
 pub mod random;
 pub mod redis;
+pub mod tls;
 pub mod upstream;
 pub mod websocket;
 

@@ -1,5 +1,6 @@
 //! A real `redis-server` on a port of its own, that a test may kill, restart, stop and slow down.
 
+use super::tls::{self, Pair};
 use portcullis::shared;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -13,11 +14,22 @@ pub struct Redis {
     port: u16,
     folder: tempfile::TempDir,
     child: Option<Child>,
+    /// Its certificate, if it speaks TLS and nothing else.
+    certificate: Option<String>,
 }
 
 impl Redis {
     /// Starts an empty one that keeps nothing, and waits until it takes connections.
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// The same, which speaks TLS only and shows this certificate.
+    pub fn secured(pair: &Pair) -> Self {
+        Self::start_with(Some(pair))
+    }
+
+    fn start_with(pair: Option<&Pair>) -> Self {
         let first = std::process::id() as usize * 37;
         for number in 0..PORTS.len() {
             let port = PORTS.start + ((first + number) % PORTS.len()) as u16;
@@ -25,7 +37,11 @@ impl Redis {
                 continue;
             }
             let folder = tempfile::tempdir().expect("a folder for the server");
-            let mut redis = Self { port, folder, child: None };
+            let certificate = pair.map(|pair| pair.cert.pem());
+            if let Some(pair) = pair {
+                tls::write(folder.path(), pair);
+            }
+            let mut redis = Self { port, folder, child: None, certificate };
             // Another test may have been faster; then the next port is tried.
             if redis.launch() {
                 return redis;
@@ -36,7 +52,17 @@ impl Redis {
 
     /// With a password or an unused database in the URL, if that is what a test is about.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        let scheme = if self.certificate.is_some() { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    fn client(&self) -> redis::Client {
+        let Some(certificate) = &self.certificate else {
+            return redis::Client::open(self.url()).expect("an address");
+        };
+        let root_cert = Some(certificate.clone().into_bytes());
+        let certificates = redis::TlsCertificates { client_tls: None, root_cert };
+        redis::Client::build_with_tls(self.url(), certificates).expect("an address")
     }
 
     /// A connection as the product makes it.
@@ -48,8 +74,7 @@ impl Redis {
 
     /// One command over a connection of its own, answered as text.
     pub fn ask(&self, words: &[&str]) -> String {
-        let client = redis::Client::open(self.url()).expect("an address");
-        let mut connection = client.get_connection().expect("it runs");
+        let mut connection = self.client().get_connection().expect("it runs");
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
         let reply: redis::Value = command.query(&mut connection).expect("a command it knows");
@@ -58,6 +83,12 @@ impl Redis {
             redis::Value::VerbatimString { text, .. } => text,
             other => format!("{other:?}"),
         }
+    }
+
+    /// All keys.
+    pub fn keys(&self) -> Vec<String> {
+        let mut connection = self.client().get_connection().expect("it runs");
+        redis::cmd("KEYS").arg("*").query(&mut connection).expect("a command it knows")
     }
 
     /// How often a command was run since the counters were set to zero (`CONFIG RESETSTAT`).
@@ -104,9 +135,19 @@ impl Redis {
 
     fn launch(&mut self) -> bool {
         let port = self.port.to_string();
-        let child = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .arg("--dir")
+        let mut command = Command::new("redis-server");
+        if self.certificate.is_some() {
+            command.args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"]);
+            for (option, file) in
+                [("cert", "cert.pem"), ("key", "key.pem"), ("ca-cert", "cert.pem")]
+            {
+                command.arg(format!("--tls-{option}-file")).arg(self.folder.path().join(file));
+            }
+        } else {
+            command.args(["--port", &port]);
+        }
+        let child = command
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
             .arg(self.folder.path())
             .stdout(Stdio::piped())
             .spawn();

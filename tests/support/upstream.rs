@@ -1,4 +1,5 @@
-//! An upstream that answers every call alike, and says how many calls it has in flight.
+//! An upstream that answers every call alike, at once, never or when a test says so, and says how many calls it has in
+//! flight.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -15,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 pub struct Upstream {
     pub address: SocketAddr,
     count: watch::Receiver<Count>,
+    gate: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
@@ -37,11 +39,26 @@ impl Drop for Visit {
 impl Upstream {
     /// `reply`: the JSON of every answer; `None`: it never answers.
     pub async fn start(reply: Option<&'static str>) -> Self {
+        let upstream = Self::held(reply.unwrap_or_default()).await;
+        if reply.is_some() {
+            upstream.release();
+        }
+        upstream
+    }
+
+    /// Calls wait for their answer until it is released.
+    pub async fn held(reply: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (sender, count) = watch::channel(Count::default());
-        let server = tokio::spawn(accept(listener, Arc::new(sender), reply));
-        Self { address, count, server }
+        let (gate, open) = watch::channel(false);
+        let server = tokio::spawn(accept(listener, Arc::new(sender), open, reply));
+        Self { address, count, gate, server }
+    }
+
+    /// Answers what waits, and whatever comes.
+    pub fn release(&self) {
+        self.gate.send_replace(true);
     }
 
     pub async fn until(&self, holds: impl Fn(Count) -> bool) {
@@ -65,22 +82,26 @@ impl Drop for Upstream {
 async fn accept(
     listener: TcpListener,
     count: Arc<watch::Sender<Count>>,
-    reply: Option<&'static str>,
+    open: watch::Receiver<bool>,
+    reply: &'static str,
 ) {
     let mut connections = JoinSet::new();
     while let Ok((socket, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
-        let count = Arc::clone(&count);
+        let (count, open) = (Arc::clone(&count), open.clone());
         connections.spawn(async move {
             let service = service_fn(move |_: http::Request<Incoming>| {
-                let count = Arc::clone(&count);
+                let (count, mut open) = (Arc::clone(&count), open.clone());
                 count.send_modify(|count| {
                     count.came += 1;
                     count.in_flight += 1;
                 });
                 let visit = Visit(count);
                 async move {
-                    let Some(reply) = reply else { return std::future::pending().await };
+                    if open.wait_for(|open| *open).await.is_err() {
+                        // The test is over.
+                        return std::future::pending().await;
+                    }
                     drop(visit);
                     let body = Full::new(Bytes::from_static(reply.as_bytes()));
                     let reply =

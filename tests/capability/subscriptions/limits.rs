@@ -94,7 +94,7 @@ async fn events_are_taken_from_their_caller_s_bucket_down_to_a_debt() {
 #[tokio::test]
 async fn events_are_taken_from_a_bucket_that_gateways_share() {
     let redis = Redis::start();
-    let store = format!(", timeout: 20s, store: {{ redis: \"{}\" }}", redis.url());
+    let store = format!(", redis: {{ url: \"{}\", timeout: 20s }}", redis.url());
     let (feed, one) = serve("", &rate(100, &store)).await;
     let (_feed, two) = serve("", &rate(100, &store)).await;
     let mut events = subscribed(&one, "ann").await;
