@@ -13,8 +13,10 @@ use crate::support::grpc;
 use crate::support::mock::{Mock, Script};
 use document::{Case, parse};
 use futures_util::StreamExt;
-use serde_json::json;
+use portcullis::demo::{AUDIENCE, ISSUER, Issuer};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const CONFIG: &str = "sources:\n  api: { rest: { url: \"${API}\" } }\n";
 
@@ -88,7 +90,13 @@ async fn run_case(case: &Case) -> Vec<String> {
     let script = Script { exchanges: case.exchanges.clone(), rounds: case.rounds.clone(), pool };
     let mock = Mock::start(script).await;
     let config = case.config.as_deref().unwrap_or(CONFIG);
-    let config = config.replace("${API}", &format!("http://{}", mock.address));
+    let mut config = config.replace("${API}", &format!("http://{}", mock.address));
+    let issuer = Issuer::new();
+    if case.claims.is_some() {
+        let keys = folder.path().join("jwks.json");
+        std::fs::write(keys, issuer.jwks()).expect("a temporary file");
+        config.push_str(&auth());
+    }
     let gateway = match Gateway::start(folder.path(), &case.schema, &config).await {
         Ok(gateway) => gateway,
         Err(problems) => return vec![format!("the graph does not load:\n{problems}")],
@@ -98,20 +106,25 @@ async fn run_case(case: &Case) -> Vec<String> {
         body["variables"] = case.variables.clone();
     }
     let http = Http::new();
-    let ask = async |headers: &[(String, String)]| {
+    let ask = async |headers: &[(String, String)], claims: Option<&Value>| {
+        let token = claims.and_then(|claims| bearer(&issuer, claims));
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let headers: Vec<(&str, &str)> = headers.collect();
+        let token = token.iter().map(|token| ("authorization", token.as_str()));
+        let headers: Vec<(&str, &str)> = headers.chain(token).collect();
         let answer = http.post(&gateway.url, &headers, body.to_string());
         // A wrong call may leave the script waiting for the right one; what it says then is more than "no answer".
         tokio::time::timeout(PATIENCE / 2, answer).await.ok()
     };
     let none = || [mock.complaints(), vec!["no answer".to_owned()]].concat();
-    let Some(answer) = ask(&case.headers).await else { return none() };
+    let Some(answer) = ask(&case.headers, case.claims.as_ref()).await else { return none() };
     let actual = answer.json();
     let mut found = missing_headers(&case.answer_headers, &answer.headers);
     found.extend(differences(&case.answer, &actual));
     for (number, next) in case.next.iter().enumerate() {
-        let Some(answer) = ask(&next.headers).await else { return none() };
+        let Some(answer) = ask(&next.headers, next.claims.as_ref().or(case.claims.as_ref())).await
+        else {
+            return none();
+        };
         let due = next.answer.as_ref().unwrap_or(&case.answer);
         let further = differences(due, &answer.json());
         found.extend(further.into_iter().map(|line| format!("request {}: {line}", number + 2)));
@@ -121,6 +134,25 @@ async fn run_case(case: &Case) -> Vec<String> {
         found.push(format!("the whole answer: {actual}"));
     }
     found
+}
+
+/// What makes a gateway believe the issuer of a case.
+fn auth() -> String {
+    format!(
+        "\nauth: {{ providers: [{{ issuer: \"{ISSUER}\", audience: {AUDIENCE}, jwks_file: jwks.json }}] }}\n"
+    )
+}
+
+/// A token with these claims, good for an hour; `None` for null.
+fn bearer(issuer: &Issuer, claims: &Value) -> Option<String> {
+    let mut all = claims.as_object()?.clone();
+    let expires = SystemTime::now() + Duration::from_hours(1);
+    let expires = expires.duration_since(UNIX_EPOCH).expect("a clock that is right").as_secs();
+    all.extend(
+        [("iss", json!(ISSUER)), ("aud", json!(AUDIENCE)), ("exp", json!(expires))]
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    Some(format!("Bearer {}", issuer.sign(&all.into())))
 }
 
 fn missing_headers(due: &[(String, String)], headers: &http::HeaderMap) -> Vec<String> {

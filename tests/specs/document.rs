@@ -14,6 +14,8 @@ pub struct Case {
     pub request: String,
     pub variables: Value,
     pub headers: Vec<(String, String)>,
+    /// Of the caller's token; null: there is none. Left out: the gateway believes nobody.
+    pub claims: Option<Value>,
     pub answer: Value,
     /// Of the first answer.
     pub answer_headers: Vec<(String, String)>,
@@ -27,6 +29,8 @@ pub struct Case {
 #[derive(Debug, Clone)]
 pub struct Next {
     pub headers: Vec<(String, String)>,
+    /// Where they differ from the first request's.
+    pub claims: Option<Value>,
     pub answer: Option<Value>,
 }
 
@@ -41,6 +45,7 @@ struct Blocks {
     request: Option<String>,
     variables: Option<Value>,
     headers: Option<Vec<(String, String)>>,
+    claims: Option<Value>,
     answer: Option<Value>,
     answer_headers: Option<Vec<(String, String)>>,
     next: Vec<Next>,
@@ -100,11 +105,16 @@ impl Blocks {
                 set(&mut self.variables, serde_json::from_str(&text).map_err(wrong)?)
             }
             "json answer" => set(&mut self.answer, serde_json::from_str(&text).map_err(wrong)?),
+            "json claims" => set(&mut self.claims, serde_json::from_str(&text).map_err(wrong)?),
             "headers" => set(&mut self.headers, headers(&text)?),
             "headers answer" => set(&mut self.answer_headers, headers(&text)?),
             "headers next" => {
-                self.next.push(Next { headers: headers(&text)?, answer: None });
+                self.next.push(Next { headers: headers(&text)?, claims: None, answer: None });
                 Ok(())
+            }
+            "json claims next" => {
+                let next = self.next.last_mut().ok_or("a block `headers next` comes first")?;
+                set(&mut next.claims, serde_json::from_str(&text).map_err(wrong)?)
             }
             "json answer next" => {
                 let next = self.next.last_mut().ok_or("a block `headers next` comes first")?;
@@ -127,6 +137,7 @@ impl Blocks {
             request: self.request.or(head.request.clone()).ok_or(missing("graphql request"))?,
             variables: self.variables.or(head.variables.clone()).unwrap_or_default(),
             headers: self.headers.or(head.headers.clone()).unwrap_or_default(),
+            claims: self.claims.or(head.claims.clone()),
             answer: self.answer.or(head.answer.clone()).ok_or(missing("json answer"))?,
             answer_headers: self.answer_headers.or(head.answer_headers.clone()).unwrap_or_default(),
             next: if self.next.is_empty() { head.next.clone() } else { self.next },
