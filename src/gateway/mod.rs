@@ -56,6 +56,9 @@ pub fn assemble_from(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
     let manifests = read_files(&config.base, &config.manifest, "manifest-file");
+    // Before anything that counts is made.
+    let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();
+    let exposition = measured.then(telemetry::exposition).flatten();
     let parts = (sdl, connectors(config), identity(&config.auth), manifests);
     let (graph, warnings, upstreams, identity, manifests) = match parts {
         (Ok(sdl), Ok((connectors, upstreams)), Ok(identity), Ok(manifests)) => {
@@ -68,8 +71,6 @@ pub fn assemble_from(
         }
     };
     let engine = Engine::new(Arc::new(graph), config.engine.clone()).with_documents(&manifests)?;
-    let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();
-    let exposition = measured.then(telemetry::exposition).flatten();
     let of_edge = config.edge.clone();
     let edge = Edge::with_metrics(engine.clone(), identity.clone(), of_edge, exposition);
     Ok((Gateway { engine, edge, identity, upstreams }, warnings))

@@ -2,10 +2,11 @@
 
 use super::failure::{Failure, Verdict};
 use super::members::Member;
+use super::metrics::Outcome;
 use super::{Upstream, now};
 use http::Uri;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One address that answers for a source, with what the protocol keeps for it, such as a channel or a pool.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct Attempt<C> {
 /// How a try ended.
 pub(super) struct End<'a> {
     pub verdict: Verdict,
+    pub outcome: Outcome,
     /// `None` also where it was given up.
     pub failure: Option<&'a Failure>,
 }
@@ -34,14 +36,21 @@ pub(super) struct End<'a> {
 pub(super) struct Trial<'a, C> {
     upstream: &'a Upstream<C>,
     member: Arc<Member<C>>,
+    /// Which attempt of its call it is, from 1.
+    number: usize,
     began: Instant,
     is_over: bool,
 }
 
 impl<'a, C> Trial<'a, C> {
-    pub fn begin(upstream: &'a Upstream<C>, member: Arc<Member<C>>, now: Instant) -> Self {
+    pub fn begin(
+        upstream: &'a Upstream<C>,
+        member: Arc<Member<C>>,
+        number: usize,
+        now: Instant,
+    ) -> Self {
         member.health().begin(now);
-        Self { upstream, member, began: now, is_over: false }
+        Self { upstream, member, number, began: now, is_over: false }
     }
 
     /// Runs an attempt until `until`, and tells its instance how it ended.
@@ -56,7 +65,7 @@ impl<'a, C> Trial<'a, C> {
         let failure = outcome.as_ref().err();
         let verdict = failure
             .map_or(Verdict::Success, |failure| failure.verdict(|| self.upstream.fair_time()));
-        self.end(&End { verdict, failure });
+        self.end(&End { verdict, outcome: failure.map_or(Outcome::Ok, Outcome::of), failure });
         outcome
     }
 
@@ -65,13 +74,36 @@ impl<'a, C> Trial<'a, C> {
         let now = now();
         let took = now.saturating_duration_since(self.began);
         self.upstream.ended(&self.member, end, took, now);
+        self.log(end, took);
+    }
+
+    /// A line for whoever asks for `portcullis::upstream=debug`. A service's own words are not in it: they may hold what
+    /// was asked.
+    fn log(&self, end: &End<'_>, took: Duration) {
+        let (status, error) = match end.failure {
+            Some(Failure::Status { number, .. }) => (Some(*number), None),
+            Some(Failure::Unreached(reason)) => (None, Some(reason.as_str())),
+            _ => (None, None),
+        };
+        tracing::debug!(
+            target: "portcullis::upstream",
+            source = &*self.upstream.source,
+            instance = self.member.address.authority(),
+            attempt = self.number,
+            outcome = end.outcome.label(),
+            status,
+            error,
+            ms = (took.as_secs_f64() * 1e6).round() / 1e3,
+            "attempt"
+        );
     }
 }
 
 impl<C> Drop for Trial<'_, C> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.end(&End { verdict: Verdict::Nothing, failure: None });
+            let (verdict, outcome) = (Verdict::Nothing, Outcome::Cancelled);
+            self.end(&End { verdict, outcome, failure: None });
         }
     }
 }

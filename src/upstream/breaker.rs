@@ -5,7 +5,7 @@
 
 use super::settings::Breaker as Settings;
 use super::window::{Counts, Window};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct Pass {
 }
 
 /// What a breaker does with the next call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Position {
     Closed,

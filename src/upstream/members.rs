@@ -8,6 +8,7 @@ use super::balancer::{Balancer, Candidates, Look};
 use super::discovery::{Address, Found};
 use super::failure::Verdict;
 use super::health::{self, Health};
+use super::metrics::OfInstance;
 use super::settings::Settings;
 use arc_swap::ArcSwap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +50,7 @@ pub struct Member<C> {
     pub address: Address,
     pub instance: Arc<Instance<C>>,
     health: Arc<Mutex<Health>>,
+    pub metrics: Arc<OfInstance>,
 }
 
 impl<C> Member<C> {
@@ -106,11 +108,13 @@ impl<C> Members<C> {
         };
         if let Some(known) = before.all.iter().find(is_same) {
             let (instance, health) = (Arc::clone(&known.instance), Arc::clone(&known.health));
-            return Ok(Member { address, instance, health });
+            let metrics = Arc::clone(&known.metrics);
+            return Ok(Member { address, instance, health, metrics });
         }
         let instance = Arc::new((self.connect)(&address)?);
         let health = Arc::new(Mutex::new(Health::new(!before.all.is_empty(), now)));
-        Ok(Member { address, instance, health })
+        let metrics = Arc::new(OfInstance::new(&self.source, address.authority()));
+        Ok(Member { address, instance, health, metrics })
     }
 
     fn tell(&self, before: &Set<C>, all: &[Arc<Member<C>>], error: Option<&str>) {
@@ -195,6 +199,7 @@ impl<C> Members<C> {
         let mut health = member.health();
         if health.ejected_until(now).is_none() {
             health.eject(settings, now);
+            member.metrics.ejections.increment(1);
             let until = health.ejected_until(now).unwrap_or(now);
             let seconds = until.saturating_duration_since(now).as_secs();
             let (source, instance) = (&*self.source, member.address.authority());

@@ -32,6 +32,7 @@ mod health;
 pub mod http;
 mod latency;
 mod members;
+mod metrics;
 mod recent;
 mod resolver;
 mod retry;
@@ -53,6 +54,7 @@ use self::bulkhead::Bulkhead;
 use self::discovery::{Address, Found};
 use self::latency::Quantiles;
 use self::members::{Member, Members};
+use self::metrics::{OfSource, Outcome};
 use self::recent::Recent;
 use self::retry::budget::Budget;
 use futures_util::future::{Either, select};
@@ -82,6 +84,7 @@ pub struct Upstream<C> {
     site: Site,
     members: Members<C>,
     bulkhead: Bulkhead,
+    metrics: OfSource,
     /// Of the source as a whole.
     state: Mutex<State>,
     /// The breaker has opened.
@@ -123,9 +126,12 @@ impl<C> Upstream<C> {
             let uri = at.uri(address)?;
             Ok(Instance { connection: connect(&uri, at.detour(address))?, uri })
         });
+        let metrics = OfSource::new(&source);
+        let bulkhead = Bulkhead::new(settings.concurrency, &metrics);
         let upstream = Self {
             members: Members::new(Arc::clone(&source), settings.clone(), connect, now),
-            bulkhead: Bulkhead::new(settings.concurrency),
+            bulkhead,
+            metrics,
             source,
             settings,
             site,
@@ -142,6 +148,8 @@ impl<C> Upstream<C> {
     /// Takes in who there is now. Calls under way stay where they are.
     pub fn update(&self, found: Found) {
         self.members.update(found, now());
+        let set = self.members.set();
+        self.metrics.found(set.all.len(), set.error.is_some());
         self.found.send_replace(true);
     }
 
@@ -168,6 +176,18 @@ impl<C> Upstream<C> {
     /// # Errors
     /// Of the last attempt; or why there was none.
     pub async fn call<T, A, F>(&self, terms: Terms, attempt: A) -> Result<T, Failure>
+    where
+        A: Fn(Attempt<C>) -> F,
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let counted = self.metrics.begin();
+        let outcome = self.admitted(terms, attempt).await;
+        counted.end(outcome.as_ref().err());
+        outcome
+    }
+
+    /// A call that the breaker and the bulkhead let through, or what they say.
+    async fn admitted<T, A, F>(&self, terms: Terms, attempt: A) -> Result<T, Failure>
     where
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
@@ -216,7 +236,7 @@ impl<C> Upstream<C> {
         tried.push(member.address.clone());
         let until = terms.deadline.min(now + self.settings.timeout);
         let attempt = attempt(Attempt { instance: Arc::clone(&member.instance), until });
-        Ok(Trial::begin(self, member, now).run(attempt, until))
+        Ok(Trial::begin(self, member, tried.len(), now).run(attempt, until))
     }
 
     /// An attempt, and another one if it has not come back after `wait`. The first answer counts.
@@ -239,6 +259,7 @@ impl<C> Upstream<C> {
         if !self.state().budget.spend(now()) {
             return first.await;
         }
+        self.metrics.hedges.increment(1);
         let second = pin!(self.try_one(terms, tried, attempt)?);
         match select(first, second).await {
             Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
@@ -261,7 +282,10 @@ impl<C> Upstream<C> {
         let p50 = state.latency.at(0.5, now);
         let tried = retry::Tried { failure, number, repeat: terms.repeat, left, p50 };
         let wait = retry::wait(&self.settings.retry, &tried, fastrand::f64())?;
-        state.budget.spend(now).then_some(wait)
+        let is_paid = state.budget.spend(now);
+        let counter = if is_paid { &self.metrics.retries } else { &self.metrics.unpaid };
+        counter.increment(1);
+        is_paid.then_some(wait)
     }
 
     /// # Errors
@@ -272,7 +296,11 @@ impl<C> Upstream<C> {
 
     fn admit(&self, now: Instant) -> Result<Admission<'_, C>, Failure> {
         let mut state = self.state();
+        let before = state.breaker.position();
         let pass = state.breaker.admit(now).map_err(Failure::CircuitOpen)?;
+        if pass.is_probe && before == Position::Open {
+            self.metrics.turned(Position::HalfOpen);
+        }
         state.budget.count(now);
         drop(state);
         Ok(Admission { upstream: self, pass: Some(pass) })
@@ -281,6 +309,10 @@ impl<C> Upstream<C> {
     /// A try that began `took` ago is over.
     fn ended(&self, member: &Member<C>, end: &End<'_>, took: Duration, now: Instant) {
         self.members.end(member, end.verdict, took, now);
+        member.metrics.attempted(end.outcome);
+        if end.outcome != Outcome::Cancelled {
+            self.metrics.seconds.record(took);
+        }
         if end.verdict == Verdict::Success {
             self.state().latency.observe(took, now);
         }
@@ -333,7 +365,11 @@ impl<C> Admission<'_, C> {
         }
         let Some(pass) = self.pass.take() else { return };
         let (well, now) = (verdict == Verdict::Success, now());
-        let turned = self.upstream.state().breaker.settle(pass, well, now);
+        let mut state = self.upstream.state();
+        let turned = state.breaker.settle(pass, well, now);
+        // While nobody else turns it.
+        turned.inspect(|position| self.upstream.metrics.turned(*position));
+        drop(state);
         if let Some(position) = turned {
             self.upstream.tell(position);
         }

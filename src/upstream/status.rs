@@ -3,16 +3,20 @@
 use super::Upstream;
 use super::breaker::Position;
 use super::members::Member;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// Of one source.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
     pub source: String,
     pub breaker: Position,
     /// Until the breaker lets a call through; only while it is open.
     pub refuses_for_ms: Option<u64>,
+    /// Calls that ended since the gateway started, and those of them that gave no reply, refused ones included. One that a
+    /// service answered with a no is no failure.
+    pub calls: u64,
+    pub failures: u64,
     /// Calls under way, and calls that wait for their turn.
     pub in_flight: usize,
     pub waiting: usize,
@@ -28,7 +32,7 @@ pub struct Status {
     pub recent_errors: Vec<RecentError>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InstanceStatus {
     /// Host and port.
     pub address: String,
@@ -40,12 +44,12 @@ pub struct InstanceStatus {
     pub in_flight: u32,
     /// The average that the balancer goes by, in milliseconds.
     pub latency_ms: Option<f64>,
-    /// Since the gateway knows it.
+    /// Attempts since the gateway knows it, and those of them that failed.
     pub calls: u64,
     pub failures: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wellness {
     Well,
@@ -54,7 +58,7 @@ pub enum Wellness {
     Ejected,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RecentError {
     pub ago_ms: u64,
     pub instance: String,
@@ -62,22 +66,27 @@ pub struct RecentError {
 }
 
 impl<C> Upstream<C> {
+    /// Holds no lock for longer than it takes to copy what it guards: one source's state, then one instance after another.
     #[must_use]
     pub fn status(&self, now: Instant) -> Status {
         let set = self.members.set();
-        let mut state = self.state();
+        let instances = set.all.iter().map(|member| self.instance_status(member, now)).collect();
+        let (calls, failures) = self.metrics.totals();
         let quantile = |latency: Option<Duration>| latency.map(|it| it.as_secs_f64() * 1000.0);
+        let mut state = self.state();
         Status {
             source: self.source.to_string(),
             breaker: state.breaker.position(),
             refuses_for_ms: state.breaker.refuses(now).map(milliseconds),
+            calls,
+            failures,
             in_flight: self.bulkhead.in_flight(),
             waiting: self.bulkhead.waiting(),
             retries_left: state.budget.left().max(0.0) as u32,
             p50_ms: quantile(state.latency.at(0.5, now)),
             p95_ms: quantile(state.latency.at(0.95, now)),
             discovery_error: set.error.clone(),
-            instances: set.all.iter().map(|member| self.instance_status(member, now)).collect(),
+            instances,
             recent_errors: state.recent.latest(now),
         }
     }

@@ -370,3 +370,90 @@ async fn the_last_errors_are_remembered() {
     assert_eq!((recent.len(), recent[0].instance.as_str()), (10, "a:80"));
     assert!(recent[0].error.len() <= 300);
 }
+
+/// What is written while it lives, lines of attempts and everything else.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    /// With a filter such as `PORTCULLIS_LOG` has it.
+    fn listen(filter: &str) -> (Self, tracing::subscriber::DefaultGuard) {
+        let lines = Self::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_env_filter(filter)
+            .with_writer(move || writer.clone())
+            .finish();
+        (lines, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn attempts(&self) -> Vec<serde_json::Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        lines.filter(|line: &serde_json::Value| line["message"] == "attempt").collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_is_a_line_for_whoever_asks() {
+    let upstream = upstream(&["a", "b"], |settings| settings.balance = Balance::RoundRobin);
+    let script = Script::new(|name| match name {
+        "a" => Err(Failure::Status {
+            number: 503,
+            reason: "geheim".to_owned(),
+            fault: Fault::Away,
+            retry_after: None,
+        }),
+        _ => Ok(()),
+    });
+    let (lines, listening) = Lines::listen("info,portcullis::upstream=debug");
+    for _ in 0..2 {
+        script.call(&upstream, Repeat::Always).await.unwrap();
+    }
+    drop(listening);
+    let lines = lines.attempts();
+    let failed = lines.iter().find(|line| line["instance"] == "a:80").unwrap();
+    assert_eq!((&failed["outcome"], &failed["status"]), (&"server_error".into(), &503.into()));
+    assert_eq!((&failed["attempt"], &failed["level"]), (&1.into(), &"DEBUG".into()));
+    assert_eq!(failed["target"], "portcullis::upstream");
+    assert!(!failed.to_string().contains("geheim"), "{failed}");
+    let again = lines.iter().find(|line| line["attempt"] == 2).unwrap();
+    assert_eq!((&again["instance"], &again["outcome"]), (&"b:80".into(), &"ok".into()));
+    assert!(again["ms"].is_number() && again["source"] == "users", "{again}");
+    let (lines, _listening) = Lines::listen("info");
+    script.call(&upstream, Repeat::Always).await.unwrap();
+    assert_eq!(lines.attempts(), Vec::<serde_json::Value>::new());
+}
+
+/// An operator who looks holds up nobody: while one instance's state is taken, that of the source is free.
+#[test]
+fn a_look_holds_one_lock_at_a_time() {
+    let upstream = Arc::new(upstream(&["a"], |_| {}));
+    let set = upstream.members.set();
+    let held = set.all[0].health();
+    let looker = Arc::clone(&upstream);
+    let (go, started) = std::sync::mpsc::channel();
+    let look = std::thread::spawn(move || {
+        go.send(()).unwrap();
+        looker.status(Instant::now())
+    });
+    started.recv().unwrap();
+    for _ in 0..1000 {
+        assert!(upstream.state.try_lock().is_ok());
+        std::thread::yield_now();
+    }
+    drop(held);
+    assert_eq!(look.join().unwrap().instances.len(), 1);
+}
