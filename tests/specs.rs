@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const CONFIG: &str = "sources:\n  api: { rest: { url: \"${API}\" } }\n";
+const CONFIG: &str = "sources:\n  api: { rest: { url: \"${API}\" }, retry: { attempts: 1 } }\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_spec_holds() {

@@ -30,7 +30,7 @@ fn source<'a>(
     check_name(reading, entry);
     let section = section.named(entry);
     section.check_keys();
-    let upstream = upstream::read(&section, zone);
+    let upstream = upstream::read(&section, base, zone);
     let (mut forward_headers, mut headers) = (Vec::new(), Vec::new());
     let mut claim_headers = Vec::new();
     if let Some(section) = section.section("headers") {

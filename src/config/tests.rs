@@ -242,6 +242,16 @@ fn setting(path: &str, value: &str) -> String {
         "server.tls.client_ca" => {
             return format!("server: {{ tls: {{ cert: c, key: k, client_ca: {value} }} }}");
         }
+        "sources.*.tls.cert" => {
+            return format!(
+                "sources: {{ s: {{ rest: {{ url: https://h }}, tls: {{ key: k, cert: {value} }} }} }}"
+            );
+        }
+        "sources.*.tls.key" => {
+            return format!(
+                "sources: {{ s: {{ rest: {{ url: https://h }}, tls: {{ cert: c, key: {value} }} }} }}"
+            );
+        }
         path if path.starts_with("sources.") => "rest: { url: http://h }, ",
         "limits.cost.expose" => "",
         // Else the section alone would set it.

@@ -3,9 +3,10 @@
 use super::section::Section;
 use super::values::{self, Mistake, Read};
 use super::yaml::Scalar;
-use crate::upstream::{Balance, Settings};
+use crate::upstream::{Balance, Settings, Tls};
+use std::path::{Path, PathBuf};
 
-pub(super) fn read(section: &Section<'_>, zone: Option<&String>) -> Settings {
+pub(super) fn read(section: &Section<'_>, base: &Path, zone: Option<&String>) -> Settings {
     let mut settings = Settings { zone: zone.cloned(), ..Settings::default() };
     section.read("timeout", &mut settings.timeout, values::timeout);
     section.read("connect_timeout", &mut settings.connect_timeout, values::timeout);
@@ -18,6 +19,9 @@ pub(super) fn read(section: &Section<'_>, zone: Option<&String>) -> Settings {
     section.read("balance", &mut settings.balance, balance);
     section.read("slow_start", &mut settings.slow_start, values::duration);
     section.read("hedge", &mut settings.hedge, values::boolean);
+    if let Some(section) = section.section("tls") {
+        settings.tls = tls(&section, base);
+    }
     if let Some(section) = section.section("ejection") {
         section.check_keys();
         section.read("failures", &mut settings.ejection.failures, number);
@@ -36,6 +40,26 @@ pub(super) fn read(section: &Section<'_>, zone: Option<&String>) -> Settings {
         section.read("waiting", &mut settings.concurrency.waiting, values::count);
     }
     settings
+}
+
+fn tls(section: &Section<'_>, base: &Path) -> Tls {
+    section.check_keys();
+    let file = |key: &str| -> Option<PathBuf> {
+        let path = section.get(key).and_then(|node| section.scalar(node, values::text))?;
+        Some(base.join(path))
+    };
+    let (cert, key) = (file("cert"), file("key"));
+    let lonely = match (&cert, &key) {
+        (Some(_), None) => Some(("cert", "key")),
+        (None, Some(_)) => Some(("key", "cert")),
+        _ => None,
+    };
+    if let Some((one, other)) = lonely.filter(|(_, other)| section.get(other).is_none()) {
+        let message = format!("`{one}` is of no use without `{other}`");
+        let help = Some("name both: the certificate that is shown, and its private key".to_owned());
+        section.reading.problem("missing-key", &section.span, Mistake { message, help });
+    }
+    Tls { ca: file("ca"), identity: cert.zip(key) }
 }
 
 fn breaker(section: &Section<'_>, settings: &mut Settings) {

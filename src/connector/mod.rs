@@ -11,6 +11,8 @@ mod sources;
 #[cfg(test)]
 mod testing;
 mod texts;
+#[cfg(test)]
+mod tls_tests;
 
 pub use headers::is_reserved as is_reserved_header;
 pub use settings::{Protocol, SourceSettings};

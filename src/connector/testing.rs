@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// The binding of `Query.it`, from a directive as users write it.
 pub(super) fn binding(directive: &str) -> BindingSpec {
@@ -198,7 +199,20 @@ impl Server {
         let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve(listener, stopped, respond));
+        let task = tokio::spawn(serve(listener, None, stopped, respond));
+        Self { address, stop, task }
+    }
+
+    pub(super) async fn start_tls<F, A>(tls: rustls::ServerConfig, respond: F) -> Self
+    where
+        F: Fn(Asked) -> A + Clone + Send + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let tls = Some(TlsAcceptor::from(Arc::new(tls)));
+        let task = tokio::spawn(serve(listener, tls, stopped, respond));
         Self { address, stop, task }
     }
 
@@ -213,8 +227,12 @@ impl Server {
     }
 }
 
-async fn serve<F, A>(listener: TcpListener, mut stopped: oneshot::Receiver<()>, respond: F)
-where
+async fn serve<F, A>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    mut stopped: oneshot::Receiver<()>,
+    respond: F,
+) where
     F: Fn(Asked) -> A + Clone + Send + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
@@ -227,8 +245,18 @@ where
         let respond = respond.clone();
         let service = service_fn(move |asked| respond(asked).map(Ok::<_, Infallible>));
         let builder = auto::Builder::new(TokioExecutor::new());
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        tokio::spawn(open.watch(connection));
+        let Some(tls) = &tls else {
+            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+            tokio::spawn(open.watch(connection));
+            continue;
+        };
+        let handshake = tls.accept(stream);
+        tokio::spawn(async move {
+            if let Ok(stream) = handshake.await {
+                // A client that breaks off is not the server's affair.
+                let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+            }
+        });
     }
     drop(listener);
     open.shutdown().await;

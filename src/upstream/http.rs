@@ -11,18 +11,17 @@
 use super::aging::Aging;
 use super::discovery::Address;
 use super::resolver::Resolver;
+use super::tls::{Tls, trusting_nobody};
 use super::{Failure, Settings};
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::crypto::ring;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Idle connections kept per instance. More calls than this may be under way; their connections are then closed.
@@ -40,9 +39,18 @@ type Pool = Client<Connector, Full<Bytes>>;
 #[derive(Debug)]
 pub struct HttpClient {
     pool: Aging<Pool>,
+    /// The first one.
     connector: Connector,
-    keep_alive: Duration,
+    making: Making,
     max_reply: usize,
+}
+
+/// How connections are made.
+#[derive(Debug)]
+struct Making {
+    https: bool,
+    detour: Option<Address>,
+    settings: Settings,
 }
 
 /// Status and headers of a reply whose body is still on the wire. Dropping it closes the connection.
@@ -61,26 +69,17 @@ impl HttpClient {
     /// # Errors
     /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
     pub fn new(settings: &Settings, uri: &Uri, detour: Option<Address>) -> Result<Self, String> {
-        let tls = match (uri.scheme_str(), uri.authority()) {
-            (Some("http"), Some(_)) => trusting_nobody()?,
-            (Some("https"), Some(_)) => trusting_the_system()?,
+        let https = match (uri.scheme_str(), uri.authority()) {
+            (Some("http"), Some(_)) => false,
+            (Some("https"), Some(_)) => true,
             _ => return Err(format!("`{uri}` is not an http or https URL")),
         };
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(detour));
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
-        tcp.set_connect_timeout(Some(settings.connect_timeout));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
+        let making = Making { https, detour, settings: settings.clone() };
         Ok(Self {
             pool: Aging::new(settings.max_age),
-            connector,
-            keep_alive: settings.keep_alive,
+            connector: making.connector()?,
             max_reply: settings.max_reply,
+            making,
         })
     }
 
@@ -89,9 +88,9 @@ impl HttpClient {
             Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .timer(TokioTimer::new())
-                .pool_idle_timeout(self.keep_alive)
+                .pool_idle_timeout(self.making.settings.keep_alive)
                 .pool_max_idle_per_host(MAX_IDLE)
-                .build(self.connector.clone())
+                .build(self.making.anew(&self.connector))
         })
     }
 
@@ -108,6 +107,34 @@ impl HttpClient {
             headers: parts.headers,
             body,
             max_reply: self.max_reply,
+        })
+    }
+}
+
+impl Making {
+    fn connector(&self) -> Result<Connector, String> {
+        let config =
+            if self.https { self.settings.tls.client_config()? } else { trusting_nobody()? };
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(self.detour.clone()));
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
+        tcp.set_connect_timeout(Some(self.settings.connect_timeout));
+        Ok(HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp))
+    }
+
+    /// With the files as they are now, if there are any.
+    fn anew(&self, first: &Connector) -> Connector {
+        if !self.https || self.settings.tls == Tls::default() {
+            return first.clone();
+        }
+        self.connector().unwrap_or_else(|mistake| {
+            tracing::warn!("the certificates of the start stay in use: {mistake}");
+            first.clone()
         })
     }
 }
@@ -186,24 +213,6 @@ async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> 
         joined.extend_from_slice(&part);
     }
     Ok(if joined.is_empty() { only } else { joined.freeze() })
-}
-
-fn trusting_the_system() -> Result<rustls::ClientConfig, String> {
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_native_roots()
-        .map_err(|error| format!("the system has no trusted root certificates: {error}"))?;
-    Ok(config.with_no_client_auth())
-}
-
-/// For plain `http`, where no certificate is ever looked at.
-fn trusting_nobody() -> Result<rustls::ClientConfig, String> {
-    Ok(rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth())
 }
 
 fn failure(error: &Error) -> Failure {

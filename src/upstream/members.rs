@@ -79,8 +79,8 @@ impl<C> Members<C> {
         self.set.load_full()
     }
 
-    /// Takes in what discovery found.
-    pub fn update(&self, found: Found, now: Instant) {
+    /// Takes in what discovery found; returns what was known before.
+    pub fn update(&self, found: Found, now: Instant) -> Arc<Set<C>> {
         let before = self.set();
         let (all, mistakes): (Vec<_>, Vec<_>) = found
             .addresses
@@ -96,9 +96,9 @@ impl<C> Members<C> {
         if local.len() == all.len() {
             local.clear();
         }
-        self.tell(&before, &all, error.as_deref());
         let heaviest = all.iter().map(|member| member.address.weight).max().unwrap_or(1);
         self.set.store(Arc::new(Set { all, local, error, heaviest }));
+        before
     }
 
     /// As it was known, if it was.
@@ -115,17 +115,6 @@ impl<C> Members<C> {
         let health = Arc::new(Mutex::new(Health::new(!before.all.is_empty(), now)));
         let metrics = Arc::new(OfInstance::new(&self.source, address.authority()));
         Ok(Member { address, instance, health, metrics })
-    }
-
-    fn tell(&self, before: &Set<C>, all: &[Arc<Member<C>>], error: Option<&str>) {
-        let (source, count) = (&*self.source, all.len());
-        if let Some(error) = error
-            && before.error.as_deref() != Some(error)
-        {
-            tracing::warn!(source, instances = count, error, "instances could not all be found");
-        } else if before.all.len() != count {
-            tracing::info!(source, instances = count, "instances changed");
-        }
     }
 
     /// Whom to call, for a call that was tried at these already.

@@ -39,6 +39,7 @@ mod retry;
 mod settings;
 mod site;
 pub mod status;
+mod tls;
 mod watch;
 mod window;
 
@@ -47,6 +48,7 @@ pub use breaker::Position;
 pub use failure::{Failure, Fault, Repeat, Verdict};
 pub use settings::{Balance, Breaker, Concurrency, Ejection, Retry, Settings};
 pub use site::{Instances, Site};
+pub use tls::Tls;
 pub use watch::Watched;
 
 use self::attempt::{End, Trial};
@@ -82,6 +84,7 @@ pub struct Upstream<C> {
     source: Arc<str>,
     settings: Settings,
     site: Site,
+    trouble: Option<String>,
     members: Members<C>,
     bulkhead: Bulkhead,
     metrics: OfSource,
@@ -128,7 +131,9 @@ impl<C> Upstream<C> {
         });
         let metrics = OfSource::new(&source);
         let bulkhead = Bulkhead::new(settings.concurrency, &metrics);
+        let trouble = site.example().and_then(|address| connect(&address)).err();
         let upstream = Self {
+            trouble,
             members: Members::new(Arc::clone(&source), settings.clone(), connect, now),
             bulkhead,
             metrics,
@@ -140,24 +145,35 @@ impl<C> Upstream<C> {
             found: watched::Sender::new(false),
         };
         if let Instances::Fixed(addresses) = &upstream.site.instances {
-            upstream.update(Found { addresses: addresses.clone(), error: None });
+            upstream.members.update(Found { addresses: addresses.clone(), error: None }, now);
+            upstream.metrics.found(addresses.len(), false);
+            upstream.found.send_replace(true);
         }
         upstream
     }
 
     /// Takes in who there is now. Calls under way stay where they are.
     pub fn update(&self, found: Found) {
-        self.members.update(found, now());
-        let set = self.members.set();
-        self.metrics.found(set.all.len(), set.error.is_some());
+        let before = self.members.update(found, now());
         self.found.send_replace(true);
+        let (source, set) = (&*self.source, self.members.set());
+        let instances = set.all.len();
+        self.metrics.found(instances, set.error.is_some());
+        match &set.error {
+            Some(error) if before.error != set.error => {
+                tracing::warn!(source, instances, error, "instances could not all be found");
+            }
+            _ if before.all.len() != instances => {
+                tracing::info!(source, instances, "instances changed");
+            }
+            _ => {}
+        }
     }
 
-    /// Why some of the instances that are always there cannot be called.
+    /// Why instances cannot be called, wherever they are: the settings are wrong.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        let is_fixed = matches!(self.site.instances, Instances::Fixed(_));
-        is_fixed.then(|| self.members.set().error.clone()).flatten()
+        self.trouble.clone()
     }
 
     #[must_use]

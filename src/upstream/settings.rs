@@ -1,5 +1,6 @@
 //! How the instances behind a source are treated. Every default is safe to leave alone.
 
+use super::tls::Tls;
 use std::time::Duration;
 
 /// How a source is called.
@@ -27,6 +28,8 @@ pub struct Settings {
     pub retry: Retry,
     /// A second attempt at another instance when the first takes longer than 95 of 100 do.
     pub hedge: bool,
+    /// Of `https` instances.
+    pub tls: Tls,
     pub concurrency: Concurrency,
 }
 
@@ -104,6 +107,7 @@ impl Default for Settings {
             breaker: Breaker::default(),
             retry: Retry::default(),
             hedge: false,
+            tls: Tls::default(),
             concurrency: Concurrency::default(),
         }
     }

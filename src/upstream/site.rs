@@ -63,6 +63,17 @@ impl Site {
         Uri::from_parts(parts).map_err(|error| format!("`{}`: {error}", address.authority()))
     }
 
+    /// One of the instances, or one as there may be.
+    ///
+    /// # Errors
+    /// Its name is none; one lowercase sentence.
+    pub fn example(&self) -> Result<Address, String> {
+        match &self.instances {
+            Instances::Fixed(addresses) if !addresses.is_empty() => Ok(addresses[0].clone()),
+            _ => Address::new("127.0.0.1", default_port(self.https)),
+        }
+    }
+
     /// Where the connection goes, if not to where its calls are addressed to.
     #[must_use]
     pub fn detour(&self, address: &Address) -> Option<Address> {

@@ -3,7 +3,7 @@
 use crate::upstream::aging::Aging;
 use crate::upstream::discovery::Address;
 use crate::upstream::http::sentence;
-use crate::upstream::{Failure, Fault, Settings};
+use crate::upstream::{Failure, Fault, Settings, Tls};
 use bytes::{Buf, BufMut, Bytes};
 use futures_util::future::{BoxFuture, MapOk};
 use futures_util::{FutureExt, TryFutureExt};
@@ -19,7 +19,7 @@ use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::channel::ResponseFuture;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Extensions, Status, Streaming};
 use tower::Service;
 
@@ -38,9 +38,20 @@ pub(super) type Opening = BoxFuture<'static, Result<(HeaderMap, Streaming<Bytes>
 /// Made on first use, since a channel needs a running runtime; re-made by itself when the connection is lost.
 #[derive(Debug)]
 pub(super) struct Wire {
-    endpoint: Endpoint,
+    first: Endpoint,
     channel: Aging<Channel>,
-    max_reply: usize,
+    making: Making,
+}
+
+/// How connections are made.
+#[derive(Debug)]
+struct Making {
+    /// Where they go.
+    target: Uri,
+    /// What calls are addressed to.
+    url: Uri,
+    tls: bool,
+    settings: Settings,
 }
 
 impl Wire {
@@ -64,27 +75,14 @@ impl Wire {
                 .map_err(|error| format!("`{authority}`: {error}"))?,
             None => url.clone(),
         };
-        let mut endpoint = Endpoint::from(target)
-            .origin(url.clone())
-            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
-            .map_err(|error| sentence(&error))?
-            .connect_timeout(settings.connect_timeout)
-            .tcp_keepalive(Some(TCP_KEEP_ALIVE))
-            .http2_keep_alive_interval(PING_AFTER)
-            .keep_alive_timeout(PING_WITHIN)
-            .initial_stream_window_size(CALL_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW);
-        if tls {
-            let host = url.host().unwrap_or_default();
-            let roots = ClientTlsConfig::new().with_native_roots().domain_name(host);
-            endpoint = endpoint.tls_config(roots).map_err(|error| sentence(&error))?;
-        }
-        let channel = Aging::new(settings.max_age);
-        Ok(Self { endpoint, channel, max_reply: settings.max_reply })
+        let (url, settings) = (url.clone(), settings.clone());
+        let making = Making { target, url, tls, settings };
+        Ok(Self { first: making.endpoint()?, channel: Aging::new(making.settings.max_age), making })
     }
 
     fn channel(&self) -> WithoutDetails {
-        WithoutDetails(self.channel.get(Instant::now(), || self.endpoint.connect_lazy()))
+        let connect = || self.making.anew(&self.first).connect_lazy();
+        WithoutDetails(self.channel.get(Instant::now(), connect))
     }
 
     /// One unary call: the reply's metadata and its encoded message. `left` goes to the server as `grpc-timeout`.
@@ -95,8 +93,8 @@ impl Wire {
         message: Bytes,
         left: Duration,
     ) -> Result<(HeaderMap, Bytes), Failure> {
-        let mut client =
-            tonic::client::Grpc::new(self.channel()).max_decoding_message_size(self.max_reply);
+        let mut client = tonic::client::Grpc::new(self.channel())
+            .max_decoding_message_size(self.making.settings.max_reply);
         client.ready().await.map_err(|error| Failure::Unavailable(sentence(&error)))?;
         let metadata = MetadataMap::from_headers(metadata);
         let mut request = tonic::Request::from_parts(metadata, Extensions::default(), message);
@@ -118,8 +116,8 @@ impl Wire {
         metadata: HeaderMap,
         message: Bytes,
     ) -> Opening {
-        let mut client =
-            tonic::client::Grpc::new(self.channel()).max_decoding_message_size(self.max_reply);
+        let mut client = tonic::client::Grpc::new(self.channel())
+            .max_decoding_message_size(self.making.settings.max_reply);
         async move {
             client.ready().await.map_err(|error| Failure::Unavailable(sentence(&error)))?;
             let metadata = MetadataMap::from_headers(metadata);
@@ -142,7 +140,7 @@ impl Wire {
         let text = status.message();
         match status.code() {
             Code::OutOfRange if text.starts_with("Error, decoded message length too large") => {
-                Failure::TooLarge(self.max_reply)
+                Failure::TooLarge(self.making.settings.max_reply)
             }
             Code::Internal
                 if text.starts_with("protocol error") || text.starts_with("Unexpected EOF") =>
@@ -151,6 +149,49 @@ impl Wire {
             }
             _ => failure(status, left),
         }
+    }
+}
+
+impl Making {
+    fn endpoint(&self) -> Result<Endpoint, String> {
+        let endpoint = Endpoint::from(self.target.clone())
+            .origin(self.url.clone())
+            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+            .map_err(|error| sentence(&error))?
+            .connect_timeout(self.settings.connect_timeout)
+            .tcp_keepalive(Some(TCP_KEEP_ALIVE))
+            .http2_keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PING_WITHIN)
+            .initial_stream_window_size(CALL_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW);
+        if !self.tls {
+            return Ok(endpoint);
+        }
+        endpoint.tls_config(self.tls_config()?).map_err(|error| sentence(&error))
+    }
+
+    fn tls_config(&self) -> Result<ClientTlsConfig, String> {
+        let files = self.settings.tls.texts()?;
+        let config = ClientTlsConfig::new().domain_name(self.url.host().unwrap_or_default());
+        let config = match files.ca {
+            Some(roots) => config.ca_certificate(Certificate::from_pem(roots)),
+            None => config.with_native_roots(),
+        };
+        Ok(match files.identity {
+            Some((cert, key)) => config.identity(Identity::from_pem(cert, key)),
+            None => config,
+        })
+    }
+
+    /// With the files as they are now, if there are any.
+    fn anew(&self, first: &Endpoint) -> Endpoint {
+        if !self.tls || self.settings.tls == Tls::default() {
+            return first.clone();
+        }
+        self.endpoint().unwrap_or_else(|mistake| {
+            tracing::warn!("the certificates of the start stay in use: {mistake}");
+            first.clone()
+        })
     }
 }
 

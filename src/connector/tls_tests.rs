@@ -1,0 +1,194 @@
+//! Over real TLS: whom a source trusts, what the gateway shows, and that a certificate's name is the service's.
+
+use super::grpc::Grpc;
+use super::rest::Rest;
+use super::testing::{
+    Answer, Asked, Server, answer, answer_json, binding, caller, in_an_hour, settings, with_inputs,
+};
+use super::{Protocol, SourceSettings};
+use crate::graphql::ErrorCode;
+use crate::problem::render;
+use crate::source::{Call, Connector, Error, Reply};
+use crate::upstream::discovery::Address;
+use crate::upstream::{Instances, Site, Tls};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A certificate authority that signs for servers and for the gateway.
+struct Authority {
+    folder: TempDir,
+    certificate: rcgen::Certificate,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
+        Self { folder, certificate, issuer: Issuer::new(params, key) }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A certificate for `name`, also written as `NAME.pem` and `NAME.key`.
+    fn sign(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        std::fs::write(self.path(&format!("{name}.pem")), certificate.pem()).unwrap();
+        std::fs::write(self.path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+        (certificate, key)
+    }
+
+    /// A server known as `users.test`, which may ask for a certificate of this authority.
+    fn server(&self, asks_for_one: bool) -> ServerConfig {
+        let (certificate, key) = self.sign("users.test");
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = if asks_for_one {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.certificate.der().clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        } else {
+            builder.with_no_client_auth()
+        };
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let mut config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config
+    }
+
+    fn tls(&self, identity: Option<&str>) -> Tls {
+        let identity = identity.map(|name| {
+            self.sign(name);
+            (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")))
+        });
+        Tls { ca: Some(self.path("ca.pem")), identity }
+    }
+}
+
+/// Calls are addressed to `name`, and connections go to the server.
+fn site(server: &Server, name: &str) -> Site {
+    let address = Address::new("127.0.0.1", server.address.port()).unwrap();
+    let (name, prefix) = (Some(name.to_owned()), String::new());
+    Site { https: true, name, prefix, instances: Instances::Fixed(vec![address]) }
+}
+
+fn rest(site: Site, tls: Tls) -> Arc<dyn Call> {
+    let mut source = settings("users", Protocol::Rest { site });
+    source.upstream.tls = tls;
+    let directive = binding(r#"@rest(source: "users", GET: "/")"#);
+    Rest::new(&[source]).compile(&directive).unwrap_or_else(|found| panic!("{found:?}"))
+}
+
+fn grpc_source(site: Site, tls: Tls) -> SourceSettings {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connector/grpc/testing");
+    let mut source =
+        settings("products", Protocol::Grpc { site, protos: vec![folder.join("shop.proto")] });
+    source.upstream.tls = tls;
+    source
+}
+
+fn grpc(site: Site, tls: Tls) -> Arc<dyn Call> {
+    let grpc = Grpc::new(&[grpc_source(site, tls)]).unwrap_or_else(|found| panic!("{found:?}"));
+    let directive = binding(r#"@grpc(source: "products", method: "shop.v1.Products/GetProduct")"#);
+    grpc.compile(&directive).unwrap_or_else(|found| panic!("{found:?}"))
+}
+
+async fn ask(call: &Arc<dyn Call>) -> Result<Reply, Error> {
+    let request = with_inputs(&json!({}), &caller(&[]), |inputs| call.render(inputs));
+    call.send(Arc::new(request.expect("it renders")), in_an_hour()).await
+}
+
+/// JSON to those who ask for JSON, and NOT_FOUND to those who speak gRPC.
+async fn reply(asked: Asked) -> Answer {
+    assert_eq!(asked.uri().host().or(asked.headers().get("host").map(host)), Some("users.test"));
+    if asked.headers().get("content-type").is_some_and(|kind| kind == "application/grpc") {
+        let headers = [("content-type", "application/grpc"), ("grpc-status", "5")];
+        return answer(200, &headers, "");
+    }
+    answer_json(&json!({ "well": true }))
+}
+
+fn host(value: &http::HeaderValue) -> &str {
+    value.to_str().unwrap().split(':').next().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn roots_of_its_own_are_trusted_and_no_others() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let server = Server::start_tls(ours.server(false), reply).await;
+    let at = || site(&server, "users.test");
+    assert!(ask(&rest(at(), ours.tls(None))).await.is_ok());
+    assert_eq!(ask(&grpc(at(), ours.tls(None))).await.unwrap_err().status, Some(5));
+    for tls in [other.tls(None), Tls::default()] {
+        let rest = ask(&rest(at(), tls.clone())).await.unwrap_err();
+        assert_eq!(rest.code, ErrorCode::UpstreamUnavailable, "{rest}");
+        let grpc = ask(&grpc(at(), tls)).await.unwrap_err();
+        assert_eq!(grpc.code, ErrorCode::UpstreamUnavailable, "{grpc}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_not_trusted() {
+    let ours = Authority::new();
+    let server = Server::start_tls(ours.server(false), reply).await;
+    let elsewhere = || site(&server, "orders.test");
+    let rest = ask(&rest(elsewhere(), ours.tls(None))).await.unwrap_err();
+    assert_eq!(rest.code, ErrorCode::UpstreamUnavailable, "{rest}");
+    let grpc = ask(&grpc(elsewhere(), ours.tls(None))).await.unwrap_err();
+    assert_eq!(grpc.code, ErrorCode::UpstreamUnavailable, "{grpc}");
+}
+
+#[tokio::test]
+async fn the_gateway_shows_its_certificate_to_who_asks() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let server = Server::start_tls(ours.server(true), reply).await;
+    let at = || site(&server, "users.test");
+    assert!(ask(&rest(at(), ours.tls(Some("gateway.test")))).await.is_ok());
+    let known = ask(&grpc(at(), ours.tls(Some("gateway.test")))).await.unwrap_err();
+    assert_eq!(known.status, Some(5));
+    let forged = Tls { ca: ours.tls(None).ca, ..other.tls(Some("gateway.test")) };
+    for tls in [ours.tls(None), forged] {
+        assert!(ask(&rest(at(), tls.clone())).await.is_err());
+        assert_eq!(ask(&grpc(at(), tls)).await.unwrap_err().status, None);
+    }
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_are_a_problem_of_the_load() {
+    let ours = Authority::new();
+    let server = Server::start_tls(ours.server(false), reply).await;
+    std::fs::write(ours.path("empty.pem"), "nothing").unwrap();
+    let swapped = |name: &str| (ours.path("users.test.pem"), ours.path(name));
+    for (tls, said) in [
+        (Tls { ca: Some(ours.path("none.pem")), identity: None }, "cannot read"),
+        (Tls { ca: Some(ours.path("empty.pem")), identity: None }, "holds no certificate in PEM"),
+        (Tls { ca: None, identity: Some(swapped("empty.pem")) }, "holds no private key in PEM"),
+    ] {
+        let mut source = settings("users", Protocol::Rest { site: site(&server, "users.test") });
+        source.upstream.tls = tls.clone();
+        let directive = binding(r#"@rest(source: "users", GET: "/")"#);
+        let Err(problems) = Rest::new(&[source]).compile(&directive) else { panic!("{said}") };
+        assert!(render(&problems, false).contains(said), "{}", render(&problems, false));
+        let grpc = Grpc::new(&[grpc_source(site(&server, "users.test"), tls)]);
+        let Err(problems) = grpc else { panic!("{said}") };
+        assert!(render(&problems, false).contains(said), "{}", render(&problems, false));
+    }
+}

@@ -1,0 +1,127 @@
+//! TLS to upstreams: whom a source trusts, and by what it is known itself.
+//!
+//! Without settings, the system's roots are trusted and no certificate is shown. Files are read when connections are made
+//! anew (`max_age`), so that certificates can be replaced while the gateway runs. Nothing of a key is ever printed.
+
+use hyper_rustls::ConfigBuilderExt;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// More than this is no certificate.
+const LARGEST: u64 = 1 << 20;
+
+/// Files in PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// Roots that are trusted instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// What the gateway shows: its certificate with those between it and the root, and its private key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+impl Tls {
+    /// # Errors
+    /// A file cannot be read, or is not what it should be; one lowercase sentence.
+    pub fn client_config(&self) -> Result<ClientConfig, String> {
+        if *self == Self::default() {
+            return trusting_the_system();
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let builder = match &self.ca {
+            Some(path) => builder.with_root_certificates(roots(path)?),
+            None => builder.with_native_roots().map_err(|error| no_roots(&error))?,
+        };
+        let Some((cert, key)) = &self.identity else { return Ok(builder.with_no_client_auth()) };
+        let chain = certificates(cert)?;
+        // The parser's own words may quote the file.
+        let secret = PrivateKeyDer::from_pem_slice(&read(key)?)
+            .map_err(|_| format!("`{}` holds no private key in PEM", key.display()))?;
+        builder.with_client_auth_cert(chain, secret).map_err(|error| {
+            format!("`{}` and `{}` do not go together: {error}", cert.display(), key.display())
+        })
+    }
+
+    /// The same as text, for who makes a configuration of their own: roots, certificate and key.
+    ///
+    /// # Errors
+    /// As of [`Tls::client_config`].
+    pub fn texts(&self) -> Result<Texts, String> {
+        self.client_config()?;
+        let ca = self.ca.as_deref().map(read).transpose()?;
+        let identity = match &self.identity {
+            Some((cert, key)) => Some((read(cert)?, read(key)?)),
+            None => None,
+        };
+        Ok(Texts { ca, identity })
+    }
+}
+
+/// What the files hold.
+pub struct Texts {
+    pub ca: Option<Vec<u8>>,
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+/// Read once, since the system's roots are many, and every instance needs them.
+fn trusting_the_system() -> Result<ClientConfig, String> {
+    static SYSTEM: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
+    let make = || {
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let builder = builder.with_native_roots().map_err(|error| no_roots(&error))?;
+        Ok(builder.with_no_client_auth())
+    };
+    SYSTEM.get_or_init(make).clone()
+}
+
+/// For plain `http`, where no certificate is ever looked at.
+///
+/// # Errors
+/// None that can be mended: no version of TLS is known.
+pub fn trusting_nobody() -> Result<ClientConfig, String> {
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
+}
+
+fn no_roots(error: &std::io::Error) -> String {
+    format!("the system has no trusted root certificates: {error}")
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(path)? {
+        roots.add(root).map_err(|error| format!("`{}`: {error}", path.display()))?;
+    }
+    Ok(roots)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(format!("`{}` holds no certificate in PEM", path.display())),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error| format!("cannot read `{}`: {error}", path.display());
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("`{}` is larger than 1 MiB", path.display()));
+    }
+    Ok(bytes)
+}
