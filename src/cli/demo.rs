@@ -3,7 +3,9 @@
 use super::{Exit, Terminal, listen};
 use crate::config::Config;
 use crate::demo::{self, Fail, Issuer, Latency, Ports, Service, Storefront};
-use crate::gateway::{self, Gateway};
+use crate::edge;
+use crate::gateway::admin::PATH;
+use crate::gateway::{self, Gateway, Listeners};
 use crate::graph::Sdl;
 use crate::identity::ProviderSettings;
 use crate::problem::{Problem, SourceFile};
@@ -14,6 +16,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::net::TcpListener;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,11 +83,23 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
             return Exit::Problems;
         }
     };
-    let welcome = welcome(&storefront, &issuer, address, terminal);
+    let mut listeners = Listeners::of(listener);
+    listeners.admin = admin().await;
+    let admin = listeners.admin.as_ref().and_then(|listener| listener.local_addr().ok());
+    let welcome = welcome(&storefront, &issuer, address, admin, terminal);
     terminal.out(&welcome);
-    let exit = listen::serve(gateway, listener, None, terminal).await;
+    let exit = listen::serve(gateway, listeners, terminal).await;
     drop(storefront);
     exit
+}
+
+/// The usual address of the admin page, or a free one.
+async fn admin() -> Option<TcpListener> {
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    match TcpListener::bind(edge::Admin::USUAL).await {
+        Ok(listener) => Some(listener),
+        Err(_) => TcpListener::bind(free).await.ok(),
+    }
 }
 
 /// The demo's gateway, from the texts in the binary, believing the tokens of these providers. Without an address for its
@@ -140,9 +155,15 @@ fn welcome(
     storefront: &Storefront,
     issuer: &Issuer,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
     terminal: &Terminal,
 ) -> String {
     let url = listen::url("http", address);
+    let admin = admin.map(|address| {
+        let (url, top) = (listen::url("http", address), top(address));
+        format!("  admin       {url}{PATH}, or in a terminal: {top}\n")
+    });
+    let admin = admin.unwrap_or_default();
     let mut services = String::new();
     for service in Service::ALL {
         let protocol = if service == Service::Products { "gRPC" } else { "REST" };
@@ -156,7 +177,7 @@ fn welcome(
 
   playground  {playground}
   endpoint    {url}/graphql
-  over
+{admin}  over
 {services}
 Ask for a whole dashboard in one call:
 
@@ -186,6 +207,14 @@ Ctrl-C stops everything.
         order = curl(&url, "", ORDER),
         me = curl(&url, " -H \"authorization: Bearer $TOKEN\"", "{ me { name email } }"),
     )
+}
+
+/// The command that looks at it.
+fn top(address: SocketAddr) -> String {
+    if address == edge::Admin::USUAL {
+        return "portcullis top".to_owned();
+    }
+    format!("portcullis top --url {}", listen::url("http", address))
 }
 
 /// Each as a line that a shell understands.

@@ -1,7 +1,9 @@
 //! Taking an address, or saying why not and what to do; and serving on it until told to stop.
 
 use super::{Exit, Terminal};
-use crate::gateway::{self, Gateway, shutdown};
+use crate::edge;
+use crate::gateway::admin::PATH;
+use crate::gateway::{self, Gateway, Listeners, shutdown};
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -23,13 +25,52 @@ pub(super) async fn listen(
     }
 }
 
-/// Serves until the first signal, then drains; a second signal ends it at once.
-pub(super) async fn serve(
-    gateway: Gateway,
-    listener: TcpListener,
-    metrics: Option<TcpListener>,
+/// Listens where operators look, and says where that is. The usual address may be taken: then there is no admin page.
+/// One that somebody chose has to be free.
+///
+/// # Errors
+/// It is not, which was said.
+pub(super) async fn admin(
+    settings: edge::Admin,
     terminal: &mut Terminal,
-) -> Exit {
+) -> Result<Option<TcpListener>, Exit> {
+    if !settings.enabled {
+        return Ok(None);
+    }
+    if settings.listen == edge::Admin::USUAL {
+        return Ok(usual_admin(terminal).await);
+    }
+    let remedy = "choose another one with `server.admin.listen` in the configuration";
+    let Some((listener, address)) = listen(settings.listen, remedy, terminal).await else {
+        return Err(Exit::CannotListen);
+    };
+    if !address.ip().is_loopback() {
+        tracing::warn!("the admin page has no login: whoever reaches {address} reads it");
+    }
+    tell_admin(address, terminal);
+    Ok(Some(listener))
+}
+
+async fn usual_admin(terminal: &mut Terminal) -> Option<TcpListener> {
+    let usual = edge::Admin::USUAL;
+    let bound = TcpListener::bind(usual).await.ok();
+    if bound.is_some() {
+        tell_admin(usual, terminal);
+    } else {
+        tracing::warn!(
+            "there is no admin page: {usual} is taken; `server.admin.listen` chooses another \
+             address, and `server.admin.enabled: false` ends this warning"
+        );
+    }
+    bound
+}
+
+fn tell_admin(address: SocketAddr, terminal: &mut Terminal) {
+    terminal.out(&format!("admin {}{PATH}\n", url("http", address)));
+}
+
+/// Serves until the first signal, then drains; a second signal ends it at once.
+pub(super) async fn serve(gateway: Gateway, listeners: Listeners, terminal: &mut Terminal) -> Exit {
     let (drain, end) = match shutdown::signals() {
         Ok(signals) => signals,
         Err(error) => {
@@ -37,14 +78,8 @@ pub(super) async fn serve(
             return Exit::Problems;
         }
     };
-    let serving = async {
-        match metrics {
-            None => gateway::serve(gateway, listener, drain).await,
-            Some(metrics) => gateway::serve_with_metrics(gateway, listener, metrics, drain).await,
-        }
-    };
     tokio::select! {
-        () = serving => Exit::Done,
+        () = Box::pin(gateway::serve_all(gateway, listeners, drain)) => Exit::Done,
         () = end => Exit::Interrupted,
     }
 }

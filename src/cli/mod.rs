@@ -11,6 +11,7 @@ mod listen;
 mod operation;
 mod serve;
 mod terminal;
+mod top;
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,8 @@ pub enum Exit {
     Usage = 2,
     /// An address is taken, or not ours to take.
     CannotListen = 3,
+    /// Whom the command asks does not answer.
+    NoAnswer = 4,
     /// A second signal cut what was still in flight; the number is the shells' one for SIGINT.
     Interrupted = 130,
 }
@@ -44,10 +47,11 @@ Start here:
 With services of your own:
   portcullis check                         what is wrong with portcullis.yaml and its schema
   portcullis serve                         serve it
+  portcullis top                           how the services behind it are, as it runs
   portcullis explain-error THROTTLED       what an error code means, and how to mend it
 
 Exit codes: 0 done; 1 problems in schema, configuration or operation; 2 wrong arguments;
-3 cannot listen.
+3 cannot listen; 4 no answer.
 Logs go to standard error; PORTCULLIS_LOG says which (warn, or info,portcullis::access=off).";
 
 /// A GraphQL gateway over the services a company already has
@@ -67,6 +71,7 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Top(top::Arguments),
     ExplainError(explain_error::Arguments),
 }
 
@@ -114,6 +119,7 @@ pub async fn run(cli: Cli, terminal: &mut Terminal) -> Exit {
         Command::Serve(arguments) => Box::pin(serve::run(arguments, terminal)).await,
         Command::Check(arguments) => check::run(&arguments, terminal),
         Command::Explain(arguments) => explain::run(&arguments, terminal),
+        Command::Top(arguments) => Box::pin(top::run(arguments, terminal)).await,
         Command::ExplainError(arguments) => explain_error::run(&arguments, terminal),
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{ConfigFile, Exit, Terminal, listen};
 use crate::config::Config;
-use crate::gateway;
+use crate::gateway::{self, Listeners};
+use crate::upstream::discovery::register::Registration;
 use clap::Args;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,17 +51,41 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let Some((listener, address)) = listen::listen(address, remedy, terminal).await else {
         return Exit::CannotListen;
     };
-    let mut metrics = None;
+    let mut listeners = Listeners::of(listener);
+    listeners.registration = match registration(&config, address) {
+        Ok(registration) => registration,
+        Err(reason) => {
+            terminal.err(&format!(
+                "error: this gateway cannot be registered in Consul: {reason}\n  write where others \
+                 reach it as `server.consul.address`\n"
+            ));
+            return Exit::Problems;
+        }
+    };
     if let Some(address) = config.edge.metrics.listen {
         let remedy = "choose another one with `server.metrics.listen` in the configuration";
         let Some((listener, address)) = listen::listen(address, remedy, terminal).await else {
             return Exit::CannotListen;
         };
         terminal.out(&format!("metrics {}/metrics\n", listen::url("http", address)));
-        metrics = Some(listener);
+        listeners.metrics = Some(listener);
     }
+    listeners.admin = match listen::admin(config.edge.admin, terminal).await {
+        Ok(listener) => listener,
+        Err(exit) => return exit,
+    };
     let path = &config.edge.path;
     let scheme = if config.edge.tls.is_some() { "https" } else { "http" };
     terminal.out(&format!("serving {}{path}\n", listen::url(scheme, address)));
-    listen::serve(gateway, listener, metrics, terminal).await
+    listen::serve(gateway, listeners, terminal).await
+}
+
+/// As what a gateway that listens there is found in Consul.
+fn registration(config: &Config, listen: SocketAddr) -> Result<Option<Registration>, String> {
+    let Some(consul) = &config.consul else { return Ok(None) };
+    let settings = consul.at(listen)?;
+    if settings.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()) {
+        tracing::warn!("registered as {}, which no other machine reaches", settings.host);
+    }
+    Registration::new(&settings).map(Some)
 }

@@ -10,6 +10,8 @@ pub struct Terminal {
     err: Box<dyn Write + Send>,
     out_colors: bool,
     err_colors: bool,
+    /// What is written is seen on a screen.
+    has_screen: bool,
 }
 
 impl Terminal {
@@ -20,6 +22,7 @@ impl Terminal {
         Self {
             out_colors: wanted && io::stdout().is_terminal(),
             err_colors: wanted && io::stderr().is_terminal(),
+            has_screen: io::stdout().is_terminal(),
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
         }
@@ -34,6 +37,7 @@ impl Terminal {
             err: Box::new(err.clone()),
             out_colors: false,
             err_colors: false,
+            has_screen: false,
         };
         (terminal, out, err)
     }
@@ -41,6 +45,18 @@ impl Terminal {
     /// Writes an answer. A reader that has gone away (`| head`) is no reason to fail.
     pub fn out(&mut self, text: &str) {
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+
+    /// Writes lines over what was drawn before; one after another where there is no screen. `first` clears it.
+    pub fn draw(&mut self, lines: &str, first: bool) {
+        if !self.has_screen {
+            return self.out(&format!("{lines}\n"));
+        }
+        // The cursor goes home; each line is emptied before it is written, since behind its last column there is no
+        // place to be emptied from; and what is below the last one goes.
+        let begin = if first { "\x1b[2J\x1b[H" } else { "\x1b[H" };
+        let lines = lines.replace('\n', "\n\x1b[K");
+        self.out(&format!("{begin}\x1b[K{lines}\x1b[J"));
     }
 
     /// Writes what is not the answer.

@@ -6,6 +6,7 @@
 
 mod auth;
 mod cache;
+mod consul;
 mod env;
 mod guards;
 mod keys;
@@ -25,6 +26,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use consul::Consul;
 pub use keys::{KEYS, Key};
 pub use reference::markdown;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub edge: edge::Settings,
     pub engine: engine::Settings,
     pub auth: identity::Settings,
+    /// As what the gateway registers itself in Consul.
+    pub consul: Option<Consul>,
     /// In the order of the file.
     pub sources: Vec<SourceSettings>,
 }
@@ -99,6 +103,7 @@ impl Config {
             edge: edge::Settings::default(),
             engine: engine::Settings::default(),
             auth: identity::Settings::default(),
+            consul: None,
             sources: Vec::new(),
         };
         top.read_list("schema", &mut config.schema, values::text);
@@ -106,6 +111,8 @@ impl Config {
         top.read("reuse", &mut config.engine.reuse, values::boolean);
         if let Some(section) = top.section("server") {
             server::read(&section, base, &mut config.edge, &mut config.engine);
+            let section = section.section("consul");
+            config.consul = section.and_then(|section| consul::read(&section, &config.edge));
         }
         if let Some(section) = top.section("limits") {
             limits::read(&section, &mut config.edge, &mut config.engine.limits);

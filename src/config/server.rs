@@ -35,6 +35,11 @@ pub(super) fn read(
         section.read("public", &mut edge.metrics.public, values::boolean);
         section.read("listen", &mut edge.metrics.listen, |it| values::address(it).map(Some));
     }
+    if let Some(section) = section.section("admin") {
+        section.check_keys();
+        section.read("enabled", &mut edge.admin.enabled, values::boolean);
+        section.read("listen", &mut edge.admin.listen, values::address);
+    }
     if let Some(section) = section.section("tls") {
         edge.tls = read_tls(&section, base);
     }

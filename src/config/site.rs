@@ -109,7 +109,7 @@ fn dns(section: &Section<'_>) -> Option<(Discovery, Option<String>)> {
     let (mut record, mut server, mut port) = (Record::A, None, None);
     section.read("type", &mut record, self::record);
     section.read("server", &mut server, |scalar| values::address(scalar).map(Some));
-    section.read("port", &mut port, |scalar| self::port(scalar).map(Some));
+    section.read("port", &mut port, |scalar| values::port(scalar).map(Some));
     if record != Record::Srv && port.is_none() {
         section.required("port")?;
     }
@@ -128,13 +128,6 @@ fn record(scalar: &Scalar) -> Read<Record> {
             help: Some("write `A`, `AAAA` or `SRV`".to_owned()),
         }),
     }
-}
-
-fn port(scalar: &Scalar) -> Read<u16> {
-    scalar.text.parse().ok().filter(|port| *port > 0).ok_or_else(|| Mistake {
-        message: "this is not a port".to_owned(),
-        help: Some("write a number from 1 to 65535".to_owned()),
-    })
 }
 
 fn consul(section: &Section<'_>) -> Option<(Discovery, Option<String>)> {

@@ -237,6 +237,11 @@ fn setting(path: &str, value: &str) -> String {
         path if path.starts_with("sources.*.rest.") || path.starts_with("sources.*.grpc.") => {
             return setting_of_site(path, value);
         }
+        path if path.starts_with("server.consul.") => {
+            let name = path.rsplit('.').next().unwrap();
+            let service = if name == "service" { "" } else { "service: s, " };
+            return format!("server: {{ consul: {{ {service}{name}: {value} }} }}");
+        }
         "server.tls.cert" => return format!("server: {{ tls: {{ cert: {value}, key: k }} }}"),
         "server.tls.key" => return format!("server: {{ tls: {{ cert: c, key: {value} }} }}"),
         "server.tls.client_ca" => {
@@ -351,6 +356,8 @@ fn every_key_of_the_table_does_something() {
             ("", _) if key.path.starts_with("auth.") => with("https://other"),
             ("", _) => format!("{:?}", parse("").unwrap()),
             (default, "word") if default.starts_with('(') => with("other"),
+            (default, "number") if default.starts_with('(') => with("7"),
+            (default, "URL") if default.starts_with('(') => with("http://other"),
             (default, _) if default.starts_with('(') => with("true"),
             (default, _) => with(default),
         };
@@ -500,4 +507,50 @@ fn redis_has_one_shape_and_other_ones_are_told_of_it() {
         let shown = problems(&text);
         assert!(shown.contains(part) && shown.contains("1 error"), "{text}: {shown}");
     }
+}
+
+#[test]
+fn the_admin_page_is_where_nobody_else_reaches_it_unless_said() {
+    let source = "sources: { a: { rest: { url: http://h } } }\n";
+    let of =
+        |text: &str| parse(&format!("{source}server: {{ admin: {text} }}")).unwrap().edge.admin;
+    assert_eq!(of("{}"), edge::Admin { enabled: true, listen: edge::Admin::USUAL });
+    assert!(edge::Admin::USUAL.ip().is_loopback());
+    assert!(!of("{ enabled: false }").enabled);
+    assert_eq!(of("{ listen: 0.0.0.0:1 }").listen, "0.0.0.0:1".parse().unwrap());
+}
+
+#[test]
+fn a_gateway_in_consul_says_where_it_is_reached() {
+    let source = "sources: { a: { rest: { url: http://h } } }\n";
+    let text = |listen: &str, consul: &str| {
+        format!("{source}server:\n  listen: '{listen}'\n  consul: {{ service: gateway{consul} }}\n")
+    };
+    let of = |listen: &str, consul: &str| {
+        let consul = parse(&text(listen, consul)).unwrap().consul.unwrap();
+        consul.at(listen.parse().unwrap()).unwrap()
+    };
+    let plain = of("10.0.0.5:4000", "");
+    assert_eq!((plain.host.as_str(), plain.port), ("10.0.0.5", 4000));
+    assert_eq!(plain.check, "http://10.0.0.5:4000/ready");
+    assert_eq!(plain.agent, "http://127.0.0.1:8500/");
+    assert_eq!(of("[fd00::5]:4000", "").check, "http://[fd00::5]:4000/ready");
+    let more =
+        ", address: gw.internal, port: 443, tags: [a, b], check_interval: 30s, token: '${TOKEN}'";
+    let more = of("0.0.0.0:4000", more);
+    assert_eq!((more.host.as_str(), more.port), ("gw.internal", 443));
+    assert_eq!((more.tags.len(), more.check_every), (2, Duration::from_secs(30)));
+    assert!(more.token.as_ref().unwrap() == "geheim" && !format!("{more:?}").contains("geheim"));
+    let check = of("10.0.0.5:4000", ", check: 'http://10.0.0.5:9464/ready'").check;
+    assert_eq!(check, "http://10.0.0.5:9464/ready");
+    let said = problems(&text("0.0.0.0:4000", ""));
+    assert!(said.contains("0.0.0.0:4000") && said.contains("address: 10.0.0.5"), "{said}");
+    assert_eq!(codes(&text("[::]:4000", "")), [("wrong-value", 4, 22)]);
+    assert_eq!(codes(&text("127.0.0.1:0", ", address: a/b")), [("wrong-value", 4, 40)]);
+    assert_eq!(codes(&text("127.0.0.1:0", ", port: 0, check_interval: 10ms")).len(), 2);
+    let secure = format!(
+        "{source}server: {{ listen: '10.0.0.5:1', tls: {{ cert: a, key: b }}, consul: {{ service: g }} }}"
+    );
+    let settings = parse(&secure).unwrap().consul.unwrap().at("10.0.0.5:1".parse().unwrap());
+    assert_eq!(settings.unwrap().check, "https://10.0.0.5:1/ready");
 }

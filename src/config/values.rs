@@ -147,6 +147,11 @@ pub(super) fn address(scalar: &Scalar) -> Read<SocketAddr> {
     })
 }
 
+pub(super) fn port(scalar: &Scalar) -> Read<u16> {
+    let port = scalar.text.parse().ok().filter(|port| *port > 0);
+    port.map_or_else(|| mistake("this is not a port", "write a number from 1 to 65535"), Ok)
+}
+
 /// `/graphql`.
 pub(super) fn path(scalar: &Scalar) -> Read<String> {
     let text = scalar.text.as_str();

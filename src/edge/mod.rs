@@ -22,6 +22,7 @@ mod metrics;
 mod negotiate;
 mod payload;
 mod playground;
+mod private;
 mod reply;
 mod server;
 mod settings;
@@ -32,7 +33,7 @@ mod trace;
 
 pub use executor::Executor;
 pub use server::serve;
-pub use settings::{Cors, Csrf, Scrape, Settings, Statuses, Tls};
+pub use settings::{Admin, Cors, Csrf, Scrape, Settings, Statuses, Tls};
 pub use subscription::Settings as SubscriptionSettings;
 
 use self::metrics::Metrics;
@@ -43,7 +44,7 @@ use axum::routing::{any, get};
 use graphql::Endpoint;
 use http::StatusCode;
 use server::Certificates;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use subscription::Places;
@@ -125,6 +126,17 @@ impl Edge {
     /// Probes and metrics of this edge alone, for an address of their own: plain HTTP, not logged and not counted.
     #[must_use]
     pub fn probes(&self) -> Self {
+        self.beside(probes(&self.draining, self.exposition.clone()))
+    }
+
+    /// Pages for whoever operates the gateway, for an address of their own, `listen`: plain HTTP, not logged and not
+    /// counted, only to be read, and by no other website.
+    #[must_use]
+    pub fn private(&self, pages: Router, listen: SocketAddr) -> Self {
+        self.beside(private::guarded(pages, listen))
+    }
+
+    fn beside(&self, router: Router) -> Self {
         let settings = Settings {
             tls: None,
             access_log: false,
@@ -133,7 +145,7 @@ impl Edge {
             ..(*self.settings).clone()
         };
         Self {
-            router: probes(&self.draining, self.exposition.clone()),
+            router,
             settings: Arc::new(settings),
             metrics: Metrics::none(),
             draining: watch::Sender::default(),

@@ -4,7 +4,7 @@ use super::subscription;
 use crate::engine::Mode;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ pub struct Settings {
     /// Of traces that begin here, those in a thousand that are marked to be recorded.
     pub trace_sample: u16,
     pub metrics: Scrape,
+    pub admin: Admin,
     pub subscriptions: subscription::Settings,
 }
 
@@ -58,6 +59,24 @@ pub struct Scrape {
     pub public: bool,
     /// On an address of its own.
     pub listen: Option<SocketAddr>,
+}
+
+/// Where the admin page is served, if anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admin {
+    pub enabled: bool,
+    /// Nowhere, where this is [`Admin::USUAL`] and taken.
+    pub listen: SocketAddr,
+}
+
+impl Admin {
+    pub const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4099);
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { enabled: true, listen: Self::USUAL }
+    }
 }
 
 /// Which edition of GraphQL over HTTP names the statuses of `application/graphql-response+json`.
@@ -125,6 +144,7 @@ impl Default for Settings {
             tls: None,
             trace_sample: 1000,
             metrics: Scrape::default(),
+            admin: Admin::default(),
             subscriptions: subscription::Settings::default(),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! No rule of the product lives here; only the order in which its parts are put together.
 
+pub mod admin;
 pub mod shutdown;
 pub mod telemetry;
 
@@ -17,6 +18,7 @@ use crate::identity::{self, Identity, Unusable};
 use crate::problem::{Problem, read_files};
 use crate::source::Connector;
 use crate::upstream::Watched;
+use crate::upstream::discovery::register::Registration;
 use futures_util::future::{join, join_all};
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,16 +131,51 @@ async fn follow(upstreams: &[Arc<dyn Watched>]) -> JoinSet<()> {
     followed
 }
 
-/// As [`serve`], with metrics and probes on an address of their own for as long.
-pub async fn serve_with_metrics(
-    gateway: Gateway,
-    listener: TcpListener,
-    metrics: TcpListener,
-    shutdown: impl Future<Output = ()>,
-) {
-    let probes = gateway.edge.probes();
-    tokio::select! {
-        () = serve(gateway, listener, shutdown) => {}
-        () = edge::serve(metrics, probes, std::future::pending()) => {}
+/// Where a gateway is reached, and by whom.
+#[derive(Debug)]
+pub struct Listeners {
+    pub clients: TcpListener,
+    /// For metrics and probes.
+    pub metrics: Option<TcpListener>,
+    /// For the admin page.
+    pub admin: Option<TcpListener>,
+    /// So that others find it.
+    pub registration: Option<Registration>,
+}
+
+impl Listeners {
+    /// For clients only.
+    #[must_use]
+    pub fn of(clients: TcpListener) -> Self {
+        Self { clients, metrics: None, admin: None, registration: None }
     }
+}
+
+/// As [`serve`], with metrics, the admin page and a registration for as long. The registration ends before the gateway
+/// takes no more connections, so that nobody is sent to one that is gone.
+pub async fn serve_all(gateway: Gateway, listeners: Listeners, shutdown: impl Future<Output = ()>) {
+    let Listeners { clients, metrics, admin, registration } = listeners;
+    let probes = gateway.edge.probes();
+    let here = admin.as_ref().and_then(|admin| admin.local_addr().ok());
+    let pages = admin::router(gateway.upstreams.clone());
+    let pages = gateway.edge.private(pages, here.unwrap_or(edge::Admin::USUAL));
+    let leave = async {
+        match registration {
+            Some(registration) => registration.run(shutdown).await,
+            None => shutdown.await,
+        }
+    };
+    tokio::select! {
+        () = serve(gateway, clients, leave) => {}
+        () = beside(metrics, probes) => {}
+        () = beside(admin, pages) => {}
+    }
+}
+
+/// Serves for as long as it is polled; nothing without a listener.
+async fn beside(listener: Option<TcpListener>, edge: Edge) {
+    if let Some(listener) = listener {
+        edge::serve(listener, edge, std::future::pending()).await;
+    }
+    std::future::pending::<()>().await;
 }

@@ -11,6 +11,7 @@ mod life;
 mod observed;
 mod origins;
 mod protocol;
+mod registered;
 mod secured;
 
 use crate::edge::{self, Edge};

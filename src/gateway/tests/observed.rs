@@ -1,6 +1,7 @@
 //! What others see of requests: metrics, and ids.
 
 use super::*;
+use crate::gateway::{Listeners, serve_all};
 
 fn listening() -> edge::Settings {
     let metrics = edge::Scrape { public: true, listen: None };
@@ -43,19 +44,20 @@ async fn metrics_are_not_public_unless_asked_for() {
 }
 
 #[tokio::test]
-async fn metrics_can_have_an_address_of_their_own() {
+async fn metrics_and_the_admin_page_have_addresses_of_their_own() {
     let (engine, ..) = engine(engine::Settings::default());
     let (identity, settings) = (Identity::default(), edge::Settings::default());
     let exposition = crate::gateway::telemetry::exposition();
     let edge = Edge::with_metrics(engine.clone(), identity.clone(), settings, exposition);
     let gateway = crate::gateway::Gateway { engine, edge, identity, upstreams: Vec::new() };
     let bind = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (clients, metrics) = (bind().await, bind().await);
+    let (clients, metrics, admin) = (bind().await, bind().await, bind().await);
     let (public, own) = (clients.local_addr().unwrap(), metrics.local_addr().unwrap());
+    let private = admin.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = crate::gateway::serve_with_metrics(gateway, clients, metrics, async {
-        drop(stopped.await);
-    });
+    let mut listeners = Listeners::of(clients);
+    (listeners.metrics, listeners.admin) = (Some(metrics), Some(admin));
+    let serving = serve_all(gateway, listeners, async { drop(stopped.await) });
     let server = tokio::spawn(serving);
     for (address, path, status) in [
         (own, "/metrics", 200),
@@ -64,14 +66,50 @@ async fn metrics_can_have_an_address_of_their_own() {
         (own, "/graphql", 404),
         (public, "/metrics", 404),
         (public, "/health", 200),
+        (public, "/admin/upstreams", 404),
+        (own, "/admin/upstreams", 404),
+        (private, "/admin/upstreams", 200),
+        (private, "/metrics", 404),
+        (private, "/graphql", 404),
     ] {
-        let mut socket = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes()).await.unwrap();
-        assert_eq!(read(&mut socket).await.status, status, "{address} {path}");
+        let answer = at(address, "GET", path, &format!("host: {address}\r\n")).await;
+        assert_eq!(answer.status, status, "{address} {path}");
     }
+    only_for_operators(private).await;
     drop(stop);
     server.await.unwrap();
+}
+
+async fn at(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    read(&mut socket).await
+}
+
+/// No website reaches it through its visitor's browser, and nothing can be done there.
+async fn only_for_operators(private: SocketAddr) {
+    let own = format!("host: {private}\r\n");
+    let local = format!("host: localhost:{}\r\n", private.port());
+    for (method, headers, status) in [
+        ("GET", local.clone(), 200),
+        ("HEAD", own.clone(), 200),
+        ("GET", format!("{own}origin: http://{private}\r\n"), 200),
+        ("GET", "host: evil.example\r\n".to_owned(), 421),
+        ("GET", String::new(), 421),
+        ("GET", format!("{own}origin: https://evil.example\r\n"), 403),
+        ("GET", format!("{own}origin: null\r\n"), 403),
+        ("GET", format!("{own}origin: https://{private}\r\n"), 403),
+        ("POST", own.clone(), 405),
+        ("DELETE", own.clone(), 405),
+    ] {
+        let answer = at(private, method, "/admin/upstreams", &headers).await;
+        assert_eq!(answer.status, status, "{method} {headers}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
 }
 
 #[tokio::test]

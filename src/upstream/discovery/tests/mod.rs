@@ -1,4 +1,4 @@
-mod agent;
+pub mod agent;
 mod consul;
 mod dns;
 mod file;

@@ -1,0 +1,123 @@
+//! `server.consul`: as what the gateway registers itself, so that others find it.
+
+use super::section::Section;
+use super::values::{self, Mistake, Read};
+use super::yaml::Scalar;
+use crate::edge;
+use crate::upstream::discovery::register::{Registration, Settings};
+use http::{HeaderValue, Uri};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long its check fails until Consul drops a gateway that was killed.
+const FORGET_AFTER: Duration = Duration::from_mins(5);
+
+/// What the file says; where the gateway is, may be known only once it listens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Consul {
+    agent: Uri,
+    token: Option<HeaderValue>,
+    service: String,
+    /// Where others reach it; `None`: where it listens.
+    address: Option<String>,
+    port: Option<u16>,
+    tags: Vec<String>,
+    check: Option<Uri>,
+    check_interval: Duration,
+    /// Clients are served TLS.
+    is_secure: bool,
+}
+
+impl Consul {
+    /// With what a gateway that listens there fills in.
+    ///
+    /// # Errors
+    /// It cannot be said where others reach it; one lowercase sentence.
+    pub fn at(&self, listen: SocketAddr) -> Result<Settings, String> {
+        let host = match &self.address {
+            Some(address) => address.clone(),
+            None if listen.ip().is_unspecified() => {
+                return Err(format!("{listen} is no address at which others reach this gateway"));
+            }
+            None => listen.ip().to_string(),
+        };
+        let port = self.port.unwrap_or(listen.port());
+        let check = match &self.check {
+            Some(check) => check.clone(),
+            None => self.ready(&host, port)?,
+        };
+        Ok(Settings {
+            agent: self.agent.clone(),
+            token: self.token.clone(),
+            service: self.service.clone(),
+            host,
+            port,
+            tags: self.tags.clone(),
+            check,
+            check_every: self.check_interval,
+            forget_after: FORGET_AFTER,
+        })
+    }
+
+    fn ready(&self, host: &str, port: u16) -> Result<Uri, String> {
+        let scheme = if self.is_secure { "https" } else { "http" };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let url = format!("{scheme}://{host}:{port}/ready");
+        url.parse().map_err(|_| format!("`{host}` is no address"))
+    }
+}
+
+/// `None` with problems added. To be read when it is known where the gateway listens.
+pub(super) fn read(section: &Section<'_>, edge: &edge::Settings) -> Option<Consul> {
+    section.check_keys();
+    let service = section.scalar(section.required("service")?, values::text)?;
+    let mut consul = Consul {
+        agent: Uri::from_static("http://127.0.0.1:8500"),
+        token: None,
+        service,
+        address: None,
+        port: None,
+        tags: Vec::new(),
+        check: None,
+        check_interval: Duration::from_secs(10),
+        is_secure: edge.tls.is_some(),
+    };
+    section.read("agent", &mut consul.agent, values::url);
+    section.read("token", &mut consul.token, |scalar| values::secret(scalar).map(Some));
+    section.read("address", &mut consul.address, |scalar| values::text(scalar).map(Some));
+    section.read("port", &mut consul.port, |scalar| values::port(scalar).map(Some));
+    section.read_list("tags", &mut consul.tags, values::text);
+    section.read("check", &mut consul.check, |scalar| values::url(scalar).map(Some));
+    section.read("check_interval", &mut consul.check_interval, interval);
+    let mut listen = edge.listen;
+    if listen.port() == 0 {
+        // A free one will be taken; any will do to see whether the rest is right.
+        listen.set_port(1);
+    }
+    match consul.at(listen).and_then(|settings| Registration::new(&settings)) {
+        Ok(_) => Some(consul),
+        Err(message) => {
+            let key = if section.get("address").is_some() { "address" } else { "service" };
+            let span = section.get(key).map_or(&section.span, |node| &node.span);
+            let help = Some(
+                "write where others reach it: `address: 10.0.0.5`, and `port` where that is \
+                 another one than it listens on"
+                    .to_owned(),
+            );
+            section.reading.problem("wrong-value", span, Mistake { message, help });
+            None
+        }
+    }
+}
+
+/// Consul takes less than a second for a second.
+fn interval(scalar: &Scalar) -> Read<Duration> {
+    let time = values::timeout(scalar)?;
+    if time >= Duration::from_secs(1) {
+        return Ok(time);
+    }
+    Err(Mistake {
+        message: "this is shorter than a second".to_owned(),
+        help: Some("write `10s`, for example".to_owned()),
+    })
+}
