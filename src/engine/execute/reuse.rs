@@ -170,7 +170,7 @@ impl Pool {
     }
 
     /// Renews a stale reply in the background: one call for all who are served it, with a deadline of its own, whoever
-    /// goes away meanwhile.
+    /// goes away meanwhile. One that fails is tried again after a pause, not by the next one who is served the reply.
     fn refresh(
         &self,
         replies: &Arc<Replies>,
@@ -183,10 +183,18 @@ impl Pool {
         if in_flight.has(&identity) {
             return;
         }
-        let Some(permit) = replies.may_refresh() else { return };
+        let Some(permit) = replies.may_refresh(&stale) else { return };
         let deadline = Instant::now() + call.timeout();
-        let renewed =
-            in_flight.join(&identity, || fetch(replies, call, asked, Some(stale), deadline));
+        let renewed = in_flight.join(&identity, || {
+            let replies = Arc::clone(replies);
+            let fetched = fetch(&replies, call, asked, Some(Arc::clone(&stale)), deadline);
+            async move {
+                let answer = fetched.await;
+                // Before the call is off the list, so that nobody starts another one in between.
+                replies.tried_to_refresh(&stale);
+                answer
+            }
+        });
         tokio::spawn(async move {
             if let Err(error) = renewed.await {
                 tracing::warn!(source = &*identity.request.source, %error, "a stale reply could not be renewed");

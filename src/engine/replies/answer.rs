@@ -28,9 +28,14 @@ impl Replies {
         let stale = match self.found_elsewhere(&asked).await {
             Some(kept) => match kept.lifetime.at(kept.age(self.clock.now()), asked.most) {
                 Use::Serve(left) => {
+                    self.memory.put(asked.identity(None), Arc::clone(&kept));
                     return Ok(Served { reply: kept.reply(), left, private: kept.private });
                 }
-                Use::ServeAndRefresh | Use::Ask { .. } => stale.or(Some(kept)),
+                // One that is known already knows as well when it was tried to renew.
+                Use::ServeAndRefresh | Use::Ask { .. } => stale.or_else(|| {
+                    self.memory.put(asked.identity(None), Arc::clone(&kept));
+                    Some(kept)
+                }),
             },
             None => stale,
         };
@@ -63,14 +68,12 @@ impl Replies {
         }
     }
 
-    /// What another gateway kept, from now on kept here as well. A reply that only its upstream calls private is not
+    /// What another gateway kept. A reply that only its upstream calls private is not
     /// looked for: calls under way are shared by those who send the same.
     async fn found_elsewhere(&self, asked: &Asked) -> Option<Arc<Kept>> {
         let shared = self.shared.as_ref().filter(|_| !asked.anew)?;
         let identity = asked.identity(None);
-        let kept = Arc::new(shared.get(&identity, &asked.policy, self.clock.now()).await?);
-        self.memory.put(identity, Arc::clone(&kept));
-        Some(kept)
+        shared.get(&identity, &asked.policy, self.clock.now()).await.map(Arc::new)
     }
 
     fn keep(&self, asked: &Asked, reply: Reply, took: Duration, now: Instant) -> Served {

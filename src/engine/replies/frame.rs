@@ -12,6 +12,7 @@ use super::freshness::Lifetime;
 use super::identity::Identity;
 use super::kept::Kept;
 use super::policy::Policy;
+use super::retry::Retry;
 use crate::source::Body;
 use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -141,7 +142,8 @@ pub(super) fn open(
     };
     // A clock that is behind the writer's makes it new; Redis's own clock ends it all the same.
     let came = now.checked_sub(wall.duration_since(written).unwrap_or_default())?;
-    Some(Kept { body, status, headers: Arc::new(headers), lifetime, private, came })
+    let (headers, retry) = (Arc::new(headers), Retry::default());
+    Some(Kept { body, status, headers, lifetime, private, came, retry })
 }
 
 fn headers(value: &mut Bytes) -> Option<HeaderMap> {

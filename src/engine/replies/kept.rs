@@ -2,6 +2,7 @@
 
 use super::freshness::Lifetime;
 use super::policy::Policy;
+use super::retry::Retry;
 use crate::source::{Body, Reply, Validators};
 use http::header::{
     AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES,
@@ -27,6 +28,7 @@ pub(in crate::engine) struct Kept {
     /// For the caller it was fetched for.
     pub(super) private: bool,
     pub(super) came: Instant,
+    pub(super) retry: Retry,
 }
 
 /// An answer with what may be done with it further on.
@@ -61,7 +63,8 @@ impl Kept {
         } else {
             Arc::new(renewable(&reply.headers))
         };
-        Self { body: reply.body.clone(), status: reply.status, headers, lifetime, private, came }
+        let (body, status) = (reply.body.clone(), reply.status);
+        Self { body, status, headers, lifetime, private, came, retry: Retry::default() }
     }
 
     pub(super) fn validators(&self) -> Validators {

@@ -16,6 +16,7 @@ mod kept;
 mod memory;
 mod metrics;
 mod policy;
+mod retry;
 mod settings;
 mod shared;
 #[cfg(test)]
@@ -171,9 +172,20 @@ impl Replies {
         }
     }
 
-    /// Leave to renew one stale reply in the background; `None`: too many are being renewed.
-    pub fn may_refresh(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.refreshes).try_acquire_owned().ok()
+    /// Leave to renew one stale reply in the background; `None`: it was tried a moment ago, or too many are being renewed.
+    pub fn may_refresh(&self, stale: &Kept) -> Option<OwnedSemaphorePermit> {
+        let is_due = stale.retry.is_due(self.clock.now());
+        is_due.then(|| Arc::clone(&self.refreshes).try_acquire_owned().ok())?
+    }
+
+    /// A try to renew it is over. If it succeeded, another one is kept in its place.
+    pub fn tried_to_refresh(&self, stale: &Kept) {
+        stale.retry.tried(self.clock.now());
+    }
+
+    #[cfg(test)]
+    pub fn is_renewing(&self) -> bool {
+        self.refreshes.available_permits() < CacheSettings::default().refreshes
     }
 
     #[cfg(test)]

@@ -52,6 +52,7 @@ fn kept() -> Kept {
         },
         private: true,
         came: Instant::now(),
+        retry: crate::engine::replies::retry::Retry::default(),
     }
 }
 

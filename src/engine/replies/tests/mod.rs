@@ -5,6 +5,7 @@ mod frames;
 mod headers;
 mod lifetimes;
 mod poison;
+mod renewals;
 
 use crate::engine::testing::{Upstream, body};
 use crate::engine::{Engine, Request, Settings, SourceCache};
