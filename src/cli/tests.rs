@@ -110,6 +110,26 @@ async fn a_port_in_use_is_told_with_the_remedy() {
     assert!(exit == Exit::CannotListen && err.contains("--port 0"), "{err}");
 }
 
+#[tokio::test]
+async fn an_admin_address_that_was_chosen_has_to_be_free() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let text = format!("{CONFIG}server: {{ admin: {{ listen: \"{address}\" }} }}\n");
+    let (_folder, config) = folder(&text, SDL);
+    let (exit, _, err) = command(&["serve", "--config", &config, "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(exit, Exit::CannotListen);
+    assert!(err.contains(&address.to_string()) && err.contains("`server.admin.listen`"), "{err}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_others_cannot_reach_is_not_registered() {
+    let text = format!("{CONFIG}server: {{ consul: {{ service: gateway }} }}\n");
+    let (_folder, config) = folder(&text, SDL);
+    let (exit, _, err) = command(&["serve", "--config", &config, "--listen", "0.0.0.0:0"]).await;
+    assert_eq!(exit, Exit::Problems);
+    assert!(err.contains("0.0.0.0:") && err.contains("`server.consul.address`"), "{err}");
+}
+
 /// The one variable that every process has stands for a secret here.
 #[tokio::test]
 async fn explain_shows_no_value_of_the_environment() {

@@ -19,6 +19,17 @@ async fn a_folder_becomes_a_gateway() {
     assert_eq!(assemble(config, sdl), Ok(Vec::new()));
 }
 
+/// What counts is made after who reads it: otherwise nothing would ever be counted.
+#[tokio::test]
+async fn what_is_counted_of_sources_can_be_read() {
+    let config = "server: { metrics: { public: true } }\n\
+                  sources: { api: { rest: { url: http://127.0.0.1:1 } } }";
+    let sdl = r#"type Query { a: String @rest(source: "api", GET: "/a") }"#;
+    assert_eq!(assemble(config, sdl), Ok(Vec::new()));
+    let metrics = gateway::telemetry::exposition().unwrap()();
+    assert!(metrics.contains("portcullis_upstream_instances{source=\"api\"} 1"), "{metrics}");
+}
+
 #[tokio::test]
 async fn what_is_wrong_in_several_rooms_is_said_together() {
     let config = "schema: [none.graphql]\nsources: { api: { grpc: { url: http://h:1, protos: [none.proto] } } }";

@@ -98,6 +98,7 @@ async fn only_for_operators(private: SocketAddr) {
         ("GET", "host: evil.example\r\n".to_owned(), 421),
         ("GET", String::new(), 421),
         ("GET", format!("{own}origin: https://evil.example\r\n"), 403),
+        ("GET", format!("{own}origin: http://evil.example\r\n"), 403),
         ("GET", format!("{own}origin: null\r\n"), 403),
         ("GET", format!("{own}origin: https://{private}\r\n"), 403),
         ("POST", own.clone(), 405),
