@@ -5,6 +5,7 @@
 //! connection, whatever it is slow at, and after the signal requests in flight get their time and no more.
 
 mod addresses;
+mod drain;
 mod framing;
 mod sent;
 mod tls;
@@ -59,10 +60,7 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
         return;
     }
     let slots = Arc::new(Semaphore::new(edge.settings.connections));
-    let addresses = Addresses::new(edge.settings.connections_per_ip);
-    let builder = Arc::new(builder());
-    let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
+    let mut door = Door::new(&edge);
     let mut background = JoinSet::new();
     if let Some(certificates) = &edge.certificates {
         background.spawn(Arc::clone(certificates).keep_current());
@@ -73,34 +71,69 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
             () = &mut shutdown => break,
             accepted = accept(&listener, &slots) => accepted,
         };
-        while connections.try_join_next().is_some() {}
+        door.admit(accepted);
+    }
+    edge.draining.send_replace(true);
+    drain::waiting(listener, &slots).into_iter().for_each(|accepted| door.admit(accepted));
+    door.drain(&slots).await;
+}
+
+/// Where connections come in, and those that have.
+struct Door {
+    edge: Edge,
+    addresses: Arc<Addresses>,
+    builder: Arc<Builder<TokioExecutor>>,
+    graceful: GracefulShutdown,
+    connections: JoinSet<()>,
+}
+
+impl Door {
+    fn new(edge: &Edge) -> Self {
+        Self {
+            edge: edge.clone(),
+            addresses: Addresses::new(edge.settings.connections_per_ip),
+            builder: Arc::new(builder()),
+            graceful: GracefulShutdown::new(),
+            connections: JoinSet::new(),
+        }
+    }
+
+    /// Serves a connection, unless its address has too many.
+    fn admit(&mut self, accepted: Accepted) {
+        while self.connections.try_join_next().is_some() {}
         let mut counted = None;
-        if !forwarded::is_trusted(accepted.peer.ip(), &edge.settings.trusted_proxies) {
-            counted = addresses.admit(accepted.peer.ip());
+        let ip = accepted.peer.ip();
+        if !forwarded::is_trusted(ip, &self.edge.settings.trusted_proxies) {
+            counted = self.addresses.admit(ip);
             if counted.is_none() {
-                edge.metrics.refused.increment(1);
+                self.edge.metrics.refused.increment(1);
                 tracing::debug!("an address has too many connections, closing its newest");
-                continue;
+                return;
             }
         }
-        let edge = edge.clone();
-        let connection = Connection { accepted, counted, edge, builder: Arc::clone(&builder) };
-        connections.spawn(connection.serve(graceful.watcher()));
+        let (edge, builder) = (self.edge.clone(), Arc::clone(&self.builder));
+        let connection = Connection { accepted, counted, edge, builder };
+        self.connections.spawn(connection.serve(self.graceful.watcher()));
     }
-    drop(listener);
-    edge.draining.send_replace(true);
-    let open = connections.len();
-    let all = u32::try_from(edge.settings.connections).unwrap_or(u32::MAX);
-    let drained = async {
-        graceful.shutdown().await;
-        // WebSockets are hyper's no longer, but hold their slots until they have said goodbye.
-        let _ = slots.acquire_many(all).await;
-    };
-    if tokio::time::timeout(edge.settings.shutdown_grace, drained).await.is_err() {
-        let open = connections.len().min(open);
-        tracing::warn!(connections = open, "the grace is over, closing what is still open");
+
+    /// Lets requests in flight finish, and cuts what is still open when the grace is over.
+    async fn drain(mut self, slots: &Semaphore) {
+        let settings = &self.edge.settings;
+        let open = self.connections.len();
+        let all = u32::try_from(settings.connections).unwrap_or(u32::MAX);
+        let (connections, graceful) = (&mut self.connections, self.graceful);
+        let drained = async {
+            drain::last_call(connections, settings.shutdown_grace).await;
+            graceful.shutdown().await;
+            // WebSockets are hyper's no longer, but hold their slots until they have said goodbye.
+            let _ = slots.acquire_many(all).await;
+        };
+        if tokio::time::timeout(settings.shutdown_grace, drained).await.is_err() {
+            let open = self.connections.len().min(open);
+            tracing::warn!(connections = open, "the grace is over, closing what is still open");
+        }
+        self.connections.shutdown().await;
     }
-    connections.shutdown().await;
 }
 
 struct Accepted {
@@ -235,7 +268,7 @@ impl Edge {
         let is_proxy = forwarded::is_trusted(peer.ip(), trusted);
         let ids = Ids::take(request.headers(), is_proxy, self.settings.trace_sample);
         let (method, path) = (request.method(), request.uri().path());
-        let logged = self.settings.access_log;
+        let (logged, version) = (self.settings.access_log, request.version());
         let mut exchange = Exchange::begin(&self.metrics, logged, method, path, &ids);
         let id = ids.request.clone();
         let mut response = if let Some(mistake) = mistake(&request, ambiguous) {
@@ -251,6 +284,9 @@ impl Edge {
             }
         };
         response.headers_mut().insert(REQUEST_ID, id);
+        if *self.draining.borrow() {
+            say_goodbye(&mut response, version);
+        }
         exchange.answered(&mut response);
         response.map(|body| Sent::new(body, activity, exchange))
     }
@@ -270,8 +306,14 @@ fn mistake(request: &Request, ambiguous: bool) -> Option<&'static str> {
 /// The connection is closed: what follows on it may be a part of what was refused.
 fn refuse(mistake: &'static str, version: Version) -> Response {
     let mut response = reply::text(StatusCode::BAD_REQUEST, mistake);
-    if version < Version::HTTP_2 {
+    say_goodbye(&mut response, version);
+    response
+}
+
+/// The connection is closed after this answer. HTTP/2 has another word for it, and a connection that is handed over is no
+/// longer ours to close.
+fn say_goodbye(response: &mut Response, version: Version) {
+    if version < Version::HTTP_2 && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response
 }

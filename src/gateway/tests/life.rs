@@ -74,12 +74,46 @@ async fn stopping_lets_requests_finish_and_takes_no_more() {
     let _ = gateway.stop.send(());
     let mut nothing = Vec::new();
     idle.read_to_end(&mut nothing).await.unwrap();
-    assert!(nothing.is_empty(), "an idle connection is closed at once");
+    assert!(nothing.is_empty(), "an idle connection is closed");
     assert!(TcpStream::connect(gateway.address).await.is_err(), "nobody listens any more");
     gateway.release.notify_one();
     let answer = read(&mut client).await;
     assert_eq!(answer.json(), serde_json::json!({"data": {"wait": "wait"}}));
     gateway.server.await.unwrap();
+}
+
+/// Its next request may be on its way already.
+#[tokio::test]
+async fn a_kept_connection_is_told_to_close_with_its_next_answer() {
+    let gateway = start(edge::Settings::default()).await;
+    let mut kept = TcpStream::connect(gateway.address).await.unwrap();
+    kept.write_all(b"GET /health HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    let mut first = Vec::new();
+    while !first.ends_with(b"ok\n") {
+        assert_ne!(kept.read_buf(&mut first).await.unwrap(), 0);
+    }
+    assert!(!String::from_utf8(first).unwrap().contains("connection: close"));
+    let _ = gateway.stop.send(());
+    while TcpStream::connect(gateway.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    kept.write_all(b"GET /ready HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    let answer = read(&mut kept).await;
+    assert_eq!((answer.status, answer.header("connection")), (503, Some("close")), "{answer:?}");
+    gateway.server.await.unwrap();
+}
+
+#[tokio::test]
+async fn whom_the_system_let_in_is_answered() {
+    let (engine, _events, _release) = engine(engine::Settings::default());
+    let edge = Edge::new(engine, Identity::default(), edge::Settings::default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut early = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    early.write_all(asking("{ hello }").as_bytes()).await.unwrap();
+    let told_to_stop = std::future::ready(());
+    let served = edge::serve(listener, edge, told_to_stop);
+    let ((), answer) = futures_util::future::join(served, read(&mut early)).await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{answer:?}");
 }
 
 #[tokio::test]
