@@ -264,7 +264,7 @@ pub const KEYS: &[Key] = &[
     key("sources.*.ejection.max", "percentage", "50%", "30%", "Of the instances, the share that may be left out at once."),
     key("sources.*.breaker.enabled", "boolean", "true", "false", "A source whose calls fail is left alone for a while."),
     key("sources.*.breaker.failures", "percentage", "50%", "80%", "Of the calls in `window`, the share that must have failed."),
-    key("sources.*.breaker.calls", "number", "20", "100", "With fewer calls in `window` it does not open."),
+    key("sources.*.breaker.calls", "number", "20", "100", "With fewer calls in `window` it does not open; so many failures in a row open it, whatever was before."),
     key("sources.*.breaker.window", "duration", "10s", "30s", "What is looked at."),
     key("sources.*.breaker.open", "duration", "5s", "1s", "Until one call is let through to see; twice as long each time that fails."),
     key("sources.*.breaker.max_open", "duration", "1m", "10s", "The longest `open` becomes."),

@@ -2,8 +2,9 @@
 //!
 //! The default takes two at random and of these the one that will be done sooner: as good as asking all of them, at the
 //! price of two. They are two different ones, so that one that hangs is chosen only where nobody else is left; of two
-//! that are alike, the one that was drawn first, which is what weights are about. Instances are drawn by their weight times their share ([`Look::share`]), so that one that has just
-//! begun is drawn seldom, and one that is ejected never while another is well. Pure but for a turn that goes round.
+//! that are alike, the one that was drawn first, which is what weights are about. Instances are drawn by their weight
+//! times their share ([`Look::share`]), so that one that has just begun is drawn seldom, and one that is ejected never
+//! while another is well. Pure but for a turn that goes round.
 
 use super::health::trusts;
 use super::settings::Balance;

@@ -1,6 +1,7 @@
 //! The breaker of a source: closed it passes calls, open it refuses them, half open it lets one through to see.
 //!
-//! What is counted is how *calls* end, not attempts: as long as tries at other instances help, the source is there.
+//! What is counted is how *calls* end, not attempts: as long as tries at other instances help, the source is there. It
+//! opens when enough of the last while's calls have failed, or that many in a row.
 //! Calls that were let through before it opened have no say in what happens after. Time is an argument.
 
 use super::settings::Breaker as Settings;
@@ -18,8 +19,12 @@ pub struct Breaker {
 
 #[derive(Debug)]
 enum State {
-    /// With how the calls of the last while ended.
-    Closed(Window),
+    Closed {
+        /// How the calls of the last while ended.
+        window: Window,
+        /// Failures since the last success.
+        in_a_row: u32,
+    },
     Open {
         until: Instant,
         wait: Duration,
@@ -51,7 +56,7 @@ pub enum Position {
 impl Breaker {
     #[must_use]
     pub fn new(settings: Settings, now: Instant) -> Self {
-        Self { settings, state: State::Closed(Window::new(settings.window, now)), turn: 0 }
+        Self { settings, state: State::closed(&settings, now), turn: 0 }
     }
 
     /// Lets a call through.
@@ -61,7 +66,7 @@ impl Breaker {
     pub fn admit(&mut self, now: Instant) -> Result<Pass, Duration> {
         self.refuses(now).map_or(Ok(()), Err)?;
         let is_probe = match &mut self.state {
-            State::Closed(_) => false,
+            State::Closed { .. } => false,
             State::Open { wait, .. } => {
                 let wait = *wait;
                 self.turn_into(State::HalfOpen { wait, probing: true });
@@ -92,16 +97,17 @@ impl Breaker {
             return None;
         }
         match &mut self.state {
-            State::Closed(window) => {
+            State::Closed { window, in_a_row } => {
                 window.count(Counts { calls: 1, marked: u32::from(!well) }, now);
-                if well || !opens(&self.settings, window.sum()) {
+                *in_a_row = if well { 0 } else { in_a_row.saturating_add(1) };
+                if well || !opens(&self.settings, window.sum(), *in_a_row) {
                     return None;
                 }
                 self.open(self.settings.open, now);
                 Some(Position::Open)
             }
             State::HalfOpen { .. } if well => {
-                self.turn_into(State::Closed(Window::new(self.settings.window, now)));
+                self.turn_into(State::closed(&self.settings, now));
                 Some(Position::Closed)
             }
             State::HalfOpen { wait, .. } => {
@@ -133,7 +139,7 @@ impl Breaker {
     #[must_use]
     pub fn position(&self) -> Position {
         match self.state {
-            State::Closed(_) => Position::Closed,
+            State::Closed { .. } => Position::Closed,
             State::Open { .. } => Position::Open,
             State::HalfOpen { .. } => Position::HalfOpen,
         }
@@ -149,9 +155,18 @@ impl Breaker {
     }
 }
 
-fn opens(settings: &Settings, seen: Counts) -> bool {
+impl State {
+    fn closed(settings: &Settings, now: Instant) -> Self {
+        Self::Closed { window: Window::new(settings.window, now), in_a_row: 0 }
+    }
+}
+
+/// A source that is down is known by its failures in a row long before they are a large share of a window that was full
+/// of successes.
+fn opens(settings: &Settings, seen: Counts, in_a_row: u32) -> bool {
     let share = settings.failures * f64::from(seen.calls);
-    seen.calls >= settings.calls && f64::from(seen.marked) >= share
+    let may_open = settings.failures <= 1.0 && seen.calls >= settings.calls;
+    may_open && (f64::from(seen.marked) >= share || in_a_row >= settings.calls)
 }
 
 #[cfg(test)]

@@ -73,16 +73,16 @@ impl Health {
     pub fn end(&mut self, verdict: Verdict, took: Duration, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if verdict == Verdict::Nothing {
-            return self.given_up(took, now);
+            return self.took_at_least(took, now);
         }
         self.progress = now;
         self.rate.calls = self.rate.calls.saturating_add(1);
         self.calls += 1;
         if verdict == Verdict::Failure {
-            // Fast failures must not make it look fast.
             self.in_a_row = self.in_a_row.saturating_add(1);
             self.failures += 1;
-            return;
+            // Fast failures must not make it look fast; timeouts do make it look slow.
+            return self.took_at_least(took, now);
         }
         self.rate.successes = self.rate.successes.saturating_add(1);
         self.in_a_row = 0;
@@ -90,8 +90,8 @@ impl Health {
         self.observe(took, now);
     }
 
-    /// It took at least as long as that.
-    fn given_up(&mut self, took: Duration, now: Instant) {
+    /// It counts where it is longer than what is known.
+    fn took_at_least(&mut self, took: Duration, now: Instant) {
         if self.latency.is_some_and(|known| took.as_secs_f64() > known.seconds(now)) {
             self.observe(took, now);
         }

@@ -54,8 +54,27 @@ fn it_opens_at_half_of_twenty_calls_and_not_before() {
     assert_eq!(few.breaker.position(), Position::Closed);
 
     let mut mostly_well = Bench::new();
-    mostly_well.calls(60, true).calls(59, false);
+    mostly_well.calls(1, true);
+    for _ in 0..59 {
+        mostly_well.calls(1, true).calls(1, false);
+    }
     assert_eq!(mostly_well.breaker.position(), Position::Closed);
+}
+
+#[test]
+fn twenty_failures_in_a_row_open_it_whatever_was_before() {
+    let mut bench = Bench::new();
+    bench.calls(1000, true).calls(19, false);
+    assert_eq!(bench.breaker.position(), Position::Closed);
+    bench.calls(1, true).calls(19, false);
+    assert_eq!(bench.breaker.position(), Position::Closed, "one success starts anew");
+    bench.calls(1, false);
+    assert_eq!(bench.breaker.position(), Position::Open);
+
+    let never = Settings { failures: 1.1, ..settings() };
+    let mut never = Bench { breaker: Breaker::new(never, bench.now), now: bench.now };
+    never.calls(1000, false);
+    assert_eq!(never.breaker.position(), Position::Closed);
 }
 
 #[test]

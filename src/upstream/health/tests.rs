@@ -31,6 +31,20 @@ fn five_failures_in_a_row_are_enough_and_one_success_starts_anew() {
 }
 
 #[test]
+fn a_fast_failure_makes_it_no_faster_and_a_timeout_makes_it_slow() {
+    let now = Instant::now();
+    let mut health = Health::new(false, now);
+    health.begin(now);
+    health.end(Verdict::Success, 100 * MS, now);
+    (0..3).for_each(|_| call(&mut health, Verdict::Failure, now));
+    assert_eq!(health.latency(now), Some(0.1));
+    let later = now + seconds(5);
+    health.begin(now);
+    health.end(Verdict::Failure, seconds(5), later);
+    assert!(health.latency(later).is_some_and(|latency| latency > 2.0), "{health:?}");
+}
+
+#[test]
 fn each_ejection_is_longer_than_the_last_up_to_ten_times() {
     let mut now = Instant::now();
     let (mut health, settings) = (Health::new(false, now), Ejection::default());
