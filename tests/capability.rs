@@ -4,6 +4,7 @@ mod buckets;
 mod cache;
 mod certificates;
 mod dashboard;
+mod drills;
 mod identity;
 mod mutations;
 mod persisted;

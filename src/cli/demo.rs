@@ -1,7 +1,8 @@
 //! `portcullis demo`: four services, one graph over them, and a playground, out of one binary.
 
-use super::{Exit, Terminal, listen};
+use super::{Exit, Terminal, chaos, listen};
 use crate::config::Config;
+use crate::demo::chaos::{DRILLS, Length};
 use crate::demo::{self, Fail, Issuer, Latency, Ports, Service, Storefront};
 use crate::edge;
 use crate::gateway::admin::PATH;
@@ -25,6 +26,7 @@ Examples:
   portcullis demo --latency 50ms                 every service is slow
   portcullis demo --latency orders=2s --fail products=500
   portcullis demo --fail users=50% --fail notifications=hang
+  portcullis demo --chaos                        fault drills: what is broken, what must hold, what was measured
 
 A service fails with a status (500), a share of requests (50%), or: hang, close, html, half, huge.";
 
@@ -51,9 +53,16 @@ pub struct Arguments {
     /// The services listen on 4101 to 4104, where schema/portcullis.yaml expects them
     #[arg(long)]
     usual_ports: bool,
+    /// Run fault drills instead, for about three minutes: instances and gateways of their own are killed,
+    /// restarted, made slow, and figures are compared with what must hold
+    #[arg(long, conflicts_with_all = ["port", "latency", "fail", "usual_ports"])]
+    chaos: bool,
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
+    if arguments.chaos {
+        return chaos::run(&DRILLS, Length::Full, terminal).await;
+    }
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let remedy =
         "choose another one with `portcullis demo --port 4001`, or a free one with `--port 0`";

@@ -3,6 +3,7 @@
 //! Each command is a function from its arguments and a [`Terminal`] to an [`Exit`], so that tests run it without a
 //! process. Answers go to standard output, everything else to standard error.
 
+mod chaos;
 mod check;
 mod demo;
 mod explain;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,
-    /// In a schema, a configuration or an operation; they were shown.
+    /// In a schema, a configuration or an operation, or a drill that did not hold; they were shown.
     Problems = 1,
     /// The arguments make no sense.
     Usage = 2,
@@ -50,8 +51,8 @@ With services of your own:
   portcullis top                           how the services behind it are, as it runs
   portcullis explain-error THROTTLED       what an error code means, and how to mend it
 
-Exit codes: 0 done; 1 problems in schema, configuration or operation; 2 wrong arguments;
-3 cannot listen; 4 no answer.
+Exit codes: 0 done; 1 problems in schema, configuration or operation, or a drill that failed;
+2 wrong arguments; 3 cannot listen; 4 no answer.
 Logs go to standard error; PORTCULLIS_LOG says which (warn, or info,portcullis::access=off).";
 
 /// A GraphQL gateway over the services a company already has

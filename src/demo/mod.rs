@@ -3,9 +3,10 @@
 //! Users, orders and notifications speak REST, products speaks gRPC; each is a real server on its own loopback port
 //! with data that is the same on every machine. They know nothing of GraphQL: names, ids and shapes differ from the
 //! graph's on purpose. They can be slow or fail when told to, and count what they are asked. They never listen on
-//! anything but 127.0.0.1, and never write to a disk.
+//! anything but 127.0.0.1, and never write to a disk. Beside them, `chaos` has fault drills with services of their own.
 
 mod calendar;
+pub mod chaos;
 mod codec;
 mod desk;
 mod failing;

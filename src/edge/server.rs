@@ -74,7 +74,9 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
         door.admit(accepted);
     }
     edge.draining.send_replace(true);
-    drain::waiting(listener, &slots).into_iter().for_each(|accepted| door.admit(accepted));
+    for accepted in drain::waiting(listener, &slots) {
+        door.admit(accepted);
+    }
     door.drain(&slots).await;
 }
 

@@ -1,0 +1,43 @@
+//! One of three instances answers 500 to everything.
+
+use super::figures::Findings;
+use super::instance::{Answer, Instance};
+use super::load::{Aim, Load};
+use super::served::{Served, Source};
+use super::{Drill, Length, Trouble, pass, until};
+use crate::upstream::status::Wellness;
+use futures_util::future::FutureExt as _;
+use std::time::Duration;
+
+pub const DRILL: Drill = Drill {
+    name: "failing",
+    what: "one of three instances answers 500 to everything",
+    must_hold: "it is ejected within 1 s; no request fails",
+    steps: |length| run(length).boxed(),
+};
+
+async fn run(length: Length) -> Result<Findings, Trouble> {
+    let instances = Instance::several(3, Duration::from_millis(20))?;
+    let served = Served::start(&[Source::of("a", &instances)]).await?;
+    let rate = length.rate(50, 150);
+    let load =
+        Load::start(Aim { gateways: vec![served.address], source: Some("a"), rate, calls: 1 });
+    pass(Duration::from_secs(2)).await;
+    instances[0].answer(Answer::Error);
+    let address = instances[0].address.to_string();
+    let is_ejected = || {
+        served.status("a").is_some_and(|status| {
+            let mut all = status.instances.into_iter();
+            all.any(|it| it.address == address && it.health == Wellness::Ejected)
+        })
+    };
+    let ejected = until(Duration::from_secs(5), is_ejected).await;
+    pass(length.seconds(2, 8)).await;
+    let shots = load.stop().await;
+
+    let mut findings = Findings::default();
+    findings.within("ejected", ejected, Duration::from_secs(1));
+    let (failed, text) = shots.failures();
+    findings.hold(failed == 0, text);
+    Ok(findings)
+}

@@ -1,0 +1,185 @@
+//! Steady load: a request is due every so often, whatever became of the others, and its time counts from when it was due.
+
+use super::figures::quantile;
+use crate::upstream::http::sentence;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// More than these are not made: they count as lost. A gateway lets one address have a thousand connections.
+const MOST_UNDER_WAY: usize = 900;
+
+/// Longer than the gateway's own limit of a request.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What is asked, of whom, and how often.
+#[derive(Debug, Clone)]
+pub struct Aim {
+    /// Taken in turn. Where one refuses the connection, the next one is asked, as a load balancer would.
+    pub gateways: Vec<SocketAddr>,
+    /// The source that is asked; `None`: nobody needs to be asked for the answer.
+    pub source: Option<&'static str>,
+    /// Requests per second.
+    pub rate: u32,
+    /// That each of them takes.
+    pub calls: usize,
+}
+
+/// Load that is under way.
+pub struct Load {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Vec<Shot>>,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Shot {
+    pub due: Instant,
+    /// Since it was due.
+    pub took: Duration,
+    pub end: End,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Data,
+    /// The code of its first error.
+    Error(String),
+    /// There was no answer.
+    Lost(String),
+}
+
+/// Requests that are over.
+#[derive(Debug, Clone)]
+pub struct Shots(Vec<Shot>);
+
+type Http = Client<HttpConnector, Full<Bytes>>;
+
+impl Load {
+    pub fn start(aim: Aim) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { stop, task: tokio::spawn(fire(aim, stopped)) }
+    }
+
+    /// No more are made; comes back when the last one is over.
+    pub async fn stop(self) -> Shots {
+        let _ = self.stop.send(());
+        Shots(self.task.await.unwrap_or_default())
+    }
+}
+
+impl Shots {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Those that were due then.
+    pub fn due(&self, from: Instant, to: Instant) -> Self {
+        Self(self.0.iter().filter(|it| it.due >= from && it.due < to).cloned().collect())
+    }
+
+    /// Those that ended so.
+    pub fn ended(&self, is_so: impl Fn(&End) -> bool) -> Self {
+        Self(self.0.iter().filter(|it| is_so(&it.end)).cloned().collect())
+    }
+
+    /// The time that `share` of them stay within.
+    pub fn within(&self, share: f64) -> Duration {
+        quantile(self.0.iter().map(|it| it.took), share)
+    }
+
+    /// Those without data, of how many, and the first reason.
+    pub fn failures(&self) -> (usize, String) {
+        let failed = self.ended(|end| *end != End::Data);
+        let first = failed.0.first().map_or(String::new(), |it| format!(", first {:?}", it.end));
+        (failed.len(), format!("{} of {} requests failed{first}", failed.len(), self.len()))
+    }
+}
+
+async fn fire(aim: Aim, mut stopped: oneshot::Receiver<()>) -> Vec<Shot> {
+    let http: Http = Client::builder(TokioExecutor::new()).build_http();
+    let start = Instant::now();
+    let mut under_way = JoinSet::new();
+    let mut shots = Vec::new();
+    for number in 0_u32.. {
+        let due = start + Duration::from_secs(1) * number / aim.rate;
+        tokio::select! {
+            _ = &mut stopped => break,
+            () = tokio::time::sleep_until(due.into()) => {}
+        }
+        while let Some(Ok(shot)) = under_way.try_join_next() {
+            shots.push(shot);
+        }
+        if under_way.len() < MOST_UNDER_WAY {
+            under_way.spawn(shoot(http.clone(), aim.clone(), number as usize, due));
+        } else {
+            let end = End::Lost("too many are under way".to_owned());
+            shots.push(Shot { due, took: Duration::ZERO, end });
+        }
+    }
+    while let Some(Ok(shot)) = under_way.join_next().await {
+        shots.push(shot);
+    }
+    shots
+}
+
+async fn shoot(http: Http, aim: Aim, number: usize, due: Instant) -> Shot {
+    let end = match tokio::time::timeout(PATIENCE, ask(&http, &aim, number)).await {
+        Ok(end) => end,
+        Err(_) => End::Lost(format!("no answer in {} s", PATIENCE.as_secs())),
+    };
+    Shot { due, took: due.elapsed(), end }
+}
+
+async fn ask(http: &Http, aim: &Aim, number: usize) -> End {
+    let body = Bytes::from(body(aim.source, number, aim.calls));
+    let mut last = String::new();
+    for turn in 0..aim.gateways.len() {
+        let gateway = aim.gateways[(number + turn) % aim.gateways.len()];
+        let request = http::Request::post(format!("http://{gateway}/graphql"))
+            .header("content-type", "application/json")
+            .body(Full::new(body.clone()));
+        let Ok(request) = request else { return End::Lost("not a request".to_owned()) };
+        match http.request(request).await {
+            Ok(response) => match response.into_body().collect().await {
+                Ok(body) => return end(&body.to_bytes()),
+                Err(error) => return End::Lost(sentence(&error)),
+            },
+            Err(error) if error.is_connect() => last = sentence(&error),
+            Err(error) => return End::Lost(sentence(&error)),
+        }
+    }
+    End::Lost(last)
+}
+
+/// The body of a request for so many items. Each is another one, so that no two calls are alike and are shared.
+pub fn body(source: Option<&str>, number: usize, calls: usize) -> String {
+    let Some(source) = source else { return json!({ "query": "{ __typename }" }).to_string() };
+    let (mut names, mut fields) = (String::new(), String::new());
+    let mut variables = serde_json::Map::new();
+    for call in 0..calls {
+        names.push_str(&format!("$i{call}: ID! "));
+        fields.push_str(&format!("f{call}: {source}(id: $i{call}) {{ id }} "));
+        variables.insert(format!("i{call}"), (number * calls + call).into());
+    }
+    let query = format!("query({names}) {{ {fields}}}");
+    json!({ "query": query, "variables": variables }).to_string()
+}
+
+fn end(body: &[u8]) -> End {
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+        return End::Lost("an answer that is not JSON".to_owned());
+    };
+    match answer.pointer("/errors/0/extensions/code") {
+        Some(code) => End::Error(code.as_str().unwrap_or_default().to_owned()),
+        None if answer.get("errors").is_some() => End::Error("without a code".to_owned()),
+        None => End::Data,
+    }
+}

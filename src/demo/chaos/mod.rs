@@ -1,0 +1,137 @@
+//! Fault drills: something is broken on purpose under steady load, and figures are compared with what must hold.
+//!
+//! A drill starts small instances and a whole gateway on loopback sockets, asks through HTTP, breaks something and
+//! measures from the outside: what clients got, what instances were asked, and what `/admin/upstreams` would say. Tests
+//! and `portcullis demo --chaos` run the same ones. Where a time is compared with that of a healthy source, the healthy
+//! one is called at the same time, so that a busy machine slows both. Gateways have the defaults of the product unless a
+//! drill's text says otherwise. Every drill ends by itself, and leaves nothing running.
+
+mod cancelled;
+mod consul;
+mod failing;
+mod figures;
+mod hanging;
+mod instance;
+mod killed;
+mod load;
+mod moved;
+mod names;
+mod outage;
+mod retries;
+mod rolling;
+mod served;
+mod slow;
+
+pub use figures::{Finding, Findings};
+
+use futures_util::future::BoxFuture;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How much time is taken for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// As short, and with as little load, as the bounds allow.
+    Short,
+    Full,
+}
+
+impl Length {
+    fn seconds(self, short: u64, full: u64) -> Duration {
+        Duration::from_secs(if self == Self::Short { short } else { full })
+    }
+
+    /// Requests per second.
+    fn rate(self, short: u32, full: u32) -> u32 {
+        if self == Self::Short { short } else { full }
+    }
+}
+
+/// One thing that is broken, and what must hold meanwhile.
+#[derive(Clone, Copy)]
+pub struct Drill {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub must_hold: &'static str,
+    pub steps: fn(Length) -> BoxFuture<'static, Result<Findings, Trouble>>,
+}
+
+/// How a drill went.
+#[derive(Debug)]
+pub struct Report {
+    pub took: Duration,
+    /// What was measured; or why nothing could be.
+    pub findings: Result<Findings, Trouble>,
+}
+
+/// A drill could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error("no socket: {0}")]
+    Socket(#[from] io::Error),
+    #[error("the drill's own configuration is refused:\n{0}")]
+    Configuration(String),
+    #[error("it did not end in {} s", .0.as_secs())]
+    Endless(Duration),
+}
+
+/// Longer than any of them takes.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// All of them, in the order in which they are run.
+pub const DRILLS: [Drill; 9] = [
+    killed::DRILL,
+    hanging::DRILL,
+    failing::DRILL,
+    outage::DRILL,
+    retries::DRILL,
+    rolling::DRILL,
+    slow::DRILL,
+    moved::DRILL,
+    cancelled::DRILL,
+];
+
+impl Drill {
+    pub async fn run(&self, length: Length) -> Report {
+        let began = Instant::now();
+        let findings = match tokio::time::timeout(PATIENCE, (self.steps)(length)).await {
+            Ok(findings) => findings,
+            Err(_) => Err(Trouble::Endless(PATIENCE)),
+        };
+        Report { took: began.elapsed(), findings }
+    }
+}
+
+impl Report {
+    /// It could be run, and everything held.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.findings.as_ref().is_ok_and(Findings::all_hold)
+    }
+
+    /// A line for each thing that was measured, or one why there is none.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        match &self.findings {
+            Ok(findings) => findings.iter().map(ToString::to_string).collect(),
+            Err(trouble) => vec![format!("it could not be run: {trouble}")],
+        }
+    }
+}
+
+/// Time passes, under load.
+async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// How long it took until something held, looked at every two milliseconds; at most `patience`.
+async fn until(patience: Duration, holds: impl Fn() -> bool) -> Option<Duration> {
+    let began = Instant::now();
+    while !holds() {
+        if began.elapsed() > patience {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Some(began.elapsed())
+}

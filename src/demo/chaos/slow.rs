@@ -1,0 +1,73 @@
+//! All instances of a source become ten times slower than they were, until more calls are wanted than may be under way.
+//! Another source is called through the same gateway, and, to compare, through one that knows nothing of the slow one.
+
+use super::figures::{Findings, shown};
+use super::instance::{Instance, most_under_way};
+use super::load::{Aim, Load};
+use super::served::{Served, Source};
+use super::{Drill, Length, Trouble, pass};
+use futures_util::future::FutureExt as _;
+use std::time::{Duration, Instant};
+
+pub const DRILL: Drill = Drill {
+    name: "slow",
+    what: "a source takes 3 s instead of 300 ms, and is asked 100 times a second",
+    must_hold: "at most 256 calls are under way, memory stays flat, p99 of another source is within 1.2 times",
+    steps: |length| run(length).boxed(),
+};
+
+/// `concurrency.max` where nothing is said.
+const MOST: usize = 256;
+
+/// Until as many calls are under way as may be.
+const FILLING: Duration = Duration::from_secs(4);
+
+/// For what waits meanwhile, at the clients as well, which are in the same process.
+const MOST_GROWTH: u64 = 32 << 20;
+
+async fn run(length: Length) -> Result<Findings, Trouble> {
+    let slow = Instance::several(3, Duration::from_millis(300))?;
+    let other = Instance::several(3, Duration::from_millis(200))?;
+    let of_other = Source::of("b", &other);
+    let served = Served::start(&[Source::of("a", &slow), of_other.clone()]).await?;
+    let apart = Served::start(&[of_other]).await?;
+    let aim = |gateway: &Served, source, rate, calls| {
+        Load::start(Aim { gateways: vec![gateway.address], source: Some(source), rate, calls })
+    };
+    let rate = length.rate(25, 40);
+    let (of_slow, beside, alone) =
+        (aim(&served, "a", 20, 5), aim(&served, "b", rate, 1), aim(&apart, "b", rate, 1));
+    pass(Duration::from_secs(2)).await;
+    for instance in &slow {
+        instance.take(Duration::from_secs(3));
+    }
+    let slowed = Instant::now();
+    pass(FILLING).await;
+    let before = memory();
+    pass(length.seconds(6, 12)).await;
+    let (after, end) = (memory(), Instant::now());
+    let (beside, alone) = (beside.stop().await, alone.stop().await);
+    let (failed, of_slow) = of_slow.stop().await.failures();
+
+    let mut findings = Findings::default();
+    let most = most_under_way(&slow);
+    findings.hold((MOST * 3 / 4..=MOST).contains(&most), format!("{most} calls under way at most"));
+    if let (Some(before), Some(after)) = (before, after) {
+        let grown = after.saturating_sub(before);
+        findings.hold(grown <= MOST_GROWTH, format!("memory grew by {} MiB", grown >> 20));
+    }
+    let (beside, alone) = (beside.due(slowed, end), alone.due(slowed, end));
+    let (p99, healthy) = (beside.within(0.99), alone.within(0.99));
+    let text = format!("p99 of the other source {}, elsewhere {}", shown(p99), shown(healthy));
+    findings.hold(p99 <= healthy.mul_f64(1.2), text);
+    findings.hold(failed == 0, format!("of the slow source, {of_slow}"));
+    Ok(findings)
+}
+
+/// Bytes of this process in memory, where the system tells.
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kilobytes << 10)
+}
