@@ -25,7 +25,10 @@ async fn main() -> Result<()> {
     for balance in [Balance::P2c, Balance::RoundRobin, Balance::LeastInFlight] {
         for instances in [1, 3, 100] {
             let upstream = upstream(instances, balance)?;
-            println!("{balance:?}, {instances} instances: {:?}", median_of(calls(&upstream).await?));
+            println!(
+                "{balance:?}, {instances} instances: {:?}",
+                median_of(calls(&upstream).await?)
+            );
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! that are there at once. Prints microseconds of CPU, medians over rounds.
 
 use anyhow::{Context, Result, bail};
+use futures_util::FutureExt as _;
 use portcullis::{
     connector::{Protocol, SourceSettings, rest::Rest},
     engine::{Engine, Request, Settings},
@@ -16,7 +17,6 @@ use portcullis_benches::{
     load,
     process::{Server, sibling},
 };
-use futures_util::FutureExt as _;
 use std::{
     future::{Ready, ready},
     sync::Arc,
