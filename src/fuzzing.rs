@@ -7,7 +7,7 @@
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::gateway::{self, Gateway};
-use crate::identity::Identity;
+use crate::identity::{Identity, KeySource};
 use crate::mapping::{Mapping, Position, Scope, Template, Variable, Variables};
 use crate::problem::{SourceFile, render};
 use crate::{demo, edge};
@@ -71,8 +71,14 @@ pub fn variables(bytes: &[u8]) {
 pub fn token(bytes: &[u8]) {
     static IDENTITY: OnceLock<(Runtime, Identity)> = OnceLock::new();
     let (runtime, identity) = IDENTITY.get_or_init(|| {
-        let config = read(&root().join("examples/tokens"), "portcullis.yaml");
-        (runtime(), Identity::new(&config.auth).expect("the example's keys are good"))
+        let folder = root().join("examples/tokens");
+        let mut auth = read(&folder, "portcullis.yaml").auth;
+        // Given once, so that a `kid` that nobody knows is refused at once, and not waited for.
+        let keys = std::fs::read_to_string(folder.join("jwks.json")).expect("the example's keys");
+        for provider in &mut auth.providers {
+            provider.keys = KeySource::Given(keys.clone());
+        }
+        (runtime(), Identity::new(&auth).expect("the example's keys are good"))
     });
     let Ok(value) = HeaderValue::from_bytes(&[b"Bearer ", bytes].concat()) else { return };
     let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, value)]);

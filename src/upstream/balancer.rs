@@ -29,6 +29,8 @@ pub trait Candidates {
     /// The largest weight of all.
     fn heaviest(&self) -> u32;
 
+    fn weight(&self, place: usize) -> u32;
+
     fn look(&self, place: usize) -> Look;
 
     /// It was tried for this call already.
@@ -145,7 +147,7 @@ impl<'a> Filter<'a> {
     /// As many turns for each as its weight says.
     fn in_turn(&self, turn: usize, dice: Dice<'_>) -> Option<usize> {
         let len = self.candidates.len();
-        let weight = |place: usize| self.candidates.look(place).weight as usize;
+        let weight = |place: usize| self.candidates.weight(place) as usize;
         let total: usize = (0..len).map(weight).sum();
         let mut left = turn % total.max(1);
         let mut from = 0;

@@ -221,6 +221,10 @@ impl<C> Candidates for Choice<'_, C> {
         self.heaviest
     }
 
+    fn weight(&self, place: usize) -> u32 {
+        self.members[place].address.weight
+    }
+
     fn look(&self, place: usize) -> Look {
         let member = &self.members[place];
         let mut health = member.health();

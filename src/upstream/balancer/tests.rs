@@ -14,6 +14,10 @@ impl Candidates for Several {
         self.0.iter().map(|look| look.weight).max().unwrap_or(1)
     }
 
+    fn weight(&self, place: usize) -> u32 {
+        self.0[place].weight
+    }
+
     fn look(&self, place: usize) -> Look {
         self.0[place]
     }
