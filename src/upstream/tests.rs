@@ -1,7 +1,9 @@
 //! Driving attempts, on stopped time: who is called, how often and for how long, and what becomes of what was held.
 
 use super::*;
+use futures_util::future::select;
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Instances named `a`, `b` and so on; an attempt sees which one it is at.
