@@ -60,7 +60,9 @@ fn wrong(section: &Section<'_>, key: &str, message: String) {
 /// A site whose calls are addressed to the URL's host, wherever their connections go.
 fn named(section: &Section<'_>, url: &Uri) -> Option<Site> {
     let site = Site::at(url).map_err(|reason| wrong(section, "url", reason)).ok()?;
-    Some(Site { name: url.host().map(str::to_owned), ..site })
+    // As an address has it: an IPv6 address without its brackets.
+    let name = site.example().ok().map(|address| address.host);
+    Some(Site { name, ..site })
 }
 
 /// One instance for each URL; they differ in host and port only.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::connector::Protocol;
 use crate::problem::render;
+use crate::upstream::discovery::Address;
 use std::time::Duration;
 
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {
@@ -518,6 +519,18 @@ fn the_admin_page_is_where_nobody_else_reaches_it_unless_said() {
     assert!(edge::Admin::USUAL.ip().is_loopback());
     assert!(!of("{ enabled: false }").enabled);
     assert_eq!(of("{ listen: 0.0.0.0:1 }").listen, "0.0.0.0:1".parse().unwrap());
+}
+
+#[test]
+fn calls_are_addressed_to_the_host_of_the_url_wherever_instances_are() {
+    let uri = |url: &str| {
+        let rest = format!("url: '{url}', consul: {{ service: users }}");
+        let config = parse(&format!("sources: {{ a: {{ rest: {{ {rest} }} }} }}")).unwrap();
+        let Protocol::Rest { site } = &config.sources[0].protocol else { panic!("rest") };
+        site.uri(&Address::new("10.0.0.1", 8080).unwrap()).unwrap().to_string()
+    };
+    assert_eq!(uri("https://users.internal/api"), "https://users.internal:8080/");
+    assert_eq!(uri("http://[fd00::5]:4000"), "http://[fd00::5]:8080/");
 }
 
 #[test]

@@ -18,8 +18,6 @@ pub struct Look {
     pub share: f64,
     pub weight: u32,
     pub in_flight: u32,
-    /// In seconds; `None` while nothing is known.
-    pub latency: Option<f64>,
 }
 
 /// Instances to choose from.
@@ -32,6 +30,9 @@ pub trait Candidates {
     fn weight(&self, place: usize) -> u32;
 
     fn look(&self, place: usize) -> Look;
+
+    /// What a call takes, in seconds; `None` while nothing is known. Asked only of those that are compared.
+    fn latency(&self, place: usize) -> Option<f64>;
 
     /// It was tried for this call already.
     fn is_tried(&self, place: usize) -> bool;
@@ -126,7 +127,8 @@ impl<'a> Filter<'a> {
         let Some(second) = self.draw(heaviest, Some(first), dice) else { return Some(first) };
         let (a, b) = (self.candidates.look(first), self.candidates.look(second));
         // Of an instance whose latency is not known, only the calls under way can be compared.
-        let known = a.latency.zip(b.latency).unwrap_or((1.0, 1.0));
+        let (of_a, of_b) = (self.candidates.latency(first), self.candidates.latency(second));
+        let known = of_a.zip(of_b).unwrap_or((1.0, 1.0));
         let cost = |look: Look, latency: f64| latency * f64::from(look.in_flight + 1);
         Some(if cost(b, known.1) < cost(a, known.0) { second } else { first })
     }

@@ -103,10 +103,7 @@ impl<C> Members<C> {
 
     /// As it was known, if it was.
     fn member(&self, before: &Set<C>, address: Address, now: Instant) -> Result<Member<C>, String> {
-        let is_same = |known: &&Arc<Member<C>>| {
-            known.address.host == address.host && known.address.port == address.port
-        };
-        if let Some(known) = before.all.iter().find(is_same) {
+        if let Some(known) = before.all.iter().find(|known| known.address.is_same(&address)) {
             let (instance, health) = (Arc::clone(&known.instance), Arc::clone(&known.health));
             let metrics = Arc::clone(&known.metrics);
             return Ok(Member { address, instance, health, metrics });
@@ -232,11 +229,15 @@ impl<C> Candidates for Choice<'_, C> {
             share: health.share(self.slow_start, self.now),
             weight: member.address.weight,
             in_flight: health.in_flight(),
-            latency: health.latency(self.now),
         }
     }
 
+    fn latency(&self, place: usize) -> Option<f64> {
+        self.members[place].health().latency(self.now)
+    }
+
     fn is_tried(&self, place: usize) -> bool {
-        self.tried.contains(&self.members[place].address)
+        let address = &self.members[place].address;
+        self.tried.iter().any(|tried| tried.is_same(address))
     }
 }

@@ -276,6 +276,23 @@ async fn what_is_known_of_an_instance_stays_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_instance_whose_weight_changes_was_tried_all_the_same() {
+    for weight in 2..20 {
+        let upstream = upstream(&["a", "b"], |settings| settings.retry.attempts = 2);
+        let names = Mutex::new(Vec::new());
+        let outcome = upstream.call(terms(Repeat::Always), |attempt| {
+            names.lock().unwrap().push(attempt.instance.connection.clone());
+            let addresses = ["a", "b"].map(|name| Address { weight, ..address(name) }).to_vec();
+            upstream.update(Found { addresses, error: None });
+            async { Err::<(), _>(away()) }
+        });
+        assert_eq!(outcome.await, Err(away()));
+        let names = names.into_inner().unwrap();
+        assert_ne!(names[0], names[1], "of {names:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_own_zone_is_called_first_while_it_is_well() {
     let upstream = upstream(&[], |settings| settings.zone = Some("here".to_owned()));
     let at = |name: &str, zone: &str| Address { zone: Some(zone.to_owned()), ..address(name) };

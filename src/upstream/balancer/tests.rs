@@ -3,7 +3,16 @@
 use super::*;
 use proptest::prelude::*;
 
-struct Several(Vec<Look>, Vec<usize>);
+/// All that a balancer may ask of an instance.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    share: f64,
+    weight: u32,
+    in_flight: u32,
+    latency: Option<f64>,
+}
+
+struct Several(Vec<Seen>, Vec<usize>);
 
 impl Candidates for Several {
     fn len(&self) -> usize {
@@ -19,7 +28,12 @@ impl Candidates for Several {
     }
 
     fn look(&self, place: usize) -> Look {
-        self.0[place]
+        let Seen { share, weight, in_flight, .. } = self.0[place];
+        Look { share, weight, in_flight }
+    }
+
+    fn latency(&self, place: usize) -> Option<f64> {
+        self.0[place].latency
     }
 
     fn is_tried(&self, place: usize) -> bool {
@@ -27,15 +41,15 @@ impl Candidates for Several {
     }
 }
 
-const WELL: Look = Look { share: 1.0, weight: 1, in_flight: 0, latency: None };
-const EJECTED: Look = Look { share: 0.0, ..WELL };
+const WELL: Seen = Seen { share: 1.0, weight: 1, in_flight: 0, latency: None };
+const EJECTED: Seen = Seen { share: 0.0, ..WELL };
 
-fn latency(seconds: f64) -> Look {
-    Look { latency: Some(seconds), ..WELL }
+fn latency(seconds: f64) -> Seen {
+    Seen { latency: Some(seconds), ..WELL }
 }
 
 /// How often each is chosen of 10,000 times.
-fn counts(balance: Balance, looks: Vec<Look>) -> Vec<usize> {
+fn counts(balance: Balance, looks: Vec<Seen>) -> Vec<usize> {
     let balancer = Balancer::new(balance);
     let mut random = fastrand::Rng::with_seed(7);
     let mut counts = vec![0; looks.len()];
@@ -68,9 +82,9 @@ fn of_two_the_one_that_will_be_done_sooner_is_chosen() {
 
 #[test]
 fn calls_under_way_make_it_slower() {
-    let busy = Look { in_flight: 3, ..latency(0.01) };
+    let busy = Seen { in_flight: 3, ..latency(0.01) };
     near(&counts(Balance::P2c, vec![busy, latency(0.03)]), &[0, 10_000]);
-    let idle = Look { in_flight: 1, ..latency(0.03) };
+    let idle = Seen { in_flight: 1, ..latency(0.03) };
     near(&counts(Balance::P2c, vec![busy, idle]), &[10_000, 0]);
 }
 
@@ -81,18 +95,18 @@ fn one_of_which_nothing_is_known_is_not_preferred() {
 
 #[test]
 fn weights_are_shares() {
-    let heavy = Look { weight: 3, ..WELL };
+    let heavy = Seen { weight: 3, ..WELL };
     for balance in [Balance::P2c, Balance::RoundRobin] {
         near(&counts(balance, vec![WELL, heavy]), &[2500, 7500]);
     }
-    let busy = Look { in_flight: 2, ..heavy };
-    let least = counts(Balance::LeastInFlight, vec![Look { in_flight: 1, ..WELL }, busy]);
+    let busy = Seen { in_flight: 2, ..heavy };
+    let least = counts(Balance::LeastInFlight, vec![Seen { in_flight: 1, ..WELL }, busy]);
     assert_eq!(least, [0, 10_000], "three for one");
 }
 
 #[test]
 fn one_that_has_just_begun_gets_little() {
-    let new = Look { share: 0.1, ..WELL };
+    let new = Seen { share: 0.1, ..WELL };
     for (balance, expected) in [(Balance::P2c, 909), (Balance::RoundRobin, 500)] {
         near(&counts(balance, vec![WELL, new]), &[10_000 - expected, expected]);
     }
@@ -106,8 +120,8 @@ fn with_less_than_half_well_ejections_are_not_heeded() {
 
 #[test]
 fn somebody_is_found_among_many_that_hardly_count() {
-    let mut looks = vec![Look { share: 1e-9, ..WELL }; 99];
-    looks.push(Look { weight: 1000, share: 1e-9, ..WELL });
+    let mut looks = vec![Seen { share: 1e-9, ..WELL }; 99];
+    looks.push(Seen { weight: 1000, share: 1e-9, ..WELL });
     let counts = counts(Balance::P2c, looks);
     assert_eq!(counts.iter().sum::<usize>(), 10_000);
 }
@@ -120,10 +134,10 @@ fn nobody_is_chosen_of_nobody() {
     }
 }
 
-fn looks() -> impl Strategy<Value = Vec<Look>> {
+fn looks() -> impl Strategy<Value = Vec<Seen>> {
     let share = prop_oneof![Just(0.0), Just(1.0), 0.01..1.0];
     let look = (share, 1_u32..100, 0_u32..50, proptest::option::of(0.0..10.0));
-    let look = look.prop_map(|(share, weight, in_flight, latency)| Look {
+    let look = look.prop_map(|(share, weight, in_flight, latency)| Seen {
         share,
         weight,
         in_flight,

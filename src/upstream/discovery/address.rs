@@ -51,6 +51,12 @@ impl Address {
         }
     }
 
+    /// Both are the same host and port, whatever their weights and zones.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.host, self.port) == (&other.host, other.port)
+    }
+
     /// Host and port as in a URL.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -71,7 +77,7 @@ fn is_host(text: &str) -> bool {
 /// Sorted, and each host and port once.
 pub(super) fn tidy(mut addresses: Vec<Address>) -> Vec<Address> {
     addresses.sort_unstable();
-    addresses.dedup_by(|later, first| (&later.host, later.port) == (&first.host, first.port));
+    addresses.dedup_by(|later, first| later.is_same(first));
     addresses
 }
 
