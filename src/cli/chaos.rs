@@ -9,6 +9,7 @@ pub(super) async fn run(drills: &[Drill], length: Length, terminal: &mut Termina
     terminal.out(&format!("{title}\n\n"));
     let mut failed = Vec::new();
     for drill in drills {
+        terminal.err(&format!("running {} …\n", drill.name));
         let report = drill.run(length).await;
         if !report.holds() {
             failed.push(drill.name);

@@ -59,6 +59,12 @@ pub struct Arguments {
     chaos: bool,
 }
 
+impl Arguments {
+    pub(super) fn is_drill(&self) -> bool {
+        self.chaos
+    }
+}
+
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     if arguments.chaos {
         return chaos::run(&DRILLS, Length::Full, terminal).await;

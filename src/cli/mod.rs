@@ -76,6 +76,17 @@ enum Command {
     ExplainError(explain_error::Arguments),
 }
 
+impl Command {
+    /// What it logs where nobody says.
+    fn usual_log(&self) -> &'static str {
+        match self {
+            // Every failure there is one that somebody asked for.
+            Self::Demo(arguments) if arguments.is_drill() => "error",
+            _ => "info",
+        }
+    }
+}
+
 /// Which configuration a command is about.
 #[derive(Debug, Args)]
 struct ConfigFile {
@@ -99,7 +110,7 @@ pub fn main() -> ExitCode {
         // Help and version come this way too, with exit code 0.
         Err(error) => error.exit(),
     };
-    telemetry::init(cli.log_format);
+    telemetry::init(cli.log_format, cli.command.usual_log());
     let mut terminal = Terminal::of_process();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

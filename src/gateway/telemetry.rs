@@ -23,10 +23,11 @@ pub enum LogFormat {
 pub const FILTER: &str = "PORTCULLIS_LOG";
 
 /// Starts logging, panics included, once for the process. Without a format: pretty on a terminal, JSON elsewhere.
-pub fn init(format: Option<LogFormat>) {
+/// `usual` is what is logged where [`FILTER`] says nothing.
+pub fn init(format: Option<LogFormat>, usual: &str) {
     let terminal = std::io::stderr().is_terminal();
     let format = format.unwrap_or(if terminal { LogFormat::Pretty } else { LogFormat::Json });
-    let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(usual));
     let colors = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // The one error is that logging was started before, as tests do.
