@@ -1,7 +1,7 @@
 //! How often is asked, and what is served meanwhile.
 
 use super::{
-    SECOND, Who, ask, ask_body, asked_by, engine, json_reply, not_modified, number, numbered,
+    SECOND, Who, ask, ask_body, asked_by, engine, json_reply, not_modified, number, numbered, until,
 };
 use crate::engine::testing::{Upstream, body, failure};
 use crate::engine::{Engine, Settings, SourceCache};
@@ -333,14 +333,4 @@ async fn batches_that_wait_are_kept_like_others() {
     engine.advance(10 * SECOND);
     engine.execute(asked_by("{ list { n } }", Caller::default())).await;
     assert_eq!(upstream.take(), ["/list"]);
-}
-
-async fn until(holds: impl Fn() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::task::yield_now().await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-    assert!(waited.is_ok(), "waited in vain");
 }

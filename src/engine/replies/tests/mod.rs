@@ -100,3 +100,13 @@ fn not_modified(lines: &[(&str, &str)]) -> Reply {
     let body = Body::Json(bytes::Bytes::new());
     Reply { body, status: 304, headers: Arc::new(headers(lines)) }
 }
+
+async fn until(holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert!(waited.is_ok(), "waited in vain");
+}

@@ -1,6 +1,6 @@
 //! What becomes of a kept reply that cannot be renewed.
 
-use super::{SECOND, Who, ask, engine};
+use super::{SECOND, Who, ask, engine, until};
 use crate::engine::SourceCache;
 use crate::engine::testing::{Upstream, failure};
 use crate::graphql::ErrorCode;
@@ -49,14 +49,4 @@ async fn a_renewal_that_fails_is_not_tried_by_everybody() {
     engine.advance(61 * SECOND);
     failing.store(true, Ordering::SeqCst);
     assert_eq!(calls_of_ten().await, 1, "the new one was never tried");
-}
-
-async fn until(holds: impl Fn() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::task::yield_now().await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
-    assert!(waited.is_ok(), "waited in vain");
 }
