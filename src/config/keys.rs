@@ -287,6 +287,8 @@ pub const KEYS: &[Key] = &[
         "Headers with a fixed value. They win over forwarded ones and are never printed."),
     key("sources.*.headers.claims", "header names to claims", "{}", "{ x-user-id: sub }",
         "Headers that a claim of the caller's token fills. A client's own header of that name never passes, and none is sent for callers without the claim."),
+    key("sources.*.headers.deadline", "header name", "", "x-request-timeout-ms",
+        "The header that tells the service how many milliseconds are left for a call. For REST; gRPC has `grpc-timeout`."),
     key("sources.*.config", "anything", "{}", "{ region: eu }",
         "What the SDL reads as `$config`."),
     key("sources.*.reuse", "boolean", "true", "false",

@@ -33,6 +33,8 @@ fn source<'a>(
     let upstream = upstream::read(&section, base, zone);
     let (mut forward_headers, mut headers) = (Vec::new(), Vec::new());
     let mut claim_headers = Vec::new();
+    let mut deadline_header = None;
+    let is_grpc = section.get("grpc").is_some();
     if let Some(section) = section.section("headers") {
         section.check_keys();
         let name = |scalar: &Scalar| values::header_name(&scalar.text);
@@ -40,6 +42,7 @@ fn source<'a>(
         headers = named_headers(&section, "set", values::secret);
         claim_headers = named_headers(&section, "claims", values::text);
         check_once(&section, &headers, &claim_headers);
+        deadline_header = self::deadline_header(&section, is_grpc);
     }
     let mut reuse = true;
     section.read("reuse", &mut reuse, values::boolean);
@@ -63,6 +66,7 @@ fn source<'a>(
         forward_headers,
         headers,
         claim_headers,
+        deadline_header,
         config,
         reuse,
     })
@@ -131,6 +135,16 @@ fn named_headers<T>(
         }
     }
     headers
+}
+
+fn deadline_header(section: &Section<'_>, is_grpc: bool) -> Option<HeaderName> {
+    let name = section.scalar(section.get("deadline")?, |scalar| values::header_name(&scalar.text));
+    if is_grpc && let Some(node) = section.get("deadline") {
+        let message = "gRPC services are told with `grpc-timeout` already".to_owned();
+        let help = Some("leave `deadline` out".to_owned());
+        section.reading.problem("wrong-value", &node.span, Mistake { message, help });
+    }
+    name
 }
 
 /// A header has its value from one place.

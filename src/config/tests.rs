@@ -344,6 +344,7 @@ fn every_key_of_the_table_does_something() {
             ("", "number" | "rate") if key.path.starts_with("limits.rate.") => with("7"),
             ("", "duration") => with("2h"),
             ("", "mapping") => with("$claims.other"),
+            ("", "header name") => with("x-other"),
             ("", _) if key.path.ends_with("redis.url") => with("redis://other"),
             ("", _) if key.path.ends_with("redis") => with("redis://other"),
             ("", "number") => with("7"),
@@ -531,6 +532,14 @@ fn calls_are_addressed_to_the_host_of_the_url_wherever_instances_are() {
     };
     assert_eq!(uri("https://users.internal/api"), "https://users.internal:8080/");
     assert_eq!(uri("http://[fd00::5]:4000"), "http://[fd00::5]:8080/");
+}
+
+#[test]
+fn grpc_services_have_a_header_for_the_deadline_already() {
+    let said = problems(
+        "sources: { a: { grpc: { url: http://h, protos: [a] }, headers: { deadline: x } } }",
+    );
+    assert!(said.contains("`grpc-timeout`") && said.contains("leave `deadline` out"), "{said}");
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct SourceSettings {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Headers that a claim of the caller's token fills: the header and the claim's name.
     pub claim_headers: Vec<(HeaderName, String)>,
+    /// The header that tells a service how many milliseconds are left for a call.
+    pub deadline_header: Option<HeaderName>,
     /// `$config` of this source's texts: an object.
     pub config: Value,
     /// Identical safe calls may share one execution.

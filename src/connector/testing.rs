@@ -132,6 +132,7 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> SourceSettings {
         forward_headers: Vec::new(),
         headers: Vec::new(),
         claim_headers: Vec::new(),
+        deadline_header: None,
         config: json!({}),
         reuse: true,
     }

@@ -189,19 +189,36 @@ impl RestCall {
         condition: Option<Header>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Reply, Error>> {
-        let (upstream, constant) = (Arc::clone(&self.source.upstream), Arc::clone(&self.constant));
+        let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
         let terms = Terms { deadline, repeat: self.repeat(&request) };
         async move {
-            upstream
+            let told = source.settings.deadline_header.as_ref();
+            source
+                .upstream
                 .call(terms, |attempt| {
                     let (request, constant) = (Arc::clone(&request), Arc::clone(&constant));
-                    exchange(attempt.instance, request, constant, condition.clone())
+                    let deadline = told.map(|name| (name.clone(), milliseconds_to(attempt.until)));
+                    let more = More { condition: condition.clone(), deadline };
+                    exchange(attempt.instance, request, constant, more)
                 })
                 .await
                 .map_err(|failure| to_error(&failure, kind_of))
         }
         .boxed()
     }
+}
+
+/// What an attempt says beside its request, instead of headers of the same name.
+#[derive(Default)]
+pub(super) struct More {
+    condition: Option<Header>,
+    deadline: Option<Header>,
+}
+
+/// At least one, so that no service takes it for "no limit".
+fn milliseconds_to(until: Instant) -> HeaderValue {
+    let left = until.saturating_duration_since(Instant::now()).as_millis();
+    HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX).max(1))
 }
 
 /// RFC 9110, section 13.1: `if-modified-since` only where there is no entity tag. Only what reads is asked like this.
@@ -218,10 +235,10 @@ async fn exchange(
     instance: Arc<Instance<HttpClient>>,
     request: Arc<Request>,
     constant: Arc<[Header]>,
-    condition: Option<Header>,
+    more: More,
 ) -> Result<Reply, upstream::Failure> {
-    let asks_whether = condition.is_some();
-    let request = write(&instance.uri, &request, &constant, condition)?;
+    let asks_whether = more.condition.is_some();
+    let request = write(&instance.uri, &request, &constant, more)?;
     let reply = instance.connection.send(request).await?;
     let status = reply.status;
     if status == StatusCode::NOT_MODIFIED && asks_whether {
@@ -272,7 +289,7 @@ pub(super) fn write(
     address: &Uri,
     request: &Request,
     constant: &[Header],
-    condition: Option<Header>,
+    more: More,
 ) -> Result<http::Request<Bytes>, upstream::Failure> {
     let mut parts = http::uri::Parts::default();
     parts.scheme = address.scheme().cloned();
@@ -283,11 +300,11 @@ pub(super) fn write(
     );
     let uri =
         Uri::from_parts(parts).map_err(|error| upstream::Failure::NotSent(error.to_string()))?;
-    let mut headers = HeaderMap::with_capacity(constant.len() + request.headers.len() + 2);
+    let mut headers = HeaderMap::with_capacity(constant.len() + request.headers.len() + 3);
     for (name, value) in constant.iter().chain(&request.headers) {
         headers.append(name.clone(), value.clone());
     }
-    if let Some((name, value)) = condition {
+    for (name, value) in [more.condition, more.deadline].into_iter().flatten() {
         headers.insert(name, value);
     }
     headers.extend(request.trace.headers().cloned());

@@ -3,7 +3,7 @@
 //! One event is read when it is asked for, so a slow reader slows the service down through the socket, and nothing is
 //! queued here. A stream is opened once: when it breaks, who reads it is told, and opens another one if they like.
 
-use super::call::{Header, write};
+use super::call::{Header, More, write};
 use super::event_stream::EventStream;
 use crate::connector::failure::to_error;
 use crate::source::{Body, Error, ErrorKind, Replies, Reply, Request};
@@ -21,7 +21,7 @@ pub(super) async fn open(
     request: Arc<Request>,
     constant: Arc<[Header]>,
 ) -> Result<HttpReply, Failure> {
-    let request = write(&instance.uri, &request, &constant, None)?;
+    let request = write(&instance.uri, &request, &constant, More::default())?;
     let reply = instance.connection.send(request).await?;
     let status = reply.status;
     if !status.is_success() {

@@ -110,6 +110,32 @@ async fn every_method_arrives_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn a_service_may_be_told_how_long_is_waited_for_it() {
+    let left = |asked: Asked| async move {
+        let all = asked.headers().get_all("x-left").iter();
+        let all: Vec<_> = all.map(|value| value.to_str().expect("text").to_owned()).collect();
+        answer_json(&json!(all))
+    };
+    let server = Server::start(left).await;
+    let mut source = source(server.url());
+    // Not what the client says of it.
+    source.forward_headers = vec!["x-left".parse().expect("a name")];
+    source.deadline_header = Some("x-left".parse().expect("a name"));
+    let call = Rest::new(&[source]).compile(&binding(r#"@rest(source: "users", GET: "/u")"#));
+    let (call, caller) = (call.expect("it compiles"), caller(&[("x-left", "99999")]));
+    let request = with_inputs(&json!({}), &caller, |inputs| call.render(inputs));
+    let request = Arc::new(request.expect("it renders"));
+    for (until, most) in [(Duration::from_hours(1), 5_000), (Duration::from_secs(2), 2_000)] {
+        let reply = call.send(Arc::clone(&request), Instant::now() + until).await;
+        let told = json_of(&reply.expect("a reply"));
+        let [told] = told.as_array().expect("a list").as_slice() else { panic!("{told}") };
+        let told: u64 = told.as_str().expect("text").parse().expect("milliseconds");
+        assert!((most - 1_900..=most).contains(&told), "{told} of {most} ms");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn replies_carry_status_and_headers_and_may_be_empty() {
     let created = [("x-total", "7"), ("content-type", "application/json")];
     let reply = ask_server(move |_| async move { answer(201, &created, "{\"id\":1}") }).await;

@@ -35,6 +35,7 @@ fn source(name: &str, url: &str, proto: Option<PathBuf>) -> SourceSettings {
         forward_headers: Vec::new(),
         headers: Vec::new(),
         claim_headers: Vec::new(),
+        deadline_header: None,
         config: serde_json::json!({}),
         reuse: true,
     }
