@@ -71,7 +71,8 @@ impl Quantiles {
     /// The latency that `share` of the calls stay within; `None` while too few were seen.
     pub fn at(&mut self, share: f64, now: Instant) -> Option<Duration> {
         self.age(now);
-        let counts = || self.young.0.iter().zip(&self.old.0).map(|(a, b)| u64::from(a + b));
+        let counts =
+            || self.young.0.iter().zip(&self.old.0).map(|(a, b)| u64::from(*a) + u64::from(*b));
         let total: u64 = counts().sum();
         if total < Self::LEAST {
             return None;

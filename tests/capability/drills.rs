@@ -27,4 +27,4 @@ macro_rules! drills {
     };
 }
 
-drills! { killed hanging failing outage retries rolling slow moved cancelled }
+drills! { killed hanging failing outage retries hedged rolling slow moved cancelled }

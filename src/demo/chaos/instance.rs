@@ -35,6 +35,8 @@ pub enum Answer {
     Error,
     /// With status 500 to this share of calls, 0 to 1, at random.
     ErrorShare(f64),
+    /// Well, but this share of calls, 0 to 1, at random, only after so long.
+    LateShare(f64, Duration),
 }
 
 /// One call, as the instance saw it.
@@ -217,10 +219,15 @@ async fn answer(
     stage: Arc<Stage>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let _guest = Guest::enter(Arc::clone(&stage));
-    let Behaviour { answer, latency } = *stage.behaviour.borrow();
+    let Behaviour { answer, mut latency } = *stage.behaviour.borrow();
+    if let Answer::LateShare(share, late) = answer
+        && fastrand::f64() < share
+    {
+        latency = late;
+    }
     tokio::time::sleep(latency).await;
     let fails = match answer {
-        Answer::Well => false,
+        Answer::Well | Answer::LateShare(..) => false,
         Answer::Error => true,
         Answer::ErrorShare(share) => fastrand::f64() < share,
         Answer::Never => std::future::pending().await,

@@ -11,6 +11,7 @@ mod consul;
 mod failing;
 mod figures;
 mod hanging;
+mod hedged;
 mod instance;
 mod killed;
 mod load;
@@ -79,12 +80,13 @@ pub enum Trouble {
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// All of them, in the order in which they are run.
-pub const DRILLS: [Drill; 9] = [
+pub const DRILLS: [Drill; 10] = [
     killed::DRILL,
     hanging::DRILL,
     failing::DRILL,
     outage::DRILL,
     retries::DRILL,
+    hedged::DRILL,
     rolling::DRILL,
     slow::DRILL,
     moved::DRILL,

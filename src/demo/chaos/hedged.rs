@@ -1,0 +1,60 @@
+//! Every instance leaves a call in fifty waiting, at random. Beside it, a source whose instances do the same is called
+//! without hedging.
+
+use super::figures::{Findings, percent, shown};
+use super::instance::{Answer, Instance, Visit};
+use super::load::{Aim, Load};
+use super::served::{Served, Source};
+use super::{Drill, Length, Trouble, pass};
+use futures_util::future::FutureExt as _;
+use std::time::{Duration, Instant};
+
+pub const DRILL: Drill = Drill {
+    name: "hedged",
+    what: "a source that is hedged takes 2 s instead of 50 ms for a call in fifty",
+    must_hold: "its p99 is at most half of what it is without hedging; attempts add at most 13 % to its load, and those that are not needed are dropped",
+    steps: |length| run(length).boxed(),
+};
+
+const LATE: Duration = Duration::from_secs(2);
+
+/// Until it is known what calls take.
+const LEARNING: Duration = Duration::from_secs(2);
+
+async fn run(length: Length) -> Result<Findings, Trouble> {
+    let latency = Duration::from_millis(50);
+    let (hedged, plain) = (Instance::several(3, latency)?, Instance::several(3, latency)?);
+    let mut source = Source::of("a", &hedged);
+    source.settings.push_str(", hedge: true");
+    let served = Served::start(&[source, Source::of("b", &plain)]).await?;
+    let (rate, calls) = (length.rate(20, 40), 3);
+    let aim = |source| Aim { gateways: vec![served.address], source: Some(source), rate, calls };
+    let loads = (Load::start(aim("a")), Load::start(aim("b")));
+    pass(LEARNING).await;
+    let since = Instant::now();
+    for instance in hedged.iter().chain(&plain) {
+        instance.answer(Answer::LateShare(0.02, LATE));
+    }
+    pass(length.seconds(8, 15)).await;
+    let end = Instant::now();
+    let (of_hedged, of_plain) = (loads.0.stop().await, loads.1.stop().await);
+
+    let mut findings = Findings::default();
+    let (failed, text) = of_hedged.failures();
+    findings.hold(failed == 0, text);
+    let (of_hedged, of_plain) = (of_hedged.due(since, end), of_plain.due(since, end));
+    let (with, without) = (of_hedged.within(0.99), of_plain.within(0.99));
+    let text =
+        format!("p99 of {} requests {}, without {}", of_hedged.len(), shown(with), shown(without));
+    findings.hold(without >= LATE && with * 2 <= without, text);
+    let tries: usize = hedged.iter().map(|it| it.visits_since(since)).sum();
+    let calls = of_hedged.len() * calls;
+    let added = percent(tries.saturating_sub(calls), calls);
+    findings.hold(added > 0.0 && added <= 13.0, format!("{added:.1} % more attempts"));
+    let visits: Vec<_> = hedged.iter().flat_map(Instance::visits).collect();
+    let late = |visit: &&Visit| visit.left.is_none_or(|left| left - visit.came >= LATE);
+    let (late, all) = (visits.iter().filter(late).count(), calls / 50);
+    findings
+        .hold(late * 4 <= all, format!("{late} of some {all} late attempts went on to their end"));
+    Ok(findings)
+}
