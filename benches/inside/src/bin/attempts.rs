@@ -5,11 +5,12 @@
 //! processor, as Linux counts it for the thread, so that a busy machine tells the same. The attempts are cut by a timer as
 //! all are, so that the timer's price is part of it.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use portcullis::upstream::discovery::Address;
 use portcullis::upstream::{
     Attempt, Balance, Failure, Instances, Repeat, Settings, Site, Terms, Upstream,
 };
+use portcullis_benches_inside::on_cpu;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -77,10 +78,4 @@ async fn bare() -> Result<Vec<Duration>> {
 fn median_of(mut means: Vec<Duration>) -> Duration {
     means.sort_unstable();
     means[means.len() / 2]
-}
-
-fn on_cpu() -> Result<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds = text.split(' ').next().context("a figure")?;
-    Ok(Duration::from_nanos(nanoseconds.parse()?))
 }

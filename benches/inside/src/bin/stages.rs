@@ -17,6 +17,7 @@ use portcullis_benches::{
     load,
     process::{Server, sibling},
 };
+use portcullis_benches_inside::on_cpu;
 use std::{
     future::{Ready, ready},
     sync::Arc,
@@ -132,6 +133,7 @@ fn graph(posts: &bytes::Bytes, users: &bytes::Bytes) -> Result<Arc<Graph>> {
         forward_headers: Vec::new(),
         headers: Vec::new(),
         claim_headers: Vec::new(),
+        deadline_header: None,
         config: serde_json::Value::Object(serde_json::Map::new()),
         reuse: false,
     };
@@ -151,7 +153,7 @@ fn graph(posts: &bytes::Bytes, users: &bytes::Bytes) -> Result<Arc<Graph>> {
 fn median(mut turn: impl FnMut() -> bool) -> Result<f64> {
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        let (start, cpu) = (Instant::now(), cpu_nanoseconds()?);
+        let (start, cpu) = (Instant::now(), on_cpu()?);
         let mut turns = 0_u32;
         while start.elapsed() < ROUND {
             if !std::hint::black_box(turn()) {
@@ -159,16 +161,10 @@ fn median(mut turn: impl FnMut() -> bool) -> Result<f64> {
             }
             turns += 1;
         }
-        rounds.push((cpu_nanoseconds()? - cpu) / 1e3 / f64::from(turns));
+        rounds.push((on_cpu()? - cpu).as_secs_f64() * 1e6 / f64::from(turns));
     }
     rounds.sort_by(f64::total_cmp);
     rounds.get(ROUNDS / 2).copied().context("at least one round")
-}
-
-/// What this thread has had of a core so far: other programs on the machine do not count.
-fn cpu_nanoseconds() -> Result<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(text.split(' ').next().context("an empty schedstat")?.parse()?)
 }
 
 fn request(query: &str, caller: &Arc<Caller>) -> Request {

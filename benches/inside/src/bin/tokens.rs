@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use portcullis::identity::{Audience, Identity, KeySource, ProviderSettings, Settings};
+use portcullis_benches_inside::on_cpu;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
@@ -96,12 +97,6 @@ fn bearer(
     let signature = sign(message.as_bytes());
     let value = format!("Bearer {message}.{signature}").parse()?;
     Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
-}
-
-fn on_cpu() -> Result<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds = text.split(' ').next().context("a figure")?;
-    Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {

@@ -10,7 +10,6 @@ use crate::source::{Caller, ErrorKind};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::sync::Semaphore;
 
 const MINUTE: &str = r#"type Query { a: A @cacheControl(maxAge: 60) @call(source: "s", target: "/a") }

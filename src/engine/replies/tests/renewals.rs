@@ -8,7 +8,6 @@ use crate::source::ErrorKind;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 const MINUTE: &str = r#"type Query { a: A @cacheControl(maxAge: 60) @call(source: "s", target: "/a") }
 type A { n: Int }"#;

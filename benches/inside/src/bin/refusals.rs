@@ -1,0 +1,107 @@
+//! What a hostile megabyte costs the engine before it is refused: documents of a mebibyte, each of another kind of excess,
+//! with the limits that hold where nothing is said. Prints microseconds of CPU for all that is done with one, medians of
+//! rounds.
+//!
+//! `cargo run --release --manifest-path benches/Cargo.toml --package portcullis-benches-inside --bin refusals`
+
+use anyhow::{Result, bail};
+use portcullis::{
+    connector::{Protocol, SourceSettings, rest::Rest},
+    engine::{Engine, Settings},
+    graph::{self, Sdl},
+    source::Connector,
+    upstream,
+};
+use portcullis_benches_inside::on_cpu;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ROUNDS: usize = 15;
+/// The clock goes in steps of some milliseconds.
+const TURNS: u32 = 20;
+const SIZE: usize = 1 << 20;
+const POSTS: &str = include_str!("../../../graph/posts.graphql");
+
+fn main() -> Result<()> {
+    let engine = engine()?;
+    println!("| a mebibyte of | µs of CPU until it is refused | with |");
+    println!("|---|---|---|");
+    for (name, text) in texts() {
+        let (took, code) = median(&engine, &text)?;
+        println!("| {name} | {:.0} | `{code}` |", took.as_secs_f64() * 1e6);
+    }
+    Ok(())
+}
+
+fn texts() -> Vec<(&'static str, String)> {
+    let of = |before: &str, piece: &str, after: &str| -> String {
+        [before, &piece.repeat(SIZE / piece.len()), after].concat()
+    };
+    let numbered = |before: &str, piece: &dyn Fn(usize) -> String, after: &str| -> String {
+        let mut text = before.to_owned();
+        let mut number = 0;
+        while text.len() < SIZE {
+            text.push_str(&piece(number));
+            number += 1;
+        }
+        text.push_str(after);
+        text
+    };
+    vec![
+        ("fields", of("{posts{", "id ", "}}")),
+        ("aliases", numbered("{", &|n| format!("x{n}:posts{{id}} "), "}")),
+        ("directives", of("{posts ", "@skip(if:false)", "{id}}")),
+        ("items of a list", of("{posts(ids:[", "1,", "]){id}}")),
+        ("one string", of("{posts(id:\"", "x", "\"){id}}")),
+        ("fragments", numbered("", &|n| format!("fragment F{n} on Post{{...F{}}}", n + 1), "")),
+        ("operations", numbered("", &|n| format!("query Q{n}{{posts{{id}}}}"), "")),
+        ("variables", numbered("query(", &|n| format!("$v{n}:Int "), "){posts{id}}")),
+        ("selections in selections", of("", "{posts", "")),
+        ("lists in lists", of("{posts(id:", "[", "")),
+        ("commas", of("{posts{id}", ",", "}")),
+        ("comments", of("{posts{id}", "#\n", "}")),
+        ("spreads", of("{", "...{posts{id}}", "}")),
+        ("signs", of("", "!", "")),
+        ("strings without an end", of("{", "\"\n", "")),
+    ]
+}
+
+fn median(engine: &Engine, text: &str) -> Result<(Duration, String)> {
+    let mut code = String::new();
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let begun = on_cpu()?;
+        for _ in 0..TURNS {
+            let Err(errors) = engine.stages().prepare(text) else {
+                bail!("{} … is not refused", &text[..40]);
+            };
+            code = errors.first().map_or_else(String::new, |error| error.code.to_string());
+        }
+        rounds.push((on_cpu()? - begun) / TURNS);
+    }
+    rounds.sort_unstable();
+    Ok((rounds[ROUNDS / 2], code))
+}
+
+/// Nobody is ever called.
+fn engine() -> Result<Engine> {
+    let site = upstream::Site::at(&"http://127.0.0.1:9".parse()?).map_err(anyhow::Error::msg)?;
+    let source = SourceSettings {
+        name: "posts".into(),
+        protocol: Protocol::Rest { site },
+        upstream: upstream::Settings::default(),
+        forward_headers: Vec::new(),
+        headers: Vec::new(),
+        claim_headers: Vec::new(),
+        deadline_header: None,
+        config: serde_json::json!({}),
+        reuse: false,
+    };
+    let connectors: Vec<Box<dyn Connector>> = vec![Box::new(Rest::new(&[source]))];
+    let sdl = Sdl::from_texts([("posts.graphql", POSTS)]);
+    let Ok((graph, _)) = graph::load(&sdl, &connectors) else { bail!("the graph does not load") };
+    Ok(Engine::new(Arc::new(graph), Settings::default()))
+}
