@@ -108,6 +108,7 @@ pub const KEYS: &[Key] = &[
     key("limits.aliases", LIMIT, "30", "5", "Aliases in an operation."),
     key("limits.root_fields", LIMIT, "20", "4", "Fields at the root of an operation."),
     key("limits.directives", LIMIT, "50", "10", "Directives in an operation."),
+    key("limits.document", SIZE_LIMIT, "256KiB", "64KiB", "The largest text of an operation. What is long belongs into variables."),
     key("limits.tokens", LIMIT, "5000", "1000", "Words and signs of an operation's text."),
     key("limits.selections", LIMIT, "10000", "2000",
         "Selections of an operation once its fragments are expanded."),

@@ -15,6 +15,7 @@ pub(super) fn read(section: &Section<'_>, edge: &mut edge::Settings, limits: &mu
     read_limit(section, "aliases", &mut limits.aliases, number);
     read_limit(section, "root_fields", &mut limits.root_fields, at_least_one);
     read_limit(section, "directives", &mut limits.directives, number);
+    read_limit(section, "document", &mut limits.document, values::size);
     read_limit(section, "tokens", &mut limits.tokens, at_least_one);
     read_limit(section, "selections", &mut limits.selections, at_least_one);
     read_limit(section, "variables", &mut limits.variables, number);

@@ -35,6 +35,8 @@ pub struct Limits {
     pub aliases: Limit,
     pub root_fields: Limit,
     pub directives: Limit,
+    /// Bytes of the document: a parser takes as long for one large string as for a thousand fields.
+    pub document: Limit,
     /// Lexical tokens of the document: white space, commas and comments are none.
     pub tokens: Limit,
     /// Selections after fragments are expanded.
@@ -129,6 +131,7 @@ impl Default for Limits {
             aliases: 30.into(),
             root_fields: 20.into(),
             directives: 50.into(),
+            document: (256 << 10).into(),
             tokens: 5_000.into(),
             selections: 10_000.into(),
             variables: 20_000.into(),

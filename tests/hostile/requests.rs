@@ -35,7 +35,7 @@ impl Hostile {
         write(
             "portcullis.yaml",
             "server: { listen: \"127.0.0.1:0\" }\n\
-             limits: { body: 64MiB, depth: 1000000, aliases: 1000000, root_fields: 1000000, \
+             limits: { body: 64MiB, document: 64MiB, depth: 1000000, aliases: 1000000, root_fields: 1000000, \
              directives: 1000000, tokens: 100000000, selections: 1000000 }\n\
              sources: { api: { rest: { url: \"http://127.0.0.1:1\" } } }\n",
         );

@@ -39,6 +39,7 @@ names! {
     Aliases = "aliases";
     RootFields = "root_fields";
     Directives = "directives";
+    Document = "document";
     Tokens = "tokens";
     Selections = "selections";
     Variables = "variables";
@@ -62,12 +63,13 @@ impl Limit {
 }
 
 impl LimitName {
-    /// What the process bears, whatever is set: parsing and validation take time and memory for each token and each
-    /// selection, a response takes memory for each byte. The other limits are bounded by these, or by bounds of their own
+    /// What the process bears, whatever is set: parsing and validation take time and memory for each byte, token
+    /// and selection, a response takes memory for each byte. The other limits are bounded by these, or by bounds of their own
     /// (calls, nesting, steps of planning).
     #[must_use]
     pub fn bound(self) -> u64 {
         match self {
+            Self::Document => 4 << 20,
             Self::Tokens => 100_000,
             Self::Selections => 50_000,
             Self::Variables => 1_000_000,

@@ -21,13 +21,19 @@ pub(in crate::engine) fn parse(
     limits: &Limits,
     text: &str,
 ) -> Result<(Valid<ExecutableDocument>, Vec<Exceeded>), Vec<Error>> {
+    let mut verdict = Verdict::default();
+    verdict.hold(LimitName::Document, limits.document, text.len() as u64, || {
+        format!("the document has more than {} bytes (limits.document)", limits.document.max)
+    });
+    if !verdict.errors.is_empty() {
+        return Err(verdict.errors);
+    }
     let most = usize::try_from(limits.tokens.bound(LimitName::Tokens)).unwrap_or(usize::MAX);
     let extent = limits::extent(text, most);
     if extent.nesting > MAX_NESTING {
         let message = format!("the document nests brackets more than {MAX_NESTING} deep");
         return Err(vec![Error::new(ErrorCode::LimitExceeded, message)]);
     }
-    let mut verdict = Verdict::default();
     // What is ignored is held against what any mode serves.
     let tokens = if extent.exceeds(most) { most.saturating_add(1) } else { extent.tokens };
     verdict.hold(LimitName::Tokens, limits.tokens, tokens as u64, || {

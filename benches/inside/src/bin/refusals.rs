@@ -1,6 +1,6 @@
-//! What a hostile megabyte costs the engine before it is refused: documents of a mebibyte, each of another kind of excess,
-//! with the limits that hold where nothing is said. Prints microseconds of CPU for all that is done with one, medians of
-//! rounds.
+//! What a hostile document costs the engine before it is refused: as large as `limits.document` lets one be, each of another
+//! kind of excess, and one of a mebibyte, with the limits that hold where nothing is said. Prints
+//! microseconds of CPU for all that is done with one, medians of rounds.
 //!
 //! `cargo run --release --manifest-path benches/Cargo.toml --package portcullis-benches-inside --bin refusals`
 
@@ -19,15 +19,15 @@ use std::time::Duration;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 7;
 /// The clock goes in steps of some milliseconds.
-const TURNS: u32 = 20;
-const SIZE: usize = 1 << 20;
+const TURNS: u32 = 400;
+const SIZE: usize = (256 << 10) - 64;
 const POSTS: &str = include_str!("../../../graph/posts.graphql");
 
 fn main() -> Result<()> {
     let engine = engine()?;
-    println!("| a mebibyte of | µs of CPU until it is refused | with |");
+    println!("| 256 KiB of | µs of CPU until it is refused | with |");
     println!("|---|---|---|");
     for (name, text) in texts() {
         let (took, code) = median(&engine, &text)?;
@@ -43,7 +43,7 @@ fn texts() -> Vec<(&'static str, String)> {
     let numbered = |before: &str, piece: &dyn Fn(usize) -> String, after: &str| -> String {
         let mut text = before.to_owned();
         let mut number = 0;
-        while text.len() < SIZE {
+        while text.len() + 32 < SIZE {
             text.push_str(&piece(number));
             number += 1;
         }
@@ -66,6 +66,7 @@ fn texts() -> Vec<(&'static str, String)> {
         ("spreads", of("{", "...{posts{id}}", "}")),
         ("signs", of("", "!", "")),
         ("strings without an end", of("{", "\"\n", "")),
+        ("whatever else, 1 MiB in all", "x".repeat(1 << 20)),
     ]
 }
 
@@ -78,7 +79,7 @@ fn median(engine: &Engine, text: &str) -> Result<(Duration, String)> {
             let Err(errors) = engine.stages().prepare(text) else {
                 bail!("{} … is not refused", &text[..40]);
             };
-            code = errors.first().map_or_else(String::new, |error| error.code.to_string());
+            code = errors.first().map_or_else(String::new, |error| error.code.as_str().to_owned());
         }
         rounds.push((on_cpu()? - begun) / TURNS);
     }

@@ -75,6 +75,7 @@ fn cases() -> Vec<Case> {
             "{ a @skip(if: false) b }",
             "{ a @skip(if: false) b @skip(if: false) }",
         ),
+        case("document", |l| &mut l.document, 7, "{ a b }", "{ a  b }"),
         case("tokens", |l| &mut l.tokens, 4, "{ a b }", "{ a b a }"),
         case("selections", |l| &mut l.selections, 2, "{ a b }", "{ a b a }"),
         // `request_of` gives the second text one value more.
