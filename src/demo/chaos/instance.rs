@@ -35,8 +35,8 @@ pub enum Answer {
     Error,
     /// With status 500 to this share of calls, 0 to 1, at random.
     ErrorShare(f64),
-    /// Well, but this share of calls, 0 to 1, at random, only after so long.
-    LateShare(f64, Duration),
+    /// Well, but after `late` for one item in `every`, that whose number leaves the remainder `rest`.
+    Late { late: Duration, every: usize, rest: usize },
 }
 
 /// One call, as the instance saw it.
@@ -220,19 +220,19 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let _guest = Guest::enter(Arc::clone(&stage));
     let Behaviour { answer, mut latency } = *stage.behaviour.borrow();
-    if let Answer::LateShare(share, late) = answer
-        && fastrand::f64() < share
+    let id = request.uri().path().rsplit('/').next().unwrap_or_default();
+    if let Answer::Late { late, every, rest } = answer
+        && id.parse::<usize>().is_ok_and(|id| id % every == rest)
     {
         latency = late;
     }
     tokio::time::sleep(latency).await;
     let fails = match answer {
-        Answer::Well | Answer::LateShare(..) => false,
+        Answer::Well | Answer::Late { .. } => false,
         Answer::Error => true,
         Answer::ErrorShare(share) => fastrand::f64() < share,
         Answer::Never => std::future::pending().await,
     };
-    let id = request.uri().path().rsplit('/').next().unwrap_or_default();
     let mut response = Response::new(Full::from(format!(r#"{{"id":"{id}"}}"#)));
     let json = http::HeaderValue::from_static("application/json");
     response.headers_mut().insert(http::header::CONTENT_TYPE, json);
