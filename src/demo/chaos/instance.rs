@@ -36,7 +36,11 @@ pub enum Answer {
     /// With status 500 to this share of calls, 0 to 1, at random.
     ErrorShare(f64),
     /// Well, but after `late` for one item in `every`, that whose number leaves the remainder `rest`.
-    Late { late: Duration, every: usize, rest: usize },
+    Late {
+        late: Duration,
+        every: usize,
+        rest: usize,
+    },
 }
 
 /// One call, as the instance saw it.
