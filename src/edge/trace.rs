@@ -8,7 +8,7 @@
 use crate::source::Trace;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use std::fmt::Write as _;
+use std::cell::RefCell;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -33,9 +33,7 @@ impl Ids {
     /// Of a request with these headers; `trusted`: its request id is believed. Of new traces, `sampled` in a thousand
     /// are marked to be recorded.
     pub(super) fn take(headers: &HeaderMap, trusted: bool, sampled: u16) -> Self {
-        let mut random = [0; 40];
-        // Without randomness ids are all alike, which harms nothing but their use.
-        let _ = SystemRandom::new().fill(&mut random);
+        let random = RANDOM.with_borrow_mut(Random::next);
         let (fresh, rest) = random.split_at(16);
         let (span, id) = rest.split_at(8);
         let parent = parent(headers);
@@ -59,6 +57,35 @@ impl Ids {
     }
 }
 
+/// For the ids of one request: a new trace, a span, and the request.
+const NEEDED: usize = 16 + 8 + 16;
+
+/// The system's randomness, taken for a hundred requests at a time: a call of the system for each would cost as much as all
+/// the rest of its ids.
+struct Random {
+    bytes: [u8; 100 * NEEDED],
+    used: usize,
+}
+
+thread_local! {
+    static RANDOM: RefCell<Random> =
+        const { RefCell::new(Random { bytes: [0; 100 * NEEDED], used: 100 * NEEDED }) };
+}
+
+impl Random {
+    fn next(&mut self) -> [u8; NEEDED] {
+        if self.used == self.bytes.len() {
+            // Without randomness ids are all alike, which harms nothing but their use.
+            let _ = SystemRandom::new().fill(&mut self.bytes);
+            self.used = 0;
+        }
+        let mut taken = [0; NEEDED];
+        taken.copy_from_slice(&self.bytes[self.used..self.used + NEEDED]);
+        self.used += NEEDED;
+        taken
+    }
+}
+
 /// What is read of `traceparent`.
 struct Parent<'a> {
     trace: &'a str,
@@ -67,7 +94,7 @@ struct Parent<'a> {
 
 /// Recorded by the caller; the trace id is random.
 const KNOWN_FLAGS: u8 = 0b11;
-const RANDOM: u8 = 0b10;
+const IS_RANDOM: u8 = 0b10;
 
 /// Trace Context §3.2: exactly one header, of version 00, or of a later one that begins alike.
 fn parent(headers: &HeaderMap) -> Option<Parent<'_>> {
@@ -143,7 +170,7 @@ fn is_value(value: &str) -> bool {
 /// A new trace: marked to be recorded or not, by its own id, so that the share is right without a counter.
 fn decide(trace: &[u8], sampled: u16) -> u8 {
     let last = trace.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-    RANDOM | u8::from(last % 1000 < u64::from(sampled))
+    IS_RANDOM | u8::from(last % 1000 < u64::from(sampled))
 }
 
 /// What may stand on a log line and go back: short, and nothing that another reader could take for more than a word.
@@ -154,11 +181,9 @@ fn is_sane(id: &HeaderValue) -> bool {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 #[cfg(test)]
