@@ -1,7 +1,7 @@
 //! Driving attempts, on stopped time: who is called, how often and for how long, and what becomes of what was held.
 
 use super::*;
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -184,6 +184,29 @@ async fn a_probe_whose_client_goes_away_makes_room_for_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_place_behind_a_probe() {
+    let upstream = upstream(&["a"], |settings| {
+        settings.retry.attempts = 1;
+        settings.concurrency = Concurrency { max: 1, waiting: 1 };
+    });
+    let failing = Script::new(|_| Err(away()));
+    for _ in 0..20 {
+        let _ = failing.call(&upstream, Repeat::Always).await;
+    }
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let probe = pin!(upstream.call(terms(Repeat::Always), forever));
+    let other = async {
+        let asked = now();
+        let outcome = upstream.call(terms(Repeat::Always), forever).await;
+        assert_eq!(
+            (outcome, now() - asked),
+            (Err(Failure::CircuitOpen(Duration::ZERO)), Duration::ZERO)
+        );
+    };
+    assert!(matches!(select(probe, pin!(other)).await, Either::Right(_)), "it waited");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_instance_that_fails_is_ejected_and_comes_back() {
     let upstream = upstream(&["a", "b", "c"], |_| {});
     let script = Script::new(|name| if name == "a" { Err(away()) } else { Ok(()) });
@@ -357,6 +380,34 @@ async fn a_slow_first_try_is_hedged_and_the_first_answer_counts() {
     let start = now();
     assert!(upstream.call(terms(Repeat::IfAway), second_is_quick).await.is_ok());
     assert_eq!((tries.load(Ordering::SeqCst), now() - start), (1, Duration::from_secs(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn hedges_are_paid_out_of_the_budget() {
+    let upstream = upstream(&["a", "b"], |settings| {
+        settings.hedge = true;
+        (settings.retry.budget, settings.retry.free) = (0.0, 1);
+    });
+    let tries = AtomicUsize::new(0);
+    let taking = |time: Duration| {
+        let tries = &tries;
+        move |_: Attempt<String>| {
+            tries.fetch_add(1, Ordering::SeqCst);
+            async move {
+                tokio::time::sleep(time).await;
+                Ok(())
+            }
+        }
+    };
+    for _ in 0..400 {
+        let _ = upstream.call(terms(Repeat::Always), taking(Duration::from_millis(10))).await;
+    }
+    tries.store(0, Ordering::SeqCst);
+    // One a second is free, and so ten in ten seconds.
+    for _ in 0..12 {
+        let _ = upstream.call(terms(Repeat::Always), taking(Duration::from_millis(100))).await;
+    }
+    assert_eq!(tries.load(Ordering::SeqCst), 12 + 10);
 }
 
 #[tokio::test(start_paused = true)]

@@ -150,6 +150,13 @@ fn an_outlier_is_far_below_the_mean_of_enough() {
     let few = [rate(1000, 990), rate(1000, 990), rate(1000, 990), rate(1000, 0)];
     assert_eq!(outliers(&few), [0; 0], "too few to compare");
     assert_eq!(outliers(&[rate(1000, 500); 8]), [0; 0], "alike");
+    // Three alike of fourteen are 1.91 standard deviations below, and of thirteen 1.83.
+    let some_ill = |all| {
+        let mut rates = vec![rate(1000, 990); all];
+        rates[..3].fill(rate(1000, 700));
+        outliers(&rates)
+    };
+    assert_eq!((some_ill(14), some_ill(13)), (vec![0, 1, 2], vec![]));
 }
 
 #[test]

@@ -56,6 +56,15 @@ fn the_longest_wait_doubles_from_25_ms_to_a_second() {
 }
 
 #[test]
+fn the_wait_is_drawn_from_nothing_to_the_longest() {
+    let failure = Failure::Unreached(String::new());
+    let tried =
+        Tried { failure: &failure, number: 2, repeat: Repeat::Always, left: AN_HOUR, p50: None };
+    let drawn = [0.0, 0.5, 1.0].map(|dice| wait(&Retry::default(), &tried, dice).unwrap());
+    assert_eq!(drawn.map(|wait| wait.as_millis()), [0, 25, 50]);
+}
+
+#[test]
 fn there_are_three_tries() {
     let failure = Failure::Unreached(String::new());
     let again = |tries| wait_after(&failure, tries, Repeat::Always, AN_HOUR).is_some();
