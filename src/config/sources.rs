@@ -41,8 +41,8 @@ fn source<'a>(
         section.read_list("forward", &mut forward_headers, name);
         headers = named_headers(&section, "set", values::secret);
         claim_headers = named_headers(&section, "claims", values::text);
-        check_once(&section, &headers, &claim_headers);
         deadline_header = self::deadline_header(&section, is_grpc);
+        check_once(&section, &headers, &claim_headers, deadline_header.as_ref());
     }
     let mut reuse = true;
     section.read("reuse", &mut reuse, values::boolean);
@@ -152,15 +152,22 @@ fn check_once(
     section: &Section<'_>,
     set: &[(HeaderName, HeaderValue)],
     claims: &[(HeaderName, String)],
+    deadline: Option<&HeaderName>,
 ) {
-    let Some(twice) = claims.iter().find(|(name, _)| set.iter().any(|(other, _)| other == name))
-    else {
-        return;
+    let is_set = |name: &HeaderName| set.iter().any(|(other, _)| other == name);
+    let is_claimed = |name: &HeaderName| claims.iter().any(|(other, _)| other == name);
+    let twice = |key: &str, name: &HeaderName, other: &str| {
+        let span = section.get(key).map_or(&section.span, |node| &node.span);
+        let message = format!("the header `{name}` stands under `{other}` as well");
+        let help = Some("leave it out of one of them".to_owned());
+        section.reading.problem("wrong-value", span, Mistake { message, help });
     };
-    let span = section.get("claims").map_or(&section.span, |node| &node.span);
-    let message = format!("the header `{}` stands under `set` as well", twice.0);
-    let help = Some("leave it out of one of them".to_owned());
-    section.reading.problem("wrong-value", span, Mistake { message, help });
+    match (claims.iter().find(|(name, _)| is_set(name)), deadline) {
+        (Some((name, _)), _) => twice("claims", name, "set"),
+        (None, Some(name)) if is_set(name) => twice("deadline", name, "set"),
+        (None, Some(name)) if is_claimed(name) => twice("deadline", name, "claims"),
+        _ => {}
+    }
 }
 
 /// The SDL names sources in strings, logs and error messages: plain names only.

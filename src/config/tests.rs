@@ -535,11 +535,18 @@ fn calls_are_addressed_to_the_host_of_the_url_wherever_instances_are() {
 }
 
 #[test]
-fn grpc_services_have_a_header_for_the_deadline_already() {
+fn the_deadline_has_a_header_of_its_own_and_only_for_rest() {
     let said = problems(
         "sources: { a: { grpc: { url: http://h, protos: [a] }, headers: { deadline: x } } }",
     );
     assert!(said.contains("`grpc-timeout`") && said.contains("leave `deadline` out"), "{said}");
+    for other in ["set: { x-left: a }", "claims: { x-left: sub }"] {
+        let headers = format!("{{ deadline: x-left, {other} }}");
+        let said = problems(&format!(
+            "sources: {{ a: {{ rest: {{ url: http://h }}, headers: {headers} }} }}"
+        ));
+        assert!(said.contains("the header `x-left` stands under"), "{said}");
+    }
 }
 
 #[test]

@@ -60,8 +60,7 @@ impl Ids {
 /// For the ids of one request: a new trace, a span, and the request.
 const NEEDED: usize = 16 + 8 + 16;
 
-/// The system's randomness, taken for a hundred requests at a time: a call of the system for each would cost as much as all
-/// the rest of its ids.
+/// The system's randomness, taken for a hundred requests at a time, so that not every request is a call of the system.
 struct Random {
     bytes: [u8; 100 * NEEDED],
     used: usize,
