@@ -42,7 +42,8 @@ fn source<'a>(
         headers = named_headers(&section, "set", values::secret);
         claim_headers = named_headers(&section, "claims", values::text);
         deadline_header = self::deadline_header(&section, is_grpc);
-        check_once(&section, &headers, &claim_headers, deadline_header.as_ref());
+        let deadline = deadline_header.as_ref();
+        check_once(&section, &headers, &claim_headers, &forward_headers, deadline);
     }
     let mut reuse = true;
     section.read("reuse", &mut reuse, values::boolean);
@@ -147,27 +148,31 @@ fn deadline_header(section: &Section<'_>, is_grpc: bool) -> Option<HeaderName> {
     name
 }
 
-/// A header has its value from one place.
+/// A header has its value from one place: what would never be sent is refused. (What clients send gives way.)
 fn check_once(
     section: &Section<'_>,
     set: &[(HeaderName, HeaderValue)],
     claims: &[(HeaderName, String)],
+    forward: &[HeaderName],
     deadline: Option<&HeaderName>,
 ) {
-    let is_set = |name: &HeaderName| set.iter().any(|(other, _)| other == name);
-    let is_claimed = |name: &HeaderName| claims.iter().any(|(other, _)| other == name);
-    let twice = |key: &str, name: &HeaderName, other: &str| {
-        let span = section.get(key).map_or(&section.span, |node| &node.span);
-        let message = format!("the header `{name}` stands under `{other}` as well");
-        let help = Some("leave it out of one of them".to_owned());
-        section.reading.problem("wrong-value", span, Mistake { message, help });
+    let set: Vec<_> = set.iter().map(|(name, _)| name).collect();
+    let claims: Vec<_> = claims.iter().map(|(name, _)| name).collect();
+    let places = [("set", set), ("claims", claims), ("forward", forward.iter().collect())];
+    let named = |name, places: &[(&'static str, Vec<&HeaderName>)]| {
+        places.iter().find(|(_, names)| names.contains(&name)).map(|(place, _)| (name, *place))
     };
-    match (claims.iter().find(|(name, _)| is_set(name)), deadline) {
-        (Some((name, _)), _) => twice("claims", name, "set"),
-        (None, Some(name)) if is_set(name) => twice("deadline", name, "set"),
-        (None, Some(name)) if is_claimed(name) => twice("deadline", name, "claims"),
-        _ => {}
-    }
+    let of_claims = places[1].1.iter().find_map(|name| named(*name, &places[..1]));
+    let of_deadline = || deadline.and_then(|name| named(name, &places));
+    let twice = of_claims.map(|twice| ("claims", twice));
+    let Some((key, (name, other))) = twice.or_else(|| of_deadline().map(|it| ("deadline", it)))
+    else {
+        return;
+    };
+    let span = section.get(key).map_or(&section.span, |node| &node.span);
+    let message = format!("the header `{name}` stands under `{other}` as well");
+    let help = Some("leave it out of one of them".to_owned());
+    section.reading.problem("wrong-value", span, Mistake { message, help });
 }
 
 /// The SDL names sources in strings, logs and error messages: plain names only.

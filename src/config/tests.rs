@@ -540,7 +540,7 @@ fn the_deadline_has_a_header_of_its_own_and_only_for_rest() {
         "sources: { a: { grpc: { url: http://h, protos: [a] }, headers: { deadline: x } } }",
     );
     assert!(said.contains("`grpc-timeout`") && said.contains("leave `deadline` out"), "{said}");
-    for other in ["set: { x-left: a }", "claims: { x-left: sub }"] {
+    for other in ["set: { x-left: a }", "claims: { x-left: sub }", "forward: [x-left]"] {
         let headers = format!("{{ deadline: x-left, {other} }}");
         let said = problems(&format!(
             "sources: {{ a: {{ rest: {{ url: http://h }}, headers: {headers} }} }}"

@@ -54,7 +54,9 @@ impl Headers {
         refused: fn(&HeaderName) -> bool,
         texts: &mut Texts,
     ) -> Self {
-        let refused = |name: &HeaderName| is_reserved(name) || refused(name);
+        let deadline = settings.deadline_header.as_ref();
+        let refused =
+            |name: &HeaderName| is_reserved(name) || refused(name) || deadline == Some(name);
         let mut headers = Self::default();
         // The binding's names, whether or not there is something to send.
         let mut bound = Vec::new();
@@ -174,7 +176,7 @@ fn read_name(
     let problem = match HeaderName::from_bytes(text.as_bytes()) {
         Ok(name) if refused(&name) => {
             Problem::error("reserved-header", format!("`{name}` is not for a binding to set"))
-                .help("it belongs to the connection or to the protocol; leave it out")
+                .help("it belongs to the connection, to the protocol or to the source's `headers.deadline`; leave it out")
         }
         Ok(name) => return Some(name),
         Err(_) => Problem::error("invalid-header", format!("`{text}` is not a header name"))

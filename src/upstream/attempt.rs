@@ -24,6 +24,14 @@ pub struct Attempt<C> {
     pub until: Instant,
 }
 
+impl<C> Attempt<C> {
+    /// The time until then.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.until.saturating_duration_since(now())
+    }
+}
+
 /// How a try ended.
 pub(super) struct End<'a> {
     pub verdict: Verdict,

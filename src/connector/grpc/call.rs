@@ -151,7 +151,7 @@ async fn exchange(
     request: Arc<Request>,
 ) -> Result<Reply, upstream::Failure> {
     let metadata = metadata_of(&request);
-    let left = attempt.until.saturating_duration_since(Instant::now());
+    let left = attempt.left();
     let wire = &attempt.instance.connection;
     let (headers, message) = wire.unary(path, metadata, request.body.clone(), left).await?;
     Ok(Reply { body: Body::Proto(message), status: 200, headers: Arc::new(headers) })

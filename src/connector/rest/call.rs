@@ -197,7 +197,7 @@ impl RestCall {
                 .upstream
                 .call(terms, |attempt| {
                     let (request, constant) = (Arc::clone(&request), Arc::clone(&constant));
-                    let deadline = told.map(|name| (name.clone(), milliseconds_to(attempt.until)));
+                    let deadline = told.map(|name| (name.clone(), milliseconds(attempt.left())));
                     let more = More { condition: condition.clone(), deadline };
                     exchange(attempt.instance, request, constant, more)
                 })
@@ -208,7 +208,8 @@ impl RestCall {
     }
 }
 
-/// What an attempt says beside its request, instead of headers of the same name.
+/// What an attempt says beside its request. A condition wins over headers of the same name; a deadline's header is set by
+/// nobody else.
 #[derive(Default)]
 pub(super) struct More {
     condition: Option<Header>,
@@ -216,9 +217,8 @@ pub(super) struct More {
 }
 
 /// At least one, so that no service takes it for "no limit".
-fn milliseconds_to(until: Instant) -> HeaderValue {
-    let left = until.saturating_duration_since(Instant::now()).as_millis();
-    HeaderValue::from(u64::try_from(left).unwrap_or(u64::MAX).max(1))
+fn milliseconds(left: Duration) -> HeaderValue {
+    HeaderValue::from(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1))
 }
 
 /// RFC 9110, section 13.1: `if-modified-since` only where there is no entity tag. Only what reads is asked like this.

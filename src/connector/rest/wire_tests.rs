@@ -118,7 +118,7 @@ async fn a_service_may_be_told_how_long_is_waited_for_it() {
     };
     let server = Server::start(left).await;
     let mut source = source(server.url());
-    // Not what the client says of it.
+    // A client has no say in it, whatever the settings are.
     source.forward_headers = vec!["x-left".parse().expect("a name")];
     source.deadline_header = Some("x-left".parse().expect("a name"));
     let call = Rest::new(&[source]).compile(&binding(r#"@rest(source: "users", GET: "/u")"#));

@@ -1,18 +1,12 @@
 //! What a hostile document costs the engine before it is refused: as large as `limits.document` lets one be, each of another
-//! kind of excess, and one of a mebibyte, with the limits that hold where nothing is said. Prints
-//! microseconds of CPU for all that is done with one, medians of rounds.
+//! kind of excess, and one of a mebibyte, with the limits that hold where nothing is said. Prints microseconds of
+//! CPU for all that is done with one, medians of rounds.
 //!
 //! `cargo run --release --manifest-path benches/Cargo.toml --package portcullis-benches-inside --bin refusals`
 
 use anyhow::{Result, bail};
-use portcullis::{
-    connector::{Protocol, SourceSettings, rest::Rest},
-    engine::{Engine, Settings},
-    graph::{self, Sdl},
-    source::Connector,
-    upstream,
-};
-use portcullis_benches_inside::on_cpu;
+use portcullis::engine::{Engine, Settings};
+use portcullis_benches_inside::{on_cpu, posts};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +17,9 @@ const ROUNDS: usize = 7;
 /// The clock goes in steps of some milliseconds.
 const TURNS: u32 = 400;
 const SIZE: usize = (256 << 10) - 64;
-const POSTS: &str = include_str!("../../../graph/posts.graphql");
 
 fn main() -> Result<()> {
-    let engine = engine()?;
+    let engine = Engine::new(Arc::new(posts()?), Settings::default());
     println!("| 256 KiB of | µs of CPU until it is refused | with |");
     println!("|---|---|---|");
     for (name, text) in texts() {
@@ -85,24 +78,4 @@ fn median(engine: &Engine, text: &str) -> Result<(Duration, String)> {
     }
     rounds.sort_unstable();
     Ok((rounds[ROUNDS / 2], code))
-}
-
-/// Nobody is ever called.
-fn engine() -> Result<Engine> {
-    let site = upstream::Site::at(&"http://127.0.0.1:9".parse()?).map_err(anyhow::Error::msg)?;
-    let source = SourceSettings {
-        name: "posts".into(),
-        protocol: Protocol::Rest { site },
-        upstream: upstream::Settings::default(),
-        forward_headers: Vec::new(),
-        headers: Vec::new(),
-        claim_headers: Vec::new(),
-        deadline_header: None,
-        config: serde_json::json!({}),
-        reuse: false,
-    };
-    let connectors: Vec<Box<dyn Connector>> = vec![Box::new(Rest::new(&[source]))];
-    let sdl = Sdl::from_texts([("posts.graphql", POSTS)]);
-    let Ok((graph, _)) = graph::load(&sdl, &connectors) else { bail!("the graph does not load") };
-    Ok(Engine::new(Arc::new(graph), Settings::default()))
 }

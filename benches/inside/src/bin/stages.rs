@@ -4,12 +4,10 @@
 use anyhow::{Context, Result, bail};
 use futures_util::FutureExt as _;
 use portcullis::{
-    connector::{Protocol, SourceSettings, rest::Rest},
     engine::{Engine, Request, Settings},
-    graph::{self, Graph, Sdl},
+    graph::Graph,
     mapping::{Failure, Mapping},
-    source::{self, Body, Call, Caller, Connector, Inputs, Placed, Reply},
-    upstream,
+    source::{self, Body, Call, Caller, Inputs, Placed, Reply},
 };
 use portcullis_benches::{
     AUTHORS, TITLES,
@@ -29,7 +27,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 25;
 const ROUND: Duration = Duration::from_millis(60);
-const POSTS: &str = include_str!("../../../graph/posts.graphql");
 
 /// A call whose reply is there already.
 struct Canned {
@@ -125,23 +122,7 @@ fn settings() -> Settings {
 
 /// The graph of the measurements, every call answered from memory.
 fn graph(posts: &bytes::Bytes, users: &bytes::Bytes) -> Result<Arc<Graph>> {
-    let site = upstream::Site::at(&"http://127.0.0.1:9".parse()?).map_err(anyhow::Error::msg)?;
-    let source = SourceSettings {
-        name: "posts".into(),
-        protocol: Protocol::Rest { site },
-        upstream: upstream::Settings::default(),
-        forward_headers: Vec::new(),
-        headers: Vec::new(),
-        claim_headers: Vec::new(),
-        deadline_header: None,
-        config: serde_json::Value::Object(serde_json::Map::new()),
-        reuse: false,
-    };
-    let connectors: Vec<Box<dyn Connector>> = vec![Box::new(Rest::new(&[source]))];
-    let sdl = Sdl::from_texts([("posts.graphql", POSTS)]);
-    let Ok((mut graph, _)) = graph::load(&sdl, &connectors) else {
-        bail!("the graph does not load")
-    };
+    let mut graph = portcullis_benches_inside::posts()?;
     for binding in &mut graph.bindings {
         let reply = if &*binding.coordinate == "Query.posts" { posts } else { users };
         binding.call = Arc::new(Canned { real: Arc::clone(&binding.call), reply: reply.clone() });
