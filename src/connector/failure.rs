@@ -7,7 +7,9 @@ use crate::upstream::Failure;
 /// `kind` says what a status number of the protocol means.
 pub(super) fn to_error(failure: &Failure, kind: fn(u16) -> ErrorKind) -> Error {
     let code = match failure {
-        Failure::Unreached(_) | Failure::Unavailable(_) => ErrorCode::UpstreamUnavailable,
+        Failure::Unreached(_) | Failure::Unprocessed(_) | Failure::Unavailable(_) => {
+            ErrorCode::UpstreamUnavailable
+        }
         Failure::Timeout(_) | Failure::Silent(_) => ErrorCode::UpstreamTimeout,
         Failure::TooLarge(_) => ErrorCode::UpstreamTooLarge,
         Failure::Invalid(_) => ErrorCode::UpstreamInvalidReply,

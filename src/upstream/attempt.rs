@@ -22,6 +22,8 @@ pub struct Attempt<C> {
     pub instance: Arc<Instance<C>>,
     /// When it is cut.
     pub until: Instant,
+    /// A new connection is required: a probe asks whether the instance is reachable now.
+    pub fresh: bool,
 }
 
 impl<C> Attempt<C> {
@@ -90,7 +92,9 @@ impl<'a, C> Trial<'a, C> {
     fn log(&self, end: &End<'_>, took: Duration) {
         let (status, error) = match end.failure {
             Some(Failure::Status { number, .. }) => (Some(*number), None),
-            Some(Failure::Unreached(reason)) => (None, Some(reason.as_str())),
+            Some(Failure::Unreached(reason) | Failure::Unprocessed(reason)) => {
+                (None, Some(reason.as_str()))
+            }
             _ => (None, None),
         };
         tracing::debug!(

@@ -84,7 +84,8 @@ impl<C> Upstream<C> {
         let member = self.members.pick(tried, now).map_err(Failure::NoInstance)?;
         tried.push(member.address.clone());
         let until = terms.deadline.min(now + self.settings.timeout);
-        let attempt = attempt(Attempt { instance: Arc::clone(&member.instance), until });
+        let attempt =
+            attempt(Attempt { instance: Arc::clone(&member.instance), until, fresh: false });
         Ok(Trial::begin(self, member, tried.len(), now).run(attempt, until))
     }
 

@@ -8,6 +8,10 @@ pub enum Failure {
     /// No connection could be made: nothing was sent.
     #[error("unavailable: {0}")]
     Unreached(String),
+    /// The request was not processed: the service closed the connection before it took the request, or refused the stream
+    /// (HTTP/2 GOAWAY, `REFUSED_STREAM`).
+    #[error("not processed: {0}")]
+    Unprocessed(String),
     /// The connection broke before the reply was whole.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -102,11 +106,18 @@ impl Failure {
         }
     }
 
+    /// Is proof that the service did not process the call, although an instance was chosen for it: another instance, or
+    /// another connection, may be tried without risk.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, Self::Unreached(_) | Self::Unprocessed(_))
+    }
+
     /// What a call must allow to be made again after this; `None`: it never is.
     #[must_use]
     pub fn repeatable(&self) -> Option<Repeat> {
         match self {
-            Self::Unreached(_) => Some(Repeat::IfNotSent),
+            Self::Unreached(_) | Self::Unprocessed(_) => Some(Repeat::IfNotSent),
             Self::Unavailable(_) | Self::Status { fault: Fault::Away, .. } => Some(Repeat::IfAway),
             // Of one that has too much to do only if it says itself when it will have time.
             Self::Timeout(_)

@@ -65,7 +65,7 @@ const POSITIONS: [(Position, &str); 3] =
 impl Outcome {
     pub fn of(failure: &Failure) -> Self {
         match failure {
-            Failure::Unreached(_) => Self::Unreached,
+            Failure::Unreached(_) | Failure::Unprocessed(_) => Self::Unreached,
             Failure::Unavailable(_) => Self::Broken,
             Failure::Timeout(_) | Failure::Silent(_) => Self::Timeout,
             Failure::TooLarge(_) => Self::TooLarge,

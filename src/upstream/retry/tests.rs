@@ -24,6 +24,7 @@ fn what_a_call_must_allow_depends_on_what_went_wrong() {
     let timeout = Failure::Timeout(AN_HOUR);
     for (failure, least) in [
         (&unreached, Some(Repeat::IfNotSent)),
+        (&Failure::Unprocessed(String::new()), Some(Repeat::IfNotSent)),
         (&broken, Some(Repeat::IfAway)),
         (&status(Fault::Away), Some(Repeat::IfAway)),
         (&status(Fault::Broken), Some(Repeat::Always)),
