@@ -230,7 +230,7 @@ impl Engine {
         debit: &mut Debit<'_>,
     ) -> Result<Response, Refusal> {
         let introspection = asked.operation.introspect(&self.graph, &asked.variables)?;
-        asked.reserve(debit).await?;
+        asked.reserve(&self.settings.limits, debit).await?;
         Ok(self.answer(asked, deadline, &introspection, None, debit).await)
     }
 
@@ -269,9 +269,7 @@ impl Engine {
         let written = response::write(&outcome.store, outcome.root, view, writing);
         self.tell_written(&written, name.as_deref());
         let CostLimit { call_weight, expose, .. } = self.settings.limits.cost;
-        let fixed = if operation.is_mutation { guard::cost::MUTATION } else { 0 };
-        let spent = written.cost.saturating_add(fixed);
-        let mut cost = estimate.report(spent, outcome.calls, call_weight);
+        let mut cost = estimate.report(written.cost, outcome.calls, call_weight);
         debit.pay(cost.actual_query_cost, is_event);
         let throttle = debit.throttle().cloned().map(Box::new);
         cost.throttle_status = throttle.as_deref().map(Throttle::status);
@@ -282,7 +280,7 @@ impl Engine {
             body,
             refusal: None,
             errors,
-            upstream_calls: outcome.calls,
+            upstream_calls: outcome.calls.made,
             cost: Some(cost),
             cache: match errors {
                 // What is left in a caller's bucket is told to that caller only.
@@ -414,9 +412,10 @@ impl Engine {
 
 impl Asked {
     /// Takes the estimate out of the caller's bucket.
-    async fn reserve(&self, debit: &mut Debit<'_>) -> Result<(), Refusal> {
-        let formula = self.operation.plan.cost.printed();
-        let reserved = debit.admit(self.estimate.cost, formula).await;
+    async fn reserve(&self, limits: &Limits, debit: &mut Debit<'_>) -> Result<(), Refusal> {
+        let Self { operation, estimate, .. } = self;
+        let formula = || guard::cost::formula_of(&operation.plan, limits, estimate.calls);
+        let reserved = debit.admit(estimate.cost, formula).await;
         reserved.map_err(|error| self.estimate.refuse(error))
     }
 }
