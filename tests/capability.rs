@@ -9,6 +9,7 @@ mod identity;
 mod mutations;
 mod persisted;
 mod rate_limits;
+mod secrets;
 mod secure_redis;
 mod shared;
 mod subscriptions;

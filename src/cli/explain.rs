@@ -4,6 +4,7 @@ use super::{ConfigFile, Exit, Terminal, demo, operation};
 use crate::config::Config;
 use crate::gateway::{self, Gateway};
 use crate::problem::Problem;
+use crate::source::secrets;
 use clap::Args;
 use serde_json::Map;
 use std::path::PathBuf;
@@ -42,7 +43,7 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Exit {
     match explain(arguments) {
         Ok(plan) => {
-            terminal.out(&plan);
+            terminal.out(&secrets::mask(&plan));
             if !plan.ends_with('\n') {
                 terminal.out("\n");
             }

@@ -38,7 +38,7 @@ pub(super) async fn admin(
         return Ok(None);
     }
     if settings.listen == edge::Admin::USUAL {
-        return Ok(usual_admin(terminal).await);
+        return Ok(usual_admin(settings.tls, terminal).await);
     }
     let remedy = "choose another one with `server.admin.listen` in the configuration";
     let Some((listener, address)) = listen(settings.listen, remedy, terminal).await else {
@@ -47,15 +47,15 @@ pub(super) async fn admin(
     if !address.ip().is_loopback() {
         tracing::warn!("the admin page has no login: whoever reaches {address} reads it");
     }
-    tell_admin(address, terminal);
+    tell_admin(settings.tls, address, terminal);
     Ok(Some(listener))
 }
 
-async fn usual_admin(terminal: &mut Terminal) -> Option<TcpListener> {
+async fn usual_admin(tls: bool, terminal: &mut Terminal) -> Option<TcpListener> {
     let usual = edge::Admin::USUAL;
     let bound = TcpListener::bind(usual).await.ok();
     if bound.is_some() {
-        tell_admin(usual, terminal);
+        tell_admin(tls, usual, terminal);
     } else {
         tracing::warn!(
             "there is no admin page: {usual} is taken; `server.admin.listen` chooses another \
@@ -65,8 +65,8 @@ async fn usual_admin(terminal: &mut Terminal) -> Option<TcpListener> {
     bound
 }
 
-fn tell_admin(address: SocketAddr, terminal: &mut Terminal) {
-    terminal.out(&format!("admin {}{PATH}\n", url("http", address)));
+fn tell_admin(tls: bool, address: SocketAddr, terminal: &mut Terminal) {
+    terminal.out(&format!("admin {}{PATH}\n", url(edge::scheme(tls), address)));
 }
 
 /// Serves until the first signal, then drains; a second signal ends it at once.
@@ -78,7 +78,9 @@ pub(super) async fn serve(gateway: Gateway, listeners: Listeners, terminal: &mut
             return Exit::Problems;
         }
     };
+    let has_tls = gateway.edge.settings().tls.is_some();
     tokio::select! {
+        () = shutdown::tell_hangups(), if !has_tls => Exit::Done,
         () = Box::pin(gateway::serve_all(gateway, listeners, drain)) => Exit::Done,
         () = end => Exit::Interrupted,
     }

@@ -2,6 +2,7 @@
 
 use super::{ConfigFile, Exit, Terminal, listen};
 use crate::config::Config;
+use crate::edge;
 use crate::gateway::{self, Listeners};
 use crate::upstream::discovery::register::Registration;
 use clap::Args;
@@ -67,7 +68,8 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
         let Some((listener, address)) = listen::listen(address, remedy, terminal).await else {
             return Exit::CannotListen;
         };
-        terminal.out(&format!("metrics {}/metrics\n", listen::url("http", address)));
+        let scheme = edge::scheme(config.edge.metrics.tls);
+        terminal.out(&format!("metrics {}/metrics\n", listen::url(scheme, address)));
         listeners.metrics = Some(listener);
     }
     listeners.admin = match listen::admin(config.edge.admin, terminal).await {
@@ -75,7 +77,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
         Err(exit) => return exit,
     };
     let path = &config.edge.path;
-    let scheme = if config.edge.tls.is_some() { "https" } else { "http" };
+    let scheme = edge::scheme(config.edge.tls.is_some());
     terminal.out(&format!("serving {}{path}\n", listen::url(scheme, address)));
     listen::serve(gateway, listeners, terminal).await
 }

@@ -1,6 +1,7 @@
 //! Where commands write. Colours only where a person sees them.
 
 use crate::problem::{Problem, render};
+use crate::source::secrets;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -61,6 +62,7 @@ impl Terminal {
 
     /// Writes what is not the answer.
     pub fn err(&mut self, text: &str) {
+        let text = secrets::mask(text);
         let _ = self.err.write_all(text.as_bytes()).and_then(|()| self.err.flush());
     }
 

@@ -7,11 +7,12 @@ mod table;
 use super::{Exit, Terminal};
 use crate::gateway::admin::{PATH, View};
 use crate::upstream::http::HttpClient;
-use crate::upstream::{Failure, Settings};
+use crate::upstream::{Failure, Settings, Tls};
 use bytes::Bytes;
 use clap::Args;
 use http::header::ACCEPT;
 use http::{Request, StatusCode, Uri};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -19,8 +20,10 @@ Examples:
   portcullis top
   portcullis top --url http://127.0.0.1:4098 --interval 5s
   portcullis top --once | grep ejected
+  portcullis top --url https://127.0.0.1:4099 --ca server.pem
 
-It reads the admin page: `server.admin.listen`, http://127.0.0.1:4099 by default.";
+It reads the admin page: `server.admin.listen`, http://127.0.0.1:4099 by default; https where
+`server.admin.tls` is set.";
 
 /// For one answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -32,6 +35,18 @@ pub struct Arguments {
     /// Where the gateway's admin page is
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4099")]
     url: String,
+    /// Roots in PEM to trust instead of the system's, where `server.admin.tls` is set
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    ca: Option<PathBuf>,
+    /// Certificate in PEM to show, where `server.tls.client_ca` is set
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Private key of that certificate
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Trust any certificate: whoever is in between can read and change what is shown
+    #[arg(long)]
+    insecure: bool,
     /// Print one table after one interval, for scripts
     #[arg(long)]
     once: bool,
@@ -40,11 +55,18 @@ pub struct Arguments {
     interval: Duration,
 }
 
+impl Arguments {
+    fn tls(&self) -> Tls {
+        let identity = self.cert.clone().zip(self.key.clone());
+        Tls { ca: self.ca.clone(), identity, any_certificate: self.insecure }
+    }
+}
+
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
-    let gateway = match Gateway::at(&arguments.url) {
+    let gateway = match Gateway::at(&arguments.url, arguments.tls()) {
         Ok(gateway) => gateway,
         Err(reason) => {
-            let remedy = "write one such as `--url http://127.0.0.1:4099`";
+            let remedy = "write one such as `--url http://127.0.0.1:4099`, and files in PEM";
             terminal.err(&format!("error: {reason}\n  {remedy}\n"));
             return Exit::Usage;
         }
@@ -91,11 +113,11 @@ struct Gateway {
 impl Gateway {
     /// # Errors
     /// This is not where one can be; one lowercase sentence.
-    fn at(url: &str) -> Result<Self, String> {
+    fn at(url: &str, tls: Tls) -> Result<Self, String> {
         let base = url.trim_end_matches('/');
         let base = base.strip_suffix(PATH).unwrap_or(base);
         let uri: Uri = format!("{base}{PATH}").parse().map_err(|_| format!("`{url}` is no URL"))?;
-        let settings = Settings { connect_timeout: ANSWER, ..Settings::default() };
+        let settings = Settings { connect_timeout: ANSWER, tls, ..Settings::default() };
         Ok(Self { client: HttpClient::new(&settings, &uri, None)?, uri })
     }
 

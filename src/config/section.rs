@@ -58,6 +58,24 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// [`Reading::expand`], with the values of the environment that went into it.
+    pub(super) fn expand_telling(
+        &self,
+        scalar: &Scalar,
+        span: &Range<usize>,
+    ) -> (Option<Scalar>, Vec<String>) {
+        let used = RefCell::new(Vec::new());
+        let env = |name: &str| {
+            let value = (self.env)(name);
+            used.borrow_mut().extend(value.clone().filter(|value| !value.is_empty()));
+            value
+        };
+        let telling = Reading { file: self.file, env: &env, problems: RefCell::default() };
+        let expanded = telling.expand(scalar, span);
+        self.problems.borrow_mut().append(&mut telling.problems.into_inner());
+        (expanded, used.into_inner())
+    }
+
     /// The place of a piece inside a value, where it stands there as it is.
     fn find(&self, piece: &str, span: &Range<usize>) -> Range<usize> {
         let text = self.file.text.get(span.clone()).unwrap_or_default();

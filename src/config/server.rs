@@ -13,6 +13,7 @@ pub(super) fn read(
     engine: &mut engine::Settings,
 ) {
     section.check_keys();
+    let has_tls = section.get("tls").is_some();
     section.read("listen", &mut edge.listen, values::address);
     section.read("path", &mut edge.path, values::path);
     section.read("playground", &mut edge.playground, values::boolean);
@@ -34,11 +35,20 @@ pub(super) fn read(
         section.check_keys();
         section.read("public", &mut edge.metrics.public, values::boolean);
         section.read("listen", &mut edge.metrics.listen, |it| values::address(it).map(Some));
+        section.read("tls", &mut edge.metrics.tls, values::boolean);
+        if edge.metrics.tls && edge.metrics.listen.is_none() {
+            let message = "metrics have no address of their own to speak TLS on".to_owned();
+            let help = Some("write `server.metrics.listen`, or leave `tls` out".to_owned());
+            section.reading.problem("wrong-value", &section.span, Mistake { message, help });
+        }
+        needs_tls(&section, edge.metrics.tls, has_tls);
     }
     if let Some(section) = section.section("admin") {
         section.check_keys();
         section.read("enabled", &mut edge.admin.enabled, values::boolean);
         section.read("listen", &mut edge.admin.listen, values::address);
+        section.read("tls", &mut edge.admin.tls, values::boolean);
+        needs_tls(&section, edge.admin.tls, has_tls);
     }
     if let Some(section) = section.section("tls") {
         edge.tls = read_tls(&section, base);
@@ -58,6 +68,16 @@ pub(super) fn read(
     }
     if let Some(section) = section.section("cors") {
         read_cors(&section, &mut edge.cors);
+    }
+}
+
+/// An address beside the endpoint's has the endpoint's certificate.
+fn needs_tls(section: &Section<'_>, wanted: bool, has_tls: bool) {
+    if wanted && !has_tls {
+        let message =
+            "`tls: true` needs the certificate of `server.tls`, which is not set".to_owned();
+        let help = Some("write `server.tls: { cert: server.pem, key: server.key }`".to_owned());
+        section.reading.problem("wrong-value", &section.span, Mistake { message, help });
     }
 }
 

@@ -4,7 +4,7 @@ use super::section::{Reading, Section};
 use super::values::{self, Mistake, Read};
 use super::yaml::{Entry, Kind, Node, Scalar};
 use super::{site, upstream};
-use crate::connector::{Protocol, SourceSettings};
+use crate::connector::{FromEnv, Protocol, SourceConfig, SourceSettings};
 use crate::engine::CacheSettings;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
@@ -47,13 +47,15 @@ fn source<'a>(
     }
     let mut reuse = true;
     section.read("reuse", &mut reuse, values::boolean);
-    let config = section.get("config").map_or(Value::Object(Map::new()), |node| {
+    let config = section.get("config").map_or_else(SourceConfig::default, |node| {
         if !matches!(node.kind, Kind::Mapping(_)) {
             let message = "`config` is a mapping of keys to values".to_owned();
             let help = Some("`config: { region: eu }` is read as `$config.region`".to_owned());
             reading.problem("wrong-type", &node.span, Mistake { message, help });
         }
-        json(reading, node)
+        let mut from_env = Vec::new();
+        let value = json(reading, node, "", &mut from_env);
+        SourceConfig { value, from_env }
     });
     if let Some(section) = section.section("cache") {
         cache.sources.insert(entry.key.as_str().into(), super::cache::read_source(&section));
@@ -188,18 +190,31 @@ fn check_name(reading: &Reading<'_>, entry: &Entry) {
 }
 
 /// Any YAML as JSON: plain words as YAML's core schema reads them. The tree's depth is bounded by its parser.
-fn json(reading: &Reading<'_>, node: &Node) -> Value {
+/// The value of a node. `pointer` is its place; `from_env` takes the values that came out of the environment.
+fn json(reading: &Reading<'_>, node: &Node, pointer: &str, from_env: &mut Vec<FromEnv>) -> Value {
     match &node.kind {
-        Kind::List(nodes) => nodes.iter().map(|node| json(reading, node)).collect(),
-        Kind::Mapping(entries) => entries
-            .iter()
-            .map(|entry| (entry.key.clone(), json(reading, &entry.value)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Kind::Scalar(scalar) => match reading.expand(scalar, &node.span) {
-            Some(scalar) => json_scalar(scalar),
-            None => Value::Null,
-        },
+        Kind::List(nodes) => {
+            let element =
+                |(index, node)| json(reading, node, &format!("{pointer}/{index}"), from_env);
+            nodes.iter().enumerate().map(element).collect()
+        }
+        Kind::Mapping(entries) => {
+            let member = |entry: &Entry| {
+                let key = entry.key.replace('~', "~0").replace('/', "~1");
+                let value = json(reading, &entry.value, &format!("{pointer}/{key}"), from_env);
+                (entry.key.clone(), value)
+            };
+            entries.iter().map(member).collect::<Map<_, _>>().into()
+        }
+        Kind::Scalar(scalar) => {
+            let (expanded, mut texts) = reading.expand_telling(scalar, &node.span);
+            let Some(expanded) = expanded else { return Value::Null };
+            if !texts.is_empty() {
+                texts.push(expanded.text.clone());
+                from_env.push(FromEnv { pointer: pointer.to_owned(), texts });
+            }
+            json_scalar(expanded)
+        }
     }
 }
 

@@ -62,11 +62,18 @@ sources:
     assert_eq!(users.forward_headers, ["x-tenant"]);
     assert_eq!(users.headers[0].1.as_bytes(), b"Bearer geheim");
     let expected = serde_json::json!({"a": 1, "b": [true, "1", null, 1.5, "x"], "big": "x: [\n"});
-    assert_eq!(users.config, expected);
+    assert_eq!(users.config.value, expected);
     let Protocol::Grpc { protos, .. } = &products.protocol else { panic!("grpc") };
     assert_eq!(protos, &[PathBuf::from("conf/a.proto")]);
     assert!(!products.reuse);
-    assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
+    let [from_env] = users.config.from_env.as_slice() else { panic!("one value: {config:?}") };
+    assert_eq!(from_env.pointer, "/big");
+    assert_eq!(from_env.texts, ["x: [\n", "x: [\n"], "the variable, and the whole");
+    let shown = users.config.shown(&|name| name.into());
+    assert_eq!((&shown["big"], &shown["a"]), (&"big".into(), &1.into()));
+    for secret in ["geheim", "x: ["] {
+        assert!(!format!("{config:?}").contains(secret), "secrets are never printed");
+    }
 }
 
 #[test]
@@ -242,6 +249,11 @@ fn setting(path: &str, value: &str) -> String {
             let name = path.rsplit('.').next().unwrap();
             let service = if name == "service" { "" } else { "service: s, " };
             return format!("server: {{ consul: {{ {service}{name}: {value} }} }}");
+        }
+        "server.metrics.tls" | "server.admin.tls" if value == "true" => {
+            let section = path.split('.').nth(1).unwrap();
+            let tls = "tls: { cert: c, key: k }";
+            return format!("server: {{ {tls}, {section}: {{ listen: 127.0.0.1:1, tls: true }} }}");
         }
         "server.tls.cert" => return format!("server: {{ tls: {{ cert: {value}, key: k }} }}"),
         "server.tls.key" => return format!("server: {{ tls: {{ cert: c, key: {value} }} }}"),
@@ -516,7 +528,7 @@ fn the_admin_page_is_where_nobody_else_reaches_it_unless_said() {
     let source = "sources: { a: { rest: { url: http://h } } }\n";
     let of =
         |text: &str| parse(&format!("{source}server: {{ admin: {text} }}")).unwrap().edge.admin;
-    assert_eq!(of("{}"), edge::Admin { enabled: true, listen: edge::Admin::USUAL });
+    assert_eq!(of("{}"), edge::Admin { enabled: true, listen: edge::Admin::USUAL, tls: false });
     assert!(edge::Admin::USUAL.ip().is_loopback());
     assert!(!of("{ enabled: false }").enabled);
     assert_eq!(of("{ listen: 0.0.0.0:1 }").listen, "0.0.0.0:1".parse().unwrap());
@@ -582,4 +594,15 @@ fn a_gateway_in_consul_says_where_it_is_reached() {
     );
     let settings = parse(&secure).unwrap().consul.unwrap().at("10.0.0.5:1".parse().unwrap());
     assert_eq!(settings.unwrap().check, "https://10.0.0.5:1/ready");
+}
+
+#[test]
+fn an_address_beside_the_endpoint_speaks_tls_only_with_the_endpoint_s_certificate() {
+    let problems = |text: &str| render(&parse(text).unwrap_err(), false);
+    for section in ["metrics", "admin"] {
+        let text = format!("server: {{ {section}: {{ listen: 127.0.0.1:1, tls: true }} }}");
+        assert!(problems(&text).contains("needs the certificate of `server.tls`"));
+    }
+    let text = "server: { tls: { cert: c, key: k }, metrics: { tls: true } }";
+    assert!(problems(text).contains("no address of their own"));
 }

@@ -59,7 +59,7 @@ fn tls(section: &Section<'_>, base: &Path) -> Tls {
         let help = Some("name both: the certificate that is shown, and its private key".to_owned());
         section.reading.problem("missing-key", &section.span, Mistake { message, help });
     }
-    Tls { ca: file("ca"), identity: cert.zip(key) }
+    Tls { ca: file("ca"), identity: cert.zip(key), any_certificate: false }
 }
 
 fn breaker(section: &Section<'_>, settings: &mut Settings) {

@@ -15,4 +15,4 @@ mod texts;
 mod tls_tests;
 
 pub use headers::is_reserved as is_reserved_header;
-pub use settings::{Protocol, SourceSettings};
+pub use settings::{FromEnv, Protocol, SourceConfig, SourceSettings};

@@ -1,6 +1,6 @@
 //! What the connectors' tests share: bindings written as SDL, callers, and loopback servers.
 
-use super::{Protocol, SourceSettings};
+use super::{Protocol, SourceConfig, SourceSettings};
 use crate::problem::{Place, Problem, SourceFile};
 use crate::source::{Argument, ArgumentValue, BindingSpec, Caller, Inputs, Operation};
 use crate::upstream;
@@ -111,7 +111,7 @@ pub(super) fn with_inputs<T>(args: &Value, caller: &Caller, ask: impl Fn(&Inputs
         batch: &null,
         caller,
         env: &nothing,
-        config: &nothing,
+        config: &null,
     })
 }
 
@@ -133,7 +133,7 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> SourceSettings {
         headers: Vec::new(),
         claim_headers: Vec::new(),
         deadline_header: None,
-        config: json!({}),
+        config: SourceConfig::default(),
         reuse: true,
     }
 }

@@ -79,7 +79,7 @@ impl Authority {
             self.sign(name);
             (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")))
         });
-        Tls { ca: Some(self.path("ca.pem")), identity }
+        Tls { ca: Some(self.path("ca.pem")), identity, ..Tls::default() }
     }
 }
 
@@ -178,9 +178,12 @@ async fn files_that_cannot_be_used_are_a_problem_of_the_load() {
     std::fs::write(ours.path("empty.pem"), "nothing").unwrap();
     let swapped = |name: &str| (ours.path("users.test.pem"), ours.path(name));
     for (tls, said) in [
-        (Tls { ca: Some(ours.path("none.pem")), identity: None }, "cannot read"),
-        (Tls { ca: Some(ours.path("empty.pem")), identity: None }, "holds no certificate in PEM"),
-        (Tls { ca: None, identity: Some(swapped("empty.pem")) }, "holds no private key in PEM"),
+        (Tls { ca: Some(ours.path("none.pem")), ..Tls::default() }, "cannot read"),
+        (Tls { ca: Some(ours.path("empty.pem")), ..Tls::default() }, "holds no certificate in PEM"),
+        (
+            Tls { identity: Some(swapped("empty.pem")), ..Tls::default() },
+            "holds no private key in PEM",
+        ),
     ] {
         let mut source = settings("users", Protocol::Rest { site: site(&server, "users.test") });
         source.upstream.tls = tls.clone();

@@ -27,6 +27,8 @@ pub(super) struct Activity {
     begun: AtomicU64,
     /// The number of the one whose end is said twice; `u64::MAX` while there is none.
     ambiguous: AtomicU64,
+    /// The connection is closed after the answer that is being made, since the rest of its request is not read.
+    closes: AtomicBool,
     header_timeout: Duration,
     idle_timeout: Duration,
 }
@@ -47,6 +49,7 @@ impl Activity {
             http2: AtomicBool::new(false),
             begun: AtomicU64::new(0),
             ambiguous: AtomicU64::new(u64::MAX),
+            closes: AtomicBool::new(false),
             header_timeout,
             idle_timeout,
         })
@@ -57,6 +60,23 @@ impl Activity {
         self.head.store(false, Relaxed);
         let number = self.begun.fetch_add(1, Relaxed);
         InFlight { activity: Arc::clone(self), number }
+    }
+
+    /// The connection cannot be used after the answer that is being made. For HTTP/1, which has one at a time.
+    pub(super) fn close_after_answer(&self) {
+        self.closes.store(true, Relaxed);
+    }
+
+    pub(super) fn closes_after_answer(&self) -> bool {
+        self.closes.load(Relaxed)
+    }
+
+    /// The rest of a refused request is over: what comes next is the head of another one.
+    pub(super) fn rest_is_read(&self) {
+        if self.in_flight.load(Relaxed) == 0 {
+            self.head.store(false, Relaxed);
+            self.since.store(self.now(), Relaxed);
+        }
     }
 
     /// The client has taken a piece of an answer, or waits for the next.

@@ -58,6 +58,8 @@ pub struct Edge {
     metrics: Arc<Metrics>,
     certificates: Option<Arc<Certificates>>,
     exposition: Option<Exposition>,
+    /// An address beside the endpoint's, for operators.
+    is_beside: bool,
     /// Whether the gateway was told to stop.
     draining: watch::Sender<bool>,
 }
@@ -109,7 +111,15 @@ impl Edge {
             router = router.layer(compress::layer());
         }
         let metrics = Metrics::new();
-        Self { router, settings, metrics, certificates: None, exposition, draining }
+        Self {
+            router,
+            settings,
+            metrics,
+            certificates: None,
+            exposition,
+            is_beside: false,
+            draining,
+        }
     }
 
     /// With the files of `tls` read, where it is set. Without them nothing is served.
@@ -123,22 +133,26 @@ impl Edge {
         Ok(self)
     }
 
-    /// Probes and metrics of this edge alone, for an address of their own: plain HTTP, not logged and not counted.
+    /// Probes and metrics of this edge alone, for an address of their own: plain HTTP unless `metrics.tls` is set, not logged and
+    /// not counted.
     #[must_use]
     pub fn probes(&self) -> Self {
-        self.beside(probes(&self.draining, self.exposition.clone()))
+        let router = probes(&self.draining, self.exposition.clone());
+        self.beside(router, self.settings.metrics.tls)
     }
 
-    /// Pages for whoever operates the gateway, for an address of their own, `listen`: plain HTTP, not logged and not
-    /// counted, only to be read, and by no other website.
+    /// Pages for whoever operates the gateway, for an address of their own, `listen`: plain HTTP unless `admin.tls` is
+    /// set, not logged and not counted, only to be read, and by no other website.
     #[must_use]
     pub fn private(&self, pages: Router, listen: SocketAddr) -> Self {
-        self.beside(private::guarded(pages, listen))
+        let tls = self.settings.admin.tls;
+        self.beside(private::guarded(pages, scheme(tls), listen), tls)
     }
 
-    fn beside(&self, router: Router) -> Self {
+    /// Another address of this gateway. With `tls` it has the endpoint's certificate, which the endpoint keeps current.
+    fn beside(&self, router: Router, tls: bool) -> Self {
         let settings = Settings {
-            tls: None,
+            tls: self.settings.tls.clone().filter(|_| tls),
             access_log: false,
             connections: 100,
             shutdown_grace: Duration::ZERO,
@@ -149,6 +163,8 @@ impl Edge {
             settings: Arc::new(settings),
             metrics: Metrics::none(),
             draining: watch::Sender::default(),
+            certificates: self.certificates.clone().filter(|_| tls),
+            is_beside: true,
             ..self.clone()
         }
     }
@@ -157,6 +173,12 @@ impl Edge {
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
+}
+
+/// The scheme of an address that speaks TLS, or does not.
+#[must_use]
+pub const fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 fn probes<S: Clone + Send + Sync + 'static>(

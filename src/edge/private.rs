@@ -30,9 +30,9 @@ const HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// The routes for those only who ask for this machine, or for the address that is listened on, by its number.
-pub(super) fn guarded(router: Router, listen: SocketAddr) -> Router {
+pub(super) fn guarded(router: Router, scheme: &'static str, listen: SocketAddr) -> Router {
     router.layer(from_fn(move |request: Request, next: Next| async move {
-        let mut response = match refusal(&request, listen) {
+        let mut response = match refusal(&request, scheme, listen) {
             Some(refusal) => refusal,
             None => next.run(request).await,
         };
@@ -43,15 +43,15 @@ pub(super) fn guarded(router: Router, listen: SocketAddr) -> Router {
     }))
 }
 
-fn refusal(request: &Request, listen: SocketAddr) -> Option<Response> {
+fn refusal(request: &Request, scheme: &str, listen: SocketAddr) -> Option<Response> {
     let host = host(request);
     if !host.is_some_and(|host| is_own(host, listen)) {
-        let text = format!("this is for http://{listen}, by its number or as localhost\n");
+        let text = format!("this is for {scheme}://{listen}, by its number or as localhost\n");
         return Some(reply::text(StatusCode::MISDIRECTED_REQUEST, text));
     }
     let own = |origin: &HeaderValue| {
-        let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
-        origin.is_some() && origin == host
+        let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        origin.is_some_and(|(by, from)| by == scheme && Some(from) == host)
     };
     if !request.headers().get_all(ORIGIN).iter().all(own) {
         return Some(reply::text(StatusCode::FORBIDDEN, "no other page may ask for this\n"));

@@ -9,6 +9,7 @@ mod drain;
 mod framing;
 mod sent;
 mod tls;
+mod unread;
 
 pub(super) use framing::Framing;
 pub(super) use tls::Certificates;
@@ -39,6 +40,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tower::Service as _;
+use unread::Received;
 
 /// After an accept error that is not one connection's own.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -62,7 +64,7 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
     let slots = Arc::new(Semaphore::new(edge.settings.connections));
     let mut door = Door::new(&edge);
     let mut background = JoinSet::new();
-    if let Some(certificates) = &edge.certificates {
+    if let Some(certificates) = edge.certificates.as_ref().filter(|_| !edge.is_beside) {
         background.spawn(Arc::clone(certificates).keep_current());
     }
     loop {
@@ -265,7 +267,7 @@ impl Edge {
         ambiguous: bool,
         activity: Arc<Activity>,
     ) -> http::Response<Sent> {
-        let mut request: Request = request.map(axum::body::Body::new);
+        let mut request: Request = Received::of(request, &activity).map(axum::body::Body::new);
         let trusted = &self.settings.trusted_proxies;
         let is_proxy = forwarded::is_trusted(peer.ip(), trusted);
         let ids = Ids::take(request.headers(), is_proxy, self.settings.trace_sample);
@@ -286,7 +288,7 @@ impl Edge {
             }
         };
         response.headers_mut().insert(REQUEST_ID, id);
-        if *self.draining.borrow() {
+        if activity.closes_after_answer() || *self.draining.borrow() {
             say_goodbye(&mut response, version);
         }
         exchange.answered(&mut response);

@@ -59,6 +59,8 @@ pub struct Scrape {
     pub public: bool,
     /// On an address of its own.
     pub listen: Option<SocketAddr>,
+    /// The address of its own speaks TLS, with the certificate of the endpoint.
+    pub tls: bool,
 }
 
 /// Where the admin page is served, if anywhere.
@@ -67,6 +69,8 @@ pub struct Admin {
     pub enabled: bool,
     /// Nowhere, where this is [`Admin::USUAL`] and taken.
     pub listen: SocketAddr,
+    /// It speaks TLS, with the certificate of the endpoint.
+    pub tls: bool,
 }
 
 impl Admin {
@@ -75,7 +79,7 @@ impl Admin {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { enabled: true, listen: Self::USUAL }
+        Self { enabled: true, listen: Self::USUAL, tls: false }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing is done per request that could be done once per operation, and nothing per operation that could be done at
 //! load. The engine knows no protocol: what it asks goes through [`crate::source`].
 
+mod disclosure;
 mod execute;
 mod guard;
 mod operation;
@@ -33,13 +34,14 @@ use crate::graphql::{Error, ErrorCode};
 use crate::problem::{Problem, SourceFile};
 use crate::source::Caller;
 use bytes::Bytes;
+use disclosure::Disclosure;
 use execute::{Event, Loaders, Pool, Snapshot};
 use guard::Refusal;
 use guard::access::Access;
 use guard::bucket::{Buckets, Debit};
 use guard::cost::Estimate;
 use guard::limits::{Told, Verdict};
-use operation::{Operation, Operations, Persisted};
+use operation::{Found, Operation, Operations, Persisted};
 use response::{Size, Writing, Written};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -58,6 +60,7 @@ pub struct Engine {
     loaders: Arc<Loaders>,
     told: Arc<Told>,
     buckets: Option<Arc<Buckets>>,
+    disclosure: Arc<Disclosure>,
 }
 
 /// One GraphQL request, already taken out of its transport.
@@ -122,6 +125,7 @@ impl Engine {
             loaders: Arc::new(Loaders::new(&graph, &pool)),
             pool: Arc::new(pool),
             buckets: settings.rate.as_ref().and_then(Buckets::new).map(Arc::new),
+            disclosure: Arc::new(Disclosure::new(&graph, &settings)),
             settings: Arc::new(settings),
             graph,
         }
@@ -197,30 +201,38 @@ impl Engine {
 
     /// Everything that is done before anything is asked of a source.
     async fn ask(&self, request: Request) -> Result<Asked, Refusal> {
-        let named = request.operation_name;
+        let Request { document, operation_name, variables, caller, queries_only, .. } = request;
+        let found = self.persisted.find(&document).await?;
+        let asked = self.prepare(&found, operation_name, variables, caller, queries_only).await;
+        asked.map_err(|mut refusal| {
+            self.disclosure.of_refusal(&mut refusal.errors, found.text());
+            refusal
+        })
+    }
+
+    async fn prepare(
+        &self,
+        found: &Found<'_>,
+        named: Option<String>,
+        variables: Map<String, Value>,
+        caller: Arc<Caller>,
+        queries_only: bool,
+    ) -> Result<Asked, Refusal> {
         let name = named.as_deref();
-        let found = self.persisted.find(&request.document).await?;
         let operation =
             self.operations.get(&self.graph, &self.settings, found.text(), name).await?;
-        self.persisted.prepared(&found, name).await;
-        if operation.is_mutation && request.queries_only {
+        self.persisted.prepared(found, name).await;
+        if operation.is_mutation && queries_only {
             let message = "a mutation cannot be sent with GET; use POST";
             return Err(vec![Error::new(ErrorCode::MethodNotAllowed, message)].into());
         }
-        self.count_values(&request.variables, name)?;
-        let variables = operation.coerce(&self.graph, request.variables)?;
-        let access = Access::new(&self.graph, &request.caller);
+        self.count_values(&variables, name)?;
+        let variables = operation.coerce(&self.graph, variables)?;
+        let access = Access::new(&self.graph, &caller);
         let conditions = operation.plan.conditions(&variables, access);
         self.reject_unseen(&operation, &conditions)?;
         let estimate = self.admit(&operation, name, &conditions, &variables)?;
-        Ok(Asked {
-            operation,
-            name: named,
-            variables,
-            conditions,
-            estimate,
-            caller: request.caller,
-        })
+        Ok(Asked { operation, name: named, variables, conditions, estimate, caller })
     }
 
     async fn answer_once(
@@ -230,7 +242,7 @@ impl Engine {
         debit: &mut Debit<'_>,
     ) -> Result<Response, Refusal> {
         let introspection = asked.operation.introspect(&self.graph, &asked.variables)?;
-        asked.reserve(debit).await?;
+        asked.reserve(&self.settings.limits, debit).await?;
         Ok(self.answer(asked, deadline, &introspection, None, debit).await)
     }
 
@@ -266,12 +278,11 @@ impl Engine {
             list_size: self.settings.limits.list_size,
         };
         let view = &operation.plan.view;
-        let written = response::write(&outcome.store, outcome.root, view, writing);
+        let mut written = response::write(&outcome.store, outcome.root, view, writing);
+        self.disclosure.of_fields(&mut written.errors);
         self.tell_written(&written, name.as_deref());
         let CostLimit { call_weight, expose, .. } = self.settings.limits.cost;
-        let fixed = if operation.is_mutation { guard::cost::MUTATION } else { 0 };
-        let spent = written.cost.saturating_add(fixed);
-        let mut cost = estimate.report(spent, outcome.calls, call_weight);
+        let mut cost = estimate.report(written.cost, outcome.calls, call_weight);
         debit.pay(cost.actual_query_cost, is_event);
         let throttle = debit.throttle().cloned().map(Box::new);
         cost.throttle_status = throttle.as_deref().map(Throttle::status);
@@ -282,7 +293,7 @@ impl Engine {
             body,
             refusal: None,
             errors,
-            upstream_calls: outcome.calls,
+            upstream_calls: outcome.calls.made,
             cost: Some(cost),
             cache: match errors {
                 // What is left in a caller's bucket is told to that caller only.
@@ -414,9 +425,10 @@ impl Engine {
 
 impl Asked {
     /// Takes the estimate out of the caller's bucket.
-    async fn reserve(&self, debit: &mut Debit<'_>) -> Result<(), Refusal> {
-        let formula = self.operation.plan.cost.printed();
-        let reserved = debit.admit(self.estimate.cost, formula).await;
+    async fn reserve(&self, limits: &Limits, debit: &mut Debit<'_>) -> Result<(), Refusal> {
+        let Self { operation, estimate, .. } = self;
+        let formula = || guard::cost::formula_of(&operation.plan, limits, estimate.calls);
+        let reserved = debit.admit(estimate.cost, formula).await;
         reserved.map_err(|error| self.estimate.refuse(error))
     }
 }

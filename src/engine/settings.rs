@@ -138,7 +138,7 @@ impl Default for Limits {
             response: (16 << 20).into(),
             list_size: Limit::new(10, Mode::Off),
             fan_out: 1_000.into(),
-            cost: CostLimit { limit: 500_000.into(), expose: false, call_weight: 0 },
+            cost: CostLimit { limit: 500_000.into(), expose: false, call_weight: 1 },
         }
     }
 }

@@ -59,7 +59,7 @@ impl Engine {
         if !asked.operation.is_subscription {
             return Ok(Answers::One(self.answer_once(&asked, deadline, debit).await?));
         }
-        asked.reserve(debit).await?;
+        asked.reserve(&self.settings.limits, debit).await?;
         let plan = &asked.operation.plan;
         let Some(root) = plan.fetches.first() else {
             let message = "a subscription has one field at its root";

@@ -6,6 +6,7 @@
 mod page;
 pub mod words;
 
+use crate::source::secrets;
 use crate::upstream::Watched;
 use crate::upstream::status::Status;
 use axum::Router;
@@ -56,9 +57,18 @@ impl View {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             up_ms: u64::try_from(up).unwrap_or(u64::MAX),
-            sources: upstreams.iter().map(|upstream| upstream.status(now)).collect(),
+            sources: upstreams.iter().map(|upstream| masked(upstream.status(now))).collect(),
         }
     }
+}
+
+/// The status without the values that are never printed, which errors may quote.
+fn masked(mut status: Status) -> Status {
+    let errors = status.recent_errors.iter_mut().map(|recent| &mut recent.error);
+    for text in errors.chain(&mut status.discovery_error) {
+        *text = secrets::mask(text).into_owned();
+    }
+    status
 }
 
 fn answer(view: &View, headers: &HeaderMap) -> Response {

@@ -16,10 +16,11 @@ use crate::engine::Engine;
 use crate::graph::{self, Sdl};
 use crate::identity::{self, Identity, Unusable};
 use crate::problem::{Problem, read_files};
-use crate::source::Connector;
+use crate::source::{Connector, secrets};
 use crate::upstream::Watched;
 use crate::upstream::discovery::register::Registration;
 use futures_util::future::{join, join_all};
+use serde_json::Map;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -57,6 +58,11 @@ pub fn assemble_from(
     sdl: Result<Sdl, Vec<Problem>>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
+    for source in &config.sources {
+        secrets::keep(source.config.from_env.iter().flat_map(|value| value.texts.clone()));
+        let headers = source.headers.iter().filter_map(|(_, value)| value.to_str().ok());
+        secrets::keep(headers.map(str::to_owned));
+    }
     let manifests = read_files(&config.base, &config.manifest, "manifest-file");
     // Before anything that counts is made.
     let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();
@@ -65,6 +71,8 @@ pub fn assemble_from(
     let (graph, warnings, upstreams, identity, manifests) = match parts {
         (Ok(sdl), Ok((connectors, upstreams)), Ok(identity), Ok(manifests)) => {
             let (graph, warnings) = graph::load_with_env(&sdl, &connectors, env)?;
+            let values = graph.env.as_object().into_iter().flat_map(Map::values);
+            secrets::keep(values.filter_map(|value| value.as_str().map(str::to_owned)));
             (graph, warnings, upstreams, identity, manifests)
         }
         (sdl, connectors, identity, manifests) => {

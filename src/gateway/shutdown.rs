@@ -1,4 +1,5 @@
-//! When to stop: SIGINT and SIGTERM. The first one drains, the second one ends the process at once.
+//! Signals. SIGINT and SIGTERM stop the gateway: the first one drains, the second one ends the process at once. SIGHUP never
+//! ends it: the files of `server.tls` are read again, and the rest of the configuration is not.
 
 use std::io;
 
@@ -17,6 +18,35 @@ pub fn signals() -> io::Result<(impl Future<Output = ()>, impl Future<Output = (
         both.next().await;
     };
     Ok((drain, end))
+}
+
+/// Takes SIGHUP, which would end the process otherwise, from now on and for as long as the process lives. Does nothing where
+/// there is no such signal.
+pub fn outlive_hangups() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Err(error) = signal(SignalKind::hangup()) {
+            tracing::warn!("SIGHUP would end this process: {error}");
+        }
+    }
+}
+
+/// Logs each SIGHUP of a gateway without TLS, which has nothing to read again. Never done.
+pub async fn tell_hangups() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut hangups) = signal(SignalKind::hangup()) {
+            while hangups.recv().await.is_some() {
+                tracing::info!(
+                    "SIGHUP: nothing is read again, as `server.tls` is not set; a change of the \
+                     configuration needs a restart"
+                );
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 #[cfg(unix)]

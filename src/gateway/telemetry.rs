@@ -3,9 +3,10 @@
 //! somebody reads `/metrics`.
 
 use crate::edge::Exposition;
+use crate::source::secrets;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::backtrace::BacktraceStatus;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
@@ -29,7 +30,7 @@ pub fn init(format: Option<LogFormat>, usual: &str) {
     let format = format.unwrap_or(if terminal { LogFormat::Pretty } else { LogFormat::Json });
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(usual));
     let colors = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines);
     // The one error is that logging was started before, as tests do.
     let _ = match format {
         LogFormat::Pretty => builder.with_ansi(colors).with_target(false).try_init(),
@@ -46,6 +47,22 @@ pub fn init(format: Option<LogFormat>, usual: &str) {
         let said = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(place, trace, "panicked: {said}");
     }));
+}
+
+/// Standard error without the values that are never printed. A reader that has gone away (`2>&1 | head`) is no reason to
+/// fail: lines go nowhere then.
+struct Lines;
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(&secrets::mask_bytes(line));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = io::stderr().flush();
+        Ok(())
+    }
 }
 
 /// One for the process, as `metrics` has it; `None` where another recorder was there before.

@@ -7,6 +7,7 @@
 #[cfg(test)]
 pub mod fake;
 mod request;
+pub mod secrets;
 mod spec;
 mod trace;
 
@@ -72,6 +73,12 @@ pub trait Call: Send + Sync {
     /// `$config` of this source's texts: an object, or null.
     fn config(&self) -> &serde_json::Value {
         &serde_json::Value::Null
+    }
+
+    /// [`Call::config`] for people: what came out of the environment replaced by `mark` of its name, such as `token`.
+    fn shown_config(&self, mark: &dyn Fn(&str) -> serde_json::Value) -> serde_json::Value {
+        let _ = mark;
+        serde_json::Value::Null
     }
 
     /// The time one call may take, before the request's own deadline cuts it.

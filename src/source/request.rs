@@ -33,7 +33,7 @@ pub struct Inputs<'a> {
     pub caller: &'a Caller,
     /// Values of the environment variables that the SDL names: an object.
     pub env: &'a Value,
-    /// The source's `config` from the YAML; the connector fills it in.
+    /// The source's `config` from the YAML; where it is null, the connector fills it in.
     pub config: &'a Value,
 }
 

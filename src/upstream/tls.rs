@@ -4,10 +4,14 @@
 //! anew (`max_age`), so that certificates can be replaced while the gateway runs. Nothing of a key is ever printed.
 
 use hyper_rustls::ConfigBuilderExt;
+use rustls::client::WantsClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -23,6 +27,8 @@ pub struct Tls {
     pub ca: Option<PathBuf>,
     /// What the gateway shows: its certificate with those between it and the root, and its private key.
     pub identity: Option<(PathBuf, PathBuf)>,
+    /// Any certificate is trusted, whoever shows it. Never for a source.
+    pub any_certificate: bool,
 }
 
 impl Tls {
@@ -35,10 +41,23 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
+        if self.any_certificate {
+            let verifier = AnyCertificate(Arc::clone(builder.crypto_provider()));
+            let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+            return self.identified(builder);
+        }
         let builder = match &self.ca {
             Some(path) => builder.with_root_certificates(roots(path)?),
             None => builder.with_native_roots().map_err(|error| no_roots(&error))?,
         };
+        self.identified(builder)
+    }
+
+    /// A configuration that shows the identity, if there is one.
+    fn identified(
+        &self,
+        builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    ) -> Result<ClientConfig, String> {
         let Some((cert, key)) = &self.identity else { return Ok(builder.with_no_client_auth()) };
         let chain = certificates(cert)?;
         // The parser's own words may quote the file.
@@ -124,4 +143,43 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err(format!("`{}` is larger than 1 MiB", path.display()));
     }
     Ok(bytes)
+}
+
+/// Trusts any certificate. The other side still proves that it has the certificate's key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -24,7 +24,7 @@ fn gateway(upstream: &Upstream, rate: &str) -> Process {
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
         "server: {{ access_log: false, metrics: {{ public: true }} }}\n\
-         limits: {{ rate: {{ {rate} }} }}\n\
+         limits: {{ cost: {{ call_weight: 0 }}, rate: {{ {rate} }} }}\n\
          sources: {{ s: {{ rest: {{ url: \"http://{}\" }}, timeout: 60s }} }}\n",
         upstream.address
     );

@@ -24,7 +24,7 @@ const SDL: &str =
 /// A gateway whose source nobody answers for; what is asked needs none.
 fn config(rate: &str, server: &str) -> String {
     format!(
-        "server: {{ {server} }}\nlimits: {{ rate: {rate} }}\nsources: {{ s: {{ rest: {{ url: http://127.0.0.1:1 }} }} }}\n"
+        "server: {{ {server} }}\nlimits: {{ cost: {{ call_weight: 0 }}, rate: {rate} }}\nsources: {{ s: {{ rest: {{ url: http://127.0.0.1:1 }} }} }}\n"
     )
 }
 
@@ -79,9 +79,10 @@ async fn what_tells_of_a_bucket_is_for_its_caller() {
     const PUBLIC: &str = "type Query { n: Int @cacheControl(maxAge: 600, scope: PUBLIC) @rest(source: \"s\", GET: \"/n\", select: \"$.n\") }";
     let upstream = Upstream::start(Some(r#"{ "n": 1 }"#)).await;
     let folder = tempfile::tempdir().unwrap();
-    for (rate, scope) in
-        [("", "public"), ("limits: { rate: { capacity: 9, refill: 6/m } }", "private")]
-    {
+    for (rate, scope) in [
+        ("", "public"),
+        ("limits: { cost: { call_weight: 0 }, rate: { capacity: 9, refill: 6/m } }", "private"),
+    ] {
         let address = upstream.address;
         let config =
             format!("sources: {{ s: {{ rest: {{ url: \"http://{address}\" }} }} }}\n{rate}\n");
@@ -261,15 +262,30 @@ async fn without_redis_each_gateway_has_its_part() {
     let (one, two) = (shared(&redis, "500ms", rate), shared(&redis, "500ms", rate));
     assert_eq!(left(&one).await, Some(99));
     redis.kill();
-    assert_eq!(left(&one).await, Some(24));
-    assert_eq!(left(&two).await, Some(24));
-    assert_eq!(left(&one).await, Some(23));
+    assert_eq!(left(&one).await, Some(23), "a quarter of 99, less one");
+    assert_eq!(left(&two).await, Some(24), "a quarter of the whole: it has not seen the caller");
+    assert_eq!(left(&one).await, Some(22));
     // Back, and empty: whole buckets for all.
     redis.restart();
     until_shared(&one, |left| left > Some(25)).await;
     until_shared(&two, |left| left > Some(25)).await;
     assert_eq!(left(&one).await, Some(99));
     assert_eq!(left(&two).await, Some(98));
+}
+
+#[tokio::test]
+async fn a_redis_that_goes_away_gives_nobody_a_full_bucket() {
+    let mut redis = Redis::start();
+    let rate = "capacity: 40, refill: 1/h, replicas: 2";
+    let engine = shared(&redis, "500ms", rate);
+    for due in (4..40).rev() {
+        assert_eq!(left(&engine).await, Some(due));
+    }
+    redis.kill();
+    assert_eq!(left(&engine).await, Some(1), "half of what was left");
+    assert_eq!(left(&engine).await, Some(0));
+    let refused = ask_of(&engine, "192.0.2.1").await;
+    assert_eq!(refused.refusal, Some(ErrorCode::Throttled));
 }
 
 #[tokio::test]

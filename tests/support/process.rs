@@ -1,14 +1,19 @@
 //! The built binary as a child process, with bounded memory.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 /// Kilobytes of address space that a child may have: 6 GB.
 const MEMORY: u64 = 6 << 20;
 
 pub struct Process {
     child: Child,
+    /// Of the admin page, where there is one.
+    pub admin: Option<String>,
+    /// Lines of the log, where they are kept.
+    log: Option<BufReader<ChildStderr>>,
     /// Of the GraphQL endpoint.
     pub url: String,
 }
@@ -22,7 +27,12 @@ fn command(arguments: &[&str]) -> Command {
 
 /// Runs a command to its end.
 pub fn run(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("bash is installed")
+    run_with(arguments, &[])
+}
+
+/// [`run`] with these environment variables.
+pub fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    command(arguments).envs(variables.iter().copied()).output().expect("bash is installed")
 }
 
 impl Process {
@@ -40,24 +50,76 @@ impl Process {
         Self::start_with(&["serve", "--listen", "127.0.0.1:0", "--config", file], variables)
     }
 
+    /// [`Process::serve`], with its log kept for [`Process::until_logged`].
+    pub fn serve_logging(
+        folder: &Path,
+        sdl: &str,
+        config: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        std::fs::write(folder.join("schema.graphql"), sdl).expect("a temporary file");
+        let file = folder.join("portcullis.yaml");
+        std::fs::write(&file, config).expect("a temporary file");
+        let file = file.to_str().expect("a path");
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--config", file];
+        Self::start_logging(&arguments, variables)
+    }
+
+    /// [`Process::start`], with its log kept for [`Process::until_logged`].
+    pub fn start_logging(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn(arguments, variables, Stdio::piped())
+    }
+
+    /// Waits for a line with this text.
+    pub fn until_logged(&mut self, text: &str) {
+        let log = self.log.as_mut().expect("its log is kept");
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(log.read_line(&mut line).expect("text") > 0, "`{text}` was not logged");
+        }
+    }
+
+    /// Reads its log to the end, which comes when the process ends.
+    pub fn collect_log(&mut self) -> JoinHandle<String> {
+        let mut log = self.log.take().expect("its log is kept");
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            log.read_to_string(&mut text).expect("text");
+            text
+        })
+    }
+
+    /// Closes the pipe that its log goes to.
+    pub fn close_log(&mut self) {
+        self.log = None;
+    }
+
     fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn(arguments, variables, Stdio::inherit())
+    }
+
+    fn spawn(arguments: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = command(arguments)
             .env("PORTCULLIS_LOG", "error")
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("bash is installed");
         let mut output = BufReader::new(child.stdout.take().expect("piped"));
-        let mut url = None;
+        let (mut url, mut admin) = (None, None);
         let mut line = String::new();
         while url.is_none() && output.read_line(&mut line).expect("text") > 0 {
             let word = |word: &&str| word.starts_with("http") && word.ends_with("/graphql");
             url = line.split_whitespace().find(word).map(str::to_owned);
+            admin = admin.or(line.strip_prefix("admin ").map(|url| url.trim().to_owned()));
             line.clear();
         }
         // The rest is read, so that the child never waits for us.
         std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
-        Self { url: url.expect("it says where it serves"), child }
+        let log = child.stderr.take().map(BufReader::new);
+        Self { url: url.expect("it says where it serves"), admin, child, log }
     }
 
     /// Bytes of memory in use.

@@ -33,7 +33,7 @@ pub fn posts() -> Result<Graph> {
         headers: Vec::new(),
         claim_headers: Vec::new(),
         deadline_header: None,
-        config: serde_json::json!({}),
+        config: portcullis::connector::SourceConfig::default(),
         reuse: false,
     };
     let connectors: Vec<Box<dyn Connector>> = vec![Box::new(Rest::new(&[source]))];

@@ -73,7 +73,15 @@ async fn serve(router: Router) -> (String, JoinHandle<()>) {
 async fn top(url: &str) -> (Exit, String, String) {
     let (mut terminal, out, err): (_, Captured, Captured) = Terminal::captured();
     let interval = Duration::from_millis(100);
-    let arguments = Arguments { url: url.to_owned(), once: true, interval };
+    let arguments = Arguments {
+        url: url.to_owned(),
+        once: true,
+        interval,
+        ca: None,
+        cert: None,
+        key: None,
+        insecure: false,
+    };
     let exit = run(arguments, &mut terminal).await;
     (exit, out.text(), err.text())
 }

@@ -14,6 +14,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use http::HeaderMap;
 use http::uri::PathAndQuery;
 use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tonic::Code;
@@ -63,12 +64,22 @@ impl Call for GrpcCall {
         self.metadata.sends_claims()
     }
 
+    fn config(&self) -> &Value {
+        &self.source.settings.config.value
+    }
+
+    fn shown_config(&self, mark: &dyn Fn(&str) -> Value) -> Value {
+        self.source.settings.config.shown(mark)
+    }
+
     fn timeout(&self) -> Duration {
         self.source.settings.upstream.timeout
     }
 
     fn render(&self, inputs: &Inputs<'_>) -> Result<Request, Failure> {
-        let inputs = &Inputs { config: &self.source.settings.config, ..*inputs };
+        let own = &self.source.settings.config.value;
+        let config = if inputs.config.is_null() { own } else { inputs.config };
+        let inputs = &Inputs { config, ..*inputs };
         let body = match &self.message {
             Some(mapping) => encode(&self.input, &mapping.evaluate(&scope(inputs))?)?,
             None => Vec::new(),

@@ -20,6 +20,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVa
 use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, RETRY_AFTER};
 use http::uri::{PathAndQuery, Uri};
 use http::{Method, StatusCode};
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -101,12 +102,22 @@ impl Call for RestCall {
         self.headers.sends_claims()
     }
 
+    fn config(&self) -> &Value {
+        &self.source.settings.config.value
+    }
+
+    fn shown_config(&self, mark: &dyn Fn(&str) -> Value) -> Value {
+        self.source.settings.config.shown(mark)
+    }
+
     fn timeout(&self) -> Duration {
         self.source.settings.upstream.timeout
     }
 
     fn render(&self, inputs: &Inputs<'_>) -> Result<Request, Failure> {
-        let inputs = &Inputs { config: &self.source.settings.config, ..*inputs };
+        let own = &self.source.settings.config.value;
+        let config = if inputs.config.is_null() { own } else { inputs.config };
+        let inputs = &Inputs { config, ..*inputs };
         let mut target = self.target.render(inputs)?;
         query::append(&self.query, inputs, &mut target)?;
         let body = self.body.as_ref().map(|body| body.render(inputs)).transpose()?;

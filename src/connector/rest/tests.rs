@@ -16,7 +16,7 @@ fn users() -> SourceSettings {
     let mut secret = HeaderValue::from_static("s3cret");
     secret.set_sensitive(true);
     users.headers = vec![(http::HeaderName::from_static("x-static"), secret)];
-    users.config = json!({ "version": "v2" });
+    users.config.value = json!({ "version": "v2" });
     users
 }
 

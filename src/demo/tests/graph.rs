@@ -36,7 +36,7 @@ fn source(name: &str, url: &str, proto: Option<PathBuf>) -> SourceSettings {
         headers: Vec::new(),
         claim_headers: Vec::new(),
         deadline_header: None,
-        config: serde_json::json!({}),
+        config: crate::connector::SourceConfig::default(),
         reuse: true,
     }
 }

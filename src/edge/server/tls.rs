@@ -49,16 +49,20 @@ impl Certificates {
         let mut hangups = Hangups::new();
         let mut seen = Files::read(&self.settings);
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(self.settings.check_every) => {}
-                () = hangups.next() => {}
-            }
+            let asked = tokio::select! {
+                () = tokio::time::sleep(self.settings.check_every) => false,
+                () = hangups.next() => true,
+            };
             let settings = self.settings.clone();
             let read = tokio::task::spawn_blocking(move || Files::read(&settings)).await;
             let Ok(read) = read else { continue };
-            if read != seen {
+            if read != seen || (asked && read.is_err()) {
                 self.change(&read);
                 seen = read;
+            } else if asked {
+                tracing::info!(
+                    "SIGHUP: the files of `server.tls` are read again, and are the same"
+                );
             }
         }
     }

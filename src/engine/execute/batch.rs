@@ -96,6 +96,7 @@ impl Run<'_> {
         state.splits -= 1;
         let (group, keys) = (*group, keys.clone());
         let (left, right) = keys.split_at(keys.len() / 2);
+        self.sent.splits += 2;
         self.ask_chunk(id, group, left);
         self.ask_chunk(id, group, right);
         true

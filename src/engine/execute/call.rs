@@ -146,17 +146,21 @@ impl<'a> Run<'a> {
         let fetch = self.snapshot.plan.fetch(self.calls[waiting.call].fetch);
         let call = &self.snapshot.graph.binding(fetch.binding).call;
         let (request, deadline) = (Arc::new(waiting.request), self.snapshot.deadline);
-        self.sent += 1;
-        let answer = if !(fetch.safe && call.reusable()) {
-            Way::Own(call.send(request, deadline).map_ok(Served::once).boxed())
+        if !(fetch.safe || self.snapshot.is_query) && fetch.place.steps.is_empty() {
+            self.sent.mutations += 1;
+        }
+        let reused = if !(fetch.safe && call.reusable()) {
+            Reused::Coming(call.send(request, deadline).map_ok(Served::once).boxed())
         } else if let Some((replies, asked)) = self.ask_replies(fetch, &request) {
             self.share.tell_apart(asked.reach());
-            match self.reuse.kept(self.snapshot.pool, replies, call, asked, deadline) {
-                Reused::Ready(answer) => Way::Ready(Some(answer)),
-                Reused::Coming(answer) => Way::Own(answer),
-            }
+            self.reuse.kept(self.snapshot.pool, replies, call, asked, deadline)
         } else {
-            Way::Own(self.reuse.call(&**call, request, deadline))
+            self.reuse.call(&**call, request, deadline)
+        };
+        self.sent.made += usize::from(matches!(reused, Reused::Coming(_)));
+        let answer = match reused {
+            Reused::Ready(answer) => Way::Ready(Some(answer)),
+            Reused::Known(answer) | Reused::Coming(answer) => Way::Own(answer),
         };
         self.pending.push(Pending { call: waiting.call, answer });
     }
@@ -183,7 +187,7 @@ impl<'a> Run<'a> {
     ) {
         self.calls.push(Call { fetch: id, what, open: true, inputs: None });
         self.fetches[id.0 as usize].calls += 1;
-        self.sent += 1;
+        self.sent.made += 1;
         let call = self.calls.len() - 1;
         self.pending.push(Pending { call, answer: Way::Joined(answer) });
     }

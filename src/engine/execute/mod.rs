@@ -97,12 +97,30 @@ pub(super) async fn execute(snapshot: Snapshot<'_>, event: Option<Event>) -> Out
     }
 }
 
+/// Numbers of calls, as far as they are charged or reported.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Calls {
+    /// Calls made, splits of refused batches and calls shared with other requests included. A call whose answer the
+    /// request or the reply cache already has is not made.
+    pub made: usize,
+    /// Calls that ask for the parts of a refused batch again: caused by a source, not by the client.
+    pub splits: usize,
+    /// Fields at the root of a mutation for which a call was made.
+    pub mutations: usize,
+}
+
+impl Calls {
+    /// Calls that the client pays for.
+    pub fn charged(self) -> usize {
+        self.made.saturating_sub(self.splits)
+    }
+}
+
 /// The filled store.
 pub(super) struct Outcome {
     pub store: Store,
     pub root: RowId,
-    /// Calls made, shared ones included.
-    pub calls: usize,
+    pub calls: Calls,
     /// Bytes of all replies: a good first guess at the size of the response.
     pub bytes: usize,
     /// What those who get the answer may do with it.
@@ -122,7 +140,7 @@ struct Run<'a> {
     pending: FuturesUnordered<Pending>,
     reuse: Reuse,
     share: Share,
-    sent: usize,
+    sent: Calls,
     bytes: usize,
     /// The deadline is over: no call is sent any more.
     late: bool,
@@ -186,7 +204,7 @@ impl<'a> Run<'a> {
             pending: FuturesUnordered::new(),
             reuse,
             share: Share::default(),
-            sent: 0,
+            sent: Calls::default(),
             bytes: 0,
             late: false,
         }

@@ -8,7 +8,7 @@ use crate::engine::plan::{Asking, BatchRule, Fetch, Target};
 use crate::engine::response::{Hole, RowId, Value};
 use crate::graph::BatchReply;
 use crate::graphql::{ErrorCode, Name, error_id};
-use crate::source;
+use crate::source::{self, secrets};
 
 /// Characters of what a client may be told of an upstream's own words.
 const LONGEST_DETAIL: usize = 500;
@@ -186,7 +186,8 @@ impl Run<'_> {
         tracing::warn!(error_id, %source, field, code, status, detail, "a call failed");
         let message = message(&source, error);
         let exposes = self.snapshot.expose_upstream_errors;
-        let detail = exposes.then(|| error.detail.chars().take(LONGEST_DETAIL).collect());
+        let detail = || secrets::mask(&error.detail).chars().take(LONGEST_DETAIL).collect();
+        let detail = exposes.then(detail);
         self.store.hole(Hole { code: error.code, message, source, status, error_id, detail })
     }
 }

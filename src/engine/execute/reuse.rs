@@ -34,6 +34,8 @@ pub(in crate::engine) struct Pool {
 /// An answer, or the way to it.
 pub(super) enum Reused {
     Ready(Answer),
+    /// Of a call that this request has already made.
+    Known(BoxFuture<'static, Answer>),
     Coming(BoxFuture<'static, Answer>),
 }
 
@@ -57,24 +59,19 @@ impl Reuse {
     }
 
     /// The answer to a safe call: of one already made or under way, or of this one.
-    pub fn call(
-        &mut self,
-        call: &dyn Call,
-        request: Arc<Request>,
-        deadline: Instant,
-    ) -> BoxFuture<'static, Answer> {
+    pub fn call(&mut self, call: &dyn Call, request: Arc<Request>, deadline: Instant) -> Reused {
         if let Some(known) = self.known(&request) {
-            return known;
+            return Reused::Known(known);
         }
         let send = || call.send(Arc::clone(&request), deadline).map_ok(Served::once);
         let shared = match &self.between {
             Some(between) if is_whole(call, deadline) => {
                 between.join(&Identity::new(Arc::clone(&request), None), send)
             }
-            _ if self.within.is_none() => return send().boxed(),
+            _ if self.within.is_none() => return Reused::Coming(send().boxed()),
             _ => send().boxed().shared(),
         };
-        self.remember(request, shared)
+        Reused::Coming(self.remember(request, shared))
     }
 
     /// The same for a call whose reply may be kept.
@@ -87,7 +84,7 @@ impl Reuse {
         deadline: Instant,
     ) -> Reused {
         if let Some(known) = self.known(asked.request()) {
-            return Reused::Coming(known);
+            return Reused::Known(known);
         }
         let request = Arc::clone(asked.request());
         match pool.look(replies, call, asked, deadline) {

@@ -15,8 +15,8 @@ mod variables;
 
 pub(super) use cache::Operations;
 pub(super) use parse::parse;
-pub(super) use persisted::Persisted;
 pub use persisted::{ApqSettings, Document, Settings as PersistedSettings, Trust};
+pub(super) use persisted::{Found, Persisted};
 
 use super::guard::limits::Exceeded;
 use super::plan::{self, QueryPlan};

@@ -9,7 +9,7 @@ use super::draft::Planner;
 use super::error::Result;
 use super::select::Around;
 use super::{QueryPlan, finish};
-use crate::engine::guard::cost::{Formula, MUTATION, Pricing};
+use crate::engine::guard::cost::Pricing;
 use crate::engine::guard::limits::LimitName;
 use crate::engine::response::View;
 use crate::engine::settings::Limits;
@@ -56,7 +56,5 @@ pub(in crate::engine) fn plan(
     let sets = vec![(&operation.selection_set, Condition::always())];
     let around = Around { condition: 0, sized: &[] };
     let (entries, cost) = planner.entries(root, operation.object_type(), &sets, around)?;
-    let extra = if planner.mutation { MUTATION } else { 0 };
-    let extra = Formula::named("mutation", Formula::Constant(extra));
-    finish::finish(planner, View::One(entries), &Formula::sum([extra, cost]))
+    finish::finish(planner, View::One(entries), &cost)
 }

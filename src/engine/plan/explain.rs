@@ -123,13 +123,14 @@ fn call(graph: &Graph, fetch: &Fetch, variables: &Map<String, Value>) -> String 
     let mut failure = None;
     for attempt in attempts {
         let (arguments, this, batch) = inputs(fetch, variables, attempt);
+        let config = |name: &str| attempt(&format!("config.{name}").into());
         let inputs = Inputs {
             args: &arguments,
             this: &this,
             batch: &batch,
             caller: &Caller::default(),
             env: &env(graph, attempt),
-            config: binding.call.config(),
+            config: &binding.call.shown_config(&config),
         };
         match binding.call.render(&inputs) {
             Ok(request) => {

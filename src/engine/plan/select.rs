@@ -7,7 +7,7 @@ use super::collect::{Collected, Sets};
 use super::draft::Planner;
 use super::error::Result;
 use super::length::Sized;
-use crate::engine::guard::cost::{FLOOR, Formula};
+use crate::engine::guard::cost::{FLOOR, Formula, MUTATION};
 use crate::engine::response::{Entry, Leaf, NodeId, Output, OutputKind, Slot, TypeView, View};
 use crate::graph::Field;
 use crate::graphql::Name;
@@ -143,7 +143,9 @@ impl<'a> Planner<'a> {
             }
         };
         let given = Formula::given(price.given);
-        let cost = Formula::sum([given, Formula::times(price.length, element)]);
+        let fixed = if self.mutation && node == NodeId(0) { MUTATION } else { 0 };
+        let fixed = Formula::Constant(fixed);
+        let cost = Formula::sum([fixed, given, Formula::times(price.length, element)]);
         let cost = around.cost_of(collected, condition, cost);
         // Of an abstract type, each member has its weight in the view.
         let by_type = matches!(view.as_deref(), Some(View::ByType { .. }));

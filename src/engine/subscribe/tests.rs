@@ -204,9 +204,9 @@ async fn what_has_one_answer_has_one_here_and_subscriptions_have_none_elsewhere(
 async fn it_ends_when_the_token_does() {
     let upstream = users();
     upstream.stream(Ok(stream::iter([said("a", 1)]).chain(stream::pending()).boxed()));
-    let expires = Some(SystemTime::now() + Duration::from_millis(50));
-    let caller = Arc::new(Caller { expires, ..Caller::default() });
     let engine = upstream.engine(CHAT);
+    let expires = Some(SystemTime::now() + Duration::from_millis(500));
+    let caller = Arc::new(Caller { expires, ..Caller::default() });
     let mut answers = many(&engine, Request { caller, ..request(SAID) }).await;
     assert_eq!(body(&answers.next().await.unwrap())["data"]["said"]["text"], "a");
     let last = answers.next().await.expect("an end that says why");

@@ -239,3 +239,99 @@ async fn heads_of_http2_are_bounded() {
     assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status() == 431));
     assert_eq!(gateway.get("/health").await.status, 200);
 }
+
+/// Sends a head and `body`, and then reads; the bytes that came before the connection ended, and how it ended.
+async fn refused_amid(gateway: &Running, head: &str, body: &[u8]) -> (String, std::io::Result<()>) {
+    let mut socket = TcpStream::connect(gateway.address).await.unwrap();
+    socket.write_all(head.as_bytes()).await.unwrap();
+    // The answer is there before the rest of the request is sent.
+    let mut received = Vec::new();
+    socket.read_buf(&mut received).await.unwrap();
+    let sent = socket.write_all(body).await;
+    let read = socket.read_to_end(&mut received).await;
+    (String::from_utf8_lossy(&received).into_owned(), sent.and(read.map(drop)))
+}
+
+#[tokio::test]
+async fn a_refused_request_is_read_on_so_that_its_answer_arrives() {
+    let gateway = start(edge::Settings::default()).await;
+    let body = vec![b'x'; 60 << 10];
+    let length = body.len();
+    for (target, headers, status) in [
+        ("/graphql", "content-type: application/xml\r\nx-portcullis-csrf: 1\r\n", 415),
+        (
+            "/graphql",
+            "content-type: application/json\r\norigin: https://evil.example\r\nsec-fetch-site: cross-site\r\n",
+            403,
+        ),
+        ("/nothing", "content-type: application/json\r\n", 404),
+        ("/health", "", 405),
+    ] {
+        for connection in ["", "connection: close\r\n"] {
+            let head = format!(
+                "POST {target} HTTP/1.1\r\nhost: t\r\n{headers}{connection}content-length: {length}\r\n\r\n"
+            );
+            let mut body = body.clone();
+            if connection.is_empty() {
+                // What follows on the connection is answered: the rest was taken for nothing else.
+                body.extend_from_slice(
+                    b"GET /ready HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n",
+                );
+            }
+            let (text, ended) = refused_amid(&gateway, &head, &body).await;
+            assert!(text.starts_with(&format!("HTTP/1.1 {status}")), "{target}: {text}");
+            assert!(ended.is_ok(), "{target} {status}: {ended:?}");
+            assert_eq!(text.ends_with("ready\n"), connection.is_empty(), "{target}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_without_an_end_is_read_no_longer_than_its_bounds() {
+    let gateway = start(edge::Settings::default()).await;
+    let head = |length: usize| {
+        format!("POST /nothing HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n")
+    };
+    // More than is read: the client is told that the connection ends, and can read that.
+    let mut socket = TcpStream::connect(gateway.address).await.unwrap();
+    socket.write_all(head(512 << 10).as_bytes()).await.unwrap();
+    socket.write_all(&vec![b'x'; 512 << 10]).await.unwrap();
+    let mut received = Vec::new();
+    let _ = socket.read_to_end(&mut received).await;
+    let text = String::from_utf8_lossy(&received).to_lowercase();
+    assert!(text.starts_with("http/1.1 404") && text.contains("connection: close"), "{text}");
+    // Less, and never the rest: the connection ends by itself.
+    let (text, _) = refused_amid(&gateway, &head(60 << 10), b"x").await;
+    assert!(text.starts_with("HTTP/1.1 404"), "{text}");
+    // Nobody is told to go on with a request that is refused.
+    let waits =
+        "POST /nothing HTTP/1.1\r\nhost: t\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
+    let (text, _) = refused_amid(&gateway, waits, b"").await;
+    assert!(text.starts_with("HTTP/1.1 404") && !text.contains("100"), "{text}");
+}
+
+#[tokio::test]
+async fn http2_is_told_that_the_rest_of_a_refused_request_is_not_needed() {
+    let gateway = start(edge::Settings::default()).await;
+    let (mut send, _connection) = http2::<EndlessBody>(&gateway).await;
+    let url = format!("http://{}/nothing", gateway.address);
+    for _ in 0..3 {
+        let frames = futures_util::stream::repeat_with(|| {
+            Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(&[b'x'; 1024])))
+        });
+        let body: EndlessBody = StreamBody::new(Box::pin(frames));
+        let request = http::Request::post(&url).body(body).unwrap();
+        let response = send.send_request(request).await.unwrap();
+        assert_eq!(response.status(), 404);
+        let text = response.into_body().collect().await.expect("not an error").to_bytes();
+        assert!(text.starts_with(b"nothing is here"), "{text:?}");
+        // The stream is over, and the connection is not.
+        send.ready().await.unwrap();
+    }
+}
+
+type EndlessBody = StreamBody<
+    std::pin::Pin<
+        Box<dyn futures_util::Stream<Item = Result<Frame<Bytes>, std::io::Error>> + Send>,
+    >,
+>;

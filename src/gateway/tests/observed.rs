@@ -4,7 +4,7 @@ use super::*;
 use crate::gateway::{Listeners, serve_all};
 
 fn listening() -> edge::Settings {
-    let metrics = edge::Scrape { public: true, listen: None };
+    let metrics = edge::Scrape { public: true, ..edge::Scrape::default() };
     edge::Settings { metrics, ..edge::Settings::default() }
 }
 

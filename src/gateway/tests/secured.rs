@@ -175,3 +175,59 @@ async fn nothing_is_served_in_the_clear_where_tls_is_asked_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     edge::serve(listener, edge, std::future::pending()).await;
 }
+
+/// Serves `edge` on a free port.
+async fn serve(edge: Edge) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (address, tokio::spawn(edge::serve(listener, edge, std::future::pending())))
+}
+
+/// The status line over plain HTTP, and over TLS.
+async fn spoken(address: SocketAddr, path: &str, trusted: &Pair) -> [Option<String>; 2] {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let status = |received: Vec<u8>| {
+        let text = String::from_utf8(received).ok()?;
+        text.starts_with("HTTP/1.1 ").then(|| text[..12].to_owned())
+    };
+    let mut received = Vec::new();
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let _ = socket.read_to_end(&mut received).await;
+    let plain = status(received);
+    let socket = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut received = Vec::new();
+    if let Ok(mut socket) = client(trusted, "http/1.1", None).connect(name, socket).await {
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let _ = socket.read_to_end(&mut received).await;
+    }
+    [plain, status(received)]
+}
+
+#[tokio::test]
+async fn addresses_for_operators_speak_tls_only_where_that_is_set() {
+    let (folder, pair) = (tempfile::tempdir().unwrap(), pair());
+    write(folder.path(), &pair);
+    for tls_beside in [false, true] {
+        let mut settings = settings(tls(&folder));
+        (settings.metrics.tls, settings.admin.tls) = (tls_beside, tls_beside);
+        let (engine, ..) = engine(engine::Settings::default());
+        let exposition = crate::gateway::telemetry::exposition();
+        let edge = Edge::with_metrics(engine, Identity::default(), settings, exposition);
+        let edge = edge.secured().unwrap();
+        let pages = crate::gateway::admin::router(Vec::new());
+        let addresses = [
+            (edge.probes(), "/metrics"),
+            (edge.probes(), "/ready"),
+            (edge.private(pages, edge::Admin::USUAL), "/admin/upstreams"),
+        ];
+        for (beside, path) in addresses {
+            let (address, server) = serve(beside).await;
+            let ok = || Some("HTTP/1.1 200".to_owned());
+            let due = if tls_beside { [None, ok()] } else { [ok(), None] };
+            assert_eq!(spoken(address, path, &pair).await, due, "{path}, tls: {tls_beside}");
+            server.abort();
+        }
+    }
+}

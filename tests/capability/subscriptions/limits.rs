@@ -58,7 +58,7 @@ async fn until_left(gateway: &Gateway, who: &str, mut due: u64) {
 
 fn rate(capacity: u32, store: &str) -> String {
     format!(
-        "limits: {{ rate: {{ capacity: {capacity}, refill: 1/h, key: ['$request.headers.\"x-api-key\"']{store} }} }}"
+        "limits: {{ cost: {{ call_weight: 0 }}, rate: {{ capacity: {capacity}, refill: 1/h, key: ['$request.headers.\"x-api-key\"']{store} }} }}"
     )
 }
 

@@ -33,13 +33,12 @@ pub fn print_table(connections: usize, outcomes: &[Outcome]) {
         "| | CPU ms per request (least–most) | requests/s | p50 ms | p99 ms | upstream calls per request | peak MiB |"
     );
     println!("|---|---|---|---|---|---|---|");
-    for Outcome { name, turns, peak } in outcomes {
-        let [cpu, rate, p50, p99, calls] = FIGURES.map(|of| sorted(turns, of));
+    for outcome in outcomes {
+        let Outcome { name, turns, peak } = outcome;
+        let [_, rate, p50, p99, calls] = FIGURES.map(|of| sorted(turns, of));
         println!(
-            "| {name} | {:.3} ({:.3}–{:.3}) | {:.0} | {:.2} | {:.2} | {:.2} | {peak:.0} |",
-            median(&cpu),
-            cpu.first().unwrap_or(&0.0),
-            cpu.last().unwrap_or(&0.0),
+            "| {name} | {} | {:.0} | {:.2} | {:.2} | {:.2} | {peak:.0} |",
+            cpu(outcome),
             median(&rate),
             median(&p50),
             median(&p99),
@@ -48,13 +47,21 @@ pub fn print_table(connections: usize, outcomes: &[Outcome]) {
     }
 }
 
+/// CPU milliseconds per request: the median, the least and the most.
+pub fn cpu(outcome: &Outcome) -> String {
+    let cpu = sorted(&outcome.turns, FIGURES[0]);
+    let (least, most) = (cpu.first().unwrap_or(&0.0), cpu.last().unwrap_or(&0.0));
+    format!("{:.3} ({least:.3}–{most:.3})", median(&cpu))
+}
+
 fn sorted(turns: &[Turn], of: Figure) -> Vec<f64> {
     let mut values: Vec<f64> = turns.iter().map(of).collect();
     values.sort_by(f64::total_cmp);
     values
 }
 
-fn median(sorted: &[f64]) -> f64 {
+/// Of values in order.
+pub fn median(sorted: &[f64]) -> f64 {
     let middle = sorted.len() / 2;
     match sorted.len() {
         0 => 0.0,

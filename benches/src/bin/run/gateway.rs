@@ -16,6 +16,18 @@ pub async fn both(binary: &Path, config: &str, env: &[(String, String)]) -> Resu
     Ok([alone, shared])
 }
 
+/// The gateways of two builds with this configuration, identical calls not shared.
+pub async fn pair(
+    old: &Path,
+    new: &Path,
+    config: &str,
+    env: &[(String, String)],
+) -> Result<[Server; 2]> {
+    let old = one("old", old, config, env, "false").await?;
+    let new = one("new", new, config, env, "false").await?;
+    Ok([old, new])
+}
+
 async fn one(
     name: &str,
     binary: &Path,

@@ -27,14 +27,28 @@ pub async fn authors(gateway: Option<&Path>) -> Result<Contest> {
     assemble(AUTHORS, floor, gateway).await
 }
 
+/// Two builds of the gateway alone.
+pub async fn pair(query: &'static str, old: &Path, new: &Path) -> Result<Contest> {
+    let (mut contest, env) = with_upstream().await?;
+    for server in gateway::pair(old, new, "benches/graph/posts.yaml", &env).await? {
+        contest.enter(server, Duty::Answer(query.into()));
+    }
+    Ok(contest)
+}
+
+/// A contest without contestants, and the variables that name its upstream.
+async fn with_upstream() -> Result<(Contest, [(String, String); 1])> {
+    let upstream = Server::announced("upstream", &sibling("upstream")?, &[], &[]).await?;
+    let env = [("UPSTREAM_URL".to_owned(), format!("http://{}", upstream.address))];
+    Ok((Contest::new(vec![upstream]), env))
+}
+
 async fn assemble(
     query: &'static str,
     floor: Vec<Entry>,
     gateway: Option<&Path>,
 ) -> Result<Contest> {
-    let upstream = Server::announced("upstream", &sibling("upstream")?, &[], &[]).await?;
-    let env = [("UPSTREAM_URL".to_owned(), format!("http://{}", upstream.address))];
-    let mut contest = Contest::new(vec![upstream]);
+    let (mut contest, env) = with_upstream().await?;
     let answer = || Duty::Answer(query.into());
     let usual = [
         ("async-graphql static, DataLoader", "static", answer()),

@@ -73,17 +73,21 @@ impl<'a> Debit<'a> {
         Self { buckets, caller, state: State::New, throttle: None }
     }
 
-    /// Reserves what an operation is estimated to cost, by this formula.
+    /// Reserves what an operation is estimated to cost; `formula` is asked for the message of a refusal.
     ///
     /// # Errors
     /// If the bucket holds less, or could never hold as much.
-    pub async fn admit(&mut self, estimate: u64, formula: &str) -> Result<(), Error> {
+    pub async fn admit(
+        &mut self,
+        estimate: u64,
+        formula: impl FnOnce() -> String + Send,
+    ) -> Result<(), Error> {
         let Some(buckets) = self.buckets else { return Ok(()) };
         let (key, policy) = buckets.policies.find(self.caller);
         let cost = estimate.max(FLOOR);
         if units(cost) > policy.flow.capacity {
             if buckets.mode == Mode::Enforce {
-                return Err(too_dear(cost, policy, formula));
+                return Err(too_dear(cost, policy, &formula()));
             }
             self.state = State::Done;
             metrics::decided(&policy.name, Outcome::Measured);
@@ -138,7 +142,7 @@ impl<'a> Debit<'a> {
         if !matches!(self.state, State::New) {
             return errors;
         }
-        match self.admit(FLOOR, "").await {
+        match self.admit(FLOOR, String::new).await {
             Ok(()) => {
                 self.settle(FLOOR);
                 errors

@@ -70,6 +70,12 @@ impl Level {
         Self { tokens: flow.capacity, since: now }
     }
 
+    /// A bucket that holds `tokens` now.
+    #[must_use]
+    pub fn holding(tokens: f64, flow: Flow, now: Duration) -> Self {
+        Self { tokens: tokens.clamp(-flow.capacity, flow.capacity), since: now }
+    }
+
     /// What it holds by now. A clock that went backwards fills nothing.
     #[must_use]
     pub fn tokens(&self, flow: Flow, now: Duration) -> f64 {

@@ -61,6 +61,11 @@ impl Memory {
         self.change(key, flow, now, |level| level.give_back(flow, now, more));
     }
 
+    /// Sets what a bucket holds.
+    pub fn set(&self, key: &Key, flow: Flow, now: Duration, tokens: f64) {
+        self.change(key, flow, now, |level| *level = Level::holding(tokens, flow, now));
+    }
+
     /// How many buckets are kept.
     #[cfg(test)]
     pub fn len(&self) -> usize {

@@ -86,6 +86,9 @@ impl Store {
         let Some(shared) = &self.remote else { return self.take_here(key, flow, cost) };
         let outcome = shared.buckets.take(key, flow, cost).await;
         shared.say(outcome.as_ref().err());
+        if let Ok(Ok(tokens) | Err(tokens)) = outcome {
+            self.remember(shared, key, flow, tokens);
+        }
         match (outcome, shared.fail) {
             (Ok(Ok(left)), _) => Answer::Taken { left, from: Origin::Redis(flow) },
             (Ok(Err(held)), _) => Answer::Lacking { held, flow },
@@ -104,7 +107,13 @@ impl Store {
             (Origin::Memory(flow), _) => {
                 self.memory.give_back(&key, flow, self.start.elapsed(), more);
             }
-            (Origin::Redis(flow), Some(shared)) => shared.settle(key, flow, more),
+            (Origin::Redis(flow), Some(shared)) => {
+                if shared.fail == Fail::Local {
+                    let (part, more) = (flow.share(shared.replicas), shared.part_of(more));
+                    self.memory.give_back(&key, part, self.start.elapsed(), more);
+                }
+                shared.settle(key, flow, more);
+            }
             (Origin::Redis(_), None) => {}
         }
     }
@@ -113,6 +122,15 @@ impl Store {
     pub fn spend(&self, key: Key, flow: Flow, cost: f64) {
         let from = if self.remote.is_some() { Origin::Redis(flow) } else { Origin::Memory(flow) };
         self.settle(key, from, -cost);
+    }
+
+    /// Keeps this process's part of what Redis has for a key: the bucket that stands in for it without Redis starts
+    /// with that.
+    fn remember(&self, shared: &Shared, key: &Key, flow: Flow, tokens: f64) {
+        if shared.fail == Fail::Local {
+            let (part, tokens) = (flow.share(shared.replicas), shared.part_of(tokens));
+            self.memory.set(key, part, self.start.elapsed(), tokens);
+        }
     }
 
     fn take_here(&self, key: &Key, flow: Flow, cost: f64) -> Answer {
@@ -124,6 +142,11 @@ impl Store {
 }
 
 impl Shared {
+    /// One replica's part of these tokens.
+    fn part_of(&self, tokens: f64) -> f64 {
+        tokens / f64::from(self.replicas.max(1))
+    }
+
     fn settle(&self, key: Key, flow: Flow, more: f64) {
         // Without a runtime the process is ending.
         let runtime = tokio::runtime::Handle::try_current();

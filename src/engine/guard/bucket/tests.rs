@@ -264,7 +264,7 @@ fn the_first_tier_whose_rule_is_true_counts() {
 /// What a request leaves of a bucket of 10.
 async fn left(buckets: &Buckets, caller: &Caller) -> u64 {
     let mut debit = Debit::new(Some(buckets), caller);
-    debit.admit(1, "").await.expect("there is one");
+    debit.admit(1, String::new).await.expect("there is one");
     debit.throttle().expect("it was asked").available + 1
 }
 
@@ -273,7 +273,7 @@ async fn a_debit_is_settled_once_with_what_was_spent() {
     let (buckets, caller) =
         (Buckets::new(&rate(&["$request.ip"])).unwrap(), caller(Value::Null, &[], "192.0.2.1"));
     let mut debit = Debit::new(Some(&buckets), &caller);
-    debit.admit(8, "").await.unwrap();
+    debit.admit(8, String::new).await.unwrap();
     assert_eq!(debit.throttle().map(|throttle| throttle.available), Some(2));
     debit.settle(3);
     debit.settle(0);
@@ -287,7 +287,7 @@ async fn a_debit_that_is_dropped_has_spent_its_estimate() {
     let (buckets, caller) =
         (Buckets::new(&rate(&["$request.ip"])).unwrap(), caller(Value::Null, &[], "192.0.2.1"));
     let mut debit = Debit::new(Some(&buckets), &caller);
-    debit.admit(8, "").await.unwrap();
+    debit.admit(8, String::new).await.unwrap();
     drop(debit);
     assert_eq!(left(&buckets, &caller).await, 2);
 }
@@ -297,9 +297,9 @@ async fn what_lacks_is_throttled_and_takes_nothing() {
     let (buckets, caller) =
         (Buckets::new(&rate(&["$request.ip"])).unwrap(), caller(Value::Null, &[], "192.0.2.1"));
     let mut debit = Debit::new(Some(&buckets), &caller);
-    debit.admit(8, "").await.unwrap();
+    debit.admit(8, String::new).await.unwrap();
     let mut second = Debit::new(Some(&buckets), &caller);
-    let error = second.admit(4, "").await.unwrap_err();
+    let error = second.admit(4, String::new).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Throttled);
     // Two an hour flow in, and two lack.
     let throttle = second.throttle().unwrap();
@@ -315,13 +315,13 @@ async fn what_no_bucket_could_hold_costs_the_floor() {
         (Buckets::new(&rate(&["$request.ip"])).unwrap(), caller(Value::Null, &[], "192.0.2.1"));
     for expected in [9, 8, 7] {
         let mut debit = Debit::new(Some(&buckets), &caller);
-        let error = debit.admit(11, "").await.unwrap_err();
+        let error = debit.admit(11, String::new).await.unwrap_err();
         let errors = debit.charge_refusal(vec![error]).await;
         assert_eq!(errors[0].code, ErrorCode::CostLimitExceeded);
         assert_eq!(debit.throttle().unwrap().available, expected);
     }
     let mut debit = Debit::new(Some(&buckets), &caller);
-    debit.admit(7, "").await.unwrap();
+    debit.admit(7, String::new).await.unwrap();
     let refused = vec![crate::graphql::Error::new(ErrorCode::ParseFailed, "no")];
     let errors = Debit::new(Some(&buckets), &caller).charge_refusal(refused).await;
     assert_eq!(errors[0].code, ErrorCode::Throttled, "not even the floor is left");
@@ -333,11 +333,11 @@ async fn measuring_refuses_nothing() {
     let (buckets, caller) = (Buckets::new(&rate).unwrap(), caller(Value::Null, &[], "192.0.2.1"));
     for _ in 0..3 {
         let mut debit = Debit::new(Some(&buckets), &caller);
-        debit.admit(9, "").await.unwrap();
+        debit.admit(9, String::new).await.unwrap();
         debit.settle(9);
         assert_eq!(debit.throttle().unwrap().available, 1);
         let mut debit = Debit::new(Some(&buckets), &caller);
-        debit.admit(11, "").await.unwrap();
+        debit.admit(11, String::new).await.unwrap();
         debit.settle(11);
     }
 }

@@ -1,9 +1,11 @@
 //! The cost of an operation as a formula over its variables: made once, with the plan, evaluated for each request.
 //!
 //! ```text
-//! cost(op)    = (mutation ? 10 : 0) + Σ cost(root field)
+//! cost(op)    = 10 · (root fields of a mutation) + Σ cost(root field)
 //! cost(field) = n · (w + Σ cost(child)) + Σ argument cost
 //! ```
+//!
+//! Calls are charged beside it, by the plan's fan-out bound.
 //!
 //! It exists twice: with the fields' names, to be printed, and folded, where everything that no variable decides is one
 //! number. All arithmetic saturates.

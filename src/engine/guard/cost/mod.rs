@@ -18,6 +18,7 @@ pub use report::{CostReport, UpstreamCalls};
 
 use super::Refusal;
 use super::limits::{Exceeded, LimitName, Verdict};
+use crate::engine::execute::Calls;
 use crate::engine::plan::{Conditions, QueryPlan, Slice};
 use crate::engine::settings::{Limit, Limits, Mode};
 use crate::graph::{Costs, Graph};
@@ -28,7 +29,7 @@ use std::borrow::Cow;
 /// What every operation costs at least: to receive it is work, even if all it asks for is `__typename`.
 pub const FLOOR: u64 = 1;
 
-/// What a mutation costs beside its fields.
+/// Cost of each field at the root of a mutation, beside what the field itself costs: an alias is a mutation of its own.
 pub(in crate::engine) const MUTATION: u64 = 10;
 
 /// What the planner collects on its walk.
@@ -180,7 +181,7 @@ pub(in crate::engine) fn admit(
     if verdict.errors.is_empty() {
         Ok((estimate, verdict.measured))
     } else {
-        let cost = Some(estimate.report(FLOOR, 0, 0));
+        let cost = Some(estimate.report(FLOOR, Calls::default(), 0));
         Err(Refusal { errors: verdict.errors, cost })
     }
 }
@@ -211,26 +212,30 @@ fn estimate(
     Estimate { cost: fields.saturating_add(of_calls).max(FLOOR), calls, given }
 }
 
-fn formula_of(plan: &QueryPlan, limits: &Limits, calls: u64) -> String {
+/// The formula for people, with the calls that are charged.
+pub(in crate::engine) fn formula_of(plan: &QueryPlan, limits: &Limits, calls: u64) -> String {
     let printed = plan.cost.printed();
-    match limits.cost.call_weight {
-        0 => printed.to_owned(),
-        weight => format!("{printed} + {weight} × {calls} calls"),
+    match (limits.cost.call_weight, calls) {
+        (0, _) | (_, 0) => printed.to_owned(),
+        (1, 1) => format!("{printed} + 1 call"),
+        (1, calls) => format!("{printed} + {calls} calls"),
+        (weight, calls) => format!("{printed} + {weight} × {calls} calls"),
     }
 }
 
 impl Estimate {
     /// For an operation that its bucket refuses: it costs nothing.
     pub fn refuse(&self, error: Error) -> Refusal {
-        let report = CostReport { actual_query_cost: 0, ..self.report(0, 0, 0) };
+        let report = CostReport { actual_query_cost: 0, ..self.report(0, Calls::default(), 0) };
         Refusal { errors: vec![error], cost: Some(report) }
     }
 
-    /// What became of it: `fields` as the writer counted, `calls` as the executor did.
-    pub fn report(&self, fields: u64, calls: usize, call_weight: u64) -> CostReport {
-        let calls = calls as u64;
-        // Splits of refused batches are a source's doing: nobody pays for them.
-        let of_calls = call_weight.saturating_mul(calls.min(self.calls));
+    /// The cost after the run: `fields` as the writer counted them, `calls` as the executor did.
+    pub fn report(&self, fields: u64, calls: Calls, call_weight: u64) -> CostReport {
+        let of_calls = call_weight.saturating_mul(calls.charged() as u64);
+        let of_mutations = MUTATION.saturating_mul(calls.mutations as u64);
+        let fields = fields.saturating_add(of_mutations);
+        let calls = calls.made as u64;
         CostReport {
             requested_query_cost: self.cost,
             actual_query_cost: fields.saturating_add(of_calls).max(FLOOR),

@@ -33,7 +33,7 @@ fn a_dashboard() {
          at most 1 call
          | call products /products?first=6
     4 fetches in 3 sequential rounds, at most 4 calls upstream
-    costs 67: user: (1 + orders: 5 × (1 + total: 1 + lines: 5 × (1 + product: 1))) + products: 6 × 1
+    costs 71: user: (1 + orders: 5 × (1 + total: 1 + lines: 5 × (1 + product: 1))) + products: 6 × 1 + 4 calls
     "#);
 }
 
@@ -46,7 +46,7 @@ fn what_is_selected_twice_is_fetched_once() {
          at most 1 call
          | call users /users/1
     1 fetch in 1 sequential round, at most 1 call upstream
-    costs 2: user: (1 + address: 1)
+    costs 3: user: (1 + address: 1) + 1 call
     "#);
 }
 
@@ -57,7 +57,7 @@ fn aliases_with_equal_arguments_are_one_fetch() {
          at most 1 call
          | call users /users/1
     1 fetch in 1 sequential round, at most 1 call upstream
-    costs 2: a: 1 + b: 1
+    costs 3: a: 1 + b: 1 + 1 call
     "#);
 }
 
@@ -78,7 +78,7 @@ fn aliases_with_other_arguments_are_fetches_of_their_own() {
          at most 1 call
          | call orders /orders?users={id}&first=2
     3 fetches in 2 sequential rounds, at most 3 calls upstream
-    costs 5: user: (1 + a: 1 × 1 + b: 2 × 1 + c: 1 × 1)
+    costs 8: user: (1 + a: 1 × 1 + b: 2 × 1 + c: 1 × 1) + 3 calls
     "#);
 }
 
@@ -105,7 +105,7 @@ fn conditions_say_what_is_made() {
          at most 1 call
          | call products /products?first=1
     3 fetches in 2 sequential rounds, at most 3 calls upstream
-    costs 12: user: (1 + (if $orders: orders: 10 × 1)) + (if $orders and not $hide: products: 1 × 1)
+    costs 15: user: (1 + (if $orders: orders: 10 × 1)) + (if $orders and not $hide: products: 1 × 1) + 3 calls
     "#);
 }
 
@@ -125,7 +125,7 @@ fn conditions_say_what_is_not_made() {
          not made with these variables
          | call orders /orders?users={id}&first=10
     2 fetches in 1 sequential round, at most 1 call upstream
-    costs 1: user: (1 + (if $orders: orders: 10 × 1))
+    costs 2: user: (1 + (if $orders: orders: 10 × 1)) + 1 call
     "#);
 }
 
@@ -148,7 +148,7 @@ fn lookups_follow_one_another() {
          at most 5 calls
          | call orders /shipping?to=FR&grams={weight}
     3 fetches in 3 sequential rounds, at most 7 calls upstream
-    costs 11: order: (1 + lines: 5 × (1 + product: 1))
+    costs 18: order: (1 + lines: 5 × (1 + product: 1)) + 7 calls
     "#);
 }
 
@@ -171,7 +171,7 @@ fn what_the_request_will_hold_is_not_asked_for() {
          at most 1 call
          | call users /users?ids={id}
     3 fetches in 3 sequential rounds, at most 3 calls upstream
-    costs 5: user: (1 + orders: 2 × (1 + buyer: 1))
+    costs 8: user: (1 + orders: 2 × (1 + buyer: 1)) + 3 calls
     "#);
 }
 
@@ -199,7 +199,7 @@ fn mutations_wait_for_one_another() {
          at most 1 call
          | call users /drop/1
     4 fetches in 3 sequential rounds, at most 4 calls upstream
-    costs 13: mutation: 10 + createUser: (1 + orders: 1 × 1) + drop: 1
+    costs 27: createUser: (10 + 1 + orders: 1 × 1) + drop: (10 + 1) + 4 calls
     "#);
 }
 
@@ -224,7 +224,7 @@ fn batches_by_map_and_by_position() {
          at most 2 calls
          | call ranks /ranks?ids={id}
     4 fetches in 2 sequential rounds, at most 7 calls upstream
-    costs 180: users: 120 × 1 + products: 30 × (1 + rank: 1)
+    costs 187: users: 120 × 1 + products: 30 × (1 + rank: 1) + 7 calls
     "#);
 }
 
@@ -247,7 +247,7 @@ fn objects_of_an_abstract_type_are_looked_up_by_what_they_are() {
          at most 10 calls
          | call orders /orders/{id}
     3 fetches in 2 sequential rounds, at most 12 calls upstream
-    costs 10: nodes: 10 × 1
+    costs 22: nodes: 10 × 1 + 12 calls
     "#);
 }
 

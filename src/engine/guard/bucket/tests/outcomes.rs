@@ -23,6 +23,7 @@ fn engine(upstream: &Upstream) -> Engine {
     let rate = Rate { allowance: allowance(100, 1), ..rate(&["$request.ip"]) };
     let mut settings = Settings { rate: Some(rate), introspection: true, ..Settings::default() };
     settings.limits.cost.expose = true;
+    settings.limits.cost.call_weight = 0;
     Engine::new(upstream.graph(SDL), settings)
 }
 

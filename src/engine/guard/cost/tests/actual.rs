@@ -26,6 +26,7 @@ fn shop(change: impl Fn(&mut Limits)) -> (Engine, Upstream) {
     let upstream = upstream();
     let sdl = SHOP.replace("AGE", "@cost(weight: 2)").replace("UNREAD", "");
     let mut settings = Settings::default();
+    settings.limits.cost.call_weight = 0;
     change(&mut settings.limits);
     (Engine::new(upstream.graph(&sdl), settings), upstream)
 }
@@ -79,6 +80,36 @@ async fn calls_count_where_they_have_a_weight() {
     assert_eq!(
         message,
         "the operation costs 12; 11 is allowed (limits.cost.max): a: 1 + b: 1 + 5 × 2 calls"
+    );
+}
+
+#[tokio::test]
+async fn only_calls_that_were_made_are_charged() {
+    let (engine, upstream) = shop(|limits| limits.cost.call_weight = 5);
+    // The same user once as a key of an order and once by id: asked for once.
+    let query = "{ order(id: 1) { buyer { name } } user(id: 1) { name } }";
+    let response = run(&engine, query).await;
+    let calls = upstream.take().len() as u64;
+    assert_eq!((calls, response.cost), (2, Some(report(3 + 3 * 5, 3 + 2 * 5, 3, 2))));
+}
+
+#[tokio::test]
+async fn each_mutation_that_was_sent_is_charged_whatever_came_of_it() {
+    let upstream = Upstream::new(|target| match target {
+        "/drop/1" => Ok(json!(true)),
+        _ => Err(failure(ErrorCode::UpstreamStatus, ErrorKind::Failed)),
+    });
+    let sdl = r#"
+        type Query { a: Int @call(source: "s", target: "/a") }
+        type Mutation { drop(id: Int!): Boolean @call(source: "s", target: "/drop/{$args.id}")
+          closed: Boolean @authenticated @call(source: "s", target: "/closed") }
+    "#;
+    let engine = upstream.engine(sdl);
+    let response = run(&engine, "mutation { a: drop(id: 1) b: drop(id: 2) closed }").await;
+    assert_eq!(
+        response.cost,
+        Some(report(22, 22, 2, 2)),
+        "nothing is sent for what is not allowed"
     );
 }
 
@@ -172,13 +203,17 @@ async fn what_is_null_costs_nothing_and_what_became_null_does() {
         upstream.engine(sdl).execute(request("{ a { id } b { a { id } c { id } } }")).await;
     assert_eq!(body(&response)["data"], json!({ "a": null, "b": null }));
     // `b` and its `a` were fetched, whatever became of them.
-    assert_eq!(response.cost, Some(report(4, 2, 2, 2)));
+    assert_eq!(response.cost, Some(report(4 + 2, 2 + 2, 2, 2)));
 }
 
 #[tokio::test]
 async fn introspection_costs_the_least_there_is() {
     let graph = upstream().graph(&SHOP.replace("AGE", "").replace("UNREAD", ""));
-    let engine = Engine::new(graph, Settings { introspection: true, ..Settings::default() });
+    let engine = {
+        let mut settings = Settings { introspection: true, ..Settings::default() };
+        settings.limits.cost.call_weight = 0;
+        Engine::new(graph, settings)
+    };
     for query in
         ["{ __typename }", "{ __schema { types { name } } }", "{ user(id: 1) { name } __typename }"]
     {

@@ -1,13 +1,13 @@
 //! The table of the cost's definition, and what else an estimate must get right. Each case is one operation over one
 //! schema: `team` and `orders` are as long as `first` says, `lines` are assumed to be 3.
 
-use crate::engine::Engine;
 mod actual;
 mod formula;
 mod random;
 mod slicing;
 
 use crate::engine::testing::Upstream;
+use crate::engine::{Engine, Settings};
 use crate::graphql::ErrorCode;
 use serde_json::{Map, Value, json};
 
@@ -40,8 +40,15 @@ input Place { lines: [PlaceLine!]! }
 input PlaceLine { sku: Int! qty: Int! }
 "#;
 
+/// An engine that charges for fields alone.
 fn engine(sdl: &str) -> Engine {
-    Upstream::new(|_| Ok(Value::Null)).engine(sdl)
+    engine_with(sdl, 0)
+}
+
+fn engine_with(sdl: &str, call_weight: u64) -> Engine {
+    let mut settings = Settings::default();
+    settings.limits.cost.call_weight = call_weight;
+    Engine::new(Upstream::new(|_| Ok(Value::Null)).graph(sdl), settings)
 }
 
 fn shop(age: &str, unread: &str) -> Engine {
@@ -80,4 +87,44 @@ fn every_vector_of_the_definition_comes_out() {
         "query($x: Boolean!) { team(first: 50) { orders(first: 5) @include(if: $x) { id } } }";
     assert_eq!(estimate(&plain, skipped, json!({ "x": false })).unwrap().0, 50);
     assert_eq!(estimate(&plain, skipped, json!({ "x": true })).unwrap().0, 300);
+}
+
+#[test]
+fn no_alias_is_free() {
+    let sdl = r#"
+        type Query { price(of: Int!): Int @call(source: "s", target: "/price/{$args.of}") me: User @call(source: "s", target: "/me") }
+        type Mutation { login(code: Int!): Boolean @call(source: "s", target: "/login/{$args.code}") }
+        type User { id: ID! photo(size: Int!): String @call(source: "s", target: "/photo/{$this.id}/{$args.size}") }
+    "#;
+    let repeated = |count: u64, field: &str| -> String {
+        (0..count).map(|n| format!("a{n}: {} ", field.replace('N', &n.to_string()))).collect()
+    };
+    let (fields_alone, with_calls) = (engine(sdl), engine_with(sdl, 1));
+    for (operation, field, each_field, each_call) in [
+        ("mutation", "login(code: N)", 10, 1),
+        // Mutations with the same arguments are not one: each is sent.
+        ("mutation", "login(code: 1)", 10, 1),
+        ("query", "price(of: N)", 0, 1),
+    ] {
+        for count in [1, 2, 20] {
+            let query = format!("{operation} {{ {} }}", repeated(count, field));
+            assert_eq!(cost(&fields_alone, &query), (count * each_field).max(1), "{query}");
+            assert_eq!(cost(&with_calls, &query), count * (each_field + each_call), "{query}");
+        }
+    }
+    let nested = format!("{{ me {{ {} }} }}", repeated(20, "photo(size: N)"));
+    assert_eq!((cost(&fields_alone, &nested), cost(&with_calls, &nested)), (1, 1 + 1 + 20));
+}
+
+#[test]
+fn a_mutation_that_is_skipped_costs_nothing() {
+    let shop = shop("", "");
+    let query = "mutation($x: Boolean!) {
+        a: place(input: { lines: [] }) { id }
+        b: place(input: { lines: [] }) @include(if: $x) { id }
+        __typename
+    }";
+    let (both, formula) = estimate(&shop, query, json!({ "x": true })).unwrap();
+    assert_eq!((both, estimate(&shop, query, json!({ "x": false })).unwrap().0), (24, 12));
+    assert_eq!(formula, "a: (10 + 1 + 1) + (if $x: b: (10 + 1 + 1))");
 }
