@@ -14,8 +14,13 @@ pub struct Process {
 }
 
 fn command(arguments: &[&str]) -> Command {
+    limited(&format!("ulimit -v {MEMORY}"), arguments)
+}
+
+/// Runs under limits that a shell sets.
+fn limited(limits: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("bash");
-    let script = format!("ulimit -v {MEMORY}; exec \"$0\" \"$@\"");
+    let script = format!("{limits}; exec \"$0\" \"$@\"");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")]).args(arguments);
     command
 }
@@ -40,8 +45,23 @@ impl Process {
         Self::start_with(&["serve", "--listen", "127.0.0.1:0", "--config", file], variables)
     }
 
+    /// Starts `serve` with at most this many open files.
+    pub fn start_within(
+        files: usize,
+        arguments: &[&str],
+        variables: &[(&'static str, String)],
+    ) -> Self {
+        let limits = format!("ulimit -v {MEMORY}; ulimit -n {files}");
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, &**value)).collect();
+        Self::spawn(&mut limited(&limits, arguments), &variables)
+    }
+
     fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = command(arguments)
+        Self::spawn(&mut command(arguments), variables)
+    }
+
+    fn spawn(command: &mut Command, variables: &[(&str, &str)]) -> Self {
+        let mut child = command
             .env("PORTCULLIS_LOG", "error")
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
@@ -58,6 +78,12 @@ impl Process {
         // The rest is read, so that the child never waits for us.
         std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
         Self { url: url.expect("it says where it serves"), child }
+    }
+
+    /// Open files.
+    pub fn files(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(folder).expect("Linux, and the child lives").count()
     }
 
     /// Bytes of memory in use.
