@@ -3,6 +3,7 @@
 mod bodies;
 mod cop;
 mod corpus;
+mod descriptors;
 mod flood;
 mod requests;
 mod startup;

@@ -66,6 +66,7 @@ impl Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
+    gateway::descriptors::raise_limit();
     if arguments.chaos {
         return chaos::run(&DRILLS, Length::Full, terminal).await;
     }

@@ -39,6 +39,8 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
         }
     };
     terminal.err_problems(&warnings);
+    let limit = gateway::descriptors::raise_limit();
+    terminal.err_problems(gateway::descriptors::shortage(&config, limit).as_slice());
     let gateway = match gateway.secured() {
         Ok(gateway) => gateway,
         Err(problem) => {

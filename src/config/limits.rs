@@ -20,6 +20,7 @@ pub(super) fn read(section: &Section<'_>, edge: &mut edge::Settings, limits: &mu
     read_limit(section, "selections", &mut limits.selections, at_least_one);
     read_limit(section, "variables", &mut limits.variables, number);
     read_limit(section, "response", &mut limits.response, values::size);
+    section.read("reply_values", &mut limits.reply_values, at_least_one);
     read_limit(section, "list_size", &mut limits.list_size, number);
     read_limit(section, "fan_out", &mut limits.fan_out, at_least_one);
     if let Some(section) = section.section("cost") {

@@ -17,7 +17,7 @@ pub(super) fn to_error(failure: &Failure, kind: fn(u16) -> ErrorKind) -> Error {
         Failure::NotSent(_) => ErrorCode::InvalidRequest,
         Failure::CircuitOpen(_) => ErrorCode::CircuitOpen,
         Failure::NoInstance(_) => ErrorCode::NoInstance,
-        Failure::Overloaded(_) => ErrorCode::Overloaded,
+        Failure::Overloaded(_) | Failure::Exhausted(_) => ErrorCode::Overloaded,
     };
     let mut error = Error::new(code, failure.to_string());
     if let Failure::Status { number, .. } = failure {

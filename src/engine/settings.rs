@@ -46,6 +46,8 @@ pub struct Limits {
     /// Bytes of a response. What entities share is held once and written as often as it is asked for, so that little
     /// data can make a large response.
     pub response: Limit,
+    /// Values that are read and kept of one reply of a source.
+    pub reply_values: u64,
     /// The length assumed for a list without `@listSize`. The mode says what becomes of one that turns out longer.
     pub list_size: Limit,
     /// Calls to sources that an operation can come to at the worst.
@@ -136,6 +138,7 @@ impl Default for Limits {
             selections: 10_000.into(),
             variables: 20_000.into(),
             response: (16 << 20).into(),
+            reply_values: 1_000_000,
             list_size: Limit::new(10, Mode::Off),
             fan_out: 1_000.into(),
             cost: CostLimit { limit: 500_000.into(), expose: false, call_weight: 1 },

@@ -62,7 +62,7 @@ impl Stages<'_> {
     #[must_use]
     pub fn read(&self, prepared: &Prepared, body: &Bytes) -> bool {
         let Some(fetch) = prepared.0.plan.fetches.first() else { return false };
-        let mut store = Store::new();
+        let mut store = Store::new(self.0.settings.limits.reply_values);
         read_json(&mut store, body, &fetch.shape, &response::Nothing).is_ok()
     }
 

@@ -3,6 +3,7 @@
 //! No rule of the product lives here; only the order in which its parts are put together.
 
 pub mod admin;
+pub mod descriptors;
 pub mod shutdown;
 pub mod telemetry;
 

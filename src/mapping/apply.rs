@@ -2,8 +2,9 @@
 //! and `and` and `or` may be decided by what is beside it.
 
 use super::compare::{combine, compare, member, not};
-use super::evaluate::{Frame, evaluate};
+use super::evaluate::{Current, Frame, evaluate};
 use super::found::{Found, equal};
+use super::text::{self, Values};
 use super::{Expr, ExprKind, Failure, Method};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -14,16 +15,20 @@ pub(super) fn apply<'a>(
     arguments: &'a [Expr],
     frame: Frame<'a>,
 ) -> Result<Found<'a>, Failure> {
+    let receiver = receiver.parsed()?;
     if receiver.is_null() && !matches!(method, Method::Match | Method::And | Method::Or) {
         return Ok(receiver);
     }
     match (method, arguments) {
-        (Method::Match, pairs) => pick(&receiver.into_cow(), pairs, frame),
+        (Method::Match, pairs) => {
+            let receiver = receiver.into_cow(frame.values)?;
+            pick(&receiver, pairs, frame)
+        }
         (Method::Map, [body]) => map(receiver, body, frame),
-        (Method::First | Method::Last, _) => end(receiver, method),
-        (Method::Size, _) => size(&receiver),
+        (Method::First | Method::Last, _) => end(receiver, method, frame.values),
+        (Method::Size, _) => size(&receiver, frame.values),
         (Method::Slice, bounds) => slice(receiver, bounds, frame),
-        (Method::JoinNotNull, [separator]) => join(&receiver, separator, frame),
+        (Method::JoinNotNull, [separator]) => join(receiver, separator, frame),
         (Method::And | Method::Or, others) => combine(method, &receiver, others, frame),
         (Method::Not, _) => not(&receiver),
         (Method::In | Method::Contains, [other]) => member(method, receiver, other, frame),
@@ -49,37 +54,50 @@ pub(super) fn argument<'a>(
     if let ExprKind::Literal(value) = &expr.kind {
         return Ok(Found::Borrowed(value));
     }
-    match receiver {
-        Found::Borrowed(at) => evaluate(expr, frame.with_at(at)),
-        Found::Owned(at) => Ok(Found::Owned(evaluate(expr, frame.with_at(at))?.into_owned())),
-        Found::List(_) => {
-            let at = receiver.to_owned_value();
-            Ok(Found::Owned(evaluate(expr, frame.with_at(&at))?.into_owned()))
-        }
+    at_item(expr, receiver, frame)?.parsed()
+}
+
+/// An expression with `@` as this value.
+pub(super) fn at_item<'a>(
+    expr: &'a Expr,
+    item: &Found<'a>,
+    frame: Frame<'a>,
+) -> Result<Found<'a>, Failure> {
+    let owned = |at: &Value| {
+        let found = evaluate(expr, frame.with_at(Current::Value(at)))?;
+        Ok(Found::owned(found.into_owned(frame.values)?))
+    };
+    match item {
+        Found::Borrowed(at) => evaluate(expr, frame.with_at(Current::Value(at))),
+        Found::Text(at) => evaluate(expr, frame.with_at(Current::Text(at))),
+        Found::Owned(at) => owned(at),
+        Found::List(_) => owned(&item.to_owned_value(frame.values)?),
     }
 }
 
-fn end(receiver: Found<'_>, method: Method) -> Result<Found<'_>, Failure> {
+fn end<'a>(receiver: Found<'a>, method: Method, values: Values<'_>) -> Result<Found<'a>, Failure> {
     let first = method == Method::First;
     if let Some(Value::String(text)) = receiver.value() {
         let mut chars = text.chars();
         let char = if first { chars.next() } else { chars.next_back() };
-        return Ok(char.map_or(Found::null(), |char| Found::Owned(char.to_string().into())));
+        return Ok(char.map_or(Found::null(), |char| Found::owned(char.to_string())));
     }
-    let mut items = receiver.into_list().or_else(|other| refuse(method, &other))?.into_iter();
+    let items = receiver.into_list(values)?.or_else(|other| refuse(method, &other))?;
+    let mut items = items.into_iter();
     let item = if first { items.next() } else { items.next_back() };
     Ok(item.unwrap_or(Found::null()))
 }
 
-fn size<'a>(receiver: &Found<'a>) -> Result<Found<'a>, Failure> {
+fn size<'a>(receiver: &Found<'a>, values: Values<'_>) -> Result<Found<'a>, Failure> {
     let size = match receiver {
         Found::List(items) => items.len(),
+        Found::Text(text) => text::size(text, values)?,
         Found::Borrowed(value) => {
             size_of(value).map_or_else(|| refuse(Method::Size, receiver), Ok)?
         }
         Found::Owned(value) => size_of(value).map_or_else(|| refuse(Method::Size, receiver), Ok)?,
     };
-    Ok(Found::Owned(size.into()))
+    Ok(Found::owned(size))
 }
 
 fn size_of(value: &Value) -> Option<usize> {
@@ -106,9 +124,10 @@ fn slice<'a>(
     let length = end.saturating_sub(start);
     if let Some(Value::String(text)) = receiver.value() {
         let part: String = text.chars().skip(start).take(length).collect();
-        return Ok(Found::Owned(part.into()));
+        return Ok(Found::owned(part));
     }
-    let items = receiver.into_list().or_else(|other| refuse(Method::Slice, &other))?;
+    let items = receiver.into_list(frame.values)?;
+    let items = items.or_else(|other| refuse(Method::Slice, &other))?;
     Ok(Found::List(items.into_iter().skip(start).take(length).collect()))
 }
 
@@ -127,8 +146,9 @@ fn whole_number(bound: &Found<'_>) -> Result<Option<usize>, Failure> {
 }
 
 fn map<'a>(receiver: Found<'a>, body: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>, Failure> {
-    let items = receiver.into_list().or_else(|other| refuse(Method::Map, &other))?;
-    let mapped = items.into_iter().map(|item| argument(body, &item, frame));
+    let items = receiver.into_list(frame.values)?;
+    let items = items.or_else(|other| refuse(Method::Map, &other))?;
+    let mapped = items.into_iter().map(|item| at_item(body, &item, frame));
     Ok(Found::List(mapped.collect::<Result<_, _>>()?))
 }
 
@@ -137,22 +157,22 @@ fn pick<'a>(receiver: &Value, pairs: &'a [Expr], frame: Frame<'a>) -> Result<Fou
     for pair in pairs {
         let ExprKind::List(pair) = &pair.kind else { continue };
         let [case, value] = &**pair else { continue };
-        let frame = frame.with_at(receiver);
+        let frame = frame.with_at(Current::Value(receiver));
         let matches = matches!(case.kind, ExprKind::At)
-            || equal(&evaluate(case, frame)?.into_cow(), receiver);
+            || equal(&*evaluate(case, frame)?.into_cow(frame.values)?, receiver);
         if matches {
-            return Ok(Found::Owned(evaluate(value, frame)?.into_owned()));
+            return Ok(Found::owned(evaluate(value, frame)?.into_owned(frame.values)?));
         }
     }
     Ok(Found::null())
 }
 
 fn join<'a>(
-    receiver: &Found<'a>,
+    receiver: Found<'a>,
     separator: &'a Expr,
     frame: Frame<'a>,
 ) -> Result<Found<'a>, Failure> {
-    let separator = argument(separator, receiver, frame)?;
+    let separator = argument(separator, &receiver, frame)?;
     let separator = match separator.value() {
         Some(Value::String(text)) => &**text,
         Some(Value::Null) => "",
@@ -163,11 +183,15 @@ fn join<'a>(
     };
     let mut out = Joined { text: String::new(), started: false, separator };
     match receiver {
-        Found::List(items) => items.iter().try_for_each(|item| out.push(item.scalar()?))?,
         Found::Borrowed(value) => out.push_all(value)?,
-        Found::Owned(value) => out.push_all(value)?,
+        Found::Owned(value) => out.push_all(&value)?,
+        list => {
+            let items = list.into_list(frame.values)?;
+            let items = items.or_else(|other| refuse(Method::JoinNotNull, &other))?;
+            items.into_iter().try_for_each(|item| out.push(item.parsed()?.scalar()?))?;
+        }
     }
-    Ok(Found::Owned(out.text.into()))
+    Ok(Found::owned(out.text))
 }
 
 struct Joined<'s> {

@@ -20,7 +20,8 @@ pub(super) fn compare<'a>(
         return Ok(Found::null());
     }
     if matches!(method, Method::Eq | Method::Ne) {
-        let equal = equal(&receiver.into_cow(), &right.into_cow());
+        let (left, right) = (receiver.into_cow(frame.values)?, right.into_cow(frame.values)?);
+        let equal = equal(&left, &right);
         return Ok(boolean(equal == (method == Method::Eq)));
     }
     let kind = right.kind();
@@ -65,13 +66,19 @@ pub(super) fn member<'a>(
     let kind = right.kind();
     let (one, list) = if method == Method::In {
         let wrong = |_| Failure::WrongArgument { method: method.as_str(), found: kind };
-        (receiver, right.into_list().map_err(wrong)?)
+        (receiver, right.into_list(frame.values)?.map_err(wrong)?)
     } else {
-        let list = receiver.into_list().or_else(|other| super::apply::refuse(method, &other))?;
+        let list = receiver.into_list(frame.values)?;
+        let list = list.or_else(|other| super::apply::refuse(method, &other))?;
         (right, list)
     };
-    let one = one.into_cow();
-    Ok(boolean(list.into_iter().any(|element| equal(&element.into_cow(), &one))))
+    let one = one.into_cow(frame.values)?;
+    for element in list {
+        if equal(&*element.into_cow(frame.values)?, &one) {
+            return Ok(boolean(true));
+        }
+    }
+    Ok(boolean(false))
 }
 
 /// `and`, `or`: what is known decides. `true` or null is true, `true` and null is null.
@@ -115,5 +122,5 @@ fn truth(value: &Found<'_>) -> Result<Option<bool>, &'static str> {
 }
 
 fn boolean<'a>(value: bool) -> Found<'a> {
-    Found::Owned(value.into())
+    Found::owned(value)
 }

@@ -1,41 +1,73 @@
 //! Evaluation: a walk over the tree that borrows as long as it can. Its depth is bounded by the parser's limits and
 //! by how deep lists stand inside lists in the value.
 
-use super::apply::apply;
+use super::apply::{apply, at_item, refuse};
 use super::found::Found;
-use super::{Expr, ExprKind, Failure, Field, Scope, Variables};
+use super::text::{Members, Values};
+use super::{Expr, ExprKind, Failure, Field, Method, Scope, TextScope, Variables};
 use serde_json::{Map, Value};
 
 /// What `$`, `@` and the variables stand for at one place of the tree.
 #[derive(Clone, Copy)]
 pub(super) struct Frame<'a> {
-    pub(super) current: &'a Value,
+    pub(super) current: Current<'a>,
     /// `None` outside method arguments: there `@` is `$`.
-    pub(super) at: Option<&'a Value>,
+    pub(super) at: Option<Current<'a>>,
     variables: &'a dyn Variables,
+    pub(super) values: Values<'a>,
+}
+
+/// A value that an expression starts from.
+#[derive(Clone, Copy)]
+pub(super) enum Current<'a> {
+    Value(&'a Value),
+    /// JSON text.
+    Text(&'a str),
+    Members(&'a Members<'a>),
+}
+
+impl<'a> Current<'a> {
+    fn found(self) -> Found<'a> {
+        match self {
+            Self::Value(value) => Found::Borrowed(value),
+            Self::Text(text) => Found::text(text),
+            Self::Members(members) => Found::Text(members.text),
+        }
+    }
 }
 
 impl<'a> Frame<'a> {
     pub(super) fn new(scope: &Scope<'a>) -> Self {
-        Self { current: scope.current, at: None, variables: scope.variables }
+        let current = Current::Value(scope.current);
+        Self { current, at: None, variables: scope.variables, values: Values(None) }
     }
 
-    pub(super) fn with_at(self, at: &'a Value) -> Self {
+    pub(super) fn of_text(scope: &TextScope<'a>) -> Self {
+        let current = Current::Text(scope.current);
+        Self { current, at: None, variables: scope.variables, values: Values(Some(scope.values)) }
+    }
+
+    pub(super) fn with_at(self, at: Current<'a>) -> Self {
         Self { at: Some(at), ..self }
     }
 }
 
 pub(super) fn evaluate<'a>(expr: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>, Failure> {
     Ok(match &expr.kind {
-        ExprKind::Current => Found::Borrowed(frame.current),
-        ExprKind::At => Found::Borrowed(frame.at.unwrap_or(frame.current)),
+        ExprKind::Current => frame.current.found(),
+        ExprKind::At => frame.at.unwrap_or(frame.current).found(),
         ExprKind::Variable(variable) => frame.variables.value(*variable).into(),
         ExprKind::Literal(value) => Found::Borrowed(value),
         ExprKind::List(items) => {
             Found::List(items.iter().map(|item| evaluate(item, frame)).collect::<Result<_, _>>()?)
         }
-        ExprKind::Object(fields) => Found::Owned(object(fields, frame)?),
-        ExprKind::Key { of, name, .. } => evaluate(of, frame)?.key(name),
+        ExprKind::Object(fields) => Found::owned(object(fields, frame)?),
+        ExprKind::Key { of, name, .. } => match (&of.kind, frame.current) {
+            (ExprKind::Current, Current::Members(members)) => {
+                members.get(name).map_or(Found::null(), Found::text)
+            }
+            _ => evaluate(of, frame)?.key(name, frame.values)?,
+        },
         ExprKind::Select { of, fields } => select(evaluate(of, frame)?, fields, frame)?,
         ExprKind::Method { of, method, arguments, optional } => {
             let receiver = evaluate(of, frame)?;
@@ -55,30 +87,43 @@ fn select<'a>(of: Found<'a>, fields: &'a [Field], frame: Frame<'a>) -> Result<Fo
     if of.is_null() {
         return Ok(of);
     }
-    match of.into_list() {
+    match of.into_list(frame.values)? {
         Ok(items) => {
             let selected = items.into_iter().map(|item| select(item, fields, frame));
             Ok(Found::List(selected.collect::<Result<_, _>>()?))
         }
-        Err(one) => {
-            let current = one.into_cow();
-            if !current.is_object() {
-                return Ok(current.into());
-            }
-            Ok(Found::Owned(object(fields, Frame { current: &current, ..frame })?))
+        Err(Found::Text(text)) if text.starts_with('{') => {
+            Ok(Found::owned(in_text(text, frame, |frame| object(fields, frame))?))
         }
+        Err(Found::Borrowed(current)) if current.is_object() => {
+            let current = Current::Value(current);
+            Ok(Found::owned(object(fields, Frame { current, ..frame })?))
+        }
+        Err(Found::Owned(current)) if current.is_object() => {
+            let current = Current::Value(&current);
+            Ok(Found::owned(object(fields, Frame { current, ..frame })?))
+        }
+        Err(scalar) => Ok(scalar),
+    }
+}
+
+/// Runs with a text as the current value.
+fn in_text<T>(text: &str, frame: Frame<'_>, run: impl FnOnce(Frame<'_>) -> T) -> T {
+    match Members::read(text) {
+        Some(members) => run(Frame { current: Current::Members(&members), ..frame }),
+        None => run(Frame { current: Current::Text(text), ..frame }),
     }
 }
 
 fn object<'a>(fields: &'a [Field], frame: Frame<'a>) -> Result<Value, Failure> {
     let mut object = Map::with_capacity(fields.len());
     for field in fields {
-        let value = evaluate(&field.value, frame)?;
+        let value = evaluate(&field.value, frame)?.into_owned(frame.values)?;
         if let Some(name) = &field.name {
-            object.insert(name.to_string(), value.into_owned());
+            object.insert(name.to_string(), value);
             continue;
         }
-        match value.into_owned() {
+        match value {
             Value::Object(joining) => object.extend(joining),
             Value::Array(_) => return Err(Failure::NotObject),
             // What has no fields adds none.
@@ -86,4 +131,105 @@ fn object<'a>(fields: &'a [Field], frame: Frame<'a>) -> Result<Value, Failure> {
         }
     }
     Ok(Value::Object(object))
+}
+
+/// Named selections that stand alone: of a list they select from each element, and an element that has no fields stays as it
+/// is.
+pub(super) fn write_each(
+    fields: &[Field],
+    text: &str,
+    frame: Frame<'_>,
+    out: &mut String,
+) -> Result<(), Failure> {
+    if text.starts_with('[') {
+        let items = super::text::elements(text, frame.values)?;
+        return write_list(items, out, |item, out| match item {
+            Found::Text(text) => write_each(fields, text, frame, out),
+            null => {
+                null.write(out);
+                Ok(())
+            }
+        });
+    }
+    if !text.starts_with('{') {
+        out.push_str(text);
+        return Ok(());
+    }
+    in_text(text, frame, |frame| write_object(fields, frame, out))
+}
+
+/// Appends an expression's value as JSON. Of a list that is computed, one element at a time is held.
+pub(super) fn write(expr: &Expr, frame: Frame<'_>, out: &mut String) -> Result<(), Failure> {
+    match &expr.kind {
+        ExprKind::Object(fields) => write_object(fields, frame, out),
+        ExprKind::Select { of, fields } => write_selected(evaluate(of, frame)?, fields, frame, out),
+        ExprKind::Method { of, method: Method::Map, arguments, .. } => {
+            let [body] = &arguments[..] else { return Ok(()) };
+            let receiver = evaluate(of, frame)?;
+            if receiver.is_null() {
+                out.push_str("null");
+                return Ok(());
+            }
+            let items = receiver.into_list(frame.values)?;
+            let items = items.or_else(|other| refuse(Method::Map, &other))?;
+            write_list(items, out, |item, out| {
+                at_item(body, &item, frame)?.write(out);
+                Ok(())
+            })
+        }
+        _ => {
+            evaluate(expr, frame)?.write(out);
+            Ok(())
+        }
+    }
+}
+
+fn write_list<'a>(
+    items: Vec<Found<'a>>,
+    out: &mut String,
+    write: impl Fn(Found<'a>, &mut String) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    out.push('[');
+    for (index, item) in items.into_iter().enumerate() {
+        out.push_str(if index == 0 { "" } else { "," });
+        write(item, out)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn write_selected(
+    of: Found<'_>,
+    fields: &[Field],
+    frame: Frame<'_>,
+    out: &mut String,
+) -> Result<(), Failure> {
+    match of.into_list(frame.values)? {
+        Ok(items) => write_list(items, out, |item, out| write_selected(item, fields, frame, out)),
+        Err(Found::Text(text)) if text.starts_with('{') => {
+            in_text(text, frame, |frame| write_object(fields, frame, out))
+        }
+        Err(one) => {
+            select(one, fields, frame)?.write(out);
+            Ok(())
+        }
+    }
+}
+
+fn write_object(fields: &[Field], frame: Frame<'_>, out: &mut String) -> Result<(), Failure> {
+    if fields.iter().any(|field| field.name.is_none()) {
+        // Fields that join may replace each other.
+        Found::owned(object(fields, frame)?).write(out);
+        return Ok(());
+    }
+    out.push('{');
+    for (index, field) in fields.iter().enumerate() {
+        out.push_str(if index == 0 { "" } else { "," });
+        let name = field.name.as_deref().unwrap_or_default();
+        Found::owned(name).write(out);
+        out.push(':');
+        write(&field.value, frame, out)?;
+    }
+    out.push('}');
+    Ok(())
 }

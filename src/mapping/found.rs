@@ -2,6 +2,7 @@
 //! copies no key before it stands in the text.
 
 use super::Failure;
+use super::text::{self, Values};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -10,7 +11,9 @@ pub(super) static NULL: Value = Value::Null;
 #[derive(Debug)]
 pub(super) enum Found<'a> {
     Borrowed(&'a Value),
-    Owned(Value),
+    Owned(Box<Value>),
+    /// JSON text that is not null.
+    Text(&'a str),
     /// A list made on the way, of elements that may still be borrowed.
     List(Vec<Found<'a>>),
 }
@@ -19,7 +22,7 @@ impl<'a> From<Cow<'a, Value>> for Found<'a> {
     fn from(value: Cow<'a, Value>) -> Self {
         match value {
             Cow::Borrowed(value) => Self::Borrowed(value),
-            Cow::Owned(value) => Self::Owned(value),
+            Cow::Owned(value) => Self::owned(value),
         }
     }
 }
@@ -29,12 +32,31 @@ impl<'a> Found<'a> {
         Self::Borrowed(&NULL)
     }
 
-    /// The value, where it is in one piece.
+    pub(super) fn owned(value: impl Into<Value>) -> Self {
+        Self::Owned(Box::new(value.into()))
+    }
+
+    /// JSON text.
+    pub(super) fn text(text: &'a str) -> Self {
+        if text == "null" { Self::null() } else { Self::Text(text) }
+    }
+
+    /// With a scalar's text made into its value.
+    pub(super) fn parsed(self) -> Result<Self, Failure> {
+        match self {
+            Self::Text(scalar) if !text::is_container(scalar) => {
+                Ok(Self::owned(text::parse(scalar, Values(None))?))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// The value, unless it is a text or a list made on the way.
     pub(super) fn value(&self) -> Option<&Value> {
         match self {
             Self::Borrowed(value) => Some(value),
             Self::Owned(value) => Some(value),
-            Self::List(_) => None,
+            Self::Text(_) | Self::List(_) => None,
         }
     }
 
@@ -50,66 +72,113 @@ impl<'a> Found<'a> {
         }
     }
 
-    pub(super) fn into_owned(self) -> Value {
-        match self {
+    pub(super) fn into_owned(self, values: Values<'_>) -> Result<Value, Failure> {
+        Ok(match self {
             Self::Borrowed(value) => value.clone(),
-            Self::Owned(value) => value,
-            Self::List(items) => Value::Array(items.into_iter().map(Self::into_owned).collect()),
-        }
+            Self::Owned(value) => *value,
+            Self::Text(text) => text::parse(text, values)?,
+            Self::List(items) => {
+                items.into_iter().map(|item| item.into_owned(values)).collect::<Result<_, _>>()?
+            }
+        })
     }
 
-    pub(super) fn to_owned_value(&self) -> Value {
-        match self {
+    pub(super) fn to_owned_value(&self, values: Values<'_>) -> Result<Value, Failure> {
+        Ok(match self {
             Self::Borrowed(value) => (*value).clone(),
-            Self::Owned(value) => value.clone(),
-            Self::List(items) => Value::Array(items.iter().map(Self::to_owned_value).collect()),
-        }
+            Self::Owned(value) => (**value).clone(),
+            Self::Text(text) => text::parse(text, values)?,
+            Self::List(items) => {
+                items.iter().map(|item| item.to_owned_value(values)).collect::<Result<_, _>>()?
+            }
+        })
     }
 
-    pub(super) fn into_cow(self) -> Cow<'a, Value> {
+    pub(super) fn into_cow(self, values: Values<'_>) -> Result<Cow<'a, Value>, Failure> {
         match self {
-            Self::Borrowed(value) => Cow::Borrowed(value),
-            other => Cow::Owned(other.into_owned()),
+            Self::Borrowed(value) => Ok(Cow::Borrowed(value)),
+            other => other.into_owned(values).map(Cow::Owned),
         }
     }
 
     /// The elements of a list; anything else comes back as it is.
-    pub(super) fn into_list(self) -> Result<Vec<Self>, Self> {
-        match self {
+    pub(super) fn into_list(self, values: Values<'_>) -> Result<Result<Vec<Self>, Self>, Failure> {
+        Ok(match self {
             Self::Borrowed(Value::Array(items)) => Ok(items.iter().map(Self::Borrowed).collect()),
-            Self::Owned(Value::Array(items)) => Ok(items.into_iter().map(Self::Owned).collect()),
+            Self::Owned(value) if value.is_array() => match *value {
+                Value::Array(items) => Ok(items.into_iter().map(Self::owned).collect()),
+                other => Err(Self::owned(other)),
+            },
+            Self::Text(text) if text.starts_with('[') => Ok(text::elements(text, values)?),
             Self::List(items) => Ok(items),
             other => Err(other),
-        }
+        })
     }
 
     /// `.name`: per element on a list; null where there is no such key, or nothing that could have one.
-    pub(super) fn key(self, name: &str) -> Self {
-        match self {
+    pub(super) fn key(self, name: &str, values: Values<'_>) -> Result<Self, Failure> {
+        Ok(match self {
             Self::Borrowed(Value::Object(object)) => {
                 object.get(name).map_or(Self::null(), Self::Borrowed)
             }
-            Self::Owned(Value::Object(mut object)) => {
-                object.swap_remove(name).map_or(Self::null(), Self::Owned)
+            Self::Owned(mut value) if value.is_object() => {
+                let member = value.as_object_mut().and_then(|object| object.swap_remove(name));
+                member.map_or(Self::null(), Self::owned)
             }
-            other => match other.into_list() {
-                Ok(items) => Self::List(items.into_iter().map(|item| item.key(name)).collect()),
+            Self::Text(text) if text.starts_with('{') => {
+                text::member(text, name).map_or(Self::null(), Self::text)
+            }
+            other => match other.into_list(values)? {
+                Ok(items) => {
+                    let keys = items.into_iter().map(|item| item.key(name, values));
+                    Self::List(keys.collect::<Result<_, _>>()?)
+                }
                 Err(_) => Self::null(),
             },
+        })
+    }
+
+    /// Appends it as JSON.
+    pub(super) fn write(&self, out: &mut String) {
+        match self {
+            Self::Borrowed(value) => push(out, value),
+            Self::Owned(value) => push(out, value),
+            Self::Text(text) => out.push_str(text),
+            Self::List(items) => {
+                out.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    out.push_str(if index == 0 { "" } else { "," });
+                    item.write(out);
+                }
+                out.push(']');
+            }
         }
     }
 
     /// How a message calls it.
     pub(super) fn kind(&self) -> &'static str {
-        match self.value() {
-            Some(Value::Null) => "null",
-            Some(Value::Bool(_)) => "a boolean",
-            Some(Value::Number(_)) => "a number",
-            Some(Value::String(_)) => "a string",
-            Some(Value::Array(_)) | None => "a list",
-            Some(Value::Object(_)) => "an object",
+        match (self, self.value()) {
+            (_, Some(Value::Null)) => "null",
+            (_, Some(Value::Bool(_))) => "a boolean",
+            (_, Some(Value::Number(_))) => "a number",
+            (_, Some(Value::String(_))) => "a string",
+            (_, Some(Value::Object(_))) => "an object",
+            (Self::Text(text), None) => match text.as_bytes().first() {
+                Some(b'{') => "an object",
+                Some(b'[') => "a list",
+                Some(b'"') => "a string",
+                Some(b't' | b'f') => "a boolean",
+                _ => "a number",
+            },
+            (_, Some(Value::Array(_)) | None) => "a list",
         }
     }
+}
+
+fn push(out: &mut String, value: &Value) {
+    use std::fmt::Write as _;
+    // Writing to a string cannot fail.
+    let _ = write!(out, "{value}");
 }
 
 /// Equality of JSON: numbers by value, so `1` equals `1.0`; objects whatever the order of their keys.

@@ -12,21 +12,26 @@ mod evaluate;
 mod found;
 mod method;
 mod parse;
+mod reads;
 mod reference;
 mod select;
 mod step;
 mod template;
 #[cfg(test)]
 mod tests;
+mod text;
 mod url;
 
 pub use ast::{Expr, ExprKind, Field, Method, Span, Variable};
+pub use reads::Reads;
 
 use evaluate::{Frame, evaluate};
 use reference::Collector;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::cell::Cell;
 use template::{Form, Parameter, Part, Piece};
+use text::Values;
 
 /// A mistake in a text, at a range of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +92,10 @@ pub enum Failure {
     WrongReceiver { method: &'static str, found: &'static str },
     #[error("`{method}` cannot take {found} as an argument")]
     WrongArgument { method: &'static str, found: &'static str },
+    #[error("a number is out of range")]
+    OutOfRange,
+    #[error("more values than are allowed")]
+    TooManyValues,
 }
 
 /// A parsed `select`, `body`, `message` or rule.
@@ -111,6 +120,16 @@ pub struct Scope<'a> {
     /// `$`: the reply in `select`; null elsewhere.
     pub current: &'a Value,
     pub variables: &'a dyn Variables,
+}
+
+/// A reply that an expression is evaluated against as it stands: only what the expression reads is looked at.
+#[derive(Clone, Copy)]
+pub struct TextScope<'a> {
+    /// `$`: valid JSON, at most 128 levels deep.
+    pub current: &'a str,
+    pub variables: &'a dyn Variables,
+    /// The number of values that may be held meanwhile; what is held is taken off.
+    pub values: &'a Cell<u64>,
 }
 
 impl Mapping {
@@ -173,8 +192,39 @@ impl Expr {
                 };
                 elements.iter().map(select).collect()
             }
-            _ => Ok(evaluate(self, Frame::new(scope))?.into_owned()),
+            _ => evaluate(self, Frame::new(scope))?.into_owned(Values(None)),
         }
+    }
+}
+
+impl Expr {
+    /// The part of the current value that it reads.
+    #[must_use]
+    pub fn reads(&self) -> Reads {
+        Reads::of(self)
+    }
+
+    /// As [`Expr::evaluate`], from text to text. Numbers stay as they were written.
+    ///
+    /// # Errors
+    /// As for [`Mapping::evaluate`]; [`Failure::TooManyValues`].
+    pub fn evaluate_text<'a>(&'a self, scope: &TextScope<'a>) -> Result<Cow<'a, str>, Failure> {
+        let (frame, mut out) = (Frame::of_text(scope), String::new());
+        match &self.kind {
+            ExprKind::Object(fields) if text::is_container(scope.current) => {
+                evaluate::write_each(fields, scope.current, frame, &mut out)?;
+            }
+            ExprKind::Current | ExprKind::Key { .. } | ExprKind::Method { .. }
+                if !matches!(&self.kind, ExprKind::Method { method: Method::Map, .. }) =>
+            {
+                match evaluate(self, frame)? {
+                    found::Found::Text(text) => return Ok(Cow::Borrowed(text)),
+                    other => other.write(&mut out),
+                }
+            }
+            _ => evaluate::write(self, frame, &mut out)?,
+        }
+        Ok(Cow::Owned(out))
     }
 }
 

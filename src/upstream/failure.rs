@@ -39,6 +39,9 @@ pub enum Failure {
     /// The call could not be written for the wire; nothing was sent.
     #[error("not sent: {0}")]
     NotSent(String),
+    /// No descriptor, port or memory of this machine was left for a connection; nothing was sent.
+    #[error("not sent: {0}")]
+    Exhausted(&'static str),
     /// The breaker is open; nothing was sent.
     #[error("the breaker is open for another {} ms", .0.as_millis())]
     CircuitOpen(Duration),
@@ -117,7 +120,9 @@ impl Failure {
     #[must_use]
     pub fn repeatable(&self) -> Option<Repeat> {
         match self {
-            Self::Unreached(_) | Self::Unprocessed(_) => Some(Repeat::IfNotSent),
+            Self::Unreached(_) | Self::Unprocessed(_) | Self::Exhausted(_) => {
+                Some(Repeat::IfNotSent)
+            }
             Self::Unavailable(_) | Self::Status { fault: Fault::Away, .. } => Some(Repeat::IfAway),
             // Of one that has too much to do only if it says itself when it will have time.
             Self::Timeout(_)

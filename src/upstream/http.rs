@@ -12,7 +12,7 @@ use super::aging::Aging;
 use super::discovery::Address;
 use super::resolver::Resolver;
 use super::tls::{Tls, trusting_nobody};
-use super::{Failure, Settings};
+use super::{Failure, Settings, exhausted};
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Request, StatusCode, Uri};
@@ -50,6 +50,8 @@ pub struct HttpClient {
 struct Making {
     https: bool,
     detour: Option<Address>,
+    /// Connections go to this host.
+    host: String,
     settings: Settings,
 }
 
@@ -74,7 +76,9 @@ impl HttpClient {
             (Some("https"), Some(_)) => true,
             _ => return Err(format!("`{uri}` is not an http or https URL")),
         };
-        let making = Making { https, detour, settings: settings.clone() };
+        let host = detour.as_ref().map(|address| &*address.host).or(uri.host());
+        let host = host.unwrap_or_default().to_owned();
+        let making = Making { https, detour, host, settings: settings.clone() };
         Ok(Self {
             pool: Aging::new(settings.max_age),
             connector: making.connector()?,
@@ -99,8 +103,11 @@ impl HttpClient {
     /// # Errors
     /// No connection, a broken one, or something that is not HTTP.
     pub async fn send(&self, request: Request<Bytes>) -> Result<HttpReply, Failure> {
-        let reply =
-            self.pool().request(request.map(Full::new)).await.map_err(|error| failure(&error))?;
+        let reply = self
+            .pool()
+            .request(request.map(Full::new))
+            .await
+            .map_err(|error| self.failure(&error))?;
         let (parts, body) = reply.into_parts();
         Ok(HttpReply {
             status: parts.status,
@@ -108,6 +115,15 @@ impl HttpClient {
             body,
             max_reply: self.max_reply,
         })
+    }
+
+    fn failure(&self, error: &Error) -> Failure {
+        if error.is_connect()
+            && let Some(failure) = exhausted(error, &self.making.host)
+        {
+            return failure;
+        }
+        failure(error)
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) enum Outcome {
     Invalid,
     TooLarge,
     NotSent,
+    /// No descriptor, port or memory of this machine was left.
+    Exhausted,
     /// Its client went away, or another attempt was faster.
     Cancelled,
     CircuitOpen,
@@ -40,7 +42,7 @@ pub(super) enum Outcome {
 }
 
 /// In the order of the variants.
-const OUTCOMES: [&str; 13] = [
+const OUTCOMES: [&str; 14] = [
     "ok",
     "client_error",
     "server_error",
@@ -50,6 +52,7 @@ const OUTCOMES: [&str; 13] = [
     "invalid",
     "too_large",
     "not_sent",
+    "exhausted",
     "cancelled",
     "circuit_open",
     "no_instance",
@@ -57,7 +60,7 @@ const OUTCOMES: [&str; 13] = [
 ];
 
 /// The first ones, which an attempt can have.
-const OF_ATTEMPTS: usize = 10;
+const OF_ATTEMPTS: usize = 11;
 
 const POSITIONS: [(Position, &str); 3] =
     [(Position::Closed, "closed"), (Position::HalfOpen, "half_open"), (Position::Open, "open")];
@@ -73,6 +76,7 @@ impl Outcome {
             Failure::Status { fault: Fault::Call | Fault::Load, .. } => Self::ClientError,
             Failure::Status { .. } => Self::ServerError,
             Failure::NotSent(_) => Self::NotSent,
+            Failure::Exhausted(_) => Self::Exhausted,
             Failure::CircuitOpen(_) => Self::CircuitOpen,
             Failure::NoInstance(_) => Self::NoInstance,
             Failure::Overloaded(_) => Self::Overloaded,

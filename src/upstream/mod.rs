@@ -28,6 +28,7 @@ mod breaker;
 mod bulkhead;
 pub mod discovery;
 mod drive;
+mod exhaustion;
 mod failure;
 mod health;
 pub mod http;
@@ -46,6 +47,7 @@ mod window;
 
 pub use attempt::{Attempt, Instance};
 pub use breaker::Position;
+pub use exhaustion::exhausted;
 pub use failure::{Failure, Fault, Repeat, Verdict};
 pub use settings::{Balance, Breaker, Concurrency, Ejection, Retry, Settings};
 pub use site::{Instances, Site};

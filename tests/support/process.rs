@@ -19,8 +19,13 @@ pub struct Process {
 }
 
 fn command(arguments: &[&str]) -> Command {
+    limited(&format!("ulimit -v {MEMORY}"), arguments)
+}
+
+/// Runs under limits that a shell sets.
+fn limited(limits: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("bash");
-    let script = format!("ulimit -v {MEMORY}; exec \"$0\" \"$@\"");
+    let script = format!("{limits}; exec \"$0\" \"$@\"");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")]).args(arguments);
     command
 }
@@ -67,7 +72,7 @@ impl Process {
 
     /// [`Process::start`], with its log kept for [`Process::until_logged`].
     pub fn start_logging(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::spawn(arguments, variables, Stdio::piped())
+        Self::spawn(&mut command(arguments), variables, Stdio::piped())
     }
 
     /// Waits for a line with this text.
@@ -95,12 +100,23 @@ impl Process {
         self.log = None;
     }
 
-    fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::spawn(arguments, variables, Stdio::inherit())
+    /// Starts `serve` with at most this many open files.
+    pub fn start_within(
+        files: usize,
+        arguments: &[&str],
+        variables: &[(&'static str, String)],
+    ) -> Self {
+        let limits = format!("ulimit -v {MEMORY}; ulimit -n {files}");
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, &**value)).collect();
+        Self::spawn(&mut limited(&limits, arguments), &variables, Stdio::inherit())
     }
 
-    fn spawn(arguments: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
-        let mut child = command(arguments)
+    fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn(&mut command(arguments), variables, Stdio::inherit())
+    }
+
+    fn spawn(command: &mut Command, variables: &[(&str, &str)], log: Stdio) -> Self {
+        let mut child = command
             .env("PORTCULLIS_LOG", "error")
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
@@ -120,6 +136,12 @@ impl Process {
         std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
         let log = child.stderr.take().map(BufReader::new);
         Self { url: url.expect("it says where it serves"), admin, child, log }
+    }
+
+    /// Open files.
+    pub fn files(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(folder).expect("Linux, and the child lives").count()
     }
 
     /// Bytes of memory in use.

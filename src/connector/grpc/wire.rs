@@ -3,7 +3,7 @@
 use crate::upstream::aging::Aging;
 use crate::upstream::discovery::Address;
 use crate::upstream::http::sentence;
-use crate::upstream::{Failure, Fault, Settings, Tls};
+use crate::upstream::{Failure, Fault, Settings, Tls, exhausted};
 use bytes::{Buf, BufMut, Bytes};
 use futures_util::future::{BoxFuture, MapOk};
 use futures_util::{FutureExt, TryFutureExt};
@@ -101,11 +101,15 @@ impl Wire {
         request.set_timeout(left);
         // Asked for as a stream of one, so that what the server says can be told from what reading it says.
         let reply = client.server_streaming(request, path, Raw).await;
-        let (metadata, mut body, _) = reply.map_err(|status| failure(&status, left))?.into_parts();
+        let reply = reply.map_err(|status| failure(&status, left, &self.making.target))?;
+        let (metadata, mut body, _) = reply.into_parts();
         let message = body.message().await.map_err(|status| self.broken(&status, left))?;
         let message =
             message.ok_or_else(|| Failure::Invalid("success without a message".to_owned()))?;
-        body.trailers().await.map_err(|status| self.broken(&status, left))?;
+        // The status comes after the message, and nothing else.
+        if body.message().await.map_err(|status| self.broken(&status, left))?.is_some() {
+            return Err(Failure::Invalid("more than one message".to_owned()));
+        }
         Ok((metadata.into_headers(), message))
     }
 
@@ -118,12 +122,13 @@ impl Wire {
     ) -> Opening {
         let mut client = tonic::client::Grpc::new(self.channel())
             .max_decoding_message_size(self.making.settings.max_reply);
+        let target = self.making.target.clone();
         async move {
             client.ready().await.map_err(|error| Failure::Unavailable(sentence(&error)))?;
             let metadata = MetadataMap::from_headers(metadata);
             let request = tonic::Request::from_parts(metadata, Extensions::default(), message);
             let reply = client.server_streaming(request, path, Raw).await;
-            let reply = reply.map_err(|status| failure(&status, Duration::ZERO))?;
+            let reply = reply.map_err(|status| failure(&status, Duration::ZERO, &target))?;
             let (metadata, messages, _) = reply.into_parts();
             Ok((metadata.into_headers(), messages))
         }
@@ -147,7 +152,7 @@ impl Wire {
             {
                 Failure::Invalid(text.to_owned())
             }
-            _ => failure(status, left),
+            _ => failure(status, left, &self.making.target),
         }
     }
 }
@@ -195,7 +200,8 @@ impl Making {
     }
 }
 
-fn failure(status: &Status, left: Duration) -> Failure {
+/// `target` is where connections go.
+fn failure(status: &Status, left: Duration, target: &Uri) -> Failure {
     let reason = || match status.source() {
         Some(cause) => format!("{}: {}", status.message(), sentence(cause)),
         None => status.message().to_owned(),
@@ -203,10 +209,17 @@ fn failure(status: &Status, left: Duration) -> Failure {
     let causes = || std::iter::successors(status.source(), |cause| (*cause).source());
     let expired = causes().any(<dyn Error>::is::<tonic::TimeoutExpired>);
     match status.code() {
-        _ if causes().any(<dyn Error>::is::<tonic::ConnectError>) => Failure::Unreached(reason()),
+        _ if causes().any(<dyn Error>::is::<tonic::ConnectError>) => {
+            exhausted(status, target.host().unwrap_or_default())
+                .unwrap_or_else(|| Failure::Unreached(reason()))
+        }
         Code::DeadlineExceeded => Failure::Timeout(left),
         _ if expired => Failure::Timeout(left),
         Code::Unavailable => Failure::Unavailable(reason()),
+        // No encoding was offered.
+        Code::Unimplemented if status.message().starts_with("Content is compressed with") => {
+            Failure::Invalid(reason())
+        }
         // A cause is one of this side: the connection broke.
         _ if status.source().is_some() => Failure::Unavailable(reason()),
         code => Failure::status(code as u16, reason(), fault(code)),

@@ -299,3 +299,52 @@ async fn a_status_that_is_not_ok_ends_a_stream() {
     let large = codes(listen(&[b"", &[0; 2_000]], "0").await);
     assert_eq!(large, [None, Some(ErrorCode::UpstreamTooLarge)]);
 }
+
+#[tokio::test]
+async fn a_unary_reply_is_one_message_and_a_status() {
+    let ended = |frames: Vec<Frame<Bytes>>, headers: &'static [(&'static str, &'static str)]| {
+        let frames = Arc::new(frames);
+        move |_: Asked| {
+            let frames =
+                frames.iter().map(|frame| match (frame.data_ref(), frame.trailers_ref()) {
+                    (Some(data), _) => Frame::data(data.clone()),
+                    (_, trailers) => Frame::trailers(trailers.cloned().unwrap_or_default()),
+                });
+            let frames = stream::iter(frames.map(Ok::<_, Infallible>).collect::<Vec<_>>());
+            let answer = answer_with(200, headers, StreamBody::new(frames));
+            async move { answer }
+        }
+    };
+    let trailers = |status: &str| {
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("grpc-status", status.parse().expect("a number"));
+        Frame::trailers(trailers)
+    };
+    let one = || Frame::data(framed(b"\x0a\x015"));
+    let both = Frame::data(Bytes::from([framed(b"\x0a\x015"), framed(b"\x0a\x016")].concat()));
+    let mut flagged = framed(b"\x0a\x015").to_vec();
+    flagged[0] = 1;
+    let code = |outcome: Result<Reply, Error>| outcome.map_err(|error| error.code).map(drop);
+    let invalid = Err(ErrorCode::UpstreamInvalidReply);
+    for (name, frames, due) in [
+        ("one message", vec![one(), trailers("0")], Ok(())),
+        ("two messages", vec![one(), one(), trailers("0")], invalid),
+        ("two messages in one frame", vec![both, trailers("0")], invalid),
+        ("no message", vec![trailers("0")], invalid),
+        (
+            "a message that is cut",
+            vec![Frame::data(framed(b"abc").slice(..6)), trailers("0")],
+            invalid,
+        ),
+        ("a compressed message", vec![Frame::data(flagged.into()), trailers("0")], invalid),
+        ("a message and an error", vec![one(), trailers("5")], Err(ErrorCode::UpstreamStatus)),
+        ("two messages and an error", vec![one(), one(), trailers("5")], invalid),
+    ] {
+        assert_eq!(code(ask_server(ended(frames, &[GRPC])).await), due, "{name}");
+    }
+    let compressed = &[GRPC, ("grpc-encoding", "gzip")];
+    let outcome = ask_server(ended(vec![one(), trailers("0")], compressed)).await;
+    assert_eq!(code(outcome), invalid, "an encoding that was not offered");
+    let only_headers = ask_server(|_| async { status(0, &[]) }).await;
+    assert_eq!(code(only_headers), invalid, "success without a message");
+}

@@ -5,7 +5,7 @@ use super::reuse::Reused;
 use super::{Event, FetchId, Run};
 use crate::engine::plan::Fetch;
 use crate::engine::replies::{Answer, Asked, Replies, Served};
-use crate::engine::response::{RowId, Value, read_json, read_proto};
+use crate::engine::response::{RowId, Unreadable, Value, read_json, read_proto};
 use crate::graphql::ErrorCode;
 use crate::mapping::{Variable, Variables};
 use crate::source::{self, Body, ErrorKind, Inputs, Reply, Request, headers_to_value};
@@ -238,10 +238,7 @@ impl<'a> Run<'a> {
                 self.share.meet(left, private);
                 match self.read(call, fetch, &reply) {
                     Ok(value) => self.place(call, value),
-                    Err(detail) => {
-                        let error = source::Error::new(ErrorCode::UpstreamInvalidReply, detail);
-                        self.fail(call, &error);
-                    }
+                    Err(unreadable) => self.fail(call, &unreadable.into()),
                 }
             }
             Err(error) => {
@@ -256,7 +253,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn read(&mut self, call: usize, fetch: &Fetch, reply: &Reply) -> Result<Value, String> {
+    fn read(&mut self, call: usize, fetch: &Fetch, reply: &Reply) -> Result<Value, Unreadable> {
         let binding = self.snapshot.graph.binding(fetch.binding);
         let none = Owned::default();
         let owned = self.calls[call].inputs.as_deref().unwrap_or(&none);
@@ -278,7 +275,8 @@ impl<'a> Run<'a> {
             }
             Body::Proto(body) => {
                 self.bytes += body.len() * 2;
-                let message = binding.call.message().ok_or("a reply of a type nobody knows")?;
+                let unknown = || Unreadable::Invalid("a reply of an unknown type".to_owned());
+                let message = binding.call.message().ok_or_else(unknown)?;
                 read_proto(&mut self.store, body, message, &fetch.shape, &variables)
             }
         }

@@ -175,8 +175,8 @@ impl KeyLoader {
         })?;
         let served = self.answer(&call, request, &first.party).await?;
         let keys: Vec<&[u8]> = keys.iter().map(|key| &*key.key).collect();
-        let loaded = split::split(&*call, &self.batch, inputs, &served.reply, &keys)
-            .map_err(|detail| source::Error::new(ErrorCode::UpstreamInvalidReply, detail))?;
+        let most = self.pool.most_values;
+        let loaded = split::split(&*call, &self.batch, inputs, &served.reply, &keys, most)?;
         let part = |loaded| Part { loaded, left: served.left, private: served.private };
         Ok(loaded.into_iter().map(part).collect())
     }

@@ -178,7 +178,7 @@ struct Given {
 impl<'a> Run<'a> {
     fn new(snapshot: Snapshot<'a>) -> Self {
         let plan = snapshot.plan;
-        let mut store = Store::new();
+        let mut store = Store::new(snapshot.pool.most_values);
         let root = store.row(plan.root_width);
         let mut fetches = Vec::with_capacity(plan.fetches.len());
         let mut ready = Vec::new();

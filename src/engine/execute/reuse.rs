@@ -29,6 +29,8 @@ pub(in crate::engine) struct Pool {
     pub in_flight: Option<Arc<InFlight>>,
     /// `None`: no reply may be kept.
     pub replies: Option<Arc<Replies>>,
+    /// Values that are kept of one reply while it is read.
+    pub most_values: u64,
 }
 
 /// An answer, or the way to it.
@@ -118,11 +120,12 @@ enum Looked {
 impl Pool {
     /// With `reuse` off, every call is made, and so nothing is kept.
     pub fn new(graph: &Graph, settings: &Settings) -> Self {
+        let most_values = settings.limits.reply_values;
         if !settings.reuse {
-            return Self::default();
+            return Self { most_values, ..Self::default() };
         }
         let replies = Replies::new(graph, &settings.cache);
-        Self { in_flight: Some(Arc::default()), replies }
+        Self { in_flight: Some(Arc::default()), replies, most_values }
     }
 
     /// The answer to a safe call, for whoever waits for it alone.

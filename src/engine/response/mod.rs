@@ -6,10 +6,12 @@
 
 mod errors;
 mod leaf;
+mod proto_text;
 mod read_json;
 mod read_proto;
 mod shape;
 mod store;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -18,9 +20,10 @@ mod write;
 
 pub(super) use leaf::{key_text, to_json};
 pub(super) use read_json::{read_decoded, read_json};
-pub(super) use read_proto::{json as proto_to_json, read_proto};
+pub(super) use read_proto::{json_of as proto_to_json, read_proto};
 pub(super) use shape::{Constant, General, Group, KeyTargets, ObjectShape, Shape, Target};
-pub(super) use store::{Hole, NodeId, RowId, Slot, Store, Value};
+pub(super) use store::{Hole, NodeId, RowId, Slot, Store, Unreadable, Value};
+pub(super) use strict::valid as valid_json;
 pub(super) use view::{Entry, Leaf, Output, OutputKind, TypeView, View};
 pub(super) use write::{Size, Writing, Written, write};
 

@@ -2,28 +2,38 @@
 //! skipped; what is asked for is kept as a slice.
 
 use super::shape::{ObjectShape, Shape, Target};
-use super::store::{RowId, Store, Value};
-use crate::mapping::{ExprKind, Scope, Variables};
+use super::store::{RowId, SCRATCH, Store, Unreadable, Value};
+use super::strict;
+use crate::mapping::{ExprKind, Failure, TextScope, Variables};
 use bytes::Bytes;
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 /// Reads a body. Empty, it is null.
 ///
 /// # Errors
-/// What is wrong with the body, for the log: not UTF-8, not JSON, nested more than 128 levels deep, or a mapping that
-/// could not be evaluated.
+/// It has too many values, or what is wrong with the body: not UTF-8, not JSON, nested more than 128 levels deep, or a
+/// mapping that could not be evaluated.
 pub(in crate::engine) fn read_json(
     store: &mut Store,
     body: &Bytes,
     shape: &Shape,
     variables: &dyn Variables,
-) -> Result<Value, String> {
-    read(store, body, shape, variables, false)
+) -> Result<Value, Unreadable> {
+    store.read_reply(|store| {
+        let text = strict::text(body)?;
+        if strict::is_empty(text) {
+            Ok(Value::Null)
+        } else {
+            read(store, body, shape, variables, false)
+        }
+    })
 }
 
 /// Reads JSON that was made of a message. Its integers are what a message's are: of 64 bits, and fit for strings.
@@ -35,10 +45,35 @@ pub(in crate::engine) fn read_decoded(
     text: &Bytes,
     shape: &Shape,
     variables: &dyn Variables,
-) -> Result<Value, String> {
-    read(store, text, shape, variables, true)
+) -> Result<Value, Unreadable> {
+    store.read_reply(|store| read(store, text, shape, variables, true))
 }
 
+/// Reads the text of a message.
+pub(super) fn read_made(
+    store: &mut Store,
+    text: String,
+    shape: &Shape,
+    variables: &dyn Variables,
+) -> Result<Value, String> {
+    Reader { store, body: SCRATCH, base: 0, variables, decoded: true }.made(text, shape)
+}
+
+/// Evaluates a mapping against the text of a message, and reads the result.
+pub(super) fn read_general(
+    store: &mut Store,
+    text: String,
+    general: &super::General,
+    variables: &dyn Variables,
+) -> Result<Value, String> {
+    let body = Bytes::from(text);
+    let text = std::str::from_utf8(&body).map_err(|error| error.to_string())?;
+    let number = store.keep(body.clone());
+    let base = text.as_ptr() as usize;
+    Reader { store, body: number, base, variables, decoded: true }.general(text, general)
+}
+
+/// Reads valid UTF-8. Text that was `decoded` was made of a message.
 fn read(
     store: &mut Store,
     body: &Bytes,
@@ -49,19 +84,10 @@ fn read(
     if u32::try_from(body.len()).is_err() {
         return Err("the body is larger than 4 GiB".into());
     }
-    let text = std::str::from_utf8(body).map_err(|error| format!("not UTF-8: {error}"))?;
-    if text.trim_ascii().is_empty() {
-        return Ok(Value::Null);
-    }
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
     let number = store.keep(body.clone());
-    let base = text.as_ptr() as usize;
-    let mut reader = Reader { store, body: number, base, variables, decoded };
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Seed { reader: &mut reader, shape }
-        .deserialize(&mut deserializer)
-        .map_err(|error| error.to_string())?;
-    deserializer.end().map_err(|error| error.to_string())?;
-    Ok(value)
+    Reader { store, body: number, base: text.as_ptr() as usize, variables, decoded }
+        .whole(text, shape)
 }
 
 struct Reader<'a> {
@@ -75,45 +101,62 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn leaf(&mut self, raw: &str) -> Result<Value, &'static str> {
+    /// One text from its first to its last byte.
+    fn whole(&mut self, text: &str, shape: &Shape) -> Result<Value, String> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let value = Seed { reader: &mut *self, shape }
+            .deserialize(&mut deserializer)
+            .map_err(|error| error.to_string())?;
+        deserializer.end().map_err(|error| error.to_string())?;
+        Ok(value)
+    }
+
+    fn leaf(&mut self, raw: &str) -> Result<Value, String> {
         if raw == "null" {
             return Ok(Value::Null);
         }
         if self.decoded {
-            return Ok(self.decoded_leaf(raw));
+            return self.decoded_leaf(raw);
         }
-        if raw.starts_with(['[', '{']) && raw.len() > MAX_DEPTH && is_too_deep(raw.as_bytes()) {
-            return Err("recursion limit exceeded");
+        strict::leaf(raw)?;
+        if raw.starts_with('[') {
+            // A list of scalars is taken apart when it is written.
+            self.store.charge(memchr::memchr_iter(b',', raw.as_bytes()).count() as u64)?;
         }
         Ok(self.slice(raw))
     }
 
     fn slice(&self, raw: &str) -> Value {
-        Value::Json(Store::slice(self.body, raw.as_ptr() as usize - self.base, raw.len()))
+        Value::Json(Store::slice(
+            self.body,
+            (raw.as_ptr() as usize).wrapping_sub(self.base),
+            raw.len(),
+        ))
     }
 
     /// Lists in lists are as deep as a message is.
-    fn decoded_leaf(&mut self, raw: &str) -> Value {
+    fn decoded_leaf(&mut self, raw: &str) -> Result<Value, String> {
         if raw == "null" {
-            return Value::Null;
+            return Ok(Value::Null);
         }
         if let Ok(number) = raw.parse() {
-            return Value::Int(number);
+            return Ok(Value::Int(number));
         }
         if raw.parse::<u64>().is_ok() {
-            return Value::Text(self.store.scratch(raw));
+            return Ok(Value::Text(self.store.scratch(raw)));
         }
-        match serde_json::from_str::<Vec<&RawValue>>(raw) {
-            Ok(elements) => {
-                let opened = self.store.open_list();
-                for element in elements {
-                    let element = self.decoded_leaf(element.get());
-                    self.store.push(element);
-                }
-                self.store.close_list(opened)
-            }
-            Err(_) => self.slice(raw),
+        if !raw.starts_with('[') {
+            return Ok(self.slice(raw));
         }
+        let elements: Vec<&RawValue> =
+            serde_json::from_str(raw).map_err(|error| error.to_string())?;
+        self.store.charge(elements.len() as u64)?;
+        let opened = self.store.open_list();
+        for element in elements {
+            let element = self.decoded_leaf(element.get())?;
+            self.store.push(element);
+        }
+        Ok(self.store.close_list(opened))
     }
 
     /// Evaluates a captured value with a mapping and reads the result.
@@ -121,37 +164,39 @@ impl Reader<'_> {
         if matches!(general.expr.kind, ExprKind::Object(_)) && !raw.starts_with(['{', '[']) {
             return Ok(if raw == "null" { Value::Null } else { Value::Misfit });
         }
-        let current: serde_json::Value =
-            serde_json::from_str(raw).map_err(|error| error.to_string())?;
-        let scope = Scope { current: &current, variables: self.variables };
-        let result = general.expr.evaluate(&scope).map_err(|failure| failure.to_string())?;
-        let text = Bytes::from(result.to_string());
-        read(self.store, &text, &general.then, self.variables, self.decoded)
+        if !self.decoded {
+            strict::leaf(raw)?;
+        }
+        let values = Cell::new(self.store.values());
+        let scope = TextScope { current: raw, variables: self.variables, values: &values };
+        let result = general.expr.evaluate_text(&scope).map_err(|failure| self.failed(&failure))?;
+        self.store.charge(self.store.values() - values.get())?;
+        match result {
+            // It stands in the body.
+            Cow::Borrowed(text) => self.whole(text, &general.then),
+            Cow::Owned(text) => self.made(text, &general.then),
+        }
+    }
+
+    fn failed(&self, failure: &Failure) -> String {
+        if *failure == Failure::TooManyValues { self.store.exceed() } else { failure.to_string() }
+    }
+
+    /// A text that was made here. Small ones are many, and share a buffer.
+    fn made(&mut self, text: String, shape: &Shape) -> Result<Value, String> {
+        let (variables, decoded) = (self.variables, self.decoded);
+        if text.len() > SMALL {
+            return read(self.store, &text.into(), shape, variables, decoded);
+        }
+        let start = self.store.scratch(&text).start();
+        let base = (text.as_ptr() as usize).wrapping_sub(start);
+        let store = &mut *self.store;
+        Reader { store, body: SCRATCH, base, variables, decoded }.whole(&text, shape)
     }
 }
 
-/// Levels of lists and objects, as many as `serde_json` reads: a leaf that is skipped over is not counted by it, and
-/// would go out to clients at any depth.
-const MAX_DEPTH: usize = 128;
-
-/// Checked JSON nests deeper than that.
-fn is_too_deep(json: &[u8]) -> bool {
-    let (mut depth, mut in_string, mut at) = (0_usize, false, 0);
-    while let Some(byte) = json.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => depth += 1,
-            b']' | b'}' if !in_string => depth -= 1,
-            _ => {}
-        }
-        if depth >= MAX_DEPTH {
-            return true;
-        }
-        at += 1;
-    }
-    false
-}
+/// Bytes of a text that is not worth a buffer of its own.
+const SMALL: usize = 4096;
 
 struct Seed<'a, 'b, 's> {
     reader: &'a mut Reader<'b>,
@@ -197,6 +242,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
         while let Some(element) =
             seq.next_element_seed(Seed { reader: &mut *self.reader, shape: self.shape })?
         {
+            self.reader.store.charge(1).map_err(A::Error::custom)?;
             self.reader.store.push(element);
         }
         Ok(self.reader.store.close_list(opened))
@@ -233,7 +279,7 @@ fn read_object<'de, A: MapAccess<'de>>(
     shape: &ObjectShape,
     mut map: A,
 ) -> Result<Value, A::Error> {
-    let rows = Rows::open(reader.store, shape);
+    let rows = Rows::open(reader.store, shape).map_err(A::Error::custom)?;
     let mut hint = 0;
     while let Some(found) = map.next_key_seed(FindKey { shape, hint })? {
         let Some(index) = found else {
@@ -297,9 +343,10 @@ fn read_entries<'de, A: MapAccess<'de>>(
     mut map: A,
 ) -> Result<Value, A::Error> {
     let opened = reader.store.open_list();
-    while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+    while let Some(key) = map.next_key::<Cow<'_, str>>()? {
         let key = Value::Text(reader.store.scratch(&key));
         let value = map.next_value_seed(Seed { reader, shape: then })?;
+        reader.store.charge(2).map_err(A::Error::custom)?;
         reader.store.push(key);
         reader.store.push(value);
     }
@@ -314,7 +361,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn open(store: &mut Store, shape: &ObjectShape) -> Self {
+    /// # Errors
+    /// There are too many values already.
+    pub(super) fn open(store: &mut Store, shape: &ObjectShape) -> Result<Self, String> {
+        let widths = shape.groups.iter().map(|group| u64::from(group.width));
+        store.charge(u64::from(shape.width) + widths.sum::<u64>())?;
         let own = store.row(shape.width);
         let groups = shape.groups.iter().map(|group| store.row(group.width)).collect();
         let rows = Self { own, groups };
@@ -323,7 +374,7 @@ impl Rows {
             let value = if &*constant.json == "null" { Value::Null } else { value };
             store.set(rows.frame(constant.frame), constant.slot, value);
         }
-        rows
+        Ok(rows)
     }
 
     pub(super) fn frame(&self, frame: usize) -> RowId {

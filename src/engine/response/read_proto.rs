@@ -1,23 +1,34 @@
 //! Protobuf replies into slots: the wire format is walked along the shape, and fields that nobody asked for are
 //! skipped. Strings stay where they are.
 //!
-//! Well-known types, and messages where a leaf or a computed value is due, take the general path: they are decoded
-//! as dynamic messages and read as the JSON of the proto3 JSON mapping, with field names as in the `.proto` file.
+//! Well-known types, and messages where a leaf or a computed value is due, take the general path: they are written and read
+//! as the JSON of the proto3 JSON mapping, with field names as in the `.proto` file.
 
-use super::read_json::{Rows, read_decoded};
+use super::proto_text::json_text;
+use super::read_json::{Rows, read_general, read_made};
 use super::shape::{General, ObjectShape, Shape};
-use super::store::{Store, Value};
+use super::store::{Store, Unreadable, Value};
 use super::wire::{Occurrence, scan};
-use crate::mapping::{Scope, Variables};
+use crate::mapping::Variables;
 use base64::Engine as _;
 use bytes::Bytes;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, SerializeOptions};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 /// Reads an encoded message.
 ///
 /// # Errors
-/// What is wrong with the encoding, for the log, or a mapping that could not be evaluated.
+/// It has too many values, or what is wrong with the encoding, or a mapping that could not be evaluated.
 pub(in crate::engine) fn read_proto(
+    store: &mut Store,
+    body: &Bytes,
+    message: &MessageDescriptor,
+    shape: &Shape,
+    variables: &dyn Variables,
+) -> Result<Value, Unreadable> {
+    store.read_reply(|store| read_message(store, body, message, shape, variables))
+}
+
+fn read_message(
     store: &mut Store,
     body: &Bytes,
     message: &MessageDescriptor,
@@ -52,7 +63,7 @@ impl Reader<'_> {
             Shape::Object(shape) => self.object(message, bytes, shape),
             Shape::Key { key, then } => {
                 let Some(field) = field(message, key) else { return Ok(Value::Null) };
-                let found = scan(bytes, &[field.number()])?;
+                let found = scan(bytes, &[field.number()], self.store)?;
                 self.field(message, &field, &found[0], then, bytes)
             }
             Shape::Leaf | Shape::Entries(_) => self.as_json(message, bytes, shape),
@@ -66,11 +77,11 @@ impl Reader<'_> {
         bytes: &[u8],
         shape: &ObjectShape,
     ) -> Result<Value, String> {
-        let rows = Rows::open(self.store, shape);
+        let rows = Rows::open(self.store, shape)?;
         let fields: Vec<_> = shape.keys.iter().map(|wanted| field(message, &wanted.key)).collect();
         let numbers: Vec<u32> =
             fields.iter().map(|field| field.as_ref().map_or(0, FieldDescriptor::number)).collect();
-        let found = scan(bytes, &numbers)?;
+        let found = scan(bytes, &numbers, self.store)?;
         for (wanted, field) in shape.keys.iter().zip(&fields) {
             let Some(field) = field else { continue };
             // A field may be wanted under both of its names; what is found stands at the first.
@@ -107,7 +118,7 @@ impl Reader<'_> {
                 for piece in several {
                     merged.extend_from_slice(piece.bytes()?);
                 }
-                read_proto(self.store, &merged.into(), &inner, shape, self.variables)
+                read_message(self.store, &merged.into(), &inner, shape, self.variables)
             }
             (_, []) if field.supports_presence() => Ok(Value::Null),
             (kind, []) => Ok(self.default(&kind)),
@@ -129,7 +140,7 @@ impl Reader<'_> {
                 self.store.push(element);
                 continue;
             }
-            let packed = occurrence.unpack(&kind)?;
+            let packed = occurrence.unpack(&kind, self.store)?;
             for element in packed.as_deref().unwrap_or(std::slice::from_ref(occurrence)) {
                 let element = self.scalar(&kind, *element, shape)?;
                 self.store.push(element);
@@ -155,7 +166,7 @@ impl Reader<'_> {
         let opened = self.store.open_list();
         for occurrence in found {
             let bytes = occurrence.bytes()?;
-            let found = scan(bytes, &[key.number(), value.number()])?;
+            let found = scan(bytes, &[key.number(), value.number()], self.store)?;
             let key = self.field(&entry, &key, &found[0], &Shape::Leaf, bytes)?;
             let value = self.field(&entry, &value, &found[1], then, bytes)?;
             self.store.push(key);
@@ -249,10 +260,9 @@ impl Reader<'_> {
         bytes: &[u8],
         general: &General,
     ) -> Result<Value, String> {
-        let current = json(message, bytes)?;
-        let scope = Scope { current: &current, variables: self.variables };
-        let result = general.expr.evaluate(&scope).map_err(|failure| failure.to_string())?;
-        read_decoded(self.store, &result.to_string().into(), &general.then, self.variables)
+        let reads = general.expr.reads();
+        let text = json_text(self.store, message, bytes, Some(&reads))?;
+        read_general(self.store, text, general, self.variables)
     }
 
     fn as_json(
@@ -261,8 +271,8 @@ impl Reader<'_> {
         bytes: &[u8],
         shape: &Shape,
     ) -> Result<Value, String> {
-        let text = json_text(message, bytes)?;
-        read_decoded(self.store, &text.into(), shape, self.variables)
+        let text = json_text(self.store, message, bytes, None)?;
+        read_made(self.store, text, shape, self.variables)
     }
 }
 
@@ -276,25 +286,14 @@ fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
 }
 
-/// A message as JSON, with field names as in the `.proto` file.
-pub(in crate::engine) fn json(
+/// A message as JSON text of at most this many values, with field names as in the `.proto` file.
+///
+/// # Errors
+/// As for [`read_proto`].
+pub(in crate::engine) fn json_of(
     message: &MessageDescriptor,
     bytes: &[u8],
-) -> Result<serde_json::Value, String> {
-    serde_json::from_slice(&json_text(message, bytes)?).map_err(|error| error.to_string())
-}
-
-/// As text first: there the shortest decimal of a `float` stays as it is.
-fn json_text(message: &MessageDescriptor, bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let decoded =
-        DynamicMessage::decode(message.clone(), bytes).map_err(|error| error.to_string())?;
-    let options = SerializeOptions::new()
-        .use_proto_field_name(true)
-        .skip_default_fields(false)
-        .stringify_64_bit_integers(false);
-    let mut text = Vec::new();
-    decoded
-        .serialize_with_options(&mut serde_json::Serializer::new(&mut text), &options)
-        .map_err(|error| error.to_string())?;
-    Ok(text)
+    most_values: u64,
+) -> Result<String, Unreadable> {
+    Store::new(most_values).read_reply(|store| json_text(store, message, bytes, None))
 }

@@ -5,9 +5,11 @@
 //! slots and no data, and dropping a response is dropping a few vectors.
 
 use crate::graphql::{ErrorCode, Name};
+use crate::source;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cell::Cell;
 
 /// The position of a row's first slot in the arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +31,11 @@ pub(in crate::engine) struct Slice {
 }
 
 impl Slice {
+    /// The place of its first byte.
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
     /// A part of this slice.
     pub fn within(self, offset: usize, len: usize) -> Self {
         Self { body: self.body, start: self.start + offset as u32, len: len as u32 }
@@ -74,6 +81,11 @@ pub(in crate::engine) struct Hole {
 
 #[derive(Default)]
 pub(in crate::engine) struct Store {
+    /// The number of values that may be kept of one reply, and of the one being read, those that are left.
+    most_values: u64,
+    values: Cell<u64>,
+    /// The reply being read has more.
+    is_exceeded: Cell<bool>,
     bodies: Vec<Bytes>,
     /// JSON text and strings made here, such as unescaped keys and encoded enums.
     scratch: Vec<u8>,
@@ -84,12 +96,82 @@ pub(in crate::engine) struct Store {
     holes: Vec<Hole>,
 }
 
+/// Why a reply could not be read; for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::engine) enum Unreadable {
+    #[error("{0}")]
+    Invalid(String),
+    #[error("the reply has more than {0} values that are read (limits.reply_values)")]
+    TooManyValues(u64),
+}
+
+impl From<Unreadable> for source::Error {
+    fn from(unreadable: Unreadable) -> Self {
+        let code = match unreadable {
+            Unreadable::Invalid(_) => ErrorCode::UpstreamInvalidReply,
+            Unreadable::TooManyValues(_) => ErrorCode::UpstreamTooLarge,
+        };
+        Self::new(code, unreadable.to_string())
+    }
+}
+
 /// The body number that stands for the scratch buffer.
-const SCRATCH: u32 = u32::MAX;
+pub(super) const SCRATCH: u32 = u32::MAX;
 
 impl Store {
-    pub fn new() -> Self {
-        Self::default()
+    /// At most `most_values` are kept of one reply.
+    pub fn new(most_values: u64) -> Self {
+        Self { most_values, ..Self::default() }
+    }
+
+    /// Reads one reply, whose values are counted. What it leaves half read is dropped.
+    ///
+    /// # Errors
+    /// The reply has too many values, or whatever reading it says.
+    pub fn read_reply<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, String>,
+    ) -> Result<T, Unreadable> {
+        self.values.set(self.most_values);
+        self.is_exceeded.set(false);
+        let lengths = (self.slots.len(), self.items.len(), self.stack.len(), self.bodies.len());
+        read(self).map_err(|detail| {
+            self.slots.truncate(lengths.0);
+            self.items.truncate(lengths.1);
+            self.stack.truncate(lengths.2);
+            self.bodies.truncate(lengths.3);
+            if self.is_exceeded.get() {
+                Unreadable::TooManyValues(self.most_values)
+            } else {
+                Unreadable::Invalid(detail)
+            }
+        })
+    }
+
+    /// Counts values that are about to be kept.
+    ///
+    /// # Errors
+    /// They are too many.
+    #[inline]
+    pub fn charge(&self, count: u64) -> Result<(), String> {
+        match self.values.get().checked_sub(count) {
+            Some(left) => {
+                self.values.set(left);
+                Ok(())
+            }
+            None => Err(self.exceed()),
+        }
+    }
+
+    /// The values that are left, for who counts them itself.
+    pub fn values(&self) -> u64 {
+        self.values.get()
+    }
+
+    #[cold]
+    pub fn exceed(&self) -> String {
+        self.is_exceeded.set(true);
+        "too many values".to_owned()
     }
 
     /// Keeps a body alive and gives it a number.

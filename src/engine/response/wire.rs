@@ -1,5 +1,6 @@
 //! The protobuf wire format (protobuf.dev, "Encoding"): where in a message its fields stand.
 
+use super::store::Store;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_reflect::Kind;
 
@@ -12,10 +13,11 @@ pub(super) enum Occurrence<'a> {
     Bytes(&'a [u8]),
 }
 
-/// For each of `numbers`, the appearances of that field, in order. Groups are skipped.
+/// For each of `numbers`, the appearances of that field, in order, each of them counted. Groups are skipped.
 pub(super) fn scan<'a>(
     message: &'a [u8],
     numbers: &[u32],
+    store: &Store,
 ) -> Result<Vec<Vec<Occurrence<'a>>>, String> {
     let mut found = vec![Vec::new(); numbers.len()];
     let mut rest = message;
@@ -23,6 +25,7 @@ pub(super) fn scan<'a>(
         let (number, wire_type) = decode_key(&mut rest).map_err(|error| error.to_string())?;
         match numbers.iter().position(|wanted| *wanted == number) {
             Some(index) if !matches!(wire_type, WireType::StartGroup | WireType::EndGroup) => {
+                store.charge(1)?;
                 found[index].push(take(&mut rest, wire_type)?);
             }
             _ => skip_field(wire_type, number, &mut rest, DecodeContext::default())
@@ -30,6 +33,18 @@ pub(super) fn scan<'a>(
         }
     }
     Ok(found)
+}
+
+/// The numbers of a message's fields, in the order of the wire.
+pub(super) fn each_number(message: &[u8], mut see: impl FnMut(u32)) -> Result<(), String> {
+    let mut rest = message;
+    while !rest.is_empty() {
+        let (number, wire_type) = decode_key(&mut rest).map_err(|error| error.to_string())?;
+        see(number);
+        skip_field(wire_type, number, &mut rest, DecodeContext::default())
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 fn take<'a>(rest: &mut &'a [u8], wire_type: WireType) -> Result<Occurrence<'a>, String> {
@@ -88,7 +103,11 @@ impl<'a> Occurrence<'a> {
     }
 
     /// The elements of a packed list of numbers; `None` if this is one element.
-    pub(super) fn unpack(self, kind: &Kind) -> Result<Option<Vec<Occurrence<'a>>>, String> {
+    pub(super) fn unpack(
+        self,
+        kind: &Kind,
+        store: &Store,
+    ) -> Result<Option<Vec<Occurrence<'a>>>, String> {
         let Self::Bytes(mut packed) = self else { return Ok(None) };
         let wire_type = match kind {
             Kind::String | Kind::Bytes | Kind::Message(_) => return Ok(None),
@@ -98,6 +117,7 @@ impl<'a> Occurrence<'a> {
         };
         let mut elements = Vec::new();
         while !packed.is_empty() {
+            store.charge(1)?;
             elements.push(take(&mut packed, wire_type)?);
         }
         Ok(Some(elements))

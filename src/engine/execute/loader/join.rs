@@ -181,10 +181,7 @@ impl Run<'_> {
         let read = if message.is_some() { read_decoded } else { read_json };
         match read(&mut self.store, text, shape, &Nothing) {
             Ok(value) => value,
-            Err(detail) => {
-                let error = source::Error::new(ErrorCode::UpstreamInvalidReply, detail);
-                self.hole(fetch, &error)
-            }
+            Err(unreadable) => self.hole(fetch, &unreadable.into()),
         }
     }
 }

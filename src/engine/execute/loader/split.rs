@@ -1,65 +1,150 @@
-//! One reply to the keys of several requests is evaluated as a tree and cut up by key.
+//! One reply to the keys of several requests is evaluated and cut up by key. Its parts stay text, and share its buffer.
 
 use super::Loaded;
 use crate::engine::execute::call::ReplyVariables;
 use crate::engine::execute::keys::key_of_json;
-use crate::engine::response::proto_to_json;
+use crate::engine::response::{Unreadable, proto_to_json, valid_json};
 use crate::graph::{Batch, BatchReply};
-use crate::mapping::{Expr, ExprKind, Field, Mapping, Scope};
+use crate::mapping::{self, Expr, ExprKind, Field, TextScope};
 use crate::source::{Body, Call, Inputs, Reply};
 use bytes::Bytes;
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashMap;
 
-/// What came of each key, in their order.
+/// The parts of one object, as text.
+type Parts<'t> = HashMap<Cow<'t, str>, &'t RawValue>;
+
+/// The part of each key, in their order.
 ///
 /// # Errors
-/// What is wrong with the reply, for the log.
+/// The reply cannot be read, or has more than `most_values` values that are read.
 pub(super) fn split(
     call: &dyn Call,
     batch: &Batch,
     inputs: Inputs<'_>,
     reply: &Reply,
     keys: &[&[u8]],
-) -> Result<Vec<Loaded>, String> {
-    let current = tree(call, reply)?;
+    most_values: u64,
+) -> Result<Vec<Loaded>, Unreadable> {
+    let current = text_of(call, reply, most_values)?;
     let variables = ReplyVariables { inputs, reply };
-    let scope = Scope { current: &current, variables: &variables };
+    let values = Cell::new(most_values);
+    let cutter = Cutter { variables: &variables, values: &values, most_values };
     if batch.reply == BatchReply::Map {
-        return split_map(call.select(), &scope, keys);
+        return cutter.map(call, &current, keys);
     }
     let list = match call.select() {
-        Some(mapping) => mapping.evaluate(&scope).map_err(|failure| failure.to_string())?,
-        None => current.clone(),
+        Some(mapping) => cutter.evaluate(mapping.expr(), &current)?,
+        None => current,
     };
-    let Json::Array(elements) = list else {
-        return Err("the reply to a batch is not a list".into());
-    };
+    let elements: Vec<&RawValue> = serde_json::from_slice(&list)
+        .map_err(|_| Unreadable::Invalid("the reply to a batch is not a list".into()))?;
+    cutter.count(elements.len())?;
     if batch.reply == BatchReply::Positional {
         if elements.len() != keys.len() {
             let (found, asked) = (elements.len(), keys.len());
-            return Err(format!("a list of {found} for {asked} keys, by position"));
+            let detail = format!("a list of {found} for {asked} keys, by position");
+            return Err(Unreadable::Invalid(detail));
         }
-        return Ok(elements.iter().map(loaded).collect());
+        return Ok(elements.iter().map(|element| loaded(&list, element)).collect());
     }
-    Ok(by_key(batch, elements, keys))
+    by_key(batch, &list, &elements, keys)
 }
 
-fn tree(call: &dyn Call, reply: &Reply) -> Result<Json, String> {
+fn text_of(call: &dyn Call, reply: &Reply, most_values: u64) -> Result<Bytes, Unreadable> {
     match &reply.body {
-        Body::Json(body) if body.trim_ascii().is_empty() => Ok(Json::Null),
-        Body::Json(body) => serde_json::from_slice(body).map_err(|error| error.to_string()),
+        Body::Json(body) => {
+            let text = valid_json(body).map_err(Unreadable::Invalid)?;
+            Ok(if text == "null" { Bytes::from_static(b"null") } else { body.clone() })
+        }
         Body::Proto(body) => {
-            proto_to_json(call.message().ok_or("a reply of a type nobody knows")?, body)
+            let unknown = || Unreadable::Invalid("a reply of an unknown type".to_owned());
+            let message = call.message().ok_or_else(unknown)?;
+            proto_to_json(message, body, most_values).map(Bytes::from)
         }
     }
 }
 
-fn by_key(batch: &Batch, elements: Vec<Json>, keys: &[&[u8]]) -> Vec<Loaded> {
-    let mut found: Vec<Vec<Json>> = vec![Vec::new(); keys.len()];
+struct Cutter<'a> {
+    variables: &'a ReplyVariables<'a>,
+    values: &'a Cell<u64>,
+    most_values: u64,
+}
+
+impl Cutter<'_> {
+    /// The result of an expression; a part of the text it was applied to shares its buffer.
+    fn evaluate(&self, expr: &Expr, text: &Bytes) -> Result<Bytes, Unreadable> {
+        let current = text_in(text)?.trim_ascii();
+        let scope = TextScope { current, variables: self.variables, values: self.values };
+        match expr.evaluate_text(&scope) {
+            Ok(Cow::Borrowed(part)) => Ok(text.slice_ref(part.as_bytes())),
+            Ok(Cow::Owned(text)) => Ok(text.into()),
+            Err(mapping::Failure::TooManyValues) => Err(self.too_many()),
+            Err(failure) => Err(Unreadable::Invalid(failure.to_string())),
+        }
+    }
+
+    fn count(&self, values: usize) -> Result<(), Unreadable> {
+        let left = self.values.get().checked_sub(values as u64).ok_or_else(|| self.too_many())?;
+        self.values.set(left);
+        Ok(())
+    }
+
+    fn too_many(&self) -> Unreadable {
+        Unreadable::TooManyValues(self.most_values)
+    }
+
+    /// The path of the mapping leads to the map, its fields are those of each value.
+    fn map(
+        &self,
+        call: &dyn Call,
+        current: &Bytes,
+        keys: &[&[u8]],
+    ) -> Result<Vec<Loaded>, Unreadable> {
+        let (map, fields): (Bytes, &[Field]) = match call.select().map(mapping::Mapping::expr) {
+            None => (current.clone(), &[]),
+            Some(Expr { kind: ExprKind::Object(fields), .. }) => (current.clone(), fields),
+            Some(Expr { kind: ExprKind::Select { of, fields }, .. }) => {
+                (self.evaluate(of, current)?, fields)
+            }
+            Some(expr) => (self.evaluate(expr, current)?, &[]),
+        };
+        let of = Box::new(Expr { kind: ExprKind::Current, span: 0..0 });
+        let each = Expr { kind: ExprKind::Select { of, fields: fields.to_vec() }, span: 0..0 };
+        let mut found = vec![Loaded::Missing; keys.len()];
+        let mut text = Vec::new();
+        // Anything else has no entries.
+        let entries: Parts<'_> = serde_json::from_slice(&map).unwrap_or_default();
+        self.count(entries.len())?;
+        for (name, value) in entries {
+            key_of_json([&Json::String(name.into_owned())], &mut text);
+            let Some(position) = keys.iter().position(|key| **key == *text) else { continue };
+            found[position] = if fields.is_empty() {
+                loaded(&map, value)
+            } else {
+                let result = self.evaluate(&each, &map.slice_ref(value.get().as_bytes()))?;
+                if *result == *b"null" { Loaded::Missing } else { Loaded::Value(result) }
+            };
+        }
+        Ok(found)
+    }
+}
+
+fn by_key(
+    batch: &Batch,
+    list: &Bytes,
+    elements: &[&RawValue],
+    keys: &[&[u8]],
+) -> Result<Vec<Loaded>, Unreadable> {
+    let mut found: Vec<Vec<&RawValue>> = vec![Vec::new(); keys.len()];
     let mut text = Vec::new();
     for element in elements {
-        let parts = batch.key.iter().map(|name| &element[&**name]);
-        if !key_of_json(parts, &mut text) {
+        let Ok(parts) = serde_json::from_str::<Parts<'_>>(element.get()) else { continue };
+        let scalars: Vec<Json> = batch.key.iter().map(|name| scalar(&parts, name)).collect();
+        if !key_of_json(&scalars, &mut text) {
             continue;
         }
         if let Some(position) = keys.iter().position(|key| **key == *text) {
@@ -67,45 +152,34 @@ fn by_key(batch: &Batch, elements: Vec<Json>, keys: &[&[u8]]) -> Vec<Loaded> {
         }
     }
     let group = batch.reply == BatchReply::GroupBy;
-    found
-        .into_iter()
-        .map(|found| match found.first() {
-            None => Loaded::Missing,
-            Some(_) if group => loaded(&Json::Array(found)),
-            Some(first) => loaded(first),
-        })
-        .collect()
+    let part = |found: Vec<&RawValue>| match found.first() {
+        None => Ok(Loaded::Missing),
+        Some(_) if group => match serde_json::to_vec(&found) {
+            Ok(text) => Ok(Loaded::Value(text.into())),
+            Err(error) => Err(Unreadable::Invalid(error.to_string())),
+        },
+        Some(first) => Ok(loaded(list, first)),
+    };
+    found.into_iter().map(part).collect()
 }
 
-/// The path of the mapping leads to the map, its fields are those of each value.
-fn split_map(
-    select: Option<&Mapping>,
-    scope: &Scope<'_>,
-    keys: &[&[u8]],
-) -> Result<Vec<Loaded>, String> {
-    let evaluate = |expr: &Expr, scope: &Scope<'_>| {
-        expr.evaluate(scope).map_err(|failure| failure.to_string())
-    };
-    let (map, fields): (Json, &[Field]) = match select.map(|mapping| &mapping.expr().kind) {
-        None => (scope.current.clone(), &[]),
-        Some(ExprKind::Object(fields)) => (scope.current.clone(), fields),
-        Some(ExprKind::Select { of, fields }) => (evaluate(of, scope)?, fields),
-        Some(_) => (select.map_or(Ok(Json::Null), |mapping| evaluate(mapping.expr(), scope))?, &[]),
-    };
-    let current = Box::new(Expr { kind: ExprKind::Current, span: 0..0 });
-    let each = Expr { kind: ExprKind::Select { of: current, fields: fields.to_vec() }, span: 0..0 };
-    let mut found = vec![Loaded::Missing; keys.len()];
-    let mut text = Vec::new();
-    for (name, value) in map.as_object().into_iter().flatten() {
-        key_of_json([&Json::String(name.clone())], &mut text);
-        let Some(position) = keys.iter().position(|key| **key == *text) else { continue };
-        let scope = Scope { current: value, ..*scope };
-        let value = if fields.is_empty() { value.clone() } else { evaluate(&each, &scope)? };
-        found[position] = loaded(&value);
+/// A scalar that may be a part of a key; null for everything else.
+fn scalar(parts: &Parts<'_>, name: &str) -> Json {
+    let text = parts.get(name).map_or("null", |value| value.get());
+    if text.starts_with(['{', '[']) {
+        Json::Null
+    } else {
+        serde_json::from_str(text).unwrap_or_default()
     }
-    Ok(found)
 }
 
-fn loaded(value: &Json) -> Loaded {
-    if value.is_null() { Loaded::Missing } else { Loaded::Value(Bytes::from(value.to_string())) }
+fn loaded(whole: &Bytes, part: &RawValue) -> Loaded {
+    match part.get() {
+        "null" => Loaded::Missing,
+        part => Loaded::Value(whole.slice_ref(part.as_bytes())),
+    }
+}
+
+fn text_in(text: &Bytes) -> Result<&str, Unreadable> {
+    std::str::from_utf8(text).map_err(|error| Unreadable::Invalid(error.to_string()))
 }

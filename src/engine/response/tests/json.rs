@@ -204,10 +204,11 @@ fn half_a_body_is_an_error() {
 
 #[test]
 fn a_body_that_is_not_utf8_is_an_error() {
-    let mut store = Store::new();
+    let mut store = Store::new(1_000_000);
     for body in [&b"\"\xff\""[..], b"{\"x\":\"\xc3\"}", b"\xfe\xff\x00{"] {
         let body = Bytes::copy_from_slice(body);
-        let error = read_json(&mut store, &body, &leaves(&["a"]), &super::Status).unwrap_err();
+        let error = read_json(&mut store, &body, &leaves(&["a"]), &super::Status);
+        let error = error.unwrap_err().to_string();
         assert!(error.starts_with("not UTF-8"), "{error}");
     }
 }

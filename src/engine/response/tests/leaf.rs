@@ -57,7 +57,7 @@ fn json_as_each_scalar() {
         ("{}", "- - - - - - {}"),
     ];
     for (text, expected) in table {
-        let mut store = Store::new();
+        let mut store = Store::new(1_000_000);
         let value = Value::Json(store.scratch(text));
         assert_eq!(row(&store, value), expected, "of {text}");
     }
@@ -65,7 +65,7 @@ fn json_as_each_scalar() {
 
 #[test]
 fn decoded_values_as_each_scalar() {
-    let mut store = Store::new();
+    let mut store = Store::new(1_000_000);
     let text = |store: &mut Store, text: &str| Value::Text(store.scratch(text));
     let row_id = store.row(1);
     let list = store.list([Value::Int(1), Value::Null]);
@@ -98,7 +98,7 @@ fn decoded_values_as_each_scalar() {
 
 #[test]
 fn a_number_and_its_text_are_one_key() {
-    let mut store = Store::new();
+    let mut store = Store::new(1_000_000);
     let key = |store: &Store, value| {
         let mut out = Vec::new();
         key_text(store, value, &mut out).then(|| String::from_utf8(out).unwrap())
@@ -128,7 +128,7 @@ fn a_number_and_its_text_are_one_key() {
 
 #[test]
 fn leaves_are_values_for_templates() {
-    let mut store = Store::new();
+    let mut store = Store::new(1_000_000);
     let json = Value::Json(store.scratch("{\"a\":[1.5,null]}"));
     let text = Value::Text(store.scratch("é\""));
     let list = store.list([json, text, Value::Bool(true), Value::Misfit]);

@@ -3,6 +3,9 @@
 mod json;
 mod leaf;
 mod proto;
+mod proto_text;
+mod strict;
+mod values;
 mod write;
 
 use super::shape::Frame;
@@ -24,7 +27,7 @@ impl Variables for Status {
 
 /// Reads a body and shows what stands in the store.
 pub(super) fn read(body: &str, shape: &Shape) -> String {
-    let mut store = Store::new();
+    let mut store = Store::new(1_000_000);
     match read_json(&mut store, &Bytes::copy_from_slice(body.as_bytes()), shape, &Status) {
         Ok(value) => show(&store, value, shape),
         Err(error) => format!("error: {error}"),

@@ -72,7 +72,7 @@ fn object(view: View) -> OutputKind {
 }
 
 fn store(values: &[Value]) -> (Store, RowId) {
-    let mut store = Store::new();
+    let mut store = Store::new(1_000_000);
     let root = store.row(values.len() as u32);
     for (slot, value) in (0..).zip(values) {
         store.set(root, slot, *value);
@@ -346,7 +346,7 @@ fn introspection_is_put_in_as_it_is() {
 #[test]
 fn what_is_shared_is_not_written_without_end() {
     // Six levels of lists of fifty, each the same list: three hundred values, and 50^6 of them written out.
-    let mut store = Store::new();
+    let mut store = Store::new(1_000_000);
     let mut value = Value::Int(7);
     let mut output = nullable(int());
     for _ in 0..6 {
@@ -365,7 +365,7 @@ fn what_is_shared_is_not_written_without_end() {
 #[test]
 fn what_becomes_null_costs_no_more_than_what_is_written() {
     // Each list of fifty ends with a hole that makes it null, after all the others were looked at.
-    let mut store = Store::new();
+    let mut store = Store::new(1_000_000);
     let mut value = Value::Int(7);
     let mut output = nullable(int());
     for _ in 0..6 {

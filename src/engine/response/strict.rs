@@ -1,0 +1,130 @@
+//! The JSON that replies may be made of (RFC 8259), beyond what skipping over it shows: no lone surrogates, no numbers past
+//! the largest float, and at most 128 levels.
+//!
+//! A leaf is passed on as it was written, without being unescaped. What a reader that unescapes would refuse is refused
+//! here, so that a reply is accepted or not whatever is read of it.
+
+use serde_json::value::RawValue;
+
+/// Levels of lists and objects, as many as `serde_json` reads.
+const MAX_DEPTH: usize = 128;
+
+/// Digits of a number that is finite whatever they are.
+const SURELY_FINITE: usize = 300;
+
+/// A whole body: `null` if it is empty.
+///
+/// # Errors
+/// It is not UTF-8, not JSON, or not what this module says.
+pub(in crate::engine) fn valid(body: &[u8]) -> Result<&str, String> {
+    let text = text(body)?;
+    if is_empty(text) {
+        return Ok("null");
+    }
+    serde_json::from_str::<&RawValue>(text).map_err(|error| error.to_string())?;
+    leaf(text.trim_ascii())?;
+    Ok(text)
+}
+
+/// A body as text without lone surrogates.
+pub(super) fn text(body: &[u8]) -> Result<&str, String> {
+    let text = std::str::from_utf8(body).map_err(|error| format!("not UTF-8: {error}"))?;
+    surrogates(text.as_bytes())?;
+    Ok(text)
+}
+
+/// Nothing but JSON's white space.
+pub(super) fn is_empty(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+}
+
+/// Escapes stand in strings only, so the rest need not be looked at.
+fn surrogates(text: &[u8]) -> Result<(), String> {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', &text[at..]) {
+        at += found;
+        at = match unit(text, at) {
+            None => at + 2,
+            Some(0xD800..=0xDBFF) => match unit(text, at + 6) {
+                Some(0xDC00..=0xDFFF) => at + 12,
+                _ => return Err(lone(at)),
+            },
+            Some(0xDC00..=0xDFFF) => return Err(lone(at)),
+            Some(_) => at + 6,
+        };
+        if at >= text.len() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn lone(at: usize) -> String {
+    format!("a lone surrogate in a string, at byte {at}")
+}
+
+/// The UTF-16 unit that the escape at this place stands for.
+fn unit(text: &[u8], at: usize) -> Option<u16> {
+    let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// A leaf, whose syntax is checked.
+///
+/// # Errors
+/// It nests too deep, or has a number past the largest float.
+pub(super) fn leaf(json: &str) -> Result<(), &'static str> {
+    let bytes = json.as_bytes();
+    match bytes.first() {
+        Some(b'"' | b't' | b'f' | b'n') | None => Ok(()),
+        Some(b'{' | b'[') => nested(bytes),
+        Some(_) => number(bytes),
+    }
+}
+
+fn nested(json: &[u8]) -> Result<(), &'static str> {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => at = end_of_string(json, at),
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth -= 1,
+            b'0'..=b'9' | b'-' => {
+                let is_digit =
+                    |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E');
+                let length = json[at..].iter().take_while(|byte| is_digit(byte)).count();
+                number(&json[at..at + length])?;
+                at += length - 1;
+            }
+            _ => {}
+        }
+        if depth >= MAX_DEPTH {
+            return Err("recursion limit exceeded");
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+/// The place of the quote that ends the string that begins here.
+fn end_of_string(json: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &json[at.min(json.len())..]) {
+        at += found;
+        if json[at] == b'"' {
+            return at;
+        }
+        at += 2;
+    }
+    json.len()
+}
+
+fn number(digits: &[u8]) -> Result<(), &'static str> {
+    let is_plain =
+        digits.len() < SURELY_FINITE && !digits.iter().any(|byte| matches!(byte, b'e' | b'E'));
+    let parsed = || std::str::from_utf8(digits).ok()?.parse::<f64>().ok();
+    if is_plain || parsed().is_some_and(f64::is_finite) {
+        return Ok(());
+    }
+    Err("number out of range")
+}

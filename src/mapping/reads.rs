@@ -1,0 +1,146 @@
+//! The part of the current value that an expression reads, so that whoever decodes a reply leaves out the rest.
+
+use super::{Expr, ExprKind, Field, Method};
+
+/// Keys that are read; lists are followed wherever they come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reads {
+    /// All of the value is read.
+    pub whole: bool,
+    /// The parts that are read otherwise, by key.
+    pub below: Vec<(Box<str>, Reads)>,
+}
+
+impl Reads {
+    pub(super) fn of(expr: &Expr) -> Self {
+        let mut reads = Self::default();
+        if let Some(path) =
+            reads.walk(expr, &Base { current: Some(Vec::new()), at: None, is_argument: false })
+        {
+            reads.add(&path);
+        }
+        reads
+    }
+
+    fn add(&mut self, path: &[&str]) {
+        let [first, rest @ ..] = path else {
+            self.whole = true;
+            return;
+        };
+        let known = self.below.iter().position(|(key, _)| **key == **first);
+        let at = known.unwrap_or_else(|| {
+            self.below.push(((*first).into(), Self::default()));
+            self.below.len() - 1
+        });
+        self.below[at].1.add(rest);
+    }
+
+    /// Adds what an expression reads on its way, and returns the path of its value; `None`: it is computed.
+    fn walk<'e>(&mut self, expr: &'e Expr, base: &Base<'e>) -> Option<Vec<&'e str>> {
+        match &expr.kind {
+            ExprKind::Current => base.current.clone(),
+            ExprKind::At if base.is_argument => base.at.clone(),
+            ExprKind::At => base.current.clone(),
+            ExprKind::Variable(_) | ExprKind::Literal(_) => None,
+            ExprKind::List(items) => {
+                self.take_all(items, base);
+                None
+            }
+            ExprKind::Object(fields) => self.fields(fields, base),
+            ExprKind::Key { of, name, .. } => {
+                let mut path = self.walk(of, base)?;
+                path.push(name);
+                Some(path)
+            }
+            ExprKind::Select { of, fields } => {
+                let current = self.walk(of, base);
+                let (at, is_argument) = (base.at.clone(), base.is_argument);
+                self.fields(fields, &Base { current, at, is_argument })
+            }
+            ExprKind::Method { of, method, arguments, .. } => {
+                let path = self.walk(of, base);
+                let (current, at) = (base.current.clone(), path.clone());
+                let base = Base { current, at, is_argument: true };
+                self.take_all(arguments, &base);
+                match method {
+                    // Elements of the same list.
+                    Method::First | Method::Last | Method::Slice => path,
+                    // Its argument said what is read.
+                    Method::Map => None,
+                    _ => {
+                        if let Some(path) = path {
+                            self.add(&path);
+                        }
+                        None
+                    }
+                }
+            }
+            ExprKind::Coalesce { left, right } => {
+                self.take(left, base);
+                self.take(right, base);
+                None
+            }
+        }
+    }
+
+    fn take<'e>(&mut self, expr: &'e Expr, base: &Base<'e>) {
+        if let Some(path) = self.walk(expr, base) {
+            self.add(&path);
+        }
+    }
+
+    fn take_all<'e>(&mut self, exprs: &'e [Expr], base: &Base<'e>) {
+        for expr in exprs {
+            self.take(expr, base);
+        }
+    }
+
+    fn fields<'e>(&mut self, fields: &'e [Field], base: &Base<'e>) -> Option<Vec<&'e str>> {
+        for field in fields {
+            self.take(&field.value, base);
+        }
+        None
+    }
+}
+
+/// The paths that `$` and `@` stand for; `None`: a computed value.
+struct Base<'e> {
+    current: Option<Vec<&'e str>>,
+    at: Option<Vec<&'e str>>,
+    /// Outside method arguments, `@` is `$`.
+    is_argument: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::mapping::Mapping;
+
+    /// The paths that are read, such as `a.b`; `*` is the whole value.
+    fn paths(text: &str) -> Vec<String> {
+        fn add(reads: &super::Reads, path: &str, out: &mut Vec<String>) {
+            if reads.whole {
+                out.push(format!("{path}*"));
+            }
+            for (key, below) in &reads.below {
+                add(below, &format!("{path}{key}."), out);
+            }
+        }
+        let mut out = Vec::new();
+        let mapping = Mapping::parse(text).unwrap();
+        add(&mapping.expr().reads(), "", &mut out);
+        out
+    }
+
+    #[test]
+    fn what_a_mapping_reads_is_known_and_nothing_else() {
+        assert_eq!(paths("$.rows->first { id name: title }"), ["rows.id.*", "rows.title.*"]);
+        assert_eq!(paths("id total: $.items->size"), ["id.*", "items.*"]);
+        assert_eq!(paths("ids: $.rows->map(@.id)->joinNotNull(',')"), ["rows.id.*"]);
+        assert_eq!(paths("$.a.b ?? c.d"), ["a.b.*", "c.d.*"]);
+        assert_eq!(paths("$"), ["*"]);
+        assert_eq!(paths("x: $.rows->slice($.from, 3) { y: { z } }"), ["from.*", "rows.z.*"]);
+        assert_eq!(paths("x: $->match([1, 'a'], [@, $.other])"), ["*", "other.*"]);
+        assert_eq!(paths("x: $args.id"), [""; 0]);
+        assert_eq!(paths("x: rows { y: $.kind->eq($.a) }"), ["rows.a.*", "rows.kind.*"]);
+    }
+}
