@@ -268,7 +268,7 @@ pub const KEYS: &[Key] = &[
     key("sources.*.breaker.calls", "number", "20", "100", "With fewer calls in `window` it does not open; so many failures in a row open it, whatever was before."),
     key("sources.*.breaker.window", "duration", "10s", "30s", "What is looked at."),
     key("sources.*.breaker.open", "duration", "2s", "1s", "While it is open, one call passes each so often, to see whether the source is back. At most `5s`."),
-    key("sources.*.breaker.max_open", "duration", "", "10s", "No longer used; read with a warning. The open time does not grow."),
+    key("sources.*.breaker.max_open", "duration", "1m", "10s", "No longer used; read with a warning. The open time does not grow."),
     key("sources.*.retry.attempts", "number", "3", "2", "Attempts of a call in all, the first included; `1`: no retries. Attempts after one that was not sent do not count."),
     key("sources.*.retry.budget", "percentage", "10%", "20%", "Retries in each second, as a share of that second's calls. Hedges are paid out of it, too."),
     key("sources.*.retry.free", "number", "3", "0", "Retries in each second beside the share."),

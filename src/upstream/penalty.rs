@@ -54,6 +54,8 @@ impl Penalty {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "powers of two are exact")]
+
     use super::*;
 
     #[test]
@@ -90,9 +92,9 @@ mod tests {
         let mut sum = 0.0;
         for call in 0..1000 {
             if call % 20 == 0 {
-                penalty.raise(now)
+                penalty.raise(now);
             } else {
-                penalty.ease(now)
+                penalty.ease(now);
             }
             sum += penalty.factor(now);
         }
