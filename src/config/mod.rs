@@ -31,7 +31,7 @@ pub use keys::{KEYS, Key};
 pub use reference::markdown;
 
 use crate::connector::SourceSettings;
-use crate::problem::{Place, Problem, SourceFile};
+use crate::problem::{Place, Problem, SourceFile, any_error};
 use crate::{edge, engine, identity};
 use section::Reading;
 use std::cell::RefCell;
@@ -57,6 +57,8 @@ pub struct Config {
     pub consul: Option<Consul>,
     /// In the order of the file.
     pub sources: Vec<SourceSettings>,
+    /// Settings that are read and do not do what their author may expect.
+    pub warnings: Vec<Problem>,
 }
 
 impl Config {
@@ -86,11 +88,11 @@ impl Config {
         let reading = Reading { file, env, problems: RefCell::new(problems) };
         let config = Self::from_tree(&reading, &root, base);
         let mut problems = reading.problems.into_inner();
-        if problems.is_empty() {
-            return Ok(config);
-        }
         problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
-        Err(problems)
+        if any_error(&problems) {
+            return Err(problems);
+        }
+        Ok(Self { warnings: problems, ..config })
     }
 
     fn from_tree(reading: &Reading<'_>, root: &yaml::Node, base: &Path) -> Self {
@@ -105,6 +107,7 @@ impl Config {
             auth: identity::Settings::default(),
             consul: None,
             sources: Vec::new(),
+            warnings: Vec::new(),
         };
         top.read_list("schema", &mut config.schema, values::text);
         top.read("operation_cache", &mut config.engine.operation_cache, values::size);

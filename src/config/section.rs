@@ -38,6 +38,13 @@ impl<'a> Reading<'a> {
         self.problems.borrow_mut().push(problem.at(Place::new(self.file, span.clone())));
     }
 
+    /// Something that is read, and does not do what its author may expect.
+    pub(super) fn warning(&self, code: &'static str, span: &Range<usize>, mistake: Mistake) {
+        let mut problem = Problem::warning(code, mistake.message);
+        problem.help = mistake.help;
+        self.problems.borrow_mut().push(problem.at(Place::new(self.file, span.clone())));
+    }
+
     /// The mapping at the top.
     pub(super) fn top(&'a self, root: &'a Node) -> Section<'a> {
         Section::open(self, String::new(), String::new(), root)

@@ -5,6 +5,10 @@ use super::values::{self, Mistake, Read};
 use super::yaml::Scalar;
 use crate::upstream::{Balance, Settings, Tls};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The longest time between two probes of an open breaker.
+const LONGEST_OPEN: Duration = Duration::from_secs(5);
 
 pub(super) fn read(section: &Section<'_>, base: &Path, zone: Option<&String>) -> Settings {
     let mut settings = Settings { zone: zone.cloned(), ..Settings::default() };
@@ -71,8 +75,26 @@ fn breaker(section: &Section<'_>, settings: &mut Settings) {
     section.read("calls", &mut breaker.calls, |scalar| values::positive(scalar).map(|n| n as u32));
     section.read("window", &mut breaker.window, values::timeout);
     section.read("open", &mut breaker.open, values::timeout);
-    section.read("max_open", &mut breaker.max_open, values::timeout);
-    breaker.max_open = breaker.max_open.max(breaker.open);
+    let warn = |key: &str, message: String, help: &str| {
+        let span = section.get(key).map_or(&section.span, |node| &node.span);
+        let help = Some(help.to_owned());
+        section.reading.warning("no-effect", span, Mistake { message, help });
+    };
+    if breaker.open > LONGEST_OPEN {
+        let longest = LONGEST_OPEN.as_secs();
+        warn(
+            "open",
+            format!("`open` is at most {longest}s: {longest}s is used"),
+            "write `open: 5s`",
+        );
+        breaker.open = LONGEST_OPEN;
+    }
+    let mut max_open = Duration::ZERO;
+    section.read("max_open", &mut max_open, values::timeout);
+    if section.get("max_open").is_some() {
+        let message = "`max_open` is no longer used: the open time does not grow".to_owned();
+        warn("max_open", message, "remove it; `open` is the time between two probes");
+    }
     if !enabled {
         breaker.failures = f64::INFINITY;
     }
@@ -86,6 +108,7 @@ fn retry(section: &Section<'_>, settings: &mut Settings) {
     });
     section.read("budget", &mut retry.budget, share);
     section.read("free", &mut retry.free, number);
+    section.read("burst", &mut retry.burst, number);
     section.read("backoff", &mut retry.backoff, values::duration);
     section.read("max_backoff", &mut retry.max_backoff, values::duration);
 }

@@ -84,6 +84,7 @@ pub fn assemble_from(
     let engine = Engine::new(Arc::new(graph), config.engine.clone()).with_documents(&manifests)?;
     let of_edge = config.edge.clone();
     let edge = Edge::with_metrics(engine.clone(), identity.clone(), of_edge, exposition);
+    let warnings = config.warnings.iter().cloned().chain(warnings).collect();
     Ok((Gateway { engine, edge, identity, upstreams }, warnings))
 }
 

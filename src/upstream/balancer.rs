@@ -1,20 +1,30 @@
-//! Which instance is called next.
+//! Picks the instance of the next attempt.
 //!
-//! The default takes two at random and of these the one that will be done sooner: as good as asking all of them, at the
-//! price of two. They are two different ones, so that one that hangs is chosen only where nobody else is left; of two
-//! that are alike, the one that was drawn first, which is what weights are about. Instances are drawn by their weight
-//! times their share ([`Look::share`]), so that one that has just begun is drawn seldom, and one that is ejected never
-//! while another is well. Pure but for a turn that goes round.
+//! All three ways draw instances by *weight*: the weight of its address times its share ([`Look::share`]), so that an
+//! instance in its slow start, or one that fails, is drawn less often, and one that is ejected or down not at all while
+//! another is healthy. They differ in when a drawn instance gives way to another one:
+//!
+//! - `p2c` draws two different ones, which is as good as comparing all at the price of two. The first gives way to the
+//!   second where that has clearly more room, or answers clearly sooner ([`gives_way`]).
+//! - `least_in_flight` draws one, which gives way to the one that has the most room.
+//! - `round_robin` draws nothing: turns are interleaved by weight (nginx's smooth weighted round robin).
+//!
+//! Room is calls in flight for each unit of weight. A call counts as one whole, and the share of a light instance at low
+//! concurrency is less than one call. So an instance gives way only where the other one, with this call added, has at
+//! most the calls in flight by weight that the first has without it. That keeps shares as the weights are, at one call
+//! at a time and at hundreds. Pure but for the turns of `round_robin`.
 
-use super::health::trusts;
+use super::health::Access;
 use super::settings::Balance;
+use smallvec::SmallVec;
 use std::cell::OnceCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// What the balancer sees of an instance.
+/// An instance as the balancer sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
-    /// Of calls, 0 to 1; 0: ejected.
+    pub access: Access,
+    /// Part of its full share of calls, above 0 and at most 1.
     pub share: f64,
     pub weight: u32,
     pub in_flight: u32,
@@ -27,11 +37,12 @@ pub trait Candidates {
     /// The largest weight of all.
     fn heaviest(&self) -> u32;
 
-    fn weight(&self, place: usize) -> u32;
-
     fn look(&self, place: usize) -> Look;
 
-    /// What a call takes, in seconds; `None` while nothing is known. Asked only of those that are compared.
+    /// It takes calls, and most of its last ones succeeded.
+    fn is_healthy(&self, place: usize) -> bool;
+
+    /// Average time of an attempt, in seconds; `None` while nothing is known. Called only for those that are compared.
     fn latency(&self, place: usize) -> Option<f64>;
 
     /// It was tried for this call already.
@@ -41,141 +52,223 @@ pub trait Candidates {
 #[derive(Debug)]
 pub struct Balancer {
     balance: Balance,
-    turn: AtomicUsize,
+    /// For each instance, by its place, the turns that it has saved up.
+    turns: Mutex<SmallVec<[f64; FEW]>>,
 }
 
 /// A source of randomness: numbers from 0 to 1, without 1.
 pub type Dice<'a> = &'a mut dyn FnMut() -> f64;
 
-/// Draws by weight that are made before the first one that will do is taken.
+/// Up to so many instances are all looked at for each draw.
+const FEW: usize = 8;
+
+/// Draws among many, before all of them are looked at.
 const DRAWS: usize = 16;
+
+/// Latencies that differ by less than this are equal: averages of equally fast instances differ by chance.
+const CLEARLY: f64 = 1.25;
+
+/// Of two numbers that differ by less, neither is larger.
+const SLIGHTLY: f64 = 1.0 + 1e-9;
+
+/// An instance that may be chosen.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    place: usize,
+    weight: f64,
+    in_flight: u32,
+}
+
+impl Choice {
+    /// Calls in flight for each unit of weight, with `more` added.
+    fn load(&self, more: f64) -> f64 {
+        (f64::from(self.in_flight) + more) / self.weight
+    }
+
+    /// What it lacks of the other one's weight, as a part of it; 0 if it is not lighter.
+    fn lacks(&self, other: &Self) -> f64 {
+        1.0 - (self.weight / other.weight).min(1.0)
+    }
+
+    /// The other one has room for a call that was drawn for this one. While few calls are in flight, the lighter of the two
+    /// may exceed its part of them by as much of a call as it lacks in weight, since it would lose its draws whenever it is
+    /// busy; and it takes a draw of the heavier one somewhat later.
+    fn has_less_room_than(&self, other: &Self) -> bool {
+        let (lacks, other_lacks) = (self.lacks(other), other.lacks(self));
+        if lacks <= 0.0 && other_lacks <= 0.0 {
+            return self.load(0.0) >= other.load(1.0);
+        }
+        let of_self = self.load(-lacks / f64::from(self.in_flight.max(1)));
+        let of_other = other.load(1.0 + other_lacks / 2.0 / f64::from(other.in_flight + 1));
+        of_self > of_other * SLIGHTLY
+    }
+}
 
 impl Balancer {
     #[must_use]
     pub fn new(balance: Balance) -> Self {
-        Self { balance, turn: AtomicUsize::new(0) }
+        Self { balance, turns: Mutex::default() }
     }
 
-    /// The place of the next one: one that is well and was not tried, or one that is well, or any, in this order. `None`
-    /// only if there is none at all.
+    /// Picks one that takes calls: one that was not tried, if there is one. `None`: all are down.
+    ///
+    /// Ejections hold while one that is not ejected is healthy.
     pub fn pick(&self, candidates: &dyn Candidates, dice: Dice<'_>) -> Option<usize> {
         self.pick_untried(candidates, dice)
-            .or_else(|| Filter::new(candidates, true).scan(at(dice, candidates.len())))
+            .or_else(|| Filter::new(candidates, true).draw(None, dice).map(|choice| choice.place))
     }
 
-    /// One that was not tried, and is well unless ejections are not to be trusted.
+    /// Picks one that takes calls and was not tried.
     pub fn pick_untried(&self, candidates: &dyn Candidates, dice: Dice<'_>) -> Option<usize> {
         let filter = Filter::new(candidates, false);
-        match self.balance {
-            _ if candidates.len() < 2 => filter.scan(0),
+        let choice = match self.balance {
+            _ if candidates.len() == 1 => filter.choice(0),
             Balance::P2c => filter.better_of_two(dice),
-            Balance::RoundRobin => filter.in_turn(self.turn.fetch_add(1, Ordering::Relaxed), dice),
-            Balance::LeastInFlight => filter.least(at(dice, candidates.len())),
-        }
+            Balance::RoundRobin => filter.in_turn(&self.turns),
+            Balance::LeastInFlight => filter.least(dice),
+        };
+        choice.map(|choice| choice.place)
     }
-}
-
-fn at(dice: Dice<'_>, len: usize) -> usize {
-    ((dice() * len as f64) as usize).min(len.saturating_sub(1))
 }
 
 struct Filter<'a> {
     candidates: &'a dyn Candidates,
     tried_too: bool,
-    /// Ejections are heeded. Found out when the first one is met, which is seldom.
-    trusts: OnceCell<bool>,
+    /// Ejections hold. Found out when the first ejected one is met, which is seldom.
+    ejects: OnceCell<bool>,
 }
 
 impl<'a> Filter<'a> {
     fn new(candidates: &'a dyn Candidates, tried_too: bool) -> Self {
-        Self { candidates, tried_too, trusts: OnceCell::new() }
+        Self { candidates, tried_too, ejects: OnceCell::new() }
     }
 
-    fn trusts(&self) -> bool {
-        *self.trusts.get_or_init(|| {
-            let all = self.candidates.len();
-            let well = (0..all).filter(|place| self.candidates.look(*place).share > 0.0).count();
-            trusts(well, all)
+    fn ejects(&self) -> bool {
+        *self.ejects.get_or_init(|| {
+            (0..self.candidates.len()).any(|place| self.candidates.is_healthy(place))
         })
     }
 
-    /// What the instance at a place may get of calls, as far as one may choose it.
-    fn weight(&self, place: usize, look: &Look) -> f64 {
+    /// The instance at a place, if it may be chosen.
+    fn choice(&self, place: usize) -> Option<Choice> {
         if !self.tried_too && self.candidates.is_tried(place) {
-            return 0.0;
+            return None;
         }
-        let share = if look.share > 0.0 || self.trusts() { look.share } else { 1.0 };
-        share * f64::from(look.weight)
+        let Look { access, share, weight, in_flight } = self.candidates.look(place);
+        let is_open = match access {
+            Access::Up => true,
+            Access::Ejected => !self.ejects(),
+            Access::Down => false,
+        };
+        is_open.then(|| Choice { place, weight: share * f64::from(weight), in_flight })
     }
 
-    /// The first that will do, from a place on.
-    fn scan(&self, from: usize) -> Option<usize> {
-        self.scan_but(None, from)
+    fn choices(&self) -> impl Iterator<Item = Choice> {
+        (0..self.candidates.len()).filter_map(|place| self.choice(place))
     }
 
-    fn scan_but(&self, other: Option<usize>, from: usize) -> Option<usize> {
+    /// The first of two that are drawn, unless it gives way to the second.
+    fn better_of_two(&self, dice: Dice<'_>) -> Option<Choice> {
+        let (first, second) = if self.candidates.len() <= FEW {
+            let few: SmallVec<[Choice; FEW]> = self.choices().collect();
+            let first = drawn(few.iter(), dice)?;
+            let second = match &few[..] {
+                [one, other] => Some(if one.place == first.place { *other } else { *one }),
+                _ => drawn(few.iter().filter(|choice| choice.place != first.place), dice),
+            };
+            (first, second)
+        } else {
+            let first = self.draw(None, dice)?;
+            (first, self.draw(Some(first.place), dice))
+        };
+        let Some(second) = second else { return Some(first) };
+        let latency = |choice: Choice| self.candidates.latency(choice.place);
+        // Of an instance whose latency is not known, only the calls in flight can be compared.
+        let latencies = latency(first).zip(latency(second)).unwrap_or((1.0, 1.0));
+        Some(if gives_way(first, second, latencies) { second } else { first })
+    }
+
+    /// One at random by weight, but not the one at `other`. Any is taken, and kept as often as its weight is of the
+    /// heaviest one's; where that takes too long, all are looked at.
+    fn draw(&self, other: Option<usize>, dice: Dice<'_>) -> Option<Choice> {
         let len = self.candidates.len();
-        (0..len)
-            .map(|step| (from + step) % len)
-            .filter(|place| other != Some(*place))
-            .find(|place| self.weight(*place, &self.candidates.look(*place)) > 0.0)
-    }
-
-    fn better_of_two(&self, dice: Dice<'_>) -> Option<usize> {
         let heaviest = f64::from(self.candidates.heaviest());
-        let first = self.draw(heaviest, None, dice)?;
-        let Some(second) = self.draw(heaviest, Some(first), dice) else { return Some(first) };
-        let (a, b) = (self.candidates.look(first), self.candidates.look(second));
-        // Of an instance whose latency is not known, only the calls under way can be compared.
-        let (of_a, of_b) = (self.candidates.latency(first), self.candidates.latency(second));
-        let known = of_a.zip(of_b).unwrap_or((1.0, 1.0));
-        let cost = |look: Look, latency: f64| latency * f64::from(look.in_flight + 1);
-        Some(if cost(b, known.1) < cost(a, known.0) { second } else { first })
-    }
-
-    /// One at random but for `other`, by weight: any, and kept as often as its weight is of the heaviest one's.
-    fn draw(&self, heaviest: f64, other: Option<usize>, dice: Dice<'_>) -> Option<usize> {
-        let len = self.candidates.len();
-        for _ in 0..DRAWS {
-            let place = at(dice, len);
-            let weight = self.weight(place, &self.candidates.look(place));
-            if other != Some(place) && weight > dice() * heaviest {
-                return Some(place);
+        if len > FEW {
+            for _ in 0..DRAWS {
+                let place = ((dice() * len as f64) as usize).min(len - 1);
+                if other != Some(place)
+                    && let Some(choice) = self.choice(place)
+                    && choice.weight > dice() * heaviest
+                {
+                    return Some(choice);
+                }
             }
         }
-        self.scan_but(other, at(dice, len))
+        let all: SmallVec<[Choice; FEW]> =
+            self.choices().filter(|choice| other != Some(choice.place)).collect();
+        drawn(all.iter(), dice)
     }
 
-    /// As many turns for each as its weight says.
-    fn in_turn(&self, turn: usize, dice: Dice<'_>) -> Option<usize> {
-        let len = self.candidates.len();
-        let weight = |place: usize| self.candidates.weight(place) as usize;
-        let total: usize = (0..len).map(weight).sum();
-        let mut left = turn % total.max(1);
-        let mut from = 0;
-        while from + 1 < len && left >= weight(from) {
-            left -= weight(from);
-            from += 1;
+    /// The one whose turn it is. Each saves up turns by its weight, and the one with the most is next.
+    fn in_turn(&self, turns: &Mutex<SmallVec<[f64; FEW]>>) -> Option<Choice> {
+        let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if turns.len() != self.candidates.len() {
+            turns.clear();
+            turns.resize(self.candidates.len(), 0.0);
         }
-        let chosen = self.scan(from)?;
-        // One in its slow start lets most of its turns pass.
-        let share = self.candidates.look(chosen).share;
-        if share < 1.0 && dice() >= share { self.scan(chosen + 1) } else { Some(chosen) }
-    }
-
-    fn least(&self, from: usize) -> Option<usize> {
-        let len = self.candidates.len();
-        let mut best: Option<(usize, f64)> = None;
-        for place in (0..len).map(|step| (from + step) % len) {
-            let look = self.candidates.look(place);
-            let weight = self.weight(place, &look);
-            let load = f64::from(look.in_flight + 1) / weight;
-            if weight > 0.0 && best.is_none_or(|(_, least)| load < least) {
-                best = Some((place, load));
+        let mut total = 0.0;
+        let mut next: Option<Choice> = None;
+        for choice in self.choices() {
+            turns[choice.place] += choice.weight;
+            total += choice.weight;
+            if next.is_none_or(|next| turns[choice.place] > turns[next.place]) {
+                next = Some(choice);
             }
         }
-        best.map(|(place, _)| place)
+        let next = next?;
+        turns[next.place] -= total;
+        Some(next)
     }
+
+    /// One that is drawn, unless it gives way to the one with the most room.
+    fn least(&self, dice: Dice<'_>) -> Option<Choice> {
+        let all: SmallVec<[Choice; FEW]> = self.choices().collect();
+        let first = drawn(all.iter(), dice)?;
+        let others = all.iter().filter(|choice| choice.place != first.place);
+        let least = others.clone().map(|choice| choice.load(1.0)).fold(f64::INFINITY, f64::min);
+        let least = drawn(others.filter(|choice| choice.load(1.0) <= least * SLIGHTLY), dice);
+        Some(least.filter(|least| first.has_less_room_than(least)).unwrap_or(first))
+    }
+}
+
+/// One at random, by weight.
+fn drawn<'a>(choices: impl Iterator<Item = &'a Choice> + Clone, dice: Dice<'_>) -> Option<Choice> {
+    let total: f64 = choices.clone().map(|choice| choice.weight).sum();
+    let mut left = dice() * total;
+    let mut last = None;
+    for choice in choices {
+        last = Some(*choice);
+        left -= choice.weight;
+        if left < 0.0 {
+            break;
+        }
+    }
+    last
+}
+
+/// Whether a call that was drawn for one instance goes to another one. `latencies`: of both.
+///
+/// Among equally fast ones, if the other has room for it. Otherwise, if it ends sooner there: the time of one call, and of
+/// those in flight beside it, by weight. An instance of less weight counts as if it were busier, by what it lacks: a light
+/// one, such as a canary, does not take over the calls of a heavier one because it is somewhat faster.
+fn gives_way(first: Choice, other: Choice, latencies: (f64, f64)) -> bool {
+    let (of_first, of_other) = latencies;
+    if of_first < of_other * CLEARLY && of_other < of_first * CLEARLY {
+        return first.has_less_room_than(&other);
+    }
+    let mean = f64::midpoint(first.weight, other.weight);
+    of_first * (1.0 + mean * first.load(0.0))
+        > of_other * (1.0 + mean * other.load(other.lacks(&first)))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! The breaker of a source: closed it passes calls, open it refuses them, half open it lets one through to see.
+//! The breaker of a source: closed it passes calls, open it refuses them but for one now and then, the *probe*.
 //!
-//! What is counted is how *calls* end, not attempts: as long as tries at other instances help, the source is there. It
-//! opens when enough of the last while's calls have failed, or that many in a row.
-//! Calls that were let through before it opened have no say in what happens after. Time is an argument.
+//! It counts how *calls* end, not attempts: as long as attempts at other instances help, the source is available. It asks
+//! to open when enough calls of the last while have failed, or that many in a row; whether it may is decided where the
+//! instances are known. While it is open, one probe passes each [`Settings::open`], and the first that succeeds closes it. A
+//! probe is a call that may be repeated: a call that may not waits one such time longer, so that it is chosen only where
+//! nothing else is called. Calls that passed before it opened do not count afterwards. Time is an argument.
 
 use super::settings::Breaker as Settings;
 use super::window::{Counts, Window};
@@ -20,27 +22,27 @@ pub struct Breaker {
 #[derive(Debug)]
 enum State {
     Closed {
-        /// How the calls of the last while ended.
+        /// Outcomes of the calls of the last while.
         window: Window,
         /// Failures since the last success.
         in_a_row: u32,
     },
     Open {
-        until: Instant,
-        wait: Duration,
-    },
-    HalfOpen {
-        wait: Duration,
-        /// The one call that is let through is under way.
-        probing: bool,
+        /// When the next probe may pass.
+        next: Instant,
+        /// Probes in flight: more than one only where they hang.
+        probes: u32,
     },
 }
+
+/// Probes that hang do not keep others from passing, up to so many.
+const MOST_PROBES: u32 = 10;
 
 /// A call that was let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     turn: u64,
-    /// Much hangs on it: it is tried once.
+    /// It shows whether the source is back.
     pub is_probe: bool,
 }
 
@@ -50,6 +52,7 @@ pub struct Pass {
 pub enum Position {
     Closed,
     Open,
+    /// Open, and a probe is in flight.
     HalfOpen,
 }
 
@@ -62,77 +65,76 @@ impl Breaker {
     /// Lets a call through.
     ///
     /// # Errors
-    /// It is open, or half open with its probe under way: how long it will be until another try makes sense.
-    pub fn admit(&mut self, now: Instant) -> Result<Pass, Duration> {
-        self.refuses(now).map_or(Ok(()), Err)?;
+    /// It is open: the time until a call like this one may pass.
+    pub fn admit(&mut self, may_repeat: bool, now: Instant) -> Result<Pass, Duration> {
+        self.refuses(may_repeat, now).map_or(Ok(()), Err)?;
         let is_probe = match &mut self.state {
             State::Closed { .. } => false,
-            State::Open { wait, .. } => {
-                let wait = *wait;
-                self.turn_into(State::HalfOpen { wait, probing: true });
-                true
-            }
-            State::HalfOpen { probing, .. } => {
-                *probing = true;
+            State::Open { next, probes } => {
+                *next = now + self.settings.open;
+                *probes += 1;
                 true
             }
         };
         Ok(Pass { turn: self.turn, is_probe })
     }
 
-    /// How long a call that came now would be refused; `None`: it would not be.
+    /// How long a call that came now would be refused; `None`: it would pass.
     #[must_use]
-    pub fn refuses(&self, now: Instant) -> Option<Duration> {
-        match &self.state {
-            State::Open { until, .. } if now < *until => Some(*until - now),
-            // It may be over at any moment.
-            State::HalfOpen { probing: true, .. } => Some(Duration::ZERO),
-            _ => None,
-        }
+    pub fn refuses(&self, may_repeat: bool, now: Instant) -> Option<Duration> {
+        let State::Open { next, probes } = &self.state else { return None };
+        let next = if may_repeat { *next } else { *next + self.settings.open };
+        let wait = next.saturating_duration_since(now);
+        (*probes >= MOST_PROBES || !wait.is_zero()).then_some(wait)
     }
 
-    /// A call that was let through ended well, or badly. Returns the position that it brought about, if another.
-    pub fn settle(&mut self, pass: Pass, well: bool, now: Instant) -> Option<Position> {
+    /// A call that was let through ended. Where it would open, `may_open` is asked first. Returns the position that this
+    /// brought about, if another.
+    pub fn settle(
+        &mut self,
+        pass: Pass,
+        success: bool,
+        may_open: impl FnOnce() -> bool,
+        now: Instant,
+    ) -> Option<Position> {
         if pass.turn != self.turn {
             return None;
         }
         match &mut self.state {
             State::Closed { window, in_a_row } => {
-                window.count(Counts { calls: 1, marked: u32::from(!well) }, now);
-                *in_a_row = if well { 0 } else { in_a_row.saturating_add(1) };
-                if well || !opens(&self.settings, window.sum(), *in_a_row) {
+                window.count(Counts { calls: 1, marked: u32::from(!success) }, now);
+                *in_a_row = if success { 0 } else { in_a_row.saturating_add(1) };
+                if success || !opens(&self.settings, window.sum(), *in_a_row) || !may_open() {
                     return None;
                 }
-                self.open(self.settings.open, now);
+                self.turn_into(State::Open { next: now + self.settings.open, probes: 0 });
                 Some(Position::Open)
             }
-            State::HalfOpen { .. } if well => {
+            State::Open { .. } if success => {
                 self.turn_into(State::closed(&self.settings, now));
                 Some(Position::Closed)
             }
-            State::HalfOpen { wait, .. } => {
-                let wait = (*wait * 2).min(self.settings.max_open);
-                self.open(wait, now);
-                Some(Position::Open)
+            State::Open { probes, .. } => {
+                *probes = probes.saturating_sub(1);
+                (*probes == 0).then_some(Position::Open)
             }
-            // Nothing was let through in this state.
-            State::Open { .. } => None,
         }
     }
 
-    /// A call that was let through was given up before anything was known.
-    pub fn forget(&mut self, pass: Pass) {
-        if let State::HalfOpen { probing, .. } = &mut self.state
+    /// A call that was let through was cancelled before anything was known: another one may take its place.
+    pub fn forget(&mut self, pass: Pass, now: Instant) {
+        if let State::Open { next, probes } = &mut self.state
             && pass.turn == self.turn
         {
-            *probing = false;
+            *probes = probes.saturating_sub(1);
+            *next = now.min(*next);
         }
     }
 
-    /// There is a sign that the source is back: the next call is let through, whatever time it is.
+    /// There is a sign that the source is back: the next call passes, whatever time it is, unless a probe is in flight.
     pub fn hint(&mut self, now: Instant) {
-        if let State::Open { until, .. } = &mut self.state {
-            *until = now.min(*until);
+        if let State::Open { next, probes: 0 } = &mut self.state {
+            *next = now.min(*next);
         }
     }
 
@@ -140,13 +142,9 @@ impl Breaker {
     pub fn position(&self) -> Position {
         match self.state {
             State::Closed { .. } => Position::Closed,
-            State::Open { .. } => Position::Open,
-            State::HalfOpen { .. } => Position::HalfOpen,
+            State::Open { probes: 0, .. } => Position::Open,
+            State::Open { .. } => Position::HalfOpen,
         }
-    }
-
-    fn open(&mut self, wait: Duration, now: Instant) {
-        self.turn_into(State::Open { until: now + wait, wait });
     }
 
     fn turn_into(&mut self, state: State) {

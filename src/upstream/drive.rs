@@ -1,22 +1,40 @@
-//! One call, from the breaker to the last try: the one place where attempts are driven.
+//! One call, from the breaker to the last attempt: the one place where attempts are driven.
 //!
-//! It reads like what happens: passed by the breaker, let in by the bulkhead, tried at an instance, perhaps hedged, perhaps
-//! tried again. What is decided at each step is decided elsewhere, by what has no IO. Nothing is spawned: dropping the
-//! call drops its attempts, and gives back everything it held.
+//! A call passes the breaker, enters the bulkhead and is tried at an instance, perhaps with a hedge beside it. A failed
+//! attempt of which nothing was sent *moves* on to another instance: at once, and without budget, since it was no load for
+//! anything. Any other failed attempt may be *retried*: after a wait, and out of the budget. What is decided at each step is
+//! decided elsewhere, without IO. Nothing is spawned: dropping the call drops its attempts, and gives back everything it
+//! held.
 
 use super::attempt::{Attempt, Trial};
 use super::breaker::Pass;
-use super::discovery::Address;
 use super::failure::{Failure, Repeat, Verdict};
+use super::members::Tried;
 use super::{Position, Terms, Upstream, now, retry};
 use futures_util::future::{Either, select};
-use smallvec::SmallVec;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Where a call was tried.
-type Tried = SmallVec<[Address; 2]>;
+/// Times that a call moves on after attempts of which nothing was sent.
+const MOST_MOVES: u32 = 5;
+
+/// How a call goes on after a failed attempt.
+enum Next {
+    /// Another instance takes it, at once.
+    Move,
+    Retry(Duration),
+    /// It would be retried, but the budget is empty.
+    Starved,
+    End,
+}
+
+/// How a call ended after all its attempts.
+struct Outcome<T> {
+    reply: Result<T, Failure>,
+    /// It would have been tried again if the budget had allowed it.
+    starved: bool,
+}
 
 impl<C> Upstream<C> {
     /// Calls an instance, as often and for as long as settings, budget and terms allow. Dropping the future drops the
@@ -30,42 +48,54 @@ impl<C> Upstream<C> {
         F: Future<Output = Result<T, Failure>>,
     {
         let counted = self.metrics.begin();
-        let outcome = self.admitted(terms, attempt).await;
-        counted.end(outcome.as_ref().err());
-        outcome
+        let reply = self.admitted(terms, attempt).await;
+        counted.end(reply.as_ref().err());
+        reply
     }
 
-    /// A call that the breaker and the bulkhead let through, or what they say.
+    /// A call that the breaker and the bulkhead let through, or why they do not.
     async fn admitted<T, A, F>(&self, terms: Terms, attempt: A) -> Result<T, Failure>
     where
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
-        self.passes(now())?;
+        self.passes(terms, now())?;
         let _place = self.bulkhead.enter(terms.deadline).await?;
-        let admission = self.admit(now())?;
+        let admission = self.admit(terms, now())?;
         let outcome = self.tries(terms, admission.is_probe(), &attempt).await;
         admission.settle(&outcome);
-        outcome
+        outcome.reply
     }
 
-    async fn tries<T, A, F>(&self, terms: Terms, once: bool, attempt: &A) -> Result<T, Failure>
+    async fn tries<T, A, F>(&self, terms: Terms, probes: bool, attempt: &A) -> Outcome<T>
     where
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
         let mut tried = Tried::new();
-        let mut number = 0;
+        let (mut sent, mut moves) = (0, 0);
         loop {
-            number += 1;
-            let outcome = match self.hedge_after(terms, once) {
-                None => self.try_one(terms, &mut tried, attempt)?.await,
+            let began = now();
+            let reply = match self.hedge_after(terms, probes) {
+                None => match self.try_one(terms, probes, &mut tried, attempt) {
+                    Ok(attempt) => attempt.await,
+                    Err(none) => Err(none),
+                },
                 Some(wait) => Box::pin(self.try_two(terms, wait, &mut tried, attempt)).await,
             };
-            let Err(failure) = &outcome else { return outcome };
-            let wait = if once { None } else { self.wait(failure, number, terms) };
-            let Some(wait) = wait else { return outcome };
-            tokio::time::sleep(wait).await;
+            let Err(failure) = &reply else { return Outcome { reply, starved: false } };
+            match self.next(failure, &tried, (sent, moves), terms, began) {
+                Next::Move => {
+                    moves += 1;
+                    self.metrics.moves();
+                }
+                Next::Retry(wait) => {
+                    sent += 1;
+                    tokio::time::sleep(wait).await;
+                }
+                Next::Starved => return Outcome { reply, starved: true },
+                Next::End => return Outcome { reply, starved: false },
+            }
         }
     }
 
@@ -73,7 +103,8 @@ impl<C> Upstream<C> {
     fn try_one<'a, T, A, F>(
         &'a self,
         terms: Terms,
-        tried: &mut Tried,
+        probes: bool,
+        tried: &mut Tried<C>,
         attempt: &A,
     ) -> Result<impl Future<Output = Result<T, Failure>> + use<'a, T, A, F, C>, Failure>
     where
@@ -81,11 +112,16 @@ impl<C> Upstream<C> {
         F: Future<Output = Result<T, Failure>>,
     {
         let now = now();
-        let member = self.members.pick(tried, now).map_err(Failure::NoInstance)?;
-        tried.push(member.address.clone());
+        let picked = if probes {
+            self.members.pick_for_probe(tried, now)
+        } else {
+            self.members.pick(tried, now)
+        };
+        let member = picked.map_err(Failure::NoInstance)?;
+        tried.push(Arc::clone(&member));
         let until = terms.deadline.min(now + self.settings.timeout);
-        let attempt =
-            attempt(Attempt { instance: Arc::clone(&member.instance), until, fresh: false });
+        let instance = Arc::clone(&member.instance);
+        let attempt = attempt(Attempt { instance, until, fresh: probes });
         Ok(Trial::begin(self, member, tried.len(), now).run(attempt, until))
     }
 
@@ -94,14 +130,14 @@ impl<C> Upstream<C> {
         &self,
         terms: Terms,
         wait: Duration,
-        tried: &mut Tried,
+        tried: &mut Tried<C>,
         attempt: &A,
     ) -> Result<T, Failure>
     where
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
-        let first = pin!(self.try_one(terms, tried, attempt)?);
+        let first = pin!(self.try_one(terms, false, tried, attempt)?);
         let first = match select(first, pin!(tokio::time::sleep(wait))).await {
             Either::Left((outcome, _)) => return outcome,
             Either::Right(((), first)) => first,
@@ -110,7 +146,7 @@ impl<C> Upstream<C> {
             return first.await;
         }
         self.metrics.hedges.increment(1);
-        let second = pin!(self.try_one(terms, tried, attempt)?);
+        let second = pin!(self.try_one(terms, false, tried, attempt)?);
         match select(first, second).await {
             Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
             Either::Left((Err(_), second)) => second.await,
@@ -124,30 +160,56 @@ impl<C> Upstream<C> {
         may.then(|| self.state().latency.p95(now())).flatten()
     }
 
-    /// How long to wait before a failed call is tried again; `None`: it is not.
-    fn wait(&self, failure: &Failure, number: u32, terms: Terms) -> Option<Duration> {
+    /// Decides how a call goes on after an attempt that began at `began` and failed.
+    fn next(
+        &self,
+        failure: &Failure,
+        tried: &Tried<C>,
+        (retries, moves): (u32, u32),
+        terms: Terms,
+        began: Instant,
+    ) -> Next {
         let now = now();
+        if failure.is_unsent() {
+            let has_other = self.members.has_untried(tried, now);
+            // A connection that is closing says nothing against the next one to the same instance.
+            let may_move = has_other || !matches!(failure, Failure::Unreached(_));
+            if may_move && moves < MOST_MOVES && now < terms.deadline {
+                return Next::Move;
+            }
+            if !has_other && self.members.are_several() {
+                return Next::End;
+            }
+        }
+        if matches!(failure, Failure::Timeout(_)) && !self.members.has_answered_since(tried, began)
+        {
+            return Next::End;
+        }
         let left = terms.deadline.saturating_duration_since(now);
         let mut state = self.state();
         let p50 = state.latency.at(0.5, now);
-        let tried = retry::Tried { failure, number, repeat: terms.repeat, left, p50 };
-        let wait = retry::wait(&self.settings.retry, &tried, fastrand::f64())?;
+        let number = retries + 1;
+        let failed = retry::Tried { failure, number, repeat: terms.repeat, left, p50 };
+        let Some(wait) = retry::wait(&self.settings.retry, &failed, fastrand::f64()) else {
+            return Next::End;
+        };
         let is_paid = state.budget.spend(now);
         let counter = if is_paid { &self.metrics.retries } else { &self.metrics.unpaid };
         counter.increment(1);
-        is_paid.then_some(wait)
+        if is_paid { Next::Retry(wait) } else { Next::Starved }
     }
 
     /// # Errors
-    /// The breaker would refuse a call.
-    fn passes(&self, now: Instant) -> Result<(), Failure> {
-        self.state().breaker.refuses(now).map_or(Ok(()), |wait| Err(Failure::CircuitOpen(wait)))
+    /// The breaker would refuse the call.
+    fn passes(&self, terms: Terms, now: Instant) -> Result<(), Failure> {
+        let refused = self.state().breaker.refuses(may_probe(terms), now);
+        refused.map_or(Ok(()), |wait| Err(Failure::CircuitOpen(wait)))
     }
 
-    fn admit(&self, now: Instant) -> Result<Admission<'_, C>, Failure> {
+    fn admit(&self, terms: Terms, now: Instant) -> Result<Admission<'_, C>, Failure> {
         let mut state = self.state();
         let before = state.breaker.position();
-        let pass = state.breaker.admit(now).map_err(Failure::CircuitOpen)?;
+        let pass = state.breaker.admit(may_probe(terms), now).map_err(Failure::CircuitOpen)?;
         if pass.is_probe && before == Position::Open {
             self.metrics.turned(Position::HalfOpen);
         }
@@ -155,6 +217,11 @@ impl<C> Upstream<C> {
         drop(state);
         Ok(Admission { upstream: self, pass: Some(pass) })
     }
+}
+
+/// A probe may fail without harm if its call may be repeated.
+fn may_probe(terms: Terms) -> bool {
+    terms.repeat != Repeat::IfNotSent
 }
 
 /// A call that the breaker let through. Dropped before it is settled, it says nothing.
@@ -168,23 +235,30 @@ impl<C> Admission<'_, C> {
         self.pass.is_some_and(|pass| pass.is_probe)
     }
 
-    fn settle<T>(mut self, outcome: &Result<T, Failure>) {
-        let verdict = match outcome {
+    fn settle<T>(mut self, outcome: &Outcome<T>) {
+        let (upstream, now) = (self.upstream, now());
+        let verdict = match &outcome.reply {
             Ok(_) => Verdict::Success,
-            Err(failure) => failure.verdict(|| self.upstream.fair_time()),
+            Err(failure) => failure.verdict(|| upstream.fair_time()),
         };
-        if verdict == Verdict::Nothing {
+        // Another instance could have answered a call that the budget had nothing left for.
+        let excused = outcome.starved && upstream.members.has_healthy(now);
+        if verdict == Verdict::Nothing || excused {
             return;
         }
         let Some(pass) = self.pass.take() else { return };
-        let (well, now) = (verdict == Verdict::Success, now());
-        let mut state = self.upstream.state();
-        let turned = state.breaker.settle(pass, well, now);
-        // While nobody else turns it.
-        turned.inspect(|position| self.upstream.metrics.turned(*position));
+        let success = verdict == Verdict::Success;
+        let mut state = upstream.state();
+        let may_open = || !upstream.members.has_healthy(now);
+        let turned = state.breaker.settle(pass, success, may_open, now);
+        // While nothing else turns it.
+        turned.inspect(|position| upstream.metrics.turned(*position));
         drop(state);
-        if let Some(position) = turned {
-            self.upstream.tell(position);
+        match turned {
+            // It stays open: that was logged when it opened.
+            Some(Position::Open) if pass.is_probe => {}
+            Some(position) => upstream.tell(position),
+            None => {}
         }
     }
 }
@@ -192,7 +266,7 @@ impl<C> Admission<'_, C> {
 impl<C> Drop for Admission<'_, C> {
     fn drop(&mut self) {
         if let Some(pass) = self.pass {
-            self.upstream.state().breaker.forget(pass);
+            self.upstream.state().breaker.forget(pass, now());
         }
     }
 }

@@ -66,14 +66,34 @@ pub enum Fault {
     Broken,
 }
 
-/// How a call ended, as far as whoever was called is concerned.
+/// How a call or an attempt ended, as far as the instance is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It answered, if only to say no.
+    /// It answered, if only with a refusal.
     Success,
+    /// It answered that it cannot.
     Failure,
-    /// Given up, or not sent.
+    /// The connection broke while the call was in flight.
+    Broken,
+    /// It did not answer in time.
+    Late,
+    /// It accepts no connection.
+    Refused,
+    /// Cancelled, or not sent for another reason: this says nothing about the instance.
     Nothing,
+}
+
+impl Verdict {
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        !matches!(self, Self::Success | Self::Nothing)
+    }
+
+    /// The instance sent a reply.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Success | Self::Failure)
+    }
 }
 
 /// After which failures a call may be made again.
@@ -100,10 +120,10 @@ impl Failure {
     pub fn verdict(&self, fair: impl FnOnce() -> Duration) -> Verdict {
         match self {
             Self::Timeout(had) if *had < fair() => Verdict::Nothing,
-            Self::Unreached(_)
-            | Self::Unavailable(_)
-            | Self::Timeout(_)
-            | Self::Status { fault: Fault::Away | Fault::Broken, .. } => Verdict::Failure,
+            Self::Unreached(_) => Verdict::Refused,
+            Self::Unavailable(_) => Verdict::Broken,
+            Self::Timeout(_) => Verdict::Late,
+            Self::Status { fault: Fault::Away | Fault::Broken, .. } => Verdict::Failure,
             Self::Status { .. } | Self::TooLarge(_) | Self::Invalid(_) => Verdict::Success,
             _ => Verdict::Nothing,
         }

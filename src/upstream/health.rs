@@ -1,11 +1,15 @@
-//! What is known of one instance: calls under way, how long they take, and whether it is ejected.
+//! State of one instance: calls in flight, latency, recent failures, and whether it takes calls.
 //!
-//! An instance is ejected after some failures in a row, or when it answers clearly worse than the others ([`outliers`]);
-//! each time for longer, and on its return it comes to its full share slowly. How many of a source's instances may be
-//! ejected at once is the affair of who knows them all ([`may_eject`], [`trusts`]). Time is an argument.
+//! An instance is *up*, *ejected* or *down*. One that accepts no connections is down at once; it is up again when it
+//! accepts one. One that answers with failures, or not in time, is ejected after some of them in a row, or when it answers
+//! clearly worse than the others ([`outliers`]); each time for longer. On its return it reaches its full share slowly.
+//! Below all this, [`Health::share`] is what an instance gets of the calls: less after each failure, and while it is
+//! silent. How many of a source's instances may be ejected at once is decided where all are known ([`may_eject`]).
+//! Time is an argument; nothing here does IO.
 
 use super::failure::Verdict;
 use super::latency::Ewma;
+use super::penalty::Penalty;
 use super::settings::Ejection;
 use std::time::{Duration, Instant};
 
@@ -13,24 +17,66 @@ use std::time::{Duration, Instant};
 pub struct Health {
     in_flight: u32,
     latency: Option<Ewma>,
-    /// The last time that a call ended, or began while none was under way.
+    /// The last time that an attempt ended, or began while none was in flight.
     progress: Instant,
-    /// Failures since the last success.
+    /// When the last attempt began.
+    begun: Instant,
+    /// When the last reply came, a success or not.
+    answered: Option<Instant>,
+    standing: Standing,
+    /// When it came to its present standing. Attempts that began earlier do not change it.
+    since: Instant,
+    penalty: Penalty,
+    outcomes: Outcomes,
+    /// Failures since the last success, and those of them that were broken connections.
     in_a_row: u32,
+    broken: u32,
     /// How often it was ejected lately.
     ejections: u32,
-    ejected_until: Option<Instant>,
-    /// When its slow start began: it is new, or has come back.
-    started: Option<Instant>,
-    /// It has come back, and was not seen to be well since: one failure is enough.
-    on_probation: bool,
+    /// Returns that failed, one after another.
+    relapses: u32,
     /// Since the last comparison with others.
     rate: Rate,
     calls: u64,
     failures: u64,
 }
 
-/// How calls ended.
+#[derive(Debug, Clone, Copy)]
+enum Standing {
+    Up {
+        /// It reaches its full share slowly: it is new among others, or has come back.
+        slowly: bool,
+        /// It has come back and has not succeeded since: one failure is enough.
+        on_probation: bool,
+    },
+    Ejected {
+        until: Instant,
+    },
+    Down {
+        /// When it is next checked whether it accepts connections.
+        check: Instant,
+    },
+}
+
+/// Whether an instance takes calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Up,
+    Ejected,
+    Down,
+}
+
+/// What an attempt's end asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consequence {
+    Nothing,
+    /// It has gone down.
+    WentDown,
+    /// It should be ejected.
+    Eject,
+}
+
+/// Outcomes of attempts, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rate {
     pub calls: u32,
@@ -40,22 +86,37 @@ pub struct Rate {
 /// Ejections that are remembered; the time of one is at most so many times the first.
 const MOST_EJECTIONS: u32 = 10;
 
-/// What an instance gets at the beginning of its slow start.
+/// The share at the beginning of the slow start.
 const FIRST_SHARE: f64 = 0.1;
 
+/// Time between two checks of an instance that is down; shorter by up to a fifth, at random.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
+
+/// The time between two checks doubles after each return that fails, this often.
+const MOST_RELAPSES: u32 = 2;
+
+/// An instance is silent when no attempt has ended for so many times its latency, and at least for so long.
+const SILENT_LATENCIES: f64 = 8.0;
+const SILENT_SECONDS: f64 = 0.05;
+
 impl Health {
-    /// `slowly`: others are there already.
+    /// `slowly`: other instances are known already.
     #[must_use]
     pub fn new(slowly: bool, now: Instant) -> Self {
         Self {
             in_flight: 0,
             latency: None,
             progress: now,
+            begun: now,
+            answered: None,
+            standing: Standing::Up { slowly, on_probation: false },
+            since: now,
+            penalty: Penalty::none(now),
+            outcomes: Outcomes::default(),
             in_a_row: 0,
+            broken: 0,
             ejections: 0,
-            ejected_until: None,
-            started: slowly.then_some(now),
-            on_probation: false,
+            relapses: 0,
             rate: Rate::default(),
             calls: 0,
             failures: 0,
@@ -67,30 +128,81 @@ impl Health {
             self.progress = now;
         }
         self.in_flight += 1;
+        self.begun = now;
     }
 
     /// An attempt that began `took` ago is over.
-    pub fn end(&mut self, verdict: Verdict, took: Duration, now: Instant) {
+    pub fn end(
+        &mut self,
+        verdict: Verdict,
+        took: Duration,
+        settings: &Ejection,
+        now: Instant,
+    ) -> Consequence {
         self.in_flight = self.in_flight.saturating_sub(1);
         if verdict == Verdict::Nothing {
-            return self.took_at_least(took, now);
+            self.took_at_least(took, now);
+            return Consequence::Nothing;
         }
         self.progress = now;
         self.rate.calls = self.rate.calls.saturating_add(1);
         self.calls += 1;
-        if verdict == Verdict::Failure {
-            self.in_a_row = self.in_a_row.saturating_add(1);
-            self.failures += 1;
-            // Fast failures must not make it look fast; timeouts do make it look slow.
-            return self.took_at_least(took, now);
+        if verdict.is_answer() {
+            self.answered = Some(now);
         }
-        self.rate.successes = self.rate.successes.saturating_add(1);
-        self.in_a_row = 0;
-        self.on_probation = false;
-        self.observe(took, now);
+        let is_current = now.checked_sub(took).is_none_or(|began| began >= self.since);
+        if verdict == Verdict::Success {
+            self.succeeded(took, is_current, now);
+            return Consequence::Nothing;
+        }
+        self.failures += 1;
+        // Fast failures must not make it look fast; timeouts do make it look slow.
+        self.took_at_least(took, now);
+        if is_current { self.failed(verdict, settings, now) } else { Consequence::Nothing }
     }
 
-    /// It counts where it is longer than what is known.
+    fn succeeded(&mut self, took: Duration, is_current: bool, now: Instant) {
+        self.rate.successes = self.rate.successes.saturating_add(1);
+        self.observe(took, now);
+        if !is_current {
+            return;
+        }
+        self.in_a_row = 0;
+        self.broken = 0;
+        self.relapses = 0;
+        self.penalty.ease(now);
+        self.outcomes.push(true);
+        match &mut self.standing {
+            Standing::Up { on_probation, .. } => *on_probation = false,
+            // It was called although it takes no calls, and is back.
+            Standing::Ejected { .. } | Standing::Down { .. } => self.rise(false, now),
+        }
+    }
+
+    fn failed(&mut self, verdict: Verdict, settings: &Ejection, now: Instant) -> Consequence {
+        self.penalty.raise(now);
+        self.outcomes.push(false);
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        self.broken = self.broken.saturating_add(u32::from(verdict == Verdict::Broken));
+        let on_probation = match self.standing {
+            Standing::Down { .. } => return Consequence::Nothing,
+            Standing::Up { on_probation, .. } => on_probation,
+            Standing::Ejected { .. } => false,
+        };
+        // A process that died breaks its connections before it refuses new ones.
+        let is_gone = self.broken == self.in_a_row && !on_probation && self.is_failing(settings);
+        if verdict == Verdict::Refused || is_gone {
+            self.go_down(on_probation, now);
+            return Consequence::WentDown;
+        }
+        let is_ejected = matches!(self.standing, Standing::Ejected { .. });
+        if is_ejected || !self.is_failing(settings) {
+            return Consequence::Nothing;
+        }
+        Consequence::Eject
+    }
+
+    /// A latency counts where it is longer than the average.
     fn took_at_least(&mut self, took: Duration, now: Instant) {
         if self.latency.is_some_and(|known| took.as_secs_f64() > known.seconds(now)) {
             self.observe(took, now);
@@ -105,42 +217,139 @@ impl Health {
     }
 
     /// It has failed so often in a row that it should be ejected.
-    #[must_use]
-    pub fn is_failing(&self, settings: &Ejection) -> bool {
-        let enough = if self.on_probation { 1 } else { settings.failures };
+    fn is_failing(&self, settings: &Ejection) -> bool {
+        let on_probation = matches!(self.standing, Standing::Up { on_probation: true, .. });
+        let enough = if on_probation { 1 } else { settings.failures };
         settings.failures > 0 && self.in_a_row >= enough
     }
 
-    /// Leaves it out for a while.
+    /// It has answered nothing but failures for twice as long as is needed to eject it.
+    #[must_use]
+    pub fn fails_all(&self, settings: &Ejection) -> bool {
+        settings.failures > 0 && self.in_a_row >= settings.failures.saturating_mul(2)
+    }
+
+    /// Takes it out for a while.
     pub fn eject(&mut self, settings: &Ejection, now: Instant) {
         self.ejections = (self.ejections + 1).min(MOST_EJECTIONS);
-        self.ejected_until = Some(now + settings.time * self.ejections);
-        self.in_a_row = 0;
+        self.turn(Standing::Ejected { until: now + settings.time * self.ejections }, now);
     }
 
-    /// Until when it is left out, if it is.
+    fn go_down(&mut self, again: bool, now: Instant) {
+        self.relapses = if again { (self.relapses + 1).min(MOST_RELAPSES) } else { 0 };
+        self.turn(Standing::Down { check: now + self.pace() }, now);
+    }
+
+    /// It accepts connections again.
+    ///
+    /// Returns whether it was down.
+    pub fn accepts(&mut self, now: Instant) -> bool {
+        let was_down = self.access(now) == Access::Down;
+        if was_down {
+            // It is another process, most likely.
+            self.latency = None;
+            self.rise(true, now);
+        }
+        was_down
+    }
+
+    fn rise(&mut self, on_probation: bool, now: Instant) {
+        self.penalty = Penalty::none(now);
+        self.outcomes = Outcomes::default();
+        self.turn(Standing::Up { slowly: true, on_probation }, now);
+    }
+
+    fn turn(&mut self, standing: Standing, now: Instant) {
+        self.standing = standing;
+        self.since = now;
+        self.in_a_row = 0;
+        self.broken = 0;
+    }
+
+    fn pace(&self) -> Duration {
+        (CHECK_EVERY * (1 << self.relapses)).mul_f64(1.0 - 0.2 * fastrand::f64())
+    }
+
+    /// When it is next checked, if it is down.
+    #[must_use]
+    pub fn check_due(&self) -> Option<Instant> {
+        match self.standing {
+            Standing::Down { check } => Some(check),
+            _ => None,
+        }
+    }
+
+    /// Puts the next check off while one runs that takes at most `most`.
+    pub fn begin_check(&mut self, most: Duration, now: Instant) {
+        let pace = self.pace();
+        if let Standing::Down { check } = &mut self.standing {
+            *check = now + most + pace;
+        }
+    }
+
+    /// A check that began at `began` found that it accepts no connections.
+    pub fn is_still_down(&mut self, began: Instant, now: Instant) {
+        let pace = self.pace();
+        if let Standing::Down { check } = &mut self.standing {
+            *check = (began + pace).max(now);
+        }
+    }
+
+    /// Whether it takes calls. An ejection that is over ends here.
+    pub fn access(&mut self, now: Instant) -> Access {
+        match self.standing {
+            Standing::Up { .. } => Access::Up,
+            Standing::Down { .. } => Access::Down,
+            Standing::Ejected { until } if now < until => Access::Ejected,
+            Standing::Ejected { until } => {
+                self.rise(true, until);
+                Access::Up
+            }
+        }
+    }
+
+    /// Until when it is ejected, if it is.
     #[must_use]
     pub fn ejected_until(&self, now: Instant) -> Option<Instant> {
-        self.ejected_until.filter(|until| now < *until)
+        match self.standing {
+            Standing::Ejected { until } if now < until => Some(until),
+            _ => None,
+        }
     }
 
-    /// Its share of calls, 0 to 1: nothing while it is ejected, and little when it has just begun.
-    pub fn share(&mut self, slow_start: Duration, now: Instant) -> f64 {
-        if let Some(until) = self.ejected_until {
-            if now < until {
-                return 0.0;
-            }
-            self.ejected_until = None;
-            self.started = Some(until);
-            self.on_probation = true;
+    /// It takes calls, and less than half of its last twenty failed.
+    pub fn is_healthy(&mut self, now: Instant) -> bool {
+        self.access(now) == Access::Up && self.outcomes.are_good()
+    }
+
+    /// Part of its full share of calls, above 0 and at most 1: less after failures, while it is silent, and in its slow
+    /// start.
+    #[must_use]
+    pub fn share(&self, slow_start: Duration, now: Instant) -> f64 {
+        self.started(slow_start, now) * self.penalty.factor(now) * self.silence_factor(now)
+    }
+
+    /// Part of its full share that the slow start allows.
+    #[must_use]
+    pub fn started(&self, slow_start: Duration, now: Instant) -> f64 {
+        if !matches!(self.standing, Standing::Up { slowly: true, .. }) {
+            return 1.0;
         }
-        let Some(started) = self.started else { return 1.0 };
-        let age = now.saturating_duration_since(started);
+        let age = now.saturating_duration_since(self.since);
         if age >= slow_start {
-            self.started = None;
             return 1.0;
         }
         FIRST_SHARE + (1.0 - FIRST_SHARE) * age.as_secs_f64() / slow_start.as_secs_f64()
+    }
+
+    fn silence_factor(&self, now: Instant) -> f64 {
+        let (true, Some(latency)) = (self.in_flight > 0, &self.latency) else { return 1.0 };
+        let silence = now.saturating_duration_since(self.progress).as_secs_f64();
+        if silence <= SILENT_SECONDS {
+            return 1.0;
+        }
+        let usual = (SILENT_LATENCIES * latency.last()).max(SILENT_SECONDS);
+        if silence <= usual { 1.0 } else { (usual / silence).powi(2) }
     }
 
     #[must_use]
@@ -148,13 +357,25 @@ impl Health {
         self.in_flight
     }
 
-    /// Calls that are over, and those of them that failed.
+    /// When the last attempt began.
+    #[must_use]
+    pub fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// When the last reply came.
+    #[must_use]
+    pub fn answered(&self) -> Option<Instant> {
+        self.answered
+    }
+
+    /// Attempts that are over, and those of them that failed.
     #[must_use]
     pub fn totals(&self) -> (u64, u64) {
         (self.calls, self.failures)
     }
 
-    /// What an average call takes, in seconds; longer if nothing has come back for longer. `None` while nothing is known.
+    /// Average time of an attempt, in seconds; longer if nothing has come back for longer. `None` while nothing is known.
     #[must_use]
     pub fn latency(&self, now: Instant) -> Option<f64> {
         let silence = (self.in_flight > 0)
@@ -165,12 +386,28 @@ impl Health {
         }
     }
 
-    /// How its calls ended since this was last asked. A while without an ejection lets the next one be shorter.
-    pub fn take_rate(&mut self, now: Instant) -> Rate {
-        if self.ejected_until(now).is_none() && self.started.is_none() {
+    /// Outcomes since this was last called. A while without an ejection lets the next one be shorter.
+    pub fn take_rate(&mut self, slow_start: Duration, now: Instant) -> Rate {
+        if self.access(now) != Access::Ejected && self.started(slow_start, now) >= 1.0 {
             self.ejections = self.ejections.saturating_sub(1);
         }
         std::mem::take(&mut self.rate)
+    }
+}
+
+/// The last twenty outcomes, the latest in the lowest bit; a failure is 1.
+#[derive(Debug, Clone, Copy, Default)]
+struct Outcomes(u32);
+
+impl Outcomes {
+    const KEPT: u32 = 20;
+
+    fn push(&mut self, success: bool) {
+        self.0 = (self.0 << 1 | u32::from(!success)) & ((1 << Self::KEPT) - 1);
+    }
+
+    fn are_good(self) -> bool {
+        self.0.count_ones() * 2 < Self::KEPT
     }
 }
 
@@ -196,16 +433,10 @@ pub fn outliers(rates: &[Rate]) -> Vec<usize> {
     judged.iter().filter(|(_, rate)| *rate < least).map(|(place, _)| *place).collect()
 }
 
-/// Whether one more of `all` may be ejected.
+/// Whether one more of `all` may be ejected by its failures alone.
 #[must_use]
 pub fn may_eject(settings: &Ejection, ejected: usize, all: usize) -> bool {
     (ejected + 1) as f64 <= settings.max * all as f64
-}
-
-/// Whether ejections are heeded: with less than half of the instances well, something else is wrong, and all are called.
-#[must_use]
-pub fn trusts(well: usize, all: usize) -> bool {
-    2 * well >= all && well > 0
 }
 
 #[cfg(test)]

@@ -25,6 +25,12 @@ impl Ewma {
         self.at = now;
     }
 
+    /// The average when it was last observed, in seconds.
+    #[must_use]
+    pub fn last(&self) -> f64 {
+        self.seconds
+    }
+
     /// What is known fades while nothing is observed, so that an instance that was slow once is tried again.
     #[must_use]
     pub fn seconds(&self, now: Instant) -> f64 {

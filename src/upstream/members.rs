@@ -1,4 +1,4 @@
-//! The instances behind a source as they are now: who exists, as discovery says; who is well, as calls show.
+//! The instances behind a source as they are now: discovery says which exist, calls and checks show which are healthy.
 //!
 //! The set is swapped as a whole, so that choosing takes no lock. A call holds its instance until it is over, also one
 //! that has left the set since. What is known of an instance stays with its host and port, whatever else changes.
@@ -7,16 +7,20 @@ use super::Instance;
 use super::balancer::{Balancer, Candidates, Look};
 use super::discovery::{Address, Found};
 use super::failure::Verdict;
-use super::health::{self, Health};
+use super::health::{self, Access, Consequence, Health};
 use super::metrics::OfInstance;
 use super::settings::Settings;
 use arc_swap::ArcSwap;
+use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Makes an instance of an address, or says why it cannot.
 pub type Connect<C> = Box<dyn Fn(&Address) -> Result<Instance<C>, String> + Send + Sync>;
+
+/// Members at which a call was tried, the last one at the end.
+pub type Tried<C> = SmallVec<[Arc<Member<C>>; 2]>;
 
 /// How often success rates are compared.
 const COMPARED_EVERY: Duration = Duration::from_secs(10);
@@ -25,6 +29,8 @@ pub struct Members<C> {
     source: Arc<str>,
     settings: Settings,
     balancer: Balancer,
+    /// Of the instances in the settings' zone.
+    local_balancer: Balancer,
     connect: Connect<C>,
     set: ArcSwap<Set<C>>,
     /// Held while it is decided who is ejected, so that two decisions together do not exceed what is allowed.
@@ -66,6 +72,7 @@ impl<C> Members<C> {
         Self {
             source,
             balancer: Balancer::new(settings.balance),
+            local_balancer: Balancer::new(settings.balance),
             settings,
             connect,
             set: ArcSwap::from_pointee(empty),
@@ -114,40 +121,94 @@ impl<C> Members<C> {
         Ok(Member { address, instance, health, metrics })
     }
 
-    /// Whom to call, for a call that was tried at these already.
+    /// Picks the instance of the next attempt of a call that was tried at these already.
     ///
     /// # Errors
-    /// There is nobody: why.
-    pub fn pick(&self, tried: &[Address], now: Instant) -> Result<Arc<Member<C>>, String> {
+    /// None is known: why.
+    pub fn pick(&self, tried: &Tried<C>, now: Instant) -> Result<Arc<Member<C>>, String> {
         let set = self.set.load();
         let mut dice = fastrand::f64;
         let (slow_start, heaviest) = (self.settings.slow_start, set.heaviest);
         if !set.local.is_empty() {
             let near = Choice { members: &set.local, tried, heaviest, slow_start, now };
             // With most of its own zone ill, the others are as good.
-            if near.well() * 2 >= set.local.len()
-                && let Some(place) = self.balancer.pick_untried(&near, &mut dice)
+            if near.healthy() * 2 >= set.local.len()
+                && let Some(place) = self.local_balancer.pick_untried(&near, &mut dice)
             {
                 return Ok(Arc::clone(&set.local[place]));
             }
         }
         let all = Choice { members: &set.all, tried, heaviest, slow_start, now };
-        match self.balancer.pick(&all, &mut dice) {
+        match self.balancer.pick(&all, &mut dice).or_else(|| all.latest_to_answer()) {
             Some(place) => Ok(Arc::clone(&set.all[place])),
             None => Err(set.error.clone().unwrap_or_else(|| "discovery found none".to_owned())),
         }
     }
 
-    /// An attempt that began `took` ago is over.
-    pub fn end(&self, member: &Member<C>, verdict: Verdict, took: Duration, now: Instant) {
-        let is_failing = {
+    /// Picks the instance that a probe is sent to: the one that was called longest ago, and rather not one that is down.
+    ///
+    /// # Errors
+    /// None is known: why.
+    pub fn pick_for_probe(&self, tried: &Tried<C>, now: Instant) -> Result<Arc<Member<C>>, String> {
+        let set = self.set.load();
+        let order = |member: &&Arc<Member<C>>| {
             let mut health = member.health();
-            health.end(verdict, took, now);
-            verdict == Verdict::Failure && health.is_failing(&self.settings.ejection)
+            let is_tried = tried.iter().any(|tried| tried.address.is_same(&member.address));
+            (is_tried, health.access(now) == Access::Down, health.begun())
         };
-        if is_failing {
-            self.eject(member, "failures in a row", now);
+        match set.all.iter().min_by_key(order) {
+            Some(member) => Ok(Arc::clone(member)),
+            None => Err(set.error.clone().unwrap_or_else(|| "discovery found none".to_owned())),
         }
+    }
+
+    /// An instance that takes calls was not tried yet.
+    pub fn has_untried(&self, tried: &Tried<C>, now: Instant) -> bool {
+        let set = self.set.load();
+        let (slow_start, heaviest) = (self.settings.slow_start, set.heaviest);
+        let all = Choice { members: &set.all, tried, heaviest, slow_start, now };
+        (0..all.len()).any(|place| {
+            !all.is_tried(place) && set.all[place].health().access(now) != Access::Down
+        })
+    }
+
+    /// There is more than one instance.
+    pub fn are_several(&self) -> bool {
+        self.set.load().all.len() > 1
+    }
+
+    /// Another instance than the last one tried has replied since.
+    pub fn has_answered_since(&self, tried: &Tried<C>, since: Instant) -> bool {
+        let Some(last) = tried.last() else { return false };
+        let set = self.set.load();
+        let others = set.all.iter().filter(|member| !member.address.is_same(&last.address));
+        let mut answers = others.filter_map(|member| member.health().answered());
+        answers.any(|answered| answered > since)
+    }
+
+    /// One of several instances takes calls, and most of its last ones succeeded. Never of a single one.
+    pub fn has_healthy(&self, now: Instant) -> bool {
+        let set = self.set.load();
+        set.all.len() > 1 && set.all.iter().any(|member| member.health().is_healthy(now))
+    }
+
+    /// An attempt that began `took` ago is over. Returns whether its instance went down.
+    pub fn end(&self, member: &Member<C>, verdict: Verdict, took: Duration, now: Instant) -> bool {
+        let consequence = member.health().end(verdict, took, &self.settings.ejection, now);
+        match consequence {
+            Consequence::Nothing => {}
+            Consequence::Eject => self.eject(member, "failures in a row", now),
+            Consequence::WentDown => {
+                member.metrics.downs.increment(1);
+                let (source, instance) = (&*self.source, member.address.authority());
+                tracing::warn!(source, instance, "down: it accepts no connections");
+            }
+        }
+        self.compare_when_due(now);
+        consequence == Consequence::WentDown
+    }
+
+    fn compare_when_due(&self, now: Instant) {
         let time = now.saturating_duration_since(self.born).as_nanos() as u64;
         let due = self.next_comparison.load(Ordering::Relaxed);
         let next = time + COMPARED_EVERY.as_nanos() as u64;
@@ -163,7 +224,9 @@ impl<C> Members<C> {
 
     fn compare(&self, now: Instant) {
         let set = self.set.load();
-        let rates: Vec<_> = set.all.iter().map(|member| member.health().take_rate(now)).collect();
+        let slow_start = self.settings.slow_start;
+        let rates: Vec<_> =
+            set.all.iter().map(|member| member.health().take_rate(slow_start, now)).collect();
         if self.settings.ejection.failures == 0 {
             return;
         }
@@ -172,18 +235,24 @@ impl<C> Members<C> {
         }
     }
 
-    /// Unless too many are ejected already.
+    /// Unless too many are ejected already. One that fails everything is ejected all the same while another is healthy:
+    /// the limit keeps instances that are of some use.
     fn eject(&self, member: &Member<C>, reason: &str, now: Instant) {
         let _judging = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = &self.settings.ejection;
         let set = self.set.load();
-        let is_ejected = |member: &&Arc<Member<C>>| member.health().ejected_until(now).is_some();
+        let is_ejected = |other: &&Arc<Member<C>>| other.health().ejected_until(now).is_some();
         let ejected = set.all.iter().filter(is_ejected).count();
         if !health::may_eject(settings, ejected, set.all.len()) {
-            return;
+            let is_other = |other: &&Arc<Member<C>>| !other.address.is_same(&member.address);
+            let mut others = set.all.iter().filter(is_other);
+            let has_healthy = others.any(|other| other.health().is_healthy(now));
+            if !has_healthy || !member.health().fails_all(settings) {
+                return;
+            }
         }
         let mut health = member.health();
-        if health.ejected_until(now).is_none() {
+        if health.access(now) == Access::Up {
             health.eject(settings, now);
             member.metrics.ejections.increment(1);
             let until = health.ejected_until(now).unwrap_or(now);
@@ -197,15 +266,24 @@ impl<C> Members<C> {
 /// Members as the balancer sees them.
 struct Choice<'a, C> {
     members: &'a [Arc<Member<C>>],
-    tried: &'a [Address],
+    tried: &'a Tried<C>,
     heaviest: u32,
     slow_start: Duration,
     now: Instant,
 }
 
 impl<C> Choice<'_, C> {
-    fn well(&self) -> usize {
-        (0..self.len()).filter(|place| self.look(*place).share > 0.0).count()
+    fn healthy(&self) -> usize {
+        self.members.iter().filter(|member| member.health().is_healthy(self.now)).count()
+    }
+
+    /// Where none takes calls: the one that answered last, and rather one that was not tried.
+    fn latest_to_answer(&self) -> Option<usize> {
+        let order = |place: &usize| {
+            let answered = self.members[*place].health().answered();
+            (!self.is_tried(*place), answered)
+        };
+        (0..self.len()).max_by_key(order)
     }
 }
 
@@ -218,18 +296,19 @@ impl<C> Candidates for Choice<'_, C> {
         self.heaviest
     }
 
-    fn weight(&self, place: usize) -> u32 {
-        self.members[place].address.weight
-    }
-
     fn look(&self, place: usize) -> Look {
         let member = &self.members[place];
         let mut health = member.health();
         Look {
+            access: health.access(self.now),
             share: health.share(self.slow_start, self.now),
             weight: member.address.weight,
             in_flight: health.in_flight(),
         }
+    }
+
+    fn is_healthy(&self, place: usize) -> bool {
+        self.members[place].health().is_healthy(self.now)
     }
 
     fn latency(&self, place: usize) -> Option<f64> {
@@ -238,6 +317,6 @@ impl<C> Candidates for Choice<'_, C> {
 
     fn is_tried(&self, place: usize) -> bool {
         let address = &self.members[place].address;
-        self.tried.iter().any(|tried| tried.is_same(address))
+        self.tried.iter().any(|tried| tried.address.is_same(address))
     }
 }

@@ -96,6 +96,8 @@ impl Outcome {
 pub(super) struct OfSource {
     calls: [Counter; OUTCOMES.len()],
     pub retries: Counter,
+    moves: Counter,
+    moved: AtomicU64,
     pub hedges: Counter,
     /// Further tries that the budget had nothing left for.
     pub unpaid: Counter,
@@ -121,6 +123,8 @@ impl OfSource {
         Self {
             calls: OUTCOMES.map(call),
             retries: counter!("portcullis_upstream_retries_total", "source" => name()),
+            moves: counter!("portcullis_upstream_moves_total", "source" => name()),
+            moved: AtomicU64::new(0),
             hedges: counter!("portcullis_upstream_hedges_total", "source" => name()),
             unpaid: counter!("portcullis_upstream_budget_empty_total", "source" => name()),
             in_flight: gauge!("portcullis_upstream_calls_in_flight", "source" => name()),
@@ -139,6 +143,16 @@ impl OfSource {
     /// A call begins.
     pub fn begin(&self) -> Call<'_> {
         Call { source: self, is_over: false }
+    }
+
+    /// A call moves on to another instance, as nothing of it was sent.
+    pub fn moves(&self) {
+        self.moves.increment(1);
+        self.moved.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn moves_made(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
     }
 
     pub fn turned(&self, position: Position) {
@@ -193,6 +207,7 @@ impl Drop for Call<'_> {
 pub(super) struct OfInstance {
     attempts: [Counter; OF_ATTEMPTS],
     pub ejections: Counter,
+    pub downs: Counter,
 }
 
 impl OfInstance {
@@ -206,6 +221,8 @@ impl OfInstance {
         Self {
             attempts: std::array::from_fn(of),
             ejections: counter!("portcullis_upstream_ejections_total", "source" => source_name(),
+                "instance" => instance.clone()),
+            downs: counter!("portcullis_upstream_downs_total", "source" => source_name(),
                 "instance" => instance.clone()),
         }
     }
@@ -235,10 +252,21 @@ fn describe() {
     for (name, text) in [
         ("portcullis_upstream_calls_total", "Calls after all their attempts, by how they ended."),
         ("portcullis_upstream_attempts_total", "Attempts at an instance, by how they ended."),
-        ("portcullis_upstream_retries_total", "Further attempts after one that failed."),
+        (
+            "portcullis_upstream_retries_total",
+            "Further attempts after one that was sent and failed.",
+        ),
+        (
+            "portcullis_upstream_moves_total",
+            "Further attempts after one of which nothing was sent.",
+        ),
         ("portcullis_upstream_hedges_total", "Attempts beside one that took long."),
         ("portcullis_upstream_budget_empty_total", "Further attempts there was no budget for."),
-        ("portcullis_upstream_ejections_total", "Times an instance was left out for a while."),
+        ("portcullis_upstream_ejections_total", "Times an instance was ejected for a while."),
+        (
+            "portcullis_upstream_downs_total",
+            "Times an instance went down: it accepted no connections.",
+        ),
         ("portcullis_upstream_breaker_transitions_total", "Times the breaker changed, by to what."),
         ("portcullis_upstream_discovery_errors_total", "News of discovery that were a failure."),
     ] {

@@ -5,11 +5,11 @@
 //!
 //! | question | who answers it |
 //! |---|---|
-//! | who exists | `discovery` says it, `members` keeps it |
-//! | who is well | `health`, of each instance: ejection and slow start |
-//! | who is next | `balancer` |
-//! | is the source there at all | `breaker` |
-//! | may it be called once more | `retry`, and its `budget` |
+//! | which instances exist | `discovery` finds them, `members` keeps them |
+//! | which are healthy | `health` and `penalty`, of each instance; `watch` checks those that are down |
+//! | which is next | `balancer` |
+//! | is the source available at all | `breaker` |
+//! | may the call be made once more | `drive` if it was not sent; otherwise `retry`, and its `budget` |
 //! | is there room | `bulkhead` |
 //!
 //! Each of these is a small state machine without IO, and time is an argument. It knows no protocol and never reads a
@@ -35,6 +35,7 @@ pub mod http;
 mod latency;
 mod members;
 mod metrics;
+mod penalty;
 mod recent;
 mod resolver;
 mod retry;
@@ -90,8 +91,9 @@ pub struct Upstream<C> {
     metrics: OfSource,
     /// Of the source as a whole.
     state: Mutex<State>,
-    /// The breaker has opened.
-    opened: Notify,
+    /// An instance has gone down.
+    went_down: Notify,
+    reach: watch::Reach,
     /// It has been said who there is.
     found: watched::Sender<bool>,
 }
@@ -138,7 +140,8 @@ impl<C> Upstream<C> {
             settings,
             site,
             state: Mutex::new(state),
-            opened: Notify::new(),
+            went_down: Notify::new(),
+            reach: Box::new(watch::connects),
             found: watched::Sender::new(false),
         };
         if let Instances::Fixed(addresses) = &upstream.site.instances {
@@ -183,9 +186,11 @@ impl<C> Upstream<C> {
         &self.site
     }
 
-    /// A try that began `took` ago is over.
+    /// An attempt that began `took` ago is over.
     fn ended(&self, member: &Member<C>, end: &End<'_>, took: Duration, now: Instant) {
-        self.members.end(member, end.verdict, took, now);
+        if self.members.end(member, end.verdict, took, now) {
+            self.went_down.notify_one();
+        }
         member.metrics.attempted(end.outcome);
         if end.outcome != Outcome::Cancelled {
             self.metrics.seconds.record(took);
@@ -207,10 +212,7 @@ impl<C> Upstream<C> {
     fn tell(&self, position: Position) {
         let source = &*self.source;
         match position {
-            Position::Open => {
-                tracing::warn!(source, "the breaker opens: calls are refused");
-                self.opened.notify_one();
-            }
+            Position::Open => tracing::warn!(source, "the breaker opens: calls are refused"),
             Position::HalfOpen => {}
             Position::Closed => tracing::info!(source, "the breaker closes: the source is back"),
         }

@@ -52,7 +52,8 @@ pub struct Ejection {
     pub failures: u32,
     /// For how long, times how often it was lately; at most ten times.
     pub time: Duration,
-    /// Of a source's instances, the share that may be ejected at once, 0 to 1.
+    /// Of a source's instances, the share that may be ejected at once, 0 to 1. One that fails everything may be ejected
+    /// beyond it while another is healthy.
     pub max: f64,
 }
 
@@ -64,9 +65,8 @@ pub struct Breaker {
     /// With fewer calls than this in the window it does not open.
     pub calls: u32,
     pub window: Duration,
-    /// Until one call is let through to see; twice as long after each that fails.
+    /// While it is open, one call passes each so often, to see whether the source is back.
     pub open: Duration,
-    pub max_open: Duration,
 }
 
 /// When a call is tried again.
@@ -74,10 +74,12 @@ pub struct Breaker {
 pub struct Retry {
     /// Tries in all, the first included.
     pub attempts: u32,
-    /// Of the calls of the last ten seconds, the share that may be tried again, 0 to 1.
+    /// Retries in each second, as a share of that second's calls, 0 to 1.
     pub budget: f64,
-    /// Tries a second that are free beside the share.
+    /// Retries in each second beside the share.
     pub free: u32,
+    /// Retries beside both, once at the beginning of a fault.
+    pub burst: u32,
     /// The longest wait before the second try; twice as long before each further one.
     pub backoff: Duration,
     pub max_backoff: Duration,
@@ -125,8 +127,7 @@ impl Default for Breaker {
             failures: 0.5,
             calls: 20,
             window: Duration::from_secs(10),
-            open: Duration::from_secs(5),
-            max_open: Duration::from_mins(1),
+            open: Duration::from_secs(2),
         }
     }
 }
@@ -137,6 +138,7 @@ impl Default for Retry {
             attempts: 3,
             budget: 0.1,
             free: 3,
+            burst: 10,
             backoff: Duration::from_millis(25),
             max_backoff: Duration::from_secs(1),
         }

@@ -2,6 +2,7 @@
 
 use super::Upstream;
 use super::breaker::Position;
+use super::health::Access;
 use super::members::Member;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -20,8 +21,10 @@ pub struct Status {
     /// Calls under way, and calls that wait for their turn.
     pub in_flight: usize,
     pub waiting: usize,
-    /// Further tries that the budget still allows.
+    /// Retries that the budget still allows.
     pub retries_left: u32,
+    /// Attempts since the gateway started that followed one of which nothing was sent.
+    pub moves: u64,
     /// Of the calls of the last ten to twenty seconds that went well, in milliseconds.
     pub p50_ms: Option<f64>,
     pub p95_ms: Option<f64>,
@@ -53,9 +56,11 @@ pub struct InstanceStatus {
 #[serde(rename_all = "snake_case")]
 pub enum Wellness {
     Well,
-    /// It comes to its full share slowly.
+    /// It reaches its full share slowly.
     Starting,
     Ejected,
+    /// It accepts no connections.
+    Down,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -77,12 +82,13 @@ impl<C> Upstream<C> {
         Status {
             source: self.source.to_string(),
             breaker: state.breaker.position(),
-            refuses_for_ms: state.breaker.refuses(now).map(milliseconds),
+            refuses_for_ms: state.breaker.refuses(true, now).map(milliseconds),
             calls,
             failures,
             in_flight: self.bulkhead.in_flight(),
             waiting: self.bulkhead.waiting(),
-            retries_left: state.budget.left().max(0.0) as u32,
+            retries_left: state.budget.left() as u32,
+            moves: self.metrics.moves_made(),
             p50_ms: quantile(state.latency.at(0.5, now)),
             p95_ms: quantile(state.latency.at(0.95, now)),
             discovery_error: set.error.clone(),
@@ -93,17 +99,19 @@ impl<C> Upstream<C> {
 
     fn instance_status(&self, member: &Member<C>, now: Instant) -> InstanceStatus {
         let mut health = member.health();
+        let access = health.access(now);
         let ejected = health.ejected_until(now);
-        let share = health.share(self.settings.slow_start, now);
+        let started = health.started(self.settings.slow_start, now);
         let (calls, failures) = health.totals();
         InstanceStatus {
             address: member.address.authority(),
             zone: member.address.zone.clone(),
             weight: member.address.weight,
-            health: match ejected {
-                Some(_) => Wellness::Ejected,
-                None if share < 1.0 => Wellness::Starting,
-                None => Wellness::Well,
+            health: match access {
+                Access::Down => Wellness::Down,
+                Access::Ejected => Wellness::Ejected,
+                Access::Up if started < 1.0 => Wellness::Starting,
+                Access::Up => Wellness::Well,
             },
             ejected_for_ms: ejected.map(|until| milliseconds(until - now)),
             in_flight: health.in_flight(),

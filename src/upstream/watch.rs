@@ -1,32 +1,44 @@
-//! What goes on for a source beside its calls: its instances are followed, and while its breaker is open because nobody
-//! could be reached, it is seen when they come back.
+//! The work for a source beside its calls: its instances are followed, and those that are down are checked.
 //!
-//! An open breaker waits longer each time, which is right for a service that answers badly, and long for one that was
-//! restarted. Whether somebody accepts connections can be seen without calling: when nobody did and then somebody does,
-//! the breaker lets its next call through at once.
+//! An instance that accepts no connections gets no calls, so calls do not show when it is back. It can be seen without
+//! calling: a connection is opened and closed again. That is done only for instances that are down, at most every half
+//! second for each, and for a bounded number at a time. When the breaker is open, an instance that is back lets its next
+//! call through at once.
 
-use super::discovery::{Discovery, Found};
+use super::discovery::{Address, Discovery, Found};
+use super::members::Member;
 use super::status::Status;
-use super::{Instances, Position, Upstream, now};
-use futures_util::future::{BoxFuture, FutureExt, join, join_all};
+use super::{Instances, Upstream, now};
+use futures_util::StreamExt as _;
+use futures_util::future::{BoxFuture, FutureExt, join};
+use futures_util::stream::FuturesUnordered;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// Between two looks at whether somebody accepts connections.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Instances that are checked at a time.
+const MOST_CHECKS: usize = 32;
 
-/// Instances that are looked at at a time.
-const MOST_LOOKS: usize = 8;
+/// Whether an instance accepts connections. Ends within the time given.
+pub(super) type Reach = Box<dyn Fn(Address, Duration) -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// Opens a TCP connection, and closes it.
+pub(super) fn connects(address: Address, within: Duration) -> BoxFuture<'static, bool> {
+    async move {
+        let connect = TcpStream::connect((address.host.as_str(), address.port));
+        matches!(tokio::time::timeout(within, connect).await, Ok(Ok(_)))
+    }
+    .boxed()
+}
 
 /// An upstream without its protocol.
 pub trait Watched: Send + Sync {
     fn status(&self, now: Instant) -> Status;
 
-    /// Follows who there is, and watches for their return. Never done; dropping it ends both.
+    /// Follows the instances, and checks those that are down. Runs until dropped.
     fn follow(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
-    /// Done when it has been said for the first time who there is.
+    /// Ends when the instances are known for the first time.
     fn is_found(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
@@ -37,7 +49,7 @@ impl<C: Send + Sync + 'static> Watched for Upstream<C> {
 
     fn follow(self: Arc<Self>) -> BoxFuture<'static, ()> {
         async move {
-            join(self.discover(), self.look_for_return()).await;
+            join(self.discover(), self.check_those_down()).await;
         }
         .boxed()
     }
@@ -63,31 +75,51 @@ impl<C> Upstream<C> {
         }
     }
 
-    async fn look_for_return(&self) {
+    async fn check_those_down(&self) {
+        let mut checks = FuturesUnordered::new();
         loop {
-            self.opened.notified().await;
-            let mut was_away = false;
-            while self.state().breaker.position() == Position::Open {
-                let is_there = self.accepts_connections().await;
-                if is_there && was_away {
-                    self.state().breaker.hint(now());
-                    break;
+            let now = now();
+            let mut next: Option<Instant> = None;
+            for member in &self.members.set().all {
+                let Some(due) = member.health().check_due() else { continue };
+                if due <= now && checks.len() < MOST_CHECKS {
+                    checks.push(self.check(Arc::clone(member)));
+                } else {
+                    next = Some(next.map_or(due, |next| next.min(due)));
                 }
-                was_away |= !is_there;
-                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            // One that is due already waits for a check to end: as many run as may.
+            let next = next.filter(|next| *next > now);
+            let wait = async {
+                match next {
+                    Some(next) => tokio::time::sleep_until(next.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.went_down.notified() => {}
+                Some(()) = checks.next() => {}
+                () = wait => {}
             }
         }
     }
 
-    /// Whether any of a few instances does.
-    async fn accepts_connections(&self) -> bool {
-        let set = self.members.set();
-        let offset = fastrand::usize(..set.all.len().max(1));
-        let some = set.all.iter().cycle().skip(offset).take(set.all.len().min(MOST_LOOKS));
-        let looks = some.map(|member| {
-            let address = (member.address.host.as_str(), member.address.port);
-            tokio::time::timeout(self.settings.connect_timeout, TcpStream::connect(address))
-        });
-        join_all(looks).await.into_iter().any(|look| matches!(look, Ok(Ok(_))))
+    /// The check begins now, not when it is first polled.
+    fn check(&self, member: Arc<Member<C>>) -> impl Future<Output = ()> {
+        let (began, within) = (now(), self.settings.connect_timeout);
+        member.health().begin_check(within, began);
+        let reached = (self.reach)(member.address.clone(), within);
+        async move {
+            let accepts = reached.await;
+            let now = now();
+            if !accepts {
+                return member.health().is_still_down(began, now);
+            }
+            if member.health().accepts(now) {
+                let (source, instance) = (&*self.source, member.address.authority());
+                tracing::info!(source, instance, "up: it accepts connections again");
+                self.state().breaker.hint(now);
+            }
+        }
     }
 }

@@ -48,10 +48,11 @@ fn source(table: &mut String, status: &Status, rates: &Rates<'_>) {
         line(table, &row(&name, &words::instance(status), numbers));
     }
     let (p50, p95) = (words::latency(status.p50_ms), words::latency(status.p95_ms));
-    let (left, waiting) = (status.retries_left, status.waiting);
+    let (left, moves, waiting) = (status.retries_left, status.moves, status.waiting);
     let breaker = words::breaker(status);
-    let more =
-        format!("  breaker {breaker}; budget {left}; waiting {waiting}; p50 {p50}, p95 {p95}");
+    let more = format!(
+        "  breaker {breaker}; budget {left}; moves {moves}; waiting {waiting}; p50 {p50}, p95 {p95}"
+    );
     line(table, &more);
     if let Some(error) = &status.discovery_error {
         line(table, &format!("  discovery: {error}"));

@@ -25,7 +25,7 @@ SOURCE, INSTANCE              IS               CALLS/S  FAILED AVERAGE UNDER WAY
 users                         refused              2.5       8                 3
   10.0.0.1:8080               well                 0.0       7 12.3 ms         2
   10.0.0.2:8080               ejected, 12 s       50.0       7 12.3 ms         2
-  breaker open, for 4.2 s; budget 30; waiting 1; p50 1.50 ms, p95 -
+  breaker open, for 4.2 s; budget 30; moves 2; waiting 1; p50 1.50 ms, p95 -
   3.0 s ago, 10.0.0.2:8080: no reply within 5000 ms
 ";
     assert_eq!(shown, expected);

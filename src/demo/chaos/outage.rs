@@ -22,8 +22,8 @@ pub const DRILL: Drill = Drill {
 /// Beyond what the machine needs for any answer, where that counts.
 const REFUSED_WITHIN: Duration = Duration::from_millis(5);
 
-/// Calls that are let through while it lasts, to see: after 5 s, and not again before 15 s.
-const MOST_PROBES: usize = 2;
+/// Calls that pass while it lasts: one every two seconds.
+const MOST_PROBES: usize = 5;
 
 async fn run(length: Length) -> Result<Findings, Trouble> {
     let mut instances = Instance::several(3, Duration::from_millis(100))?;

@@ -38,7 +38,7 @@ fn overview(page: &mut String, view: &View) -> fmt::Result {
     page.push_str(
         "<table>\n<tr><th>source<th>is<th class=\"n\">instances<th class=\"n\">calls\
          <th class=\"n\">failed<th class=\"n\">under way<th class=\"n\">waiting<th class=\"n\">p50\
-         <th class=\"n\">p95<th>breaker<th class=\"n\">retries left</tr>\n",
+         <th class=\"n\">p95<th>breaker<th class=\"n\">retries left<th class=\"n\">moves</tr>\n",
     );
     for status in &view.sources {
         let (name, word) = (Escaped(&status.source), words::source(status));
@@ -52,8 +52,8 @@ fn overview(page: &mut String, view: &View) -> fmt::Result {
         for time in [status.p50_ms, status.p95_ms] {
             write!(page, "<td class=\"n\">{}", words::latency(time))?;
         }
-        let left = status.retries_left;
-        writeln!(page, "<td>{}<td class=\"n\">{left}</tr>", words::breaker(status))?;
+        let (breaker, left, moves) = (words::breaker(status), status.retries_left, status.moves);
+        writeln!(page, "<td>{breaker}<td class=\"n\">{left}<td class=\"n\">{moves}</tr>")?;
     }
     writeln!(page, "</table>")
 }

@@ -47,6 +47,7 @@ pub(crate) fn status(source: &str) -> Status {
         in_flight: 3,
         waiting: 1,
         retries_left: 30,
+        moves: 2,
         p50_ms: Some(1.5),
         p95_ms: None,
         discovery_error: None,

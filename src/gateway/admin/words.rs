@@ -15,9 +15,10 @@ pub fn source(status: &Status) -> &'static str {
     }
 }
 
-/// Instances that are not ejected.
+/// Instances that take calls.
 pub fn called(status: &Status) -> usize {
-    status.instances.iter().filter(|instance| instance.health != Wellness::Ejected).count()
+    let takes_calls = |health: Wellness| matches!(health, Wellness::Well | Wellness::Starting);
+    status.instances.iter().filter(|instance| takes_calls(instance.health)).count()
 }
 
 /// `open, for 4.2 s`
@@ -35,6 +36,7 @@ pub fn instance(status: &InstanceStatus) -> String {
     match (status.health, status.ejected_for_ms) {
         (Wellness::Well, _) => "well".to_owned(),
         (Wellness::Starting, _) => "starting".to_owned(),
+        (Wellness::Down, _) => "down".to_owned(),
         (Wellness::Ejected, Some(ms)) => format!("ejected, {}", span(ms)),
         (Wellness::Ejected, None) => "ejected".to_owned(),
     }

@@ -3,9 +3,13 @@
 use super::*;
 use proptest::prelude::*;
 
-/// All that a balancer may ask of an instance.
+mod shares;
+
+/// All that a balancer may read of an instance.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
+    access: Access,
+    healthy: bool,
     share: f64,
     weight: u32,
     in_flight: u32,
@@ -23,13 +27,13 @@ impl Candidates for Several {
         self.0.iter().map(|look| look.weight).max().unwrap_or(1)
     }
 
-    fn weight(&self, place: usize) -> u32 {
-        self.0[place].weight
+    fn look(&self, place: usize) -> Look {
+        let Seen { access, share, weight, in_flight, .. } = self.0[place];
+        Look { access, share, weight, in_flight }
     }
 
-    fn look(&self, place: usize) -> Look {
-        let Seen { share, weight, in_flight, .. } = self.0[place];
-        Look { share, weight, in_flight }
+    fn is_healthy(&self, place: usize) -> bool {
+        self.0[place].access == Access::Up && self.0[place].healthy
     }
 
     fn latency(&self, place: usize) -> Option<f64> {
@@ -41,8 +45,12 @@ impl Candidates for Several {
     }
 }
 
-const WELL: Seen = Seen { share: 1.0, weight: 1, in_flight: 0, latency: None };
-const EJECTED: Seen = Seen { share: 0.0, ..WELL };
+const ALL: [Balance; 3] = [Balance::P2c, Balance::RoundRobin, Balance::LeastInFlight];
+
+const WELL: Seen =
+    Seen { access: Access::Up, healthy: true, share: 1.0, weight: 1, in_flight: 0, latency: None };
+const EJECTED: Seen = Seen { access: Access::Ejected, ..WELL };
+const DOWN: Seen = Seen { access: Access::Down, ..WELL };
 
 fn latency(seconds: f64) -> Seen {
     Seen { latency: Some(seconds), ..WELL }
@@ -55,7 +63,7 @@ fn counts(balance: Balance, looks: Vec<Seen>) -> Vec<usize> {
     let mut counts = vec![0; looks.len()];
     let some = Several(looks, Vec::new());
     for _ in 0..10_000 {
-        counts[balancer.pick(&some, &mut || random.f64()).expect("somebody")] += 1;
+        counts[balancer.pick(&some, &mut || random.f64()).expect("one takes calls")] += 1;
     }
     counts
 }
@@ -69,19 +77,38 @@ fn near(counts: &[usize], expected: &[usize]) {
 
 #[test]
 fn alike_instances_are_chosen_alike() {
-    for balance in [Balance::P2c, Balance::RoundRobin, Balance::LeastInFlight] {
+    for balance in ALL {
         near(&counts(balance, vec![WELL; 4]), &[2500; 4]);
+        near(&counts(balance, vec![WELL; 20]), &[500; 20]);
     }
 }
 
 #[test]
-fn of_two_the_one_that_will_be_done_sooner_is_chosen() {
+fn of_two_the_one_that_answers_sooner_is_chosen() {
     let counts = counts(Balance::P2c, vec![latency(0.01), latency(0.01), latency(0.02)]);
     near(&counts, &[5000, 5000, 0]);
 }
 
 #[test]
-fn calls_under_way_make_it_slower() {
+fn latencies_that_differ_by_chance_are_equal() {
+    let heavy = Seen { weight: 9, ..latency(0.012) };
+    near(&counts(Balance::P2c, vec![latency(0.01), heavy]), &[1000, 9000]);
+}
+
+#[test]
+fn a_light_one_does_not_take_over_because_it_is_faster() {
+    let heavy = Seen { weight: 9, ..latency(0.02) };
+    near(&counts(Balance::P2c, vec![latency(0.01), heavy]), &[1000, 9000]);
+    let hanging = Seen { in_flight: 1, ..Seen { weight: 9, ..latency(1.0) } };
+    near(&counts(Balance::P2c, vec![latency(0.01), hanging]), &[10_000, 0]);
+}
+
+#[test]
+fn calls_in_flight_make_it_slower() {
+    for balance in [Balance::P2c, Balance::LeastInFlight] {
+        let busy = Seen { in_flight: 1, ..latency(0.01) };
+        near(&counts(balance, vec![busy, latency(0.01)]), &[0, 10_000]);
+    }
     let busy = Seen { in_flight: 3, ..latency(0.01) };
     near(&counts(Balance::P2c, vec![busy, latency(0.03)]), &[0, 10_000]);
     let idle = Seen { in_flight: 1, ..latency(0.03) };
@@ -95,49 +122,73 @@ fn one_of_which_nothing_is_known_is_not_preferred() {
 
 #[test]
 fn weights_are_shares() {
-    let heavy = Seen { weight: 3, ..WELL };
-    for balance in [Balance::P2c, Balance::RoundRobin] {
-        near(&counts(balance, vec![WELL, heavy]), &[2500, 7500]);
+    for balance in ALL {
+        near(&counts(balance, vec![WELL, Seen { weight: 3, ..WELL }]), &[2500, 7500]);
+        near(&counts(balance, vec![WELL, Seen { weight: 99, ..WELL }]), &[100, 9900]);
     }
-    let busy = Seen { in_flight: 2, ..heavy };
-    let least = counts(Balance::LeastInFlight, vec![Seen { in_flight: 1, ..WELL }, busy]);
+    let busy = Seen { in_flight: 3, weight: 3, ..WELL };
+    let least = counts(Balance::LeastInFlight, vec![Seen { in_flight: 2, ..WELL }, busy]);
     assert_eq!(least, [0, 10_000], "three for one");
 }
 
 #[test]
-fn one_that_has_just_begun_gets_little() {
-    let new = Seen { share: 0.1, ..WELL };
-    for (balance, expected) in [(Balance::P2c, 909), (Balance::RoundRobin, 500)] {
-        near(&counts(balance, vec![WELL, new]), &[10_000 - expected, expected]);
+fn turns_are_interleaved() {
+    let balancer = Balancer::new(Balance::RoundRobin);
+    let some = Several(vec![Seen { weight: 3, ..WELL }, WELL, WELL], Vec::new());
+    let turns: Vec<_> = (0..5).filter_map(|_| balancer.pick(&some, &mut || 0.5)).collect();
+    assert_eq!(turns, [0, 1, 0, 2, 0]);
+}
+
+#[test]
+fn one_in_its_slow_start_gets_little() {
+    for balance in ALL {
+        near(&counts(balance, vec![WELL, Seen { share: 0.1, ..WELL }]), &[9091, 909]);
     }
 }
 
 #[test]
-fn with_less_than_half_well_ejections_are_not_heeded() {
-    near(&counts(Balance::P2c, vec![WELL, EJECTED, EJECTED]), &[3333; 3]);
-    assert_eq!(counts(Balance::P2c, vec![WELL, EJECTED]), [10_000, 0]);
+fn one_that_is_down_is_never_chosen() {
+    for balance in ALL {
+        assert_eq!(counts(balance, vec![DOWN, WELL, DOWN]), [0, 10_000, 0]);
+        let none = Several(vec![DOWN; 3], Vec::new());
+        assert_eq!(Balancer::new(balance).pick(&none, &mut || 0.5), None);
+    }
 }
 
 #[test]
-fn somebody_is_found_among_many_that_hardly_count() {
-    let mut looks = vec![Seen { share: 1e-9, ..WELL }; 99];
-    looks.push(Seen { weight: 1000, share: 1e-9, ..WELL });
-    let counts = counts(Balance::P2c, looks);
-    assert_eq!(counts.iter().sum::<usize>(), 10_000);
+fn ejections_hold_while_one_is_healthy() {
+    for balance in ALL {
+        assert_eq!(counts(balance, vec![WELL, EJECTED, EJECTED]), [10_000, 0, 0]);
+        let failing = Seen { healthy: false, share: 0.001, ..WELL };
+        let failing = counts(balance, vec![failing, EJECTED, EJECTED]);
+        near(&failing, &[0, 5000, 5000]);
+    }
 }
 
 #[test]
-fn nobody_is_chosen_of_nobody() {
-    for balance in [Balance::P2c, Balance::RoundRobin, Balance::LeastInFlight] {
-        let nobody = Several(Vec::new(), Vec::new());
-        assert_eq!(Balancer::new(balance).pick(&nobody, &mut || 0.5), None);
+fn one_healthy_instance_is_found_among_many_that_fail() {
+    for balance in ALL {
+        let mut looks = vec![Seen { share: 1e-3, healthy: false, ..WELL }; 99];
+        looks.push(WELL);
+        assert!(counts(balance, looks)[99] > 9_000 - 300);
+    }
+}
+
+#[test]
+fn none_is_chosen_of_none() {
+    for balance in ALL {
+        let none = Several(Vec::new(), Vec::new());
+        assert_eq!(Balancer::new(balance).pick(&none, &mut || 0.5), None);
     }
 }
 
 fn looks() -> impl Strategy<Value = Vec<Seen>> {
-    let share = prop_oneof![Just(0.0), Just(1.0), 0.01..1.0];
-    let look = (share, 1_u32..100, 0_u32..50, proptest::option::of(0.0..10.0));
-    let look = look.prop_map(|(share, weight, in_flight, latency)| Seen {
+    let access = prop_oneof![Just(Access::Up), Just(Access::Ejected), Just(Access::Down)];
+    let (share, latency) = (1e-6..=1.0, proptest::option::of(0.0..10.0));
+    let look = (access, any::<bool>(), share, 1_u32..100, 0_u32..50, latency);
+    let look = look.prop_map(|(access, healthy, share, weight, in_flight, latency)| Seen {
+        access,
+        healthy,
         share,
         weight,
         in_flight,
@@ -147,25 +198,32 @@ fn looks() -> impl Strategy<Value = Vec<Seen>> {
 }
 
 proptest! {
-    /// Whatever is known of them: one that is ejected is not chosen while another is well, unless less than half are;
-    /// and one that was tried not while another is well that was not.
+    /// Whatever is known of them: one that is down is never chosen; one that is ejected not while another is healthy; and
+    /// one that was tried not while another takes calls that was not.
     #[test]
-    fn never_an_ejected_one_while_another_is_well(
+    fn never_one_that_takes_no_calls(
         looks in looks(),
         tried in proptest::collection::vec(0_usize..40, 0..6),
         seed in any::<u64>(),
     ) {
-        let trusted = trusts(looks.iter().filter(|look| look.share > 0.0).count(), looks.len());
-        let is_well = |place: &usize| looks[*place].share > 0.0 || !trusted;
+        let healthy = looks.iter().any(|look| look.access == Access::Up && look.healthy);
+        let is_open = |place: &usize| match looks[*place].access {
+            Access::Up => true,
+            Access::Ejected => !healthy,
+            Access::Down => false,
+        };
+        let open: Vec<usize> = (0..looks.len()).filter(is_open).collect();
         let untried: Vec<usize> =
-            (0..looks.len()).filter(|place| !tried.contains(place)).filter(is_well).collect();
+            open.iter().copied().filter(|place| !tried.contains(place)).collect();
         let some = Several(looks.clone(), tried.clone());
         let mut random = fastrand::Rng::with_seed(seed);
-        for balance in [Balance::P2c, Balance::RoundRobin, Balance::LeastInFlight] {
+        for balance in ALL {
             let balancer = Balancer::new(balance);
             for _ in 0..20 {
-                let chosen = balancer.pick(&some, &mut || random.f64()).expect("somebody");
-                prop_assert!(is_well(&chosen), "{:?} chose {}", balance, chosen);
+                let chosen = balancer.pick(&some, &mut || random.f64());
+                prop_assert_eq!(chosen.is_none(), open.is_empty());
+                let Some(chosen) = chosen else { continue };
+                prop_assert!(is_open(&chosen), "{:?} chose {}", balance, chosen);
                 prop_assert!(untried.is_empty() || untried.contains(&chosen));
             }
         }

@@ -10,37 +10,121 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn call(health: &mut Health, verdict: Verdict, now: Instant) {
+fn call(health: &mut Health, verdict: Verdict, now: Instant) -> Consequence {
+    attempt(health, verdict, Duration::ZERO, now)
+}
+
+fn calls(count: usize, health: &mut Health, verdict: Verdict, now: Instant) {
+    for _ in 0..count {
+        call(health, verdict, now);
+    }
+}
+
+/// An attempt that ends at `now`.
+fn attempt(health: &mut Health, verdict: Verdict, took: Duration, now: Instant) -> Consequence {
     health.begin(now);
-    health.end(verdict, MS, now);
+    health.end(verdict, took, &Ejection::default(), now)
 }
 
 #[test]
-fn five_failures_in_a_row_are_enough_and_one_success_starts_anew() {
+fn five_failures_in_a_row_are_enough_and_one_success_starts_over() {
     let now = Instant::now();
-    let (mut health, settings) = (Health::new(false, now), Ejection::default());
-    (0..4).for_each(|_| call(&mut health, Verdict::Failure, now));
-    assert!(!health.is_failing(&settings));
+    let mut health = Health::new(false, now);
+    for verdict in [Verdict::Failure, Verdict::Late] {
+        (0..4).for_each(|_| {
+            assert_eq!(call(&mut health, verdict, now), Consequence::Nothing);
+        });
+        call(&mut health, Verdict::Success, now);
+    }
+    calls(4, &mut health, Verdict::Failure, now);
+    assert_eq!(call(&mut health, Verdict::Nothing, now), Consequence::Nothing);
+    assert_eq!(call(&mut health, Verdict::Late, now), Consequence::Eject);
+    let never = Ejection { failures: 0, ..Ejection::default() };
+    health.begin(now);
+    assert_eq!(health.end(Verdict::Failure, MS, &never, now), Consequence::Nothing, "0: never");
+}
+
+#[test]
+fn one_refused_connection_takes_it_down_until_it_accepts_one() {
+    let now = Instant::now();
+    let mut health = Health::new(false, now);
+    assert_eq!(call(&mut health, Verdict::Refused, now), Consequence::WentDown);
+    assert_eq!(health.access(now + seconds(1000)), Access::Down);
+    let due = health.check_due().unwrap();
+    assert!(due >= now + 400 * MS && due <= now + 500 * MS, "{:?}", due - now);
+    health.begin_check(seconds(1), due);
+    assert!(health.check_due().unwrap() > due + seconds(1), "one check at a time");
+    health.is_still_down(due, due + MS);
+    assert!(health.check_due().unwrap() <= due + 500 * MS);
+    let back = now + seconds(2);
+    assert!(health.accepts(back) && !health.accepts(back));
+    assert_eq!((health.access(back), health.check_due()), (Access::Up, None));
+    assert!((0.09..0.11).contains(&health.share(seconds(10), back)), "slowly");
+}
+
+#[test]
+fn attempts_of_before_its_return_do_not_take_it_down_again() {
+    let start = Instant::now();
+    let mut health = Health::new(false, start);
+    call(&mut health, Verdict::Refused, start);
+    let back = start + seconds(1);
+    health.accepts(back);
+    let late = back + 500 * MS;
+    assert_eq!(attempt(&mut health, Verdict::Refused, seconds(1), late), Consequence::Nothing);
+    assert_eq!(attempt(&mut health, Verdict::Broken, seconds(1), late), Consequence::Nothing);
+    assert_eq!(health.access(late), Access::Up);
+    call(&mut health, Verdict::Refused, late);
+    let early = late + 100 * MS;
+    attempt(&mut health, Verdict::Success, seconds(1), early);
+    assert_eq!(health.access(early), Access::Down, "a reply of one that is shutting down");
+    attempt(&mut health, Verdict::Success, MS, early);
+    assert_eq!(health.access(early), Access::Up, "it was called all the same");
+}
+
+#[test]
+fn returns_that_fail_are_further_apart() {
+    let mut now = Instant::now();
+    let mut health = Health::new(false, now);
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        call(&mut health, Verdict::Refused, now);
+        let due = health.check_due().unwrap();
+        waits.push((due - now).as_millis() / 400);
+        now = due;
+        health.accepts(now);
+    }
+    assert_eq!(waits, [1, 2, 4, 4, 4]);
     call(&mut health, Verdict::Success, now);
-    (0..4).for_each(|_| call(&mut health, Verdict::Failure, now));
-    call(&mut health, Verdict::Nothing, now);
-    assert!(!health.is_failing(&settings));
-    call(&mut health, Verdict::Failure, now);
-    assert!(health.is_failing(&settings));
-    assert!(!health.is_failing(&Ejection { failures: 0, ..settings }), "0: never");
+    call(&mut health, Verdict::Refused, now);
+    assert!(health.check_due().unwrap() - now <= 500 * MS);
+}
+
+#[test]
+fn broken_connections_in_a_row_are_a_process_that_is_gone() {
+    let now = Instant::now();
+    let mut health = Health::new(false, now);
+    (0..4).for_each(|_| {
+        assert_eq!(call(&mut health, Verdict::Broken, now), Consequence::Nothing);
+    });
+    assert_eq!(call(&mut health, Verdict::Broken, now), Consequence::WentDown);
+    health.accepts(now);
+    assert_eq!(
+        call(&mut health, Verdict::Broken, now),
+        Consequence::Eject,
+        "it accepts, and breaks"
+    );
 }
 
 #[test]
 fn a_fast_failure_makes_it_no_faster_and_a_timeout_makes_it_slow() {
     let now = Instant::now();
     let mut health = Health::new(false, now);
-    health.begin(now);
-    health.end(Verdict::Success, 100 * MS, now);
-    (0..3).for_each(|_| call(&mut health, Verdict::Failure, now));
+    attempt(&mut health, Verdict::Success, 100 * MS, now + 100 * MS);
+    let now = now + 100 * MS;
+    calls(3, &mut health, Verdict::Failure, now);
     assert_eq!(health.latency(now), Some(0.1));
     let later = now + seconds(5);
-    health.begin(now);
-    health.end(Verdict::Failure, seconds(5), later);
+    attempt(&mut health, Verdict::Late, seconds(5), later);
     assert!(health.latency(later).is_some_and(|latency| latency > 2.0), "{health:?}");
 }
 
@@ -68,9 +152,8 @@ fn a_quiet_while_lets_the_next_ejection_be_shorter() {
         now = health.ejected_until(now).unwrap();
     }
     now += seconds(20);
-    health.share(seconds(10), now);
     for _ in 0..2 {
-        health.take_rate(now);
+        health.take_rate(seconds(10), now);
     }
     health.eject(&settings, now);
     assert_eq!(health.ejected_until(now).map(|until| until - now), Some(seconds(60)));
@@ -83,16 +166,25 @@ fn it_comes_back_slowly_and_on_probation() {
     let slow_start = seconds(10);
     assert_eq!(health.share(slow_start, now), 1.0);
     health.eject(&settings, now);
-    assert_eq!(health.share(slow_start, now + seconds(29)), 0.0);
+    assert_eq!(health.access(now + seconds(29)), Access::Ejected);
     let back = now + seconds(30);
+    assert_eq!(health.access(back), Access::Up);
     assert!((0.09..0.11).contains(&health.share(slow_start, back)));
     assert!((0.54..0.56).contains(&health.share(slow_start, back + seconds(5))));
-    call(&mut health, Verdict::Failure, back);
-    assert!(health.is_failing(&settings), "one failure is enough");
+    assert_eq!(call(&mut health, Verdict::Failure, back), Consequence::Eject, "one is enough");
     call(&mut health, Verdict::Success, back);
-    call(&mut health, Verdict::Failure, back);
-    assert!(!health.is_failing(&settings), "it was seen to be well");
-    assert_eq!(health.share(slow_start, back + seconds(10)), 1.0);
+    assert_eq!(call(&mut health, Verdict::Failure, back), Consequence::Nothing, "it succeeded");
+    call(&mut health, Verdict::Success, back);
+    assert_eq!(health.started(slow_start, back + seconds(10)), 1.0);
+}
+
+#[test]
+fn one_that_succeeds_while_it_is_ejected_is_back() {
+    let now = Instant::now();
+    let mut health = Health::new(false, now);
+    health.eject(&Ejection::default(), now);
+    call(&mut health, Verdict::Success, now + seconds(1));
+    assert_eq!(health.access(now + seconds(1)), Access::Up);
 }
 
 #[test]
@@ -104,13 +196,52 @@ fn one_that_joins_others_begins_slowly_and_a_first_one_does_not() {
 }
 
 #[test]
+fn it_is_healthy_while_less_than_half_of_its_last_twenty_calls_failed() {
+    let now = Instant::now();
+    let mut health = Health::new(false, now);
+    calls(20, &mut health, Verdict::Success, now);
+    for failures in 1..=10 {
+        call(&mut health, Verdict::Failure, now);
+        assert_eq!(health.is_healthy(now), failures < 10, "{failures}");
+    }
+    calls(10, &mut health, Verdict::Success, now);
+    assert!(!health.is_healthy(now), "ten of twenty");
+    call(&mut health, Verdict::Success, now);
+    assert!(health.is_healthy(now));
+    health.eject(&Ejection::default(), now);
+    assert!(!health.is_healthy(now));
+}
+
+#[test]
+fn failures_lower_its_share_for_a_while() {
+    let now = Instant::now();
+    let mut health = Health::new(false, now);
+    calls(3, &mut health, Verdict::Failure, now);
+    assert_eq!(health.share(Duration::ZERO, now), 0.125);
+    assert!(health.share(Duration::ZERO, now + seconds(60)) > 0.99);
+}
+
+#[test]
+fn silence_lowers_its_share_while_calls_are_in_flight() {
+    let start = Instant::now();
+    let mut health = Health::new(false, start);
+    let share = |health: &Health, after| health.share(Duration::ZERO, start + after);
+    attempt(&mut health, Verdict::Success, 10 * MS, start + 10 * MS);
+    assert_eq!(share(&health, seconds(60)), 1.0, "idle is not silent");
+    health.begin(start + seconds(60));
+    assert_eq!(share(&health, seconds(60) + 80 * MS), 1.0);
+    let silent = share(&health, seconds(60) + 800 * MS);
+    assert!((0.009..0.011).contains(&silent), "{silent}");
+}
+
+#[test]
 fn latency_is_what_calls_take_or_how_long_nothing_has_come_back() {
     let start = Instant::now();
     let mut health = Health::new(false, start);
     assert_eq!(health.latency(start), None);
     health.begin(start);
     assert_eq!(health.latency(start + seconds(3)), None, "nothing to compare with yet");
-    health.end(Verdict::Success, 10 * MS, start + 10 * MS);
+    health.end(Verdict::Success, 10 * MS, &Ejection::default(), start + 10 * MS);
     let known = health.latency(start + seconds(60)).unwrap();
     assert!(known < 0.011, "idle is not slow");
     health.begin(start + seconds(60));
@@ -122,17 +253,13 @@ fn latency_is_what_calls_take_or_how_long_nothing_has_come_back() {
 fn failures_do_not_make_it_look_fast_and_giving_up_makes_it_look_slow() {
     let start = Instant::now();
     let mut health = Health::new(false, start);
-    health.begin(start);
-    health.end(Verdict::Success, 100 * MS, start);
-    health.begin(start);
-    health.end(Verdict::Failure, MS, start);
+    attempt(&mut health, Verdict::Success, 100 * MS, start);
+    attempt(&mut health, Verdict::Failure, MS, start);
     assert_eq!(health.latency(start), Some(0.1));
-    health.begin(start);
-    health.end(Verdict::Nothing, MS, start);
+    attempt(&mut health, Verdict::Nothing, MS, start);
     assert_eq!(health.latency(start), Some(0.1), "it might have taken longer");
     let later = start + seconds(5);
-    health.begin(later);
-    health.end(Verdict::Nothing, seconds(1), later);
+    attempt(&mut health, Verdict::Nothing, seconds(1), later);
     assert!(health.latency(later).unwrap() > 0.5);
 }
 
@@ -160,10 +287,8 @@ fn an_outlier_is_far_below_the_mean_of_enough() {
 }
 
 #[test]
-fn at_most_half_are_ejected_and_below_half_well_nobody_counts_as_ejected() {
+fn at_most_half_are_ejected() {
     let settings = Ejection::default();
     let most = |all| (0..=all).take_while(|ejected| may_eject(&settings, *ejected, all)).count();
     assert_eq!([1, 2, 3, 4, 10].map(most), [0, 1, 1, 2, 5]);
-    assert!(trusts(1, 2) && trusts(2, 3) && trusts(1, 1));
-    assert!(!trusts(1, 3) && !trusts(0, 2) && !trusts(0, 0));
 }

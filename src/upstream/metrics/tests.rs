@@ -39,7 +39,7 @@ async fn call(upstream: &Upstream<String>, times: usize, answer: fn(&str) -> Res
 }
 
 fn away() -> Failure {
-    Failure::Unreached("nobody is there".to_owned())
+    Failure::status(503, "", Fault::Away)
 }
 
 /// The value of a series of `portcullis_upstream_…`; `None` where it is not there.
@@ -57,6 +57,7 @@ fn expect(recorder: &PrometheusRecorder, expected: &[(&str, f64)]) {
 
 #[tokio::test(start_paused = true)]
 async fn calls_attempts_retries_and_ejections_are_counted() {
+    fastrand::seed(7);
     let recorder = PrometheusBuilder::new().build_recorder();
     let upstream = upstream(&recorder, "counted", &["a", "b"], |settings| {
         settings.ejection.failures = 2;
@@ -69,11 +70,12 @@ async fn calls_attempts_retries_and_ejections_are_counted() {
         &[
             (r#"calls_total{source="counted",outcome="ok"}"#, 20.0),
             (r#"calls_total{source="counted",outcome="client_error"}"#, 1.0),
-            (r#"calls_total{source="counted",outcome="unreached"}"#, 0.0),
-            (r#"attempts_total{source="counted",instance="a:80",outcome="unreached"}"#, 2.0),
+            (r#"calls_total{source="counted",outcome="server_error"}"#, 0.0),
+            (r#"attempts_total{source="counted",instance="a:80",outcome="server_error"}"#, 2.0),
             (r#"attempts_total{source="counted",instance="b:80",outcome="ok"}"#, 20.0),
             (r#"retries_total{source="counted"}"#, 2.0),
             (r#"hedges_total{source="counted"}"#, 0.0),
+            (r#"moves_total{source="counted"}"#, 0.0),
             (r#"ejections_total{source="counted",instance="a:80"}"#, 1.0),
             (r#"attempt_duration_seconds_count{source="counted"}"#, 23.0),
             (r#"instances{source="counted"}"#, 2.0),
@@ -85,11 +87,33 @@ async fn calls_attempts_retries_and_ejections_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn moves_are_counted_apart_from_retries() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let upstream = upstream(&recorder, "moving", &["a", "b"], |_| {});
+    let answer = |name: &str| match name {
+        "a" => Err(Failure::Unreached("connection refused".to_owned())),
+        _ => Ok(()),
+    };
+    call(&upstream, 40, answer).await;
+    expect(
+        &recorder,
+        &[
+            (r#"calls_total{source="moving",outcome="ok"}"#, 40.0),
+            (r#"attempts_total{source="moving",instance="a:80",outcome="unreached"}"#, 1.0),
+            (r#"moves_total{source="moving"}"#, 1.0),
+            (r#"retries_total{source="moving"}"#, 0.0),
+            (r#"downs_total{source="moving",instance="a:80"}"#, 1.0),
+        ],
+    );
+    assert_eq!(upstream.status(now()).moves, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_breaker_is_seen_to_turn() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let upstream = upstream(&recorder, "broken", &["a"], |settings| {
         settings.breaker.calls = 4;
-        settings.retry.free = 0;
+        (settings.retry.free, settings.retry.burst) = (0, 0);
     });
     call(&upstream, 5, |_| Err(away())).await;
     expect(

@@ -1,47 +1,82 @@
-//! The retry budget of a source: what further tries may add to its load.
+//! The retry budget of a source: the load that retries may add to it.
 //!
-//! In any ten seconds, a share of that time's calls and a few a second on top. So a source that fails everything sees
-//! a tenth more calls, not three times as many. Hedges are paid out of it, too. Time is an argument.
+//! In any second, a share of that second's calls, and a few on top. At the beginning of a fault some more are allowed, once: a
+//! fault is over when the budget has not been empty for a while. So a source that fails everything gets a tenth more calls,
+//! and not three times as many. Hedges are paid out of it as well; attempts after one that was not sent are not. Time is an
+//! argument.
 
 use super::super::settings::Retry;
 use super::super::window::{Counts, Window};
 use std::time::{Duration, Instant};
 
-const SPAN: Duration = Duration::from_secs(10);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A window of this length never forgets what was spent within the last second: it is ten slices, of which the latest has
+/// only begun.
+const MORE_THAN_A_SECOND: Duration = Duration::from_millis(1_120);
+
+/// So long after the budget was last empty, the next fault is another one.
+const FAULT_ENDS_AFTER: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub struct Budget {
     share: f64,
-    /// Beside the share, in all of the window.
+    /// Beside the share, each second.
     free: f64,
-    /// What is marked is what was spent.
-    window: Window,
+    /// Beside both, once for each fault.
+    burst: u32,
+    burst_left: u32,
+    /// When the share and the free ones were last used up.
+    empty: Option<Instant>,
+    calls: Window,
+    spent: Window,
 }
 
 impl Budget {
     #[must_use]
     pub fn new(settings: &Retry, now: Instant) -> Self {
-        let free = f64::from(settings.free) * SPAN.as_secs_f64();
-        Self { share: settings.budget, free, window: Window::new(SPAN, now) }
+        Self {
+            share: settings.budget,
+            free: f64::from(settings.free),
+            burst: settings.burst,
+            burst_left: settings.burst,
+            empty: None,
+            calls: Window::new(SECOND, now),
+            spent: Window::new(MORE_THAN_A_SECOND, now),
+        }
     }
 
-    /// A call was made: first tries only.
+    /// A call begins. Its retries do not count.
     pub fn count(&mut self, now: Instant) {
-        self.window.count(Counts { calls: 1, marked: 0 }, now);
+        self.calls.count(Counts { calls: 1, marked: 0 }, now);
     }
 
-    /// Takes one further try out of it, if one is left.
+    /// Takes one retry out of it, if there is one.
     pub fn spend(&mut self, now: Instant) -> bool {
-        self.window.turn_to(now);
-        let paid = self.left() >= 1.0;
-        self.window.count(Counts { calls: 0, marked: u32::from(paid) }, now);
-        paid
+        self.calls.turn_to(now);
+        self.spent.turn_to(now);
+        if self.steady() >= 1.0 {
+            self.spent.count(Counts { calls: 0, marked: 1 }, now);
+            return true;
+        }
+        let last = self.empty.replace(now);
+        if last.is_none_or(|last| now.saturating_duration_since(last) >= FAULT_ENDS_AFTER) {
+            self.burst_left = self.burst;
+        }
+        let is_paid = self.burst_left > 0;
+        self.burst_left = self.burst_left.saturating_sub(1);
+        is_paid
     }
 
-    /// Further tries that are left, as of the last call or try.
+    /// Retries that are left, as of the last call or retry.
     #[must_use]
     pub fn left(&self) -> f64 {
-        let Counts { calls, marked } = self.window.sum();
-        f64::from(calls) * self.share + self.free - f64::from(marked)
+        self.steady() + f64::from(self.burst_left)
+    }
+
+    /// Without the burst.
+    fn steady(&self) -> f64 {
+        let allowed = f64::from(self.calls.sum().calls) * self.share + self.free;
+        (allowed - f64::from(self.spent.sum().marked)).max(0.0)
     }
 }
