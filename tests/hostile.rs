@@ -5,6 +5,7 @@ mod cop;
 mod corpus;
 mod flood;
 mod requests;
+mod sockets;
 mod startup;
 mod tokens;
 mod upstreams;

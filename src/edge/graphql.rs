@@ -268,7 +268,7 @@ pub(super) fn guarded(
 }
 
 /// The answer to a request that panicked; the log line has the same id.
-fn panicked(panic: &(dyn std::any::Any + Send)) -> engine::Response {
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> engine::Response {
     let id = error_id();
     tracing::error!(error_id = id, "a request panicked: {}", said(panic));
     let mut error = Error::new(ErrorCode::Internal, "the gateway failed on this request");

@@ -2,6 +2,7 @@
 
 mod http;
 mod limits;
+mod protocol;
 mod storefront;
 mod tokens;
 mod upstreams;

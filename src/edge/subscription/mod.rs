@@ -7,7 +7,6 @@
 //! end when the gateway is told to stop.
 
 mod chunk;
-mod inbox;
 mod places;
 pub(super) mod websocket;
 
