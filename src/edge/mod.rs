@@ -23,6 +23,7 @@ mod negotiate;
 mod payload;
 mod playground;
 mod private;
+mod quota;
 mod reply;
 mod server;
 mod settings;
@@ -88,7 +89,7 @@ impl Edge {
         let endpoint = Arc::new(Endpoint {
             engine,
             identity,
-            places: Places::new(settings.subscriptions.max),
+            places: Places::new(&settings),
             settings: Arc::clone(&settings),
             draining: draining.clone(),
         });

@@ -32,7 +32,9 @@ pub struct Settings {
     pub connections: usize,
     /// Open connections of one client address; further ones are closed at once.
     pub connections_per_ip: usize,
-    /// The time a client may take to send a request's head.
+    /// Of connections and of subscriptions, what one client may hold once more than half are taken; in thousandths.
+    pub client_share: u16,
+    /// The time a client may take to send a request's head; the first one is due from when the connection is accepted.
     pub header_timeout: Duration,
     /// The time a client may take to send a request's body.
     pub body_timeout: Duration,
@@ -135,6 +137,7 @@ impl Default for Settings {
             shutdown_grace: Duration::from_secs(10),
             connections: 10_000,
             connections_per_ip: 1_000,
+            client_share: 100,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),

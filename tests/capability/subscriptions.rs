@@ -3,6 +3,7 @@
 mod http;
 mod limits;
 mod protocol;
+mod shares;
 mod storefront;
 mod tokens;
 mod upstreams;

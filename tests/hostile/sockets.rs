@@ -45,13 +45,12 @@ fn open(process: &Process) -> TcpStream {
 /// A client's frame, masked with zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
-    match u8::try_from(payload.len()) {
-        Ok(short @ 0..126) => bytes.push(0x80 | short),
-        _ => {
-            bytes.push(0x80 | 126);
-            let length = u16::try_from(payload.len()).expect("a short frame");
-            bytes.extend_from_slice(&length.to_be_bytes());
-        }
+    let length = u16::try_from(payload.len()).expect("a short frame").to_be_bytes();
+    if payload.len() < 126 {
+        bytes.push(0x80 | length[1]);
+    } else {
+        bytes.push(0xfe);
+        bytes.extend_from_slice(&length);
     }
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(payload);

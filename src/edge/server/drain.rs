@@ -6,11 +6,11 @@
 //! `connection: close` with its next answer, after which its client sends nothing more on it. (HTTP/2 needs neither: its
 //! GOAWAY says which requests were taken.)
 
-use super::Accepted;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -18,7 +18,10 @@ use tokio::time::timeout;
 const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// Ends listening, and accepts what the system has let in until then, as far as there is room.
-pub(super) fn waiting(listener: TcpListener, slots: &Arc<Semaphore>) -> Vec<Accepted> {
+pub(super) fn waiting(
+    listener: TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Vec<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let mut waiting = Vec::new();
     let Ok(listener) = listener.into_std() else { return waiting };
     // The first error is that none waits.
@@ -26,7 +29,7 @@ pub(super) fn waiting(listener: TcpListener, slots: &Arc<Semaphore>) -> Vec<Acce
         && let Ok((stream, peer)) = listener.accept()
     {
         let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-        waiting.extend(stream.map(|stream| Accepted { stream, peer, slot: Some(slot) }));
+        waiting.extend(stream.map(|stream| (stream, peer, slot)));
     }
     waiting
 }

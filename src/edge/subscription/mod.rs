@@ -62,7 +62,7 @@ pub(super) async fn answer(
     request: Request,
 ) -> Response {
     let media = plain.unwrap_or(Media::Json);
-    let Some(place) = here.and_then(|here| endpoint.places.take(here)) else {
+    let Some(place) = here.and_then(|here| endpoint.places.take(here, &request.caller)) else {
         return reply::answer(media, full());
     };
     let answers = match endpoint.engine.subscribe(request).await {

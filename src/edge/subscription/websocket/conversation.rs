@@ -175,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                 self.count(Instant::now())?;
                 self.protocol.error(id, &refusal.body)
             }
-            Event::Complete => self.protocol.complete(id),
+            Event::Complete => message::complete(id),
         };
         Ok(self.socket.text(text).await?)
     }
@@ -227,7 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                 let ended = self.operations.complete(&id);
                 // The newer protocol has nothing more to say of it.
                 if ended && self.protocol == Protocol::Legacy {
-                    self.socket.text(self.protocol.complete(&id)).await?;
+                    self.socket.text(message::complete(&id)).await?;
                 }
                 Ok(())
             }

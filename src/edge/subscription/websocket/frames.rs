@@ -180,7 +180,7 @@ mod tests {
         match payload.len() {
             short @ 0..126 => bytes.push(0x80 | short as u8),
             long => {
-                bytes.push(0x80 | 126);
+                bytes.push(0xfe);
                 bytes.extend_from_slice(&(long as u16).to_be_bytes());
             }
         }
@@ -266,25 +266,10 @@ mod tests {
     #[test]
     fn a_large_message_is_refused_by_its_header() {
         let mut frames = Frames::new(1000);
-        frames.push(&[
-            0x82,
-            0x80 | 127,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0,
-            0,
-            0,
-            0,
-        ]);
+        frames.push(&[0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
         assert_eq!(frames.next().map_err(|closing| closing.code), Err(1009));
         frames = Frames::new(1000);
-        frames.push(&[0x82, 0x80 | 127, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        frames.push(&[0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(frames.next().map_err(|closing| closing.code), Err(1009));
     }
 

@@ -153,10 +153,11 @@ impl Protocol {
             Self::Legacy => of_operation("error", id, Some(one_error(errors).as_bytes())),
         }
     }
+}
 
-    pub(super) fn complete(self, id: &str) -> Vec<u8> {
-        of_operation("complete", id, None)
-    }
+/// The end of an operation that ran.
+pub(super) fn complete(id: &str) -> Vec<u8> {
+    of_operation("complete", id, None)
 }
 
 /// The older protocol's payload is one error. What more there are, clients look for under `errors`.
@@ -316,7 +317,7 @@ mod tests {
             r#"{"id":"a\"","type":"next","payload":{"data":1}}"#
         );
         assert_eq!(text(old.next("a", b"{}")), r#"{"id":"a","type":"data","payload":{}}"#);
-        assert_eq!(text(new.complete("a")), r#"{"id":"a","type":"complete"}"#);
+        assert_eq!(text(complete("a")), r#"{"id":"a","type":"complete"}"#);
         let one = br#"{"errors":[{"message":"no"}],"extensions":{}}"#;
         assert_eq!(
             text(new.error("a", one)),

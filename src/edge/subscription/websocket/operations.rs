@@ -64,7 +64,7 @@ impl OpenOperations {
 
     /// Runs an operation of any kind; one for which there is no place is refused.
     pub(super) fn start(&mut self, id: &str, request: Request) -> Result<(), Duplicate> {
-        let place = self.places.take(&self.here);
+        let place = self.places.take(&self.here, &request.caller);
         let events = match &place {
             Some(_) => run(self.engine.clone(), request),
             None => refused(full()),
@@ -114,10 +114,11 @@ impl OpenOperations {
 fn run(engine: Engine, request: Request) -> BoxStream<'static, Event> {
     let opened = async move {
         let opened = AssertUnwindSafe(engine.subscribe(request)).catch_unwind().await;
-        match opened.unwrap_or_else(|panic| Err(panicked(&*panic))) {
-            Ok(Answers::Many(answers)) => results(guarded(answers)),
-            Ok(Answers::One(answer)) => results(stream::iter([answer])),
-            Err(refusal) => refused(refusal),
+        match opened {
+            Ok(Ok(Answers::Many(answers))) => results(guarded(answers)),
+            Ok(Ok(Answers::One(answer))) => results(stream::iter([answer])),
+            Ok(Err(refusal)) => refused(refusal),
+            Err(panic) => refused(panicked(&*panic)),
         }
     };
     stream::once(opened).flatten().boxed()
