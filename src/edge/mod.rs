@@ -18,6 +18,7 @@ mod forwarded;
 pub mod fuzzing;
 mod graphql;
 mod inflate;
+mod intake;
 mod metrics;
 mod negotiate;
 mod payload;

@@ -229,7 +229,7 @@ impl Connection {
         let Self { stream, peer, activity, counted, edge, builder } = self;
         // A WebSocket takes them along.
         let held = (slot, Arc::clone(&counted), edge.metrics.open());
-        let here = Here::new(edge.settings.subscriptions.max_per_connection, Arc::new(held));
+        let here = Here::new(&edge.settings, Arc::new(held));
         // Without it small answers wait for the client's acknowledgements; where it fails they are late, not wrong.
         let _ = stream.set_nodelay(true);
         let displaced = edge.metrics.displaced.clone();

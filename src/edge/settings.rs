@@ -1,7 +1,7 @@
 //! What of the edge can be set, with defaults that are safe in production.
 
 use super::subscription;
-use crate::engine::Mode;
+use crate::engine::{Limit, LimitName, Mode};
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -150,6 +150,13 @@ impl Default for Settings {
             admin: Admin::default(),
             subscriptions: subscription::Settings::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Bytes that a request body may have: more than `body_limit` where that is only measured.
+    pub(super) fn body_bound(&self) -> usize {
+        Limit::new(self.body_limit as u64, self.body_mode).bound(LimitName::Body) as usize
     }
 }
 

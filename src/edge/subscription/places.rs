@@ -5,6 +5,7 @@
 //! transports. Nothing is remembered of clients that hold no place.
 
 use crate::edge::forwarded::is_trusted;
+use crate::edge::intake::Intake;
 use crate::edge::quota::{Quota, client};
 use crate::edge::settings::Settings;
 use crate::source::Caller;
@@ -46,6 +47,7 @@ enum Holder {
 #[derive(Clone)]
 pub(in crate::edge) struct Here {
     places: Arc<Semaphore>,
+    intake: Intake,
     /// What is counted for as long as the connection is open, be it as a WebSocket.
     _connection: Arc<dyn Any + Send + Sync>,
 }
@@ -106,9 +108,18 @@ fn subject(claims: &Value) -> Option<Holder> {
 }
 
 impl Here {
-    pub(in crate::edge) fn new(max: usize, connection: Arc<dyn Any + Send + Sync>) -> Self {
+    pub(in crate::edge) fn new(
+        settings: &Settings,
+        connection: Arc<dyn Any + Send + Sync>,
+    ) -> Self {
+        let max = settings.subscriptions.max_per_connection;
         let places = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
-        Self { places, _connection: connection }
+        Self { places, intake: Intake::new(settings.body_bound()), _connection: connection }
+    }
+
+    /// The bytes that requests of this connection may hold.
+    pub(in crate::edge) fn intake(&self) -> &Intake {
+        &self.intake
     }
 }
 
@@ -132,7 +143,9 @@ mod tests {
     use super::*;
 
     fn here(max: usize) -> Here {
-        Here::new(max, Arc::new(()))
+        let mut settings = Settings::default();
+        settings.subscriptions.max_per_connection = max;
+        Here::new(&settings, Arc::new(()))
     }
 
     fn places(max: usize) -> Places {

@@ -2,6 +2,12 @@
 
 use super::*;
 use crate::gateway::{Listeners, serve_all};
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt as _, iter, pending};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::net::TcpSocket;
@@ -178,4 +184,28 @@ async fn probes_and_metrics_are_answered_while_all_connections_are_taken() {
         assert_eq!(read(&mut socket).await.status, 200, "{path}");
     }
     server.abort();
+}
+
+/// Twelve bodies of almost a mebibyte that never end: the connection holds eight.
+#[tokio::test]
+async fn a_connection_of_many_streams_holds_so_many_bytes_of_bodies() {
+    let gateway = start(edge::Settings::default()).await;
+    let socket = TcpStream::connect(gateway.address).await.unwrap();
+    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(socket));
+    let (mut send, connection) = handshake.await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut answers = FuturesUnordered::new();
+    for _ in 0..12 {
+        let large = Bytes::from(vec![b' '; (1 << 20) - 1]);
+        let begun = iter([std::io::Result::Ok(Frame::data(large))]);
+        let request = http::Request::post("http://t/graphql")
+            .header("content-type", "application/json")
+            .body(StreamBody::new(begun.chain(pending())))
+            .unwrap();
+        answers.push(send.send_request(request));
+    }
+    assert_eq!(answers.next().await.unwrap().unwrap().status(), 503);
+    drop(answers);
+    connection.abort();
+    assert_eq!(gateway.get("/health").await.status, 200);
 }

@@ -208,10 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             Err(Unreadable::Gone) => return Err(End::Gone),
         };
         match ClientMessage::read(self.protocol, &text) {
-            Ok(ClientMessage::Subscribe { id, payload }) => {
-                let many = self.endpoint.engine.exceeds_values(&text, 1);
-                self.subscribe(&id, *payload, many)
-            }
+            Ok(ClientMessage::Subscribe { id, payload }) => self.subscribe(&id, *payload, &text),
             Ok(message) => {
                 self.count(now)?;
                 self.obey(message).await
@@ -251,11 +248,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
     }
 
-    fn subscribe(&mut self, id: &str, payload: Payload, many_values: bool) -> Result<(), End> {
+    /// Starts an operation; `text` is the message.
+    fn subscribe(&mut self, id: &str, payload: Payload, text: &[u8]) -> Result<(), End> {
         let Stage::Acknowledged(caller) = &self.stage else {
             return close(4401, "Unauthorized");
         };
-        let started = if many_values {
+        let started = if self.endpoint.engine.exceeds_values(text, 1) {
             let message = "the variables hold more values than are allowed (limits.variables)";
             let error = Error::new(ErrorCode::LimitExceeded, message);
             self.operations.refuse(id, Response::refuse(&[error]))
@@ -268,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                 queries_only: false,
                 deadline: Instant::now() + self.endpoint.engine.settings().timeout,
             };
-            self.operations.start(id, request)
+            self.operations.start(id, request, text.len())
         };
         match started {
             Ok(()) => Ok(()),

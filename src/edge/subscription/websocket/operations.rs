@@ -4,9 +4,11 @@
 //! slows its own operations down, and nothing is queued.
 
 use crate::edge::graphql::{guarded, panicked};
+use crate::edge::intake::{EXHAUSTED, Taken};
 use crate::edge::subscription::full;
 use crate::edge::subscription::places::{Here, Place, Places};
 use crate::engine::{Answers, Engine, Request, Response};
+use crate::graphql::{Error, ErrorCode};
 use futures_util::FutureExt as _;
 use futures_util::stream::{
     self, AbortHandle, BoxStream, SelectAll, Stream, StreamExt as _, abortable,
@@ -28,7 +30,7 @@ type Events = BoxStream<'static, (Arc<str>, Event)>;
 /// An operation that is not over. Its stream ends when this is dropped.
 struct Running {
     handle: AbortHandle,
-    _place: Option<Place>,
+    _held: Option<(Place, Taken)>,
 }
 
 impl Drop for Running {
@@ -62,14 +64,22 @@ impl OpenOperations {
         self.running.len() > self.most
     }
 
-    /// Runs an operation of any kind; one for which there is no place is refused.
-    pub(super) fn start(&mut self, id: &str, request: Request) -> Result<(), Duplicate> {
-        let place = self.places.take(&self.here, &request.caller);
-        let events = match &place {
-            Some(_) => run(self.engine.clone(), request),
-            None => refused(full()),
-        };
-        self.add(id, events, place)
+    /// Runs an operation of any kind, which was asked for in so many bytes. Without a place for it, it is refused.
+    pub(super) fn start(
+        &mut self,
+        id: &str,
+        request: Request,
+        bytes: usize,
+    ) -> Result<(), Duplicate> {
+        let mut taken = self.here.intake().begin();
+        if taken.add(bytes).is_err() {
+            let error = Error::new(ErrorCode::Overloaded, EXHAUSTED);
+            return self.add(id, refused(Response::refuse(&[error])), None);
+        }
+        match self.places.take(&self.here, &request.caller) {
+            Some(place) => self.add(id, run(self.engine.clone(), request), Some((place, taken))),
+            None => self.add(id, refused(full()), None),
+        }
     }
 
     /// Refuses an operation under its own id.
@@ -81,7 +91,7 @@ impl OpenOperations {
         &mut self,
         id: &str,
         events: BoxStream<'static, Event>,
-        place: Option<Place>,
+        held: Option<(Place, Taken)>,
     ) -> Result<(), Duplicate> {
         if self.running.contains_key(id) {
             return Err(Duplicate);
@@ -90,7 +100,7 @@ impl OpenOperations {
         let named = Arc::clone(&id);
         let (events, handle) = abortable(events.map(move |event| (Arc::clone(&named), event)));
         self.events.push(events.boxed());
-        self.running.insert(id, Running { handle, _place: place });
+        self.running.insert(id, Running { handle, _held: held });
         Ok(())
     }
 
