@@ -8,6 +8,7 @@
 //! too long over a head, is closed, whatever protocol it speaks.
 
 use super::server::Framing;
+use bytes::Bytes;
 use metrics::Counter;
 use std::io;
 use std::pin::Pin;
@@ -179,6 +180,8 @@ impl Drop for InFlight {
 /// A socket that reports what it reads and writes.
 pub(super) struct Watched<S> {
     socket: S,
+    /// Bytes that were read off it before.
+    first: Bytes,
     activity: Arc<Activity>,
     framing: Framing,
     received: Counter,
@@ -186,8 +189,8 @@ pub(super) struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(socket: S, activity: Arc<Activity>, received: Counter) -> Self {
-        Self { socket, activity, framing: Framing::new(), received, used: false }
+    pub(super) fn new(socket: S, first: Bytes, activity: Arc<Activity>, received: Counter) -> Self {
+        Self { socket, first, activity, framing: Framing::new(), received, used: false }
     }
 }
 
@@ -198,7 +201,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        let polled = if self.first.is_empty() {
+            Pin::new(&mut self.socket).poll_read(cx, buffer)
+        } else {
+            let most = self.first.len().min(buffer.remaining());
+            buffer.put_slice(&self.first.split_to(most));
+            if self.first.is_empty() {
+                self.first = Bytes::new();
+            }
+            Poll::Ready(Ok(()))
+        };
         let read = &buffer.filled()[before..];
         if polled.is_ready() && !read.is_empty() {
             self.activity.received(read, !self.used);

@@ -8,6 +8,7 @@
 mod addresses;
 mod drain;
 mod framing;
+mod opening;
 mod sent;
 mod tls;
 
@@ -26,14 +27,14 @@ use axum::response::Response;
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::{StatusCode, Version};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use opening::Opened;
 use sent::Sent;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -99,8 +100,7 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
 struct Door {
     edge: Edge,
     addresses: Arc<Addresses>,
-    builder: Arc<Builder<TokioExecutor>>,
-    graceful: GracefulShutdown,
+    protocols: Arc<Protocols>,
     connections: JoinSet<()>,
 }
 
@@ -112,8 +112,7 @@ impl Door {
                 edge.settings.connections_per_ip,
                 Quota::new(edge.settings.connections, edge.settings.client_share),
             ),
-            builder: Arc::new(builder()),
-            graceful: GracefulShutdown::new(),
+            protocols: Arc::new(Protocols::new()),
             connections: JoinSet::new(),
         }
     }
@@ -133,8 +132,8 @@ impl Door {
             };
             counted
         };
-        let (edge, builder) = (self.edge.clone(), Arc::clone(&self.builder));
-        Some(Connection { stream, peer, activity, counted: Arc::new(counted), edge, builder })
+        let (edge, protocols) = (self.edge.clone(), Arc::clone(&self.protocols));
+        Some(Connection { stream, peer, activity, counted: Arc::new(counted), edge, protocols })
     }
 
     /// Waits for a slot, and closes silent and idle connections for it where all are taken.
@@ -157,7 +156,7 @@ impl Door {
     }
 
     fn serve(&mut self, connection: Connection, slot: Option<OwnedSemaphorePermit>) {
-        self.connections.spawn(connection.serve(slot, self.graceful.watcher()));
+        self.connections.spawn(connection.serve(slot));
     }
 
     /// Lets requests in flight finish, and cuts what is still open when the grace is over.
@@ -165,10 +164,9 @@ impl Door {
         let settings = &self.edge.settings;
         let open = self.connections.len();
         let all = u32::try_from(settings.connections).unwrap_or(u32::MAX);
-        let (connections, graceful) = (&mut self.connections, self.graceful);
+        let connections = &mut self.connections;
         let drained = async {
-            drain::last_call(connections, settings.shutdown_grace).await;
-            graceful.shutdown().await;
+            while connections.join_next().await.is_some() {}
             // WebSockets are hyper's no longer, but hold their slots until they have said goodbye.
             let _ = slots.acquire_many(all).await;
         };
@@ -199,20 +197,28 @@ fn of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    // Heads are timed by `Activity`, for both protocols.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(HTTP2_STREAMS)
-        .max_header_list_size(HTTP2_HEADERS)
-        .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
-        .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
-        .max_send_buf_size(HTTP2_SEND_BUFFER)
-        .keep_alive_interval(HTTP2_PING);
-    builder
+/// How HTTP is spoken.
+struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    fn new() -> Self {
+        let mut http1 = http1::Builder::new();
+        // Heads are timed by `Activity`, for both protocols.
+        http1.timer(TokioTimer::new()).header_read_timeout(None);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(HTTP2_STREAMS)
+            .max_header_list_size(HTTP2_HEADERS)
+            .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
+            .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
+            .max_send_buf_size(HTTP2_SEND_BUFFER)
+            .keep_alive_interval(HTTP2_PING);
+        Self { http1, http2 }
+    }
 }
 
 struct Connection {
@@ -221,12 +227,12 @@ struct Connection {
     activity: Arc<Activity>,
     counted: Arc<Counted>,
     edge: Edge,
-    builder: Arc<Builder<TokioExecutor>>,
+    protocols: Arc<Protocols>,
 }
 
 impl Connection {
-    async fn serve(self, slot: Option<OwnedSemaphorePermit>, watcher: Watcher) {
-        let Self { stream, peer, activity, counted, edge, builder } = self;
+    async fn serve(self, slot: Option<OwnedSemaphorePermit>) {
+        let Self { stream, peer, activity, counted, edge, protocols } = self;
         // A WebSocket takes them along.
         let held = (slot, Arc::clone(&counted), edge.metrics.open());
         let here = Here::new(&edge.settings, Arc::new(held));
@@ -237,7 +243,7 @@ impl Connection {
         talk.activity.serve();
         counted.begin();
         tokio::select! {
-            () = talk.begin(stream, &builder, watcher) => {}
+            () = talk.begin(stream, &protocols) => {}
             () = counted.cut() => {
                 displaced.increment(1);
                 tracing::debug!("a silent or idle connection was closed for another client");
@@ -257,14 +263,14 @@ struct Talk {
 
 impl Talk {
     /// Speaks HTTP, over TLS where that is configured.
-    async fn begin(self, stream: TcpStream, builder: &Builder<TokioExecutor>, watcher: Watcher) {
+    async fn begin(self, stream: TcpStream, protocols: &Protocols) {
         let certificates = self.edge.certificates.as_ref();
         let Some(acceptor) = certificates.map(|certificates| certificates.acceptor()) else {
-            return self.speak(stream, builder, watcher).await;
+            return self.speak(stream, protocols).await;
         };
         let time = self.edge.settings.header_timeout;
         match tokio::time::timeout(time, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => return self.speak(stream, builder, watcher).await,
+            Ok(Ok(stream)) => return self.speak(stream, protocols).await,
             Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
@@ -274,13 +280,20 @@ impl Talk {
     /// Speaks HTTP with a client until it has no more to ask, or is silent for too long.
     async fn speak(
         self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        builder: &Builder<TokioExecutor>,
-        watcher: Watcher,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        protocols: &Protocols,
     ) {
         let Self { peer, here, activity, counted, edge } = self;
+        let mut over =
+            pin!(drain::is_over(edge.draining.subscribe(), edge.settings.shutdown_grace));
+        let opening = tokio::select! {
+            opening = opening::read(&mut stream) => opening,
+            () = activity.expired() => return tracing::debug!("a silent connection was closed"),
+            () = &mut over => return,
+        };
+        let Ok((opened, first)) = opening else { return };
         let received = edge.metrics.received.clone();
-        let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), received));
+        let io = TokioIo::new(Watched::new(stream, first, Arc::clone(&activity), received));
         let requests = Arc::clone(&activity);
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(here.clone());
@@ -296,17 +309,47 @@ impl Talk {
                 Ok::<_, Infallible>(response)
             }
         });
-        let connection = watcher.watch(builder.serve_connection_with_upgrades(io, service));
-        tokio::select! {
-            served = connection => {
-                if let Err(error) = served {
-                    tracing::debug!("a connection broke: {error}");
-                }
+        match opened {
+            Opened::Http1 => {
+                let connection = protocols.http1.serve_connection(io, service).with_upgrades();
+                let finish = http1::UpgradeableConnection::graceful_shutdown;
+                until_over(connection, finish, over, &activity).await;
             }
-            () = activity.expired() => tracing::debug!("a silent connection was closed"),
+            Opened::Http2 => {
+                let connection = protocols.http2.serve_connection(io, service);
+                let finish = http2::Connection::graceful_shutdown;
+                until_over(connection, finish, over, &activity).await;
+            }
         }
         // It is over, or another protocol's, which looks after its own silence.
         activity.hand_over();
+    }
+}
+
+/// Drives a connection to its end; when serving is `over`, `finish` lets it end with what is in flight.
+async fn until_over<C: Future<Output = hyper::Result<()>>>(
+    connection: C,
+    finish: impl FnOnce(Pin<&mut C>),
+    mut over: Pin<&mut impl Future<Output = ()>>,
+    activity: &Activity,
+) {
+    let mut connection = pin!(connection);
+    let mut finish = Some(finish);
+    loop {
+        tokio::select! {
+            served = &mut connection => {
+                if let Err(error) = served {
+                    tracing::debug!("a connection broke: {error}");
+                }
+                return;
+            }
+            () = activity.expired() => return tracing::debug!("a silent connection was closed"),
+            () = &mut over, if finish.is_some() => {
+                if let Some(finish) = finish.take() {
+                    finish(connection.as_mut());
+                }
+            }
+        }
     }
 }
 

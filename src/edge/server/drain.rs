@@ -10,9 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Longer than a client in use is idle. Whoever has kept a connection for longer must be ready to find it closed anyway.
 const LAST_CALL: Duration = Duration::from_secs(1);
@@ -34,9 +32,9 @@ pub(super) fn waiting(
     waiting
 }
 
-/// Lets connections end by themselves, for a moment, and for half of the grace at most.
-pub(super) async fn last_call(connections: &mut JoinSet<()>, grace: Duration) {
-    let all_end = async { while connections.join_next().await.is_some() {} };
-    // Those that are left are idle, or answer what takes longer.
-    let _ = timeout(LAST_CALL.min(grace / 2), all_end).await;
+/// Done a moment after the gateway is told to stop, half of the grace at most: connections that are left are idle, or answer
+/// what takes longer.
+pub(super) async fn is_over(mut draining: watch::Receiver<bool>, grace: Duration) {
+    let _ = draining.wait_for(|draining| *draining).await;
+    tokio::time::sleep(LAST_CALL.min(grace / 2)).await;
 }
