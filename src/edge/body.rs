@@ -5,6 +5,7 @@
 //! answer. A client that waits for `100 Continue` is answered at once.
 
 use super::inflate;
+use super::intake::Taken;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -21,6 +22,8 @@ pub(super) enum Mistake {
     /// Compressed in a way that is not understood.
     UnknownCoding,
     TooSlow,
+    /// Other requests of the connection hold what it may hold.
+    Crowded,
     /// The client went away, broke the protocol, or sent something else than it says.
     Broken,
 }
@@ -44,21 +47,32 @@ pub(super) struct Bounds {
     pub inflate: bool,
 }
 
+/// What is read counts as `taken` by the connection, as it was sent and as it was inflated.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
     bounds: &Bounds,
+    taken: &mut Taken,
 ) -> Result<Bytes, Mistake> {
     let codings = inflate::codings(headers)?;
     if !codings.is_empty() && !bounds.inflate {
         return Err(Mistake::UnknownCoding);
     }
-    let read = tokio::time::timeout(bounds.time, read_all(headers, body, bounds.limit));
+    let read = tokio::time::timeout(bounds.time, read_all(headers, body, bounds.limit, taken));
     let body = read.await.unwrap_or(Err(Mistake::TooSlow))?;
-    Ok(inflate::inflate(&codings, body, bounds.limit)?)
+    let inflated = inflate::inflate(&codings, body, bounds.limit)?;
+    if !codings.is_empty() {
+        taken.add(inflated.len()).map_err(|_| Mistake::Crowded)?;
+    }
+    Ok(inflated)
 }
 
-async fn read_all(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Mistake> {
+async fn read_all(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: usize,
+    taken: &mut Taken,
+) -> Result<Bytes, Mistake> {
     if declared(headers).is_some_and(|length| length > limit as u64) {
         if !headers.contains_key(EXPECT) {
             drain(&mut body, 0).await;
@@ -75,6 +89,7 @@ async fn read_all(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<B
             drain(&mut body, length).await;
             return Err(Mistake::TooLarge);
         }
+        taken.add(data.len()).map_err(|_| Mistake::Crowded)?;
         if first.is_empty() {
             first = data;
         } else {
@@ -103,7 +118,10 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::intake::Intake;
     use futures_util::stream;
+    use http::HeaderValue;
+    use http::header::CONTENT_ENCODING;
 
     fn chunks(chunks: &[&'static str]) -> Body {
         let chunks: Vec<_> = chunks.iter().map(|chunk| Ok::<_, std::io::Error>(*chunk)).collect();
@@ -112,7 +130,29 @@ mod tests {
 
     async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Mistake> {
         let bounds = Bounds { limit: 6, time: Duration::from_millis(200), inflate: true };
-        super::read(headers, body, &bounds).await
+        super::read(headers, body, &bounds, &mut Intake::new(6).begin()).await
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_holds_is_counted_as_sent_and_as_inflated() {
+        let intake = Intake::new(1 << 20);
+        let bounds = Bounds { limit: 8 << 20, time: Duration::from_secs(20), inflate: true };
+        let body = || Body::from(vec![b' '; 5 << 20]);
+        let none = HeaderMap::new();
+        let (mut first, mut second) = (intake.begin(), intake.begin());
+        assert!(super::read(&none, body(), &bounds, &mut first).await.is_ok());
+        let crowded = super::read(&none, body(), &bounds, &mut second).await;
+        assert_eq!(crowded, Err(Mistake::Crowded));
+        drop((first, second));
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, &[b' '; 5 << 20]).unwrap();
+        let bomb = encoder.finish().unwrap();
+        let gzip = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
+        let (mut first, mut second) = (intake.begin(), intake.begin());
+        let read = super::read(&gzip, Body::from(bomb.clone()), &bounds, &mut first).await;
+        assert_eq!(read.map(|body| body.len()), Ok(5 << 20));
+        let crowded = super::read(&gzip, Body::from(bomb), &bounds, &mut second).await;
+        assert_eq!(crowded, Err(Mistake::Crowded));
     }
 
     #[tokio::test]

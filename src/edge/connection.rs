@@ -1,10 +1,14 @@
 //! How long a client may keep a connection without asking anything.
 //!
+//! The first request's head is due within the header timeout, counted from the moment at which the connection is served,
+//! TLS handshake and all. A later one is due from its first byte on.
+//!
 //! hyper times only the head of an HTTP/1 request, and not the first bytes, by which HTTP/1 and HTTP/2 are told
 //! apart. So the socket and the requests report here what they do, and a connection that is idle for too long, or takes
 //! too long over a head, is closed, whatever protocol it speaks.
 
 use super::server::Framing;
+use bytes::Bytes;
 use metrics::Counter;
 use std::io;
 use std::pin::Pin;
@@ -19,12 +23,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Activity {
     opened: Instant,
     in_flight: AtomicUsize,
-    /// Milliseconds after `opened`: since when it is idle, or since when a head is being sent.
+    /// Answers that are being sent.
+    answering: AtomicUsize,
+    /// Milliseconds after `opened`: since when it is served, is idle, or a head is being sent.
     since: AtomicU64,
     head: AtomicBool,
     http2: AtomicBool,
     /// Requests that have begun.
     begun: AtomicU64,
+    handed_over: AtomicBool,
     /// The number of the one whose end is said twice; `u64::MAX` while there is none.
     ambiguous: AtomicU64,
     /// The connection is closed after the answer that is being made, since the rest of its request is not read.
@@ -44,15 +51,31 @@ impl Activity {
         Arc::new(Self {
             opened: Instant::now(),
             in_flight: AtomicUsize::new(0),
+            answering: AtomicUsize::new(0),
             since: AtomicU64::new(0),
             head: AtomicBool::new(false),
             http2: AtomicBool::new(false),
             begun: AtomicU64::new(0),
+            handed_over: AtomicBool::new(false),
             ambiguous: AtomicU64::new(u64::MAX),
             closes: AtomicBool::new(false),
             header_timeout,
             idle_timeout,
         })
+    }
+
+    /// The connection has room, and its first head is due from now on.
+    pub(super) fn serve(&self) {
+        self.since.store(self.now(), Relaxed);
+    }
+
+    /// The answer to a request is being sent, until it is [`answered`](Self::answered).
+    pub(super) fn answer(&self) {
+        self.answering.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn answered(&self) {
+        self.answering.fetch_sub(1, Relaxed);
     }
 
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
@@ -100,13 +123,26 @@ impl Activity {
         }
     }
 
+    /// Whether the connection waits for its client's next request.
+    pub(super) fn is_idle(&self) -> bool {
+        let is_busy = self.in_flight.load(Relaxed) > 0 || self.answering.load(Relaxed) > 0;
+        let is_asked = self.begun.load(Relaxed) > 0 && !self.head.load(Relaxed);
+        is_asked && !is_busy && !self.handed_over.load(Relaxed)
+    }
+
+    /// The connection is another protocol's from here on.
+    pub(super) fn hand_over(&self) {
+        self.handed_over.store(true, Relaxed);
+    }
+
     /// `None` while a request is being answered.
     fn deadline(&self) -> Option<Instant> {
         if self.in_flight.load(Relaxed) > 0 {
             return None;
         }
-        let head = self.head.load(Relaxed);
-        let allowed = if head { self.header_timeout } else { self.idle_timeout };
+        let is_first = self.begun.load(Relaxed) == 0;
+        let is_head = is_first || self.head.load(Relaxed);
+        let allowed = if is_head { self.header_timeout } else { self.idle_timeout };
         Some(self.opened + Duration::from_millis(self.since.load(Relaxed)) + allowed)
     }
 
@@ -118,6 +154,10 @@ impl Activity {
         if first {
             self.http2.store(bytes.starts_with(b"PRI"), Relaxed);
         }
+        // The first head is due, whatever was sent of it.
+        if self.begun.load(Relaxed) == 0 {
+            return;
+        }
         let idle = self.in_flight.load(Relaxed) == 0 && !self.head.load(Relaxed);
         // HTTP/2 has frames that are no request, such as pings.
         if idle && !self.http2.load(Relaxed) {
@@ -128,7 +168,7 @@ impl Activity {
 
     fn sent(&self) {
         // HTTP/2 writes pings of its own, however silent the client is.
-        if self.http2.load(Relaxed) {
+        if self.http2.load(Relaxed) || self.begun.load(Relaxed) == 0 {
             return;
         }
         if self.in_flight.load(Relaxed) == 0 && !self.head.load(Relaxed) {
@@ -138,6 +178,11 @@ impl Activity {
 }
 
 impl InFlight {
+    /// It is the first of its connection.
+    pub(super) fn is_first(&self) -> bool {
+        self.number == 0
+    }
+
     /// The end of the request is said twice; see `Framing`.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.activity.ambiguous.load(Relaxed) == self.number
@@ -155,6 +200,8 @@ impl Drop for InFlight {
 /// A socket that reports what it reads and writes.
 pub(super) struct Watched<S> {
     socket: S,
+    /// Bytes that were read off it before.
+    first: Bytes,
     activity: Arc<Activity>,
     framing: Framing,
     received: Counter,
@@ -162,8 +209,8 @@ pub(super) struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(socket: S, activity: Arc<Activity>, received: Counter) -> Self {
-        Self { socket, activity, framing: Framing::new(), received, used: false }
+    pub(super) fn new(socket: S, first: Bytes, activity: Arc<Activity>, received: Counter) -> Self {
+        Self { socket, first, activity, framing: Framing::new(), received, used: false }
     }
 }
 
@@ -174,7 +221,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.socket).poll_read(cx, buffer);
+        let polled = if self.first.is_empty() {
+            Pin::new(&mut self.socket).poll_read(cx, buffer)
+        } else {
+            let most = self.first.len().min(buffer.remaining());
+            buffer.put_slice(&self.first.split_to(most));
+            if self.first.is_empty() {
+                self.first = Bytes::new();
+            }
+            Poll::Ready(Ok(()))
+        };
         let read = &buffer.filled()[before..];
         if polled.is_ready() && !read.is_empty() {
             self.activity.received(read, !self.used);
@@ -240,20 +296,50 @@ mod tests {
     fn a_head_has_less_time_than_an_idle_connection() {
         let activity = Activity::new(HEADER, IDLE);
         let left = |activity: &Activity| activity.deadline().map(|at| at - activity.opened);
-        assert!(left(&activity) == Some(IDLE));
-        activity.received(b"POST /gr", true);
-        assert!(left(&activity).is_some_and(|left| left < IDLE && left >= HEADER));
         let request = activity.begin();
         assert_eq!(left(&activity), None, "a request in flight has its own deadline");
+        assert!(request.is_first() && !activity.is_idle());
         drop(request);
-        assert!(left(&activity).is_some_and(|left| left >= IDLE));
+        assert!(left(&activity).is_some_and(|left| left >= IDLE) && activity.is_idle());
+        activity.received(b"POST /gr", false);
+        assert!(left(&activity).is_some_and(|left| left < IDLE && left >= HEADER));
+        assert!(!activity.is_idle());
+    }
+
+    #[test]
+    fn the_first_head_is_due_whatever_was_sent_of_it() {
+        for first in [&b""[..], b"P", b"PRI * HTTP/2.0"] {
+            let activity = Activity::new(HEADER, IDLE);
+            if !first.is_empty() {
+                activity.received(first, true);
+            }
+            assert_eq!(activity.deadline(), Some(activity.opened + HEADER), "{first:?}");
+            activity.sent();
+            activity.received(b"more", false);
+            assert_eq!(activity.deadline(), Some(activity.opened + HEADER), "{first:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_sent_is_not_idle() {
+        let activity = Activity::new(HEADER, IDLE);
+        assert!(!activity.is_idle(), "it is silent");
+        drop(activity.begin());
+        activity.answer();
+        assert!(!activity.is_idle());
+        activity.answered();
+        assert!(activity.is_idle());
+        activity.hand_over();
+        assert!(!activity.is_idle());
     }
 
     #[test]
     fn pings_of_http2_are_no_head() {
         let activity = Activity::new(HEADER, IDLE);
         activity.received(b"PRI * HTTP/2.0", true);
+        drop(activity.begin());
+        let since = activity.deadline();
         activity.received(b"ping", false);
-        assert!(activity.deadline().is_some_and(|at| at - activity.opened == IDLE));
+        assert_eq!(activity.deadline(), since);
     }
 }

@@ -3,7 +3,6 @@
 //! Not the way of plain HTTP requests: those get the engine's bytes as they are, while here they become values again.
 
 use super::graphql::guarded;
-use super::subscription::{Here, Places, full};
 use crate::engine::{self, Answers, Document, Engine};
 use crate::source::Caller;
 use async_graphql::{Data, ServerError};
@@ -17,18 +16,12 @@ use std::time::Instant;
 #[derive(Clone)]
 pub struct Executor {
     engine: Engine,
-    places: Option<(Places, Here)>,
 }
 
 impl Executor {
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self { engine, places: None }
-    }
-
-    /// One whose streams take a place each, for as long as they are open.
-    pub(super) fn counted(engine: Engine, places: (Places, Here)) -> Self {
-        Self { engine, places: Some(places) }
+        Self { engine }
     }
 
     fn request(&self, request: async_graphql::Request, session: Option<&Data>) -> engine::Request {
@@ -56,12 +49,7 @@ impl async_graphql::Executor for Executor {
         mut request: async_graphql::Request,
         session_data: Option<Arc<Data>>,
     ) -> BoxStream<'static, async_graphql::Response> {
-        let place = self.places.as_ref().map(|(places, here)| places.take(here));
-        if matches!(place, Some(None)) {
-            let (refused, held) = (response(&full()), request.data);
-            return stream::iter([refused]).inspect(move |_| _ = &held).boxed();
-        }
-        let held = (place, std::mem::take(&mut request.data));
+        let held = std::mem::take(&mut request.data);
         let asked = self.request(request, session_data.as_deref());
         let engine = self.engine.clone();
         let answers = async move {

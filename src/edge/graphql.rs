@@ -5,6 +5,7 @@
 
 use super::body::{self, Bounds};
 use super::exchange::{self, Operation};
+use super::intake::{self, Intake, Taken};
 use super::negotiate::{self, Media, Streaming};
 use super::payload::{self, Payload};
 use super::subscription::{self, Here, Places, websocket};
@@ -67,7 +68,11 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
     };
     let media = accepted.media();
     let here = parts.extensions.get::<Here>().cloned();
-    let asked = match endpoint.read(media, &parts, body).await {
+    let mut taken = match &here {
+        Some(here) => here.intake().begin(),
+        None => Intake::new(endpoint.settings.body_bound()).begin(),
+    };
+    let asked = match endpoint.read(media, &parts, body, &mut taken).await {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
     };
@@ -83,8 +88,8 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
                 None => reply::answer(media, run.one(payload).await),
                 Some(streaming) => {
                     let Accepted { plain, .. } = accepted;
-                    let request = run.request(payload);
-                    subscription::answer(&endpoint, here.as_ref(), streaming, plain, request).await
+                    let asked = subscription::Asked { request: run.request(payload), taken };
+                    subscription::answer(&endpoint, here.as_ref(), streaming, plain, asked).await
                 }
             };
             if let Some(operation) = logged {
@@ -125,7 +130,13 @@ impl Endpoint {
     }
 
     /// Takes the GraphQL request out of its transport.
-    async fn read(&self, media: Media, parts: &Parts, body: axum::body::Body) -> Refused<Asked> {
+    async fn read(
+        &self,
+        media: Media,
+        parts: &Parts,
+        body: axum::body::Body,
+        taken: &mut Taken,
+    ) -> Refused<Asked> {
         if parts.method != Method::POST {
             return payload::from_query(parts.uri.query())
                 .map(Asked::One)
@@ -140,7 +151,7 @@ impl Endpoint {
         let allowed = Limit::new(body_limit as u64, body_mode);
         let limit = allowed.bound(LimitName::Body) as usize;
         let bounds = Bounds { limit, time, inflate: compression };
-        let bytes = body::read(&parts.headers, body, &bounds).await;
+        let bytes = body::read(&parts.headers, body, &bounds, taken).await;
         let bytes = bytes.map_err(|mistake| match mistake {
             body::Mistake::TooLarge => {
                 self.engine.exceeded(LimitName::Body, allowed, limit as u64 + 1, None);
@@ -152,6 +163,9 @@ impl Endpoint {
                 reply::unknown_coding(media, understood)
             }
             body::Mistake::TooSlow => reply::late(media),
+            body::Mistake::Crowded => {
+                reply::refuse(media, ErrorCode::Overloaded, intake::EXHAUSTED)
+            }
             body::Mistake::Broken => {
                 reply::refuse(media, ErrorCode::BadRequest, "the body broke off")
             }
@@ -268,7 +282,7 @@ pub(super) fn guarded(
 }
 
 /// The answer to a request that panicked; the log line has the same id.
-fn panicked(panic: &(dyn std::any::Any + Send)) -> engine::Response {
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> engine::Response {
     let id = error_id();
     tracing::error!(error_id = id, "a request panicked: {}", said(panic));
     let mut error = Error::new(ErrorCode::Internal, "the gateway failed on this request");

@@ -16,6 +16,7 @@ pub(super) struct Metrics {
     pub in_flight: Gauge,
     connections: Gauge,
     pub refused: Counter,
+    pub displaced: Counter,
     pub failed_handshakes: Counter,
 }
 
@@ -32,6 +33,7 @@ impl Metrics {
             in_flight: metrics::gauge!("portcullis_http_requests_in_flight"),
             connections: metrics::gauge!("portcullis_http_connections"),
             refused: metrics::counter!("portcullis_http_connections_refused_total"),
+            displaced: metrics::counter!("portcullis_http_connections_displaced_total"),
             failed_handshakes: metrics::counter!("portcullis_http_failed_handshakes_total"),
         })
     }
@@ -46,6 +48,7 @@ impl Metrics {
             in_flight: Gauge::noop(),
             connections: Gauge::noop(),
             refused: Counter::noop(),
+            displaced: Counter::noop(),
             failed_handshakes: Counter::noop(),
         })
     }
@@ -80,6 +83,10 @@ fn describe() {
     let counts = [
         ("portcullis_http_requests_total", "Requests answered in full, by class of status."),
         ("portcullis_http_connections_refused_total", "Connections of clients that had too many."),
+        (
+            "portcullis_http_connections_displaced_total",
+            "Silent or idle connections closed to make room for others.",
+        ),
         ("portcullis_http_failed_handshakes_total", "TLS handshakes that came to nothing."),
     ];
     for (name, text) in counts {

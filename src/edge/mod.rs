@@ -18,11 +18,13 @@ mod forwarded;
 pub mod fuzzing;
 mod graphql;
 mod inflate;
+mod intake;
 mod metrics;
 mod negotiate;
 mod payload;
 mod playground;
 mod private;
+mod quota;
 mod reply;
 mod server;
 mod settings;
@@ -90,7 +92,7 @@ impl Edge {
         let endpoint = Arc::new(Endpoint {
             engine,
             identity,
-            places: Places::new(settings.subscriptions.max),
+            places: Places::new(&settings),
             settings: Arc::clone(&settings),
             draining: draining.clone(),
         });

@@ -52,7 +52,7 @@ struct PersistedQuery {
 }
 
 /// Read from an object only: by itself, a derived reading takes a list of the members too.
-struct Object<T>(T);
+pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,12 +1,14 @@
 //! The server: accepts connections, gives each to hyper, and drains them when told to stop.
 //!
 //! Driven here and not by a ready-made loop, because these must hold: an accept error (out of descriptors) pauses
-//! the loop and never ends it, open connections are bounded, in all and for each address, a slow or silent client loses its
-//! connection, whatever it is slow at, and after the signal requests in flight get their time and no more.
+//! the loop and never ends it, open connections are bounded, in all and for each address, a silent one makes room for
+//! another client, a slow client loses its connection, whatever it is slow at, and after the signal requests in flight get
+//! their time and no more.
 
 mod addresses;
 mod drain;
 mod framing;
+mod opening;
 mod sent;
 mod tls;
 mod unread;
@@ -16,6 +18,7 @@ pub(super) use tls::Certificates;
 
 use super::connection::{Activity, Watched};
 use super::exchange::Exchange;
+use super::quota::Quota;
 use super::subscription::Here;
 use super::trace::{Ids, REQUEST_ID};
 use super::{Edge, Peer, Settings, forwarded, reply};
@@ -25,14 +28,14 @@ use axum::response::Response;
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::{StatusCode, Version};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use opening::Opened;
 use sent::Sent;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -44,6 +47,8 @@ use unread::Received;
 
 /// After an accept error that is not one connection's own.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long room that was made is waited for, before more is made.
+const ROOM_WAIT: Duration = Duration::from_millis(20);
 const HTTP2_STREAMS: u32 = 256;
 const HTTP2_HEADERS: u32 = 64 << 10;
 const HTTP2_PING: Duration = Duration::from_secs(30);
@@ -68,16 +73,27 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
         background.spawn(Arc::clone(certificates).keep_current());
     }
     loop {
-        let accepted = tokio::select! {
+        let (stream, peer) = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener) => accepted,
         };
-        door.admit(accepted);
+        let Some(connection) = door.admit(stream, peer) else { continue };
+        let slot = tokio::select! {
+            biased;
+            slot = door.room(&slots, &connection) => slot,
+            () = &mut shutdown => {
+                door.serve(connection, None);
+                break;
+            }
+        };
+        door.serve(connection, slot);
     }
     edge.draining.send_replace(true);
-    for accepted in drain::waiting(listener, &slots) {
-        door.admit(accepted);
+    for (stream, peer, slot) in drain::waiting(listener, &slots) {
+        if let Some(connection) = door.admit(stream, peer) {
+            door.serve(connection, Some(slot));
+        }
     }
     door.drain(&slots).await;
 }
@@ -86,8 +102,7 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
 struct Door {
     edge: Edge,
     addresses: Arc<Addresses>,
-    builder: Arc<Builder<TokioExecutor>>,
-    graceful: GracefulShutdown,
+    protocols: Arc<Protocols>,
     connections: JoinSet<()>,
 }
 
@@ -95,29 +110,55 @@ impl Door {
     fn new(edge: &Edge) -> Self {
         Self {
             edge: edge.clone(),
-            addresses: Addresses::new(edge.settings.connections_per_ip),
-            builder: Arc::new(builder()),
-            graceful: GracefulShutdown::new(),
+            addresses: Addresses::new(
+                edge.settings.connections_per_ip,
+                Quota::new(edge.settings.connections, edge.settings.client_share),
+            ),
+            protocols: Arc::new(Protocols::new()),
             connections: JoinSet::new(),
         }
     }
 
-    /// Serves a connection, unless its address has too many.
-    fn admit(&mut self, accepted: Accepted) {
+    /// Counts a connection, unless its address has too many.
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> Option<Connection> {
         while self.connections.try_join_next().is_some() {}
-        let mut counted = None;
-        let ip = accepted.peer.ip();
-        if !forwarded::is_trusted(ip, &self.edge.settings.trusted_proxies) {
-            counted = self.addresses.admit(ip);
-            if counted.is_none() {
+        let Settings { header_timeout, idle_timeout, .. } = *self.edge.settings;
+        let activity = Activity::new(header_timeout, idle_timeout);
+        let counted = if forwarded::is_trusted(peer.ip(), &self.edge.settings.trusted_proxies) {
+            self.addresses.admit_proxy(Arc::clone(&activity))
+        } else {
+            let Some(counted) = self.addresses.admit(peer.ip(), Arc::clone(&activity)) else {
                 self.edge.metrics.refused.increment(1);
                 tracing::debug!("an address has too many connections, closing its newest");
-                return;
+                return None;
+            };
+            counted
+        };
+        let (edge, protocols) = (self.edge.clone(), Arc::clone(&self.protocols));
+        Some(Connection { stream, peer, activity, counted: Arc::new(counted), edge, protocols })
+    }
+
+    /// Waits for a slot, and closes silent and idle connections for it where all are taken.
+    async fn room(
+        &self,
+        slots: &Arc<Semaphore>,
+        connection: &Connection,
+    ) -> Option<OwnedSemaphorePermit> {
+        if let Ok(slot) = Arc::clone(slots).try_acquire_owned() {
+            return Some(slot);
+        }
+        loop {
+            connection.counted.make_room();
+            let slot = Arc::clone(slots).acquire_owned();
+            if let Ok(slot) = tokio::time::timeout(ROOM_WAIT, slot).await {
+                // The semaphore is never closed.
+                return slot.ok();
             }
         }
-        let (edge, builder) = (self.edge.clone(), Arc::clone(&self.builder));
-        let connection = Connection { accepted, counted, edge, builder };
-        self.connections.spawn(connection.serve(self.graceful.watcher()));
+    }
+
+    fn serve(&mut self, connection: Connection, slot: Option<OwnedSemaphorePermit>) {
+        self.connections.spawn(connection.serve(slot));
     }
 
     /// Lets requests in flight finish, and cuts what is still open when the grace is over.
@@ -125,10 +166,9 @@ impl Door {
         let settings = &self.edge.settings;
         let open = self.connections.len();
         let all = u32::try_from(settings.connections).unwrap_or(u32::MAX);
-        let (connections, graceful) = (&mut self.connections, self.graceful);
+        let connections = &mut self.connections;
         let drained = async {
-            drain::last_call(connections, settings.shutdown_grace).await;
-            graceful.shutdown().await;
+            while connections.join_next().await.is_some() {}
             // WebSockets are hyper's no longer, but hold their slots until they have said goodbye.
             let _ = slots.acquire_many(all).await;
         };
@@ -140,19 +180,11 @@ impl Door {
     }
 }
 
-struct Accepted {
-    stream: TcpStream,
-    peer: SocketAddr,
-    slot: Option<OwnedSemaphorePermit>,
-}
-
-/// The next connection, as soon as there is room for one.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> Accepted {
-    // The semaphore is never closed, so there always is a slot in the end.
-    let slot = Arc::clone(slots).acquire_owned().await.ok();
+/// The next connection.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return Accepted { stream, peer, slot },
+            Ok(accepted) => return accepted,
             Err(error) if of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!("a connection cannot be accepted: {error}");
@@ -167,94 +199,159 @@ fn of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-fn builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    // Heads are timed by `Activity`, for both protocols.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(HTTP2_STREAMS)
-        .max_header_list_size(HTTP2_HEADERS)
-        .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
-        .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
-        .max_send_buf_size(HTTP2_SEND_BUFFER)
-        .keep_alive_interval(HTTP2_PING);
-    builder
+/// How HTTP is spoken.
+struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    fn new() -> Self {
+        let mut http1 = http1::Builder::new();
+        // Heads are timed by `Activity`, for both protocols.
+        http1.timer(TokioTimer::new()).header_read_timeout(None);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(HTTP2_STREAMS)
+            .max_header_list_size(HTTP2_HEADERS)
+            .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS)
+            .max_local_error_reset_streams(HTTP2_LOCAL_RESETS)
+            .max_send_buf_size(HTTP2_SEND_BUFFER)
+            .keep_alive_interval(HTTP2_PING);
+        Self { http1, http2 }
+    }
 }
 
 struct Connection {
-    accepted: Accepted,
-    /// `None` for a trusted proxy, which is bounded with all others only.
-    counted: Option<Counted>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    activity: Arc<Activity>,
+    counted: Arc<Counted>,
     edge: Edge,
-    builder: Arc<Builder<TokioExecutor>>,
+    protocols: Arc<Protocols>,
 }
 
 impl Connection {
-    async fn serve(self, watcher: Watcher) {
-        let Accepted { stream, peer, slot } = self.accepted;
+    async fn serve(self, slot: Option<OwnedSemaphorePermit>) {
+        let Self { stream, peer, activity, counted, edge, protocols } = self;
         // A WebSocket takes them along.
-        let counted = (slot, self.counted, self.edge.metrics.open());
-        let most = self.edge.settings.subscriptions.max_per_connection;
-        let here = Here::new(most, Arc::new(counted));
+        let held = (slot, Arc::clone(&counted), edge.metrics.open());
+        let here = Here::new(&edge.settings, Arc::new(held));
         // Without it small answers wait for the client's acknowledgements; where it fails they are late, not wrong.
         let _ = stream.set_nodelay(true);
-        match self.edge.certificates.as_ref().map(|certificates| certificates.acceptor()) {
-            None => speak(stream, here, peer, self.edge, &self.builder, watcher).await,
-            Some(acceptor) => {
-                let time = self.edge.settings.header_timeout;
-                match tokio::time::timeout(time, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => {
-                        speak(stream, here, peer, self.edge, &self.builder, watcher).await;
-                    }
-                    Ok(Err(error)) => {
-                        self.edge.metrics.failed_handshakes.increment(1);
-                        tracing::debug!("a TLS handshake failed: {error}");
-                    }
-                    Err(_) => {
-                        self.edge.metrics.failed_handshakes.increment(1);
-                        tracing::debug!("a TLS handshake took too long");
-                    }
-                }
+        let displaced = edge.metrics.displaced.clone();
+        let talk = Talk { peer, here, activity, counted: Arc::clone(&counted), edge };
+        talk.activity.serve();
+        counted.begin();
+        tokio::select! {
+            () = talk.begin(stream, &protocols) => {}
+            () = counted.cut() => {
+                displaced.increment(1);
+                tracing::debug!("a silent or idle connection was closed for another client");
             }
         }
     }
 }
 
-/// Speaks HTTP with a client until it has no more to ask, or is silent for too long.
-async fn speak(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    here: Here,
+/// One connection's requests.
+struct Talk {
     peer: SocketAddr,
+    here: Here,
+    activity: Arc<Activity>,
+    counted: Arc<Counted>,
     edge: Edge,
-    builder: &Builder<TokioExecutor>,
-    watcher: Watcher,
-) {
-    let Settings { header_timeout, idle_timeout, .. } = *edge.settings;
-    let activity = Activity::new(header_timeout, idle_timeout);
-    let received = edge.metrics.received.clone();
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), received));
-    let requests = Arc::clone(&activity);
-    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(here.clone());
-        let in_flight = requests.begin();
-        let ambiguous = in_flight.is_ambiguous();
-        let (edge, activity) = (edge.clone(), Arc::clone(&requests));
-        async move {
-            let response = edge.answer(peer, request, ambiguous, activity).await;
-            drop(in_flight);
-            Ok::<_, Infallible>(response)
+}
+
+impl Talk {
+    /// Speaks HTTP, over TLS where that is configured.
+    async fn begin(self, stream: TcpStream, protocols: &Protocols) {
+        let certificates = self.edge.certificates.as_ref();
+        let Some(acceptor) = certificates.map(|certificates| certificates.acceptor()) else {
+            return self.speak(stream, protocols).await;
+        };
+        let time = self.edge.settings.header_timeout;
+        match tokio::time::timeout(time, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => return self.speak(stream, protocols).await,
+            Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
-    });
-    let connection = watcher.watch(builder.serve_connection_with_upgrades(io, service));
-    tokio::select! {
-        served = connection => {
-            if let Err(error) = served {
-                tracing::debug!("a connection broke: {error}");
+        self.edge.metrics.failed_handshakes.increment(1);
+    }
+
+    /// Speaks HTTP with a client until it has no more to ask, or is silent for too long.
+    async fn speak(
+        self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        protocols: &Protocols,
+    ) {
+        let Self { peer, here, activity, counted, edge } = self;
+        let mut over =
+            pin!(drain::is_over(edge.draining.subscribe(), edge.settings.shutdown_grace));
+        let opening = tokio::select! {
+            opening = opening::read(&mut stream) => opening,
+            () = activity.expired() => return tracing::debug!("a silent connection was closed"),
+            () = &mut over => return,
+        };
+        let Ok((opened, first)) = opening else { return };
+        let received = edge.metrics.received.clone();
+        let io = TokioIo::new(Watched::new(stream, first, Arc::clone(&activity), received));
+        let requests = Arc::clone(&activity);
+        let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(here.clone());
+            let in_flight = requests.begin();
+            if in_flight.is_first() {
+                counted.heard();
+            }
+            let ambiguous = in_flight.is_ambiguous();
+            let (edge, activity) = (edge.clone(), Arc::clone(&requests));
+            async move {
+                let response = edge.answer(peer, request, ambiguous, activity).await;
+                drop(in_flight);
+                Ok::<_, Infallible>(response)
+            }
+        });
+        match opened {
+            Opened::Http1 => {
+                let connection = protocols.http1.serve_connection(io, service).with_upgrades();
+                let finish = http1::UpgradeableConnection::graceful_shutdown;
+                until_over(connection, finish, over, &activity).await;
+            }
+            Opened::Http2 => {
+                let connection = protocols.http2.serve_connection(io, service);
+                let finish = http2::Connection::graceful_shutdown;
+                until_over(connection, finish, over, &activity).await;
             }
         }
-        () = activity.expired() => tracing::debug!("a silent connection was closed"),
+        // It is over, or another protocol's, which looks after its own silence.
+        activity.hand_over();
+    }
+}
+
+/// Drives a connection to its end; when serving is `over`, `finish` lets it end with what is in flight.
+async fn until_over<C: Future<Output = hyper::Result<()>>>(
+    connection: C,
+    finish: impl FnOnce(Pin<&mut C>),
+    mut over: Pin<&mut impl Future<Output = ()>>,
+    activity: &Activity,
+) {
+    let mut connection = pin!(connection);
+    let mut finish = Some(finish);
+    loop {
+        tokio::select! {
+            served = &mut connection => {
+                if let Err(error) = served {
+                    tracing::debug!("a connection broke: {error}");
+                }
+                return;
+            }
+            () = activity.expired() => return tracing::debug!("a silent connection was closed"),
+            () = &mut over, if finish.is_some() => {
+                if let Some(finish) = finish.take() {
+                    finish(connection.as_mut());
+                }
+            }
+        }
     }
 }
 

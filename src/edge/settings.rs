@@ -1,7 +1,7 @@
 //! What of the edge can be set, with defaults that are safe in production.
 
 use super::subscription;
-use crate::engine::Mode;
+use crate::engine::{Limit, LimitName, Mode};
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -32,7 +32,9 @@ pub struct Settings {
     pub connections: usize,
     /// Open connections of one client address; further ones are closed at once.
     pub connections_per_ip: usize,
-    /// The time a client may take to send a request's head.
+    /// Of connections and of subscriptions, what one client may hold once more than half are taken; in thousandths.
+    pub client_share: u16,
+    /// The time a client may take to send a request's head; the first one is due from when the connection is accepted.
     pub header_timeout: Duration,
     /// The time a client may take to send a request's body.
     pub body_timeout: Duration,
@@ -139,6 +141,7 @@ impl Default for Settings {
             shutdown_grace: Duration::from_secs(10),
             connections: 10_000,
             connections_per_ip: 1_000,
+            client_share: 100,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
@@ -151,6 +154,13 @@ impl Default for Settings {
             admin: Admin::default(),
             subscriptions: subscription::Settings::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Bytes that a request body may have: more than `body_limit` where that is only measured.
+    pub(super) fn body_bound(&self) -> usize {
+        Limit::new(self.body_limit as u64, self.body_mode).bound(LimitName::Body) as usize
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod http;
 mod limits;
+mod protocol;
+mod shares;
 mod storefront;
 mod tokens;
 mod upstreams;

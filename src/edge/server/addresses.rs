@@ -1,90 +1,316 @@
-//! Open connections of each client address, so that one client cannot take them all.
+//! Open connections by client address: no address takes them all, and whoever is silent makes room.
 //!
-//! An IPv6 client owns a whole /64, so that counts as one address. The map has no more entries than there are open
-//! connections: the last connection of an address takes its entry away.
+//! Three rules. An address has at most `per_address` connections. Once more than half of all are taken, it has at most its
+//! share (see [`Quota`]); one more takes the place of its own longest silent one, if there is one. When all are taken, room is
+//! made for the next one: first by the connection that has been silent for longest, of the address with the most silent
+//! ones, then by an idle one of the address with the most connections, if that has more than the newcomer's. A connection is
+//! silent until its first request's head is there, and idle between two requests.
+//!
+//! Connections of trusted proxies are many clients', so they are only counted in all, and never closed for another one.
+//! The map has no more entries than there are open connections.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::edge::connection::Activity;
+use crate::edge::quota::{Quota, client};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 pub(super) struct Addresses {
-    most: usize,
-    open: Mutex<HashMap<IpAddr, usize>>,
+    per_address: usize,
+    quota: Quota,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    taken: usize,
+    /// The number of the next connection.
+    next: u64,
+    clients: HashMap<IpAddr, Client>,
+    /// Addresses with silent connections, by how many.
+    silent: BTreeSet<(usize, IpAddr)>,
+}
+
+/// The connections of one address, oldest first.
+#[derive(Default)]
+struct Client {
+    connections: BTreeMap<u64, Arc<Link>>,
+    silent: BTreeSet<u64>,
+}
+
+/// A way to a connection from outside of it.
+struct Link {
+    cut: Notify,
+    activity: Arc<Activity>,
 }
 
 /// A connection that counts for as long as this lives.
 pub(super) struct Counted {
     addresses: Arc<Addresses>,
-    client: IpAddr,
+    link: Arc<Link>,
+    /// Its address and its number; `None` for a trusted proxy.
+    place: Option<(IpAddr, u64)>,
 }
 
 impl Addresses {
-    pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, open: Mutex::default() })
+    pub(super) fn new(per_address: usize, quota: Quota) -> Arc<Self> {
+        Arc::new(Self { per_address, quota, open: Mutex::default() })
     }
 
-    /// `None` where the address has as many connections as it may.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Counted> {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a connection of a trusted proxy.
+    pub(super) fn admit_proxy(self: &Arc<Self>, activity: Arc<Activity>) -> Counted {
+        self.open().taken += 1;
+        let link = Arc::new(Link { cut: Notify::new(), activity });
+        Counted { addresses: Arc::clone(self), link, place: None }
+    }
+
+    /// `None`: the address has as many connections as it may.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        address: IpAddr,
+        activity: Arc<Activity>,
+    ) -> Option<Counted> {
         let client = client(address);
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(client).or_default();
-        if *count >= self.most {
+        let link = Arc::new(Link { cut: Notify::new(), activity });
+        let mut open = self.open();
+        let held = open.held(client);
+        if held >= self.per_address {
             return None;
         }
-        *count += 1;
+        if !self.quota.allows(open.taken + 1, held + 1) && !open.cut_silent(client) {
+            return None;
+        }
+        let number = open.next;
+        open.next += 1;
+        open.taken += 1;
+        let connections = &mut open.clients.entry(client).or_default().connections;
+        connections.insert(number, Arc::clone(&link));
         drop(open);
-        Some(Counted { addresses: Arc::clone(self), client })
+        Some(Counted { addresses: Arc::clone(self), link, place: Some((client, number)) })
+    }
+}
+
+impl Open {
+    fn held(&self, client: IpAddr) -> usize {
+        self.clients.get(&client).map_or(0, |client| client.connections.len())
+    }
+
+    /// Changes the silent connections of an address.
+    fn silent(&mut self, address: IpAddr, change: impl FnOnce(&mut BTreeSet<u64>)) {
+        let Some(client) = self.clients.get_mut(&address) else { return };
+        let before = client.silent.len();
+        change(&mut client.silent);
+        let after = client.silent.len();
+        if before != after {
+            self.silent.remove(&(before, address));
+            if after > 0 {
+                self.silent.insert((after, address));
+            }
+        }
+    }
+
+    /// Takes a connection out of the count, and returns the way to it.
+    fn remove(&mut self, address: IpAddr, number: u64) -> Option<Arc<Link>> {
+        self.silent(address, |silent| {
+            silent.remove(&number);
+        });
+        let client = self.clients.get_mut(&address)?;
+        let link = client.connections.remove(&number)?;
+        if client.connections.is_empty() {
+            self.clients.remove(&address);
+        }
+        self.taken -= 1;
+        Some(link)
+    }
+
+    fn cut(&mut self, address: IpAddr, number: u64) -> bool {
+        let link = self.remove(address, number);
+        if let Some(link) = &link {
+            link.cut.notify_one();
+        }
+        link.is_some()
+    }
+
+    /// Closes the longest silent connection of an address.
+    fn cut_silent(&mut self, address: IpAddr) -> bool {
+        let client = self.clients.get(&address);
+        let oldest = client.and_then(|client| client.silent.first().copied());
+        oldest.is_some_and(|number| self.cut(address, number))
+    }
+
+    /// Closes an idle connection of the address with the most, if it has more than `held`.
+    fn cut_idle(&mut self, held: usize) -> bool {
+        let most = self.clients.iter().max_by_key(|(_, client)| client.connections.len());
+        let Some((address, client)) = most.filter(|(_, most)| most.connections.len() > held) else {
+            return false;
+        };
+        let idle = client.connections.iter().find(|(_, link)| link.activity.is_idle());
+        let found = idle.map(|(number, _)| (*address, *number));
+        found.is_some_and(|(address, number)| self.cut(address, number))
+    }
+}
+
+impl Counted {
+    /// It has room, and nothing has been heard of it yet.
+    pub(super) fn begin(&self) {
+        if let Some((client, number)) = self.place {
+            self.addresses.open().silent(client, |silent| {
+                silent.insert(number);
+            });
+        }
+    }
+
+    /// Its first request is there.
+    pub(super) fn heard(&self) {
+        if let Some((client, number)) = self.place {
+            self.addresses.open().silent(client, |silent| {
+                silent.remove(&number);
+            });
+        }
+    }
+
+    /// Closes another connection in favour of this one, if one may be.
+    pub(super) fn make_room(&self) -> bool {
+        let mut open = self.addresses.open();
+        let greediest = open.silent.last().map(|(_, address)| *address);
+        if greediest.is_some_and(|address| open.cut_silent(address)) {
+            return true;
+        }
+        let held = self.place.map_or(0, |(client, _)| open.held(client));
+        open.cut_idle(held)
+    }
+
+    /// Done when the connection is to be closed for another one.
+    pub(super) async fn cut(&self) {
+        self.link.cut.notified().await;
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut open = self.addresses.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.client) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.client);
-            }
+        let mut open = self.addresses.open();
+        match self.place {
+            None => open.taken -= 1,
+            // One that was closed for another is out of the count already.
+            Some((client, number)) => drop(open.remove(client, number)),
         }
-    }
-}
-
-fn client(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt as _;
+    use std::time::Duration;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
+    fn activity() -> Arc<Activity> {
+        Activity::new(Duration::from_secs(1), Duration::from_secs(1))
+    }
+
+    fn all(per_address: usize) -> Arc<Addresses> {
+        Addresses::new(per_address, Quota::new(1_000, 1_000))
+    }
+
+    /// A connection that has begun.
+    fn open(addresses: &Arc<Addresses>, address: &str) -> Option<Counted> {
+        let counted = addresses.admit(ip(address), activity());
+        counted.iter().for_each(Counted::begin);
+        counted
+    }
+
+    fn is_cut(counted: &Counted) -> bool {
+        counted.cut().now_or_never().is_some()
+    }
+
     #[test]
     fn each_address_has_its_own_count() {
-        let addresses = Addresses::new(2);
-        let first = addresses.admit(ip("10.0.0.1")).unwrap();
-        let second = addresses.admit(ip("::ffff:10.0.0.1")).unwrap();
-        assert!(addresses.admit(ip("10.0.0.1")).is_none());
-        let other = addresses.admit(ip("10.0.0.2"));
+        let addresses = all(2);
+        let first = open(&addresses, "10.0.0.1").unwrap();
+        let second = open(&addresses, "::ffff:10.0.0.1").unwrap();
+        assert!(open(&addresses, "10.0.0.1").is_none());
+        let other = open(&addresses, "10.0.0.2");
         assert!(other.is_some());
+        let proxy = addresses.admit_proxy(activity());
+        assert_eq!(addresses.open().taken, 4);
         drop(first);
-        let third = addresses.admit(ip("10.0.0.1")).unwrap();
-        drop((second, third, other));
-        assert!(addresses.open.lock().unwrap().is_empty(), "nothing is remembered of who is gone");
+        let third = open(&addresses, "10.0.0.1").unwrap();
+        drop((second, third, other, proxy));
+        let open = addresses.open();
+        assert!(open.clients.is_empty() && open.silent.is_empty() && open.taken == 0);
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_client() {
-        let addresses = Addresses::new(1);
-        let _one = addresses.admit(ip("2001:db8:1:2::1")).unwrap();
-        assert!(addresses.admit(ip("2001:db8:1:2:ffff::9")).is_none());
-        assert!(addresses.admit(ip("2001:db8:1:3::1")).is_some());
+        let addresses = all(1);
+        let _one = open(&addresses, "2001:db8:1:2::1").unwrap();
+        assert!(open(&addresses, "2001:db8:1:2:ffff::9").is_none());
+        assert!(open(&addresses, "2001:db8:1:3::1").is_some());
+    }
+
+    #[test]
+    fn past_half_an_address_has_its_share_and_its_silent_ones_make_room_for_its_own() {
+        let addresses = Addresses::new(1_000, Quota::new(100, 100));
+        let silent: Vec<_> = (0..50).map(|_| open(&addresses, "10.0.0.1").unwrap()).collect();
+        let next = open(&addresses, "10.0.0.1").expect("in place of a silent one");
+        assert!(is_cut(&silent[0]) && !is_cut(&silent[1]) && !is_cut(&next));
+        silent.iter().for_each(Counted::heard);
+        next.heard();
+        assert!(open(&addresses, "10.0.0.1").is_none(), "none of them is silent");
+        let others: Vec<_> = (0..10).filter_map(|_| open(&addresses, "10.0.0.2")).collect();
+        assert_eq!(others.len(), 10);
+        others.iter().for_each(Counted::heard);
+        assert!(open(&addresses, "10.0.0.2").is_none(), "a tenth is its share");
+    }
+
+    #[test]
+    fn room_is_made_by_the_longest_silent_one_of_the_greediest() {
+        let addresses = all(1_000);
+        let few: Vec<_> = (0..2).map(|_| open(&addresses, "10.0.0.1").unwrap()).collect();
+        let many: Vec<_> = (0..3).map(|_| open(&addresses, "10.0.0.2").unwrap()).collect();
+        many[0].heard();
+        let newcomer = addresses.admit(ip("10.0.0.3"), activity()).unwrap();
+        many[1].heard();
+        assert!(newcomer.make_room());
+        assert!(is_cut(&few[0]) && !is_cut(&few[1]), "two are silent there, and one here");
+        assert!(newcomer.make_room() && newcomer.make_room());
+        assert!(is_cut(&few[1]) && is_cut(&many[2]));
+    }
+
+    #[test]
+    fn without_silent_ones_room_is_made_by_idle_ones_of_whoever_has_more() {
+        let addresses = all(1_000);
+        let held: Vec<_> = (0..3).map(|_| open(&addresses, "10.0.0.2").unwrap()).collect();
+        held.iter().for_each(Counted::heard);
+        let busy = held[0].link.activity.begin();
+        for counted in &held[1..] {
+            drop(counted.link.activity.begin());
+        }
+        let newcomer = addresses.admit(ip("10.0.0.3"), activity()).unwrap();
+        assert!(newcomer.make_room());
+        assert!(is_cut(&held[1]) && !is_cut(&held[0]));
+        let second = addresses.admit(ip("10.0.0.3"), activity()).unwrap();
+        assert!(!second.make_room(), "both have two");
+        drop(second);
+        assert!(newcomer.make_room() && is_cut(&held[2]));
+        assert!(!newcomer.make_room(), "one is busy");
+        drop(busy);
+    }
+
+    #[test]
+    fn proxies_make_no_room() {
+        let addresses = all(1_000);
+        let proxy = addresses.admit_proxy(activity());
+        proxy.begin();
+        let newcomer = addresses.admit(ip("10.0.0.3"), activity()).unwrap();
+        assert!(!newcomer.make_room() && !is_cut(&proxy));
     }
 }

@@ -6,19 +6,20 @@
 //! `connection: close` with its next answer, after which its client sends nothing more on it. (HTTP/2 needs neither: its
 //! GOAWAY says which requests were taken.)
 
-use super::Accepted;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Longer than a client in use is idle. Whoever has kept a connection for longer must be ready to find it closed anyway.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// Ends listening, and accepts what the system has let in until then, as far as there is room.
-pub(super) fn waiting(listener: TcpListener, slots: &Arc<Semaphore>) -> Vec<Accepted> {
+pub(super) fn waiting(
+    listener: TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Vec<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let mut waiting = Vec::new();
     let Ok(listener) = listener.into_std() else { return waiting };
     // The first error is that none waits.
@@ -26,14 +27,14 @@ pub(super) fn waiting(listener: TcpListener, slots: &Arc<Semaphore>) -> Vec<Acce
         && let Ok((stream, peer)) = listener.accept()
     {
         let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-        waiting.extend(stream.map(|stream| Accepted { stream, peer, slot: Some(slot) }));
+        waiting.extend(stream.map(|stream| (stream, peer, slot)));
     }
     waiting
 }
 
-/// Lets connections end by themselves, for a moment, and for half of the grace at most.
-pub(super) async fn last_call(connections: &mut JoinSet<()>, grace: Duration) {
-    let all_end = async { while connections.join_next().await.is_some() {} };
-    // Those that are left are idle, or answer what takes longer.
-    let _ = timeout(LAST_CALL.min(grace / 2), all_end).await;
+/// Done a moment after the gateway is told to stop, half of the grace at most: connections that are left are idle, or answer
+/// what takes longer.
+pub(super) async fn is_over(mut draining: watch::Receiver<bool>, grace: Duration) {
+    let _ = draining.wait_for(|draining| *draining).await;
+    tokio::time::sleep(LAST_CALL.min(grace / 2)).await;
 }

@@ -25,6 +25,7 @@ pub(in crate::edge) struct Sent {
 
 impl Sent {
     pub(in crate::edge) fn new(body: Body, activity: Arc<Activity>, exchange: Exchange) -> Self {
+        activity.answer();
         Self { body, rest: Bytes::new(), activity, exchange }
     }
 }
@@ -75,6 +76,7 @@ impl http_body::Body for Sent {
 
 impl Drop for Sent {
     fn drop(&mut self) {
+        self.activity.answered();
         if self.is_end_stream() {
             self.exchange.is_whole();
         }

@@ -7,13 +7,13 @@
 //! end when the gateway is told to stop.
 
 mod chunk;
-mod inbox;
 mod places;
 pub(super) mod websocket;
 
 pub(super) use places::{Here, Places};
 
 use super::graphql::{self, Endpoint};
+use super::intake::Taken;
 use super::negotiate::{Media, Streaming};
 use super::reply;
 use crate::engine::{Answers, Request, Response as Answer};
@@ -54,16 +54,23 @@ impl Default for Settings {
     }
 }
 
+/// A request, and the bytes that it holds for as long as it is answered.
+pub(super) struct Asked {
+    pub request: Request,
+    pub taken: Taken,
+}
+
 /// Answers a request whose client takes a stream. `plain` is what else it takes, for an operation with one answer.
 pub(super) async fn answer(
     endpoint: &Endpoint,
     here: Option<&Here>,
     streaming: Streaming,
     plain: Option<Media>,
-    request: Request,
+    asked: Asked,
 ) -> Response {
+    let Asked { request, taken } = asked;
     let media = plain.unwrap_or(Media::Json);
-    let Some(place) = here.and_then(|here| endpoint.places.take(here)) else {
+    let Some(place) = here.and_then(|here| endpoint.places.take(here, &request.caller)) else {
         return reply::answer(media, full());
     };
     let answers = match endpoint.engine.subscribe(request).await {
@@ -87,7 +94,7 @@ pub(super) async fn answer(
             .keep_alive
             .min(endpoint.settings.idle_timeout / 2),
         draining: endpoint.draining.subscribe(),
-        _place: place,
+        _held: (place, taken),
     };
     let mut response = Response::new(Body::from_stream(open.chunks()));
     *response.status_mut() = StatusCode::OK;
@@ -111,7 +118,7 @@ struct Open {
     chunks: Chunks,
     keep_alive: Duration,
     draining: watch::Receiver<bool>,
-    _place: Place,
+    _held: (Place, Taken),
 }
 
 impl Open {

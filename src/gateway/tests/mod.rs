@@ -13,6 +13,7 @@ mod origins;
 mod protocol;
 mod registered;
 mod secured;
+mod shares;
 
 use crate::edge::{self, Edge};
 use crate::engine::{self, Engine};

@@ -72,23 +72,31 @@ async fn a_subscription_ends_when_the_client_says_so_or_goes_away() {
     feed.until(|count| count.open == 0).await;
 }
 
+/// The code of an `error` message.
+async fn refused(socket: &mut Socket, id: &str) -> String {
+    let (kind, of, payload) = socket.message().await;
+    assert_eq!((kind.as_str(), of.as_str()), ("error", id), "{payload}");
+    payload[0]["extensions"]["code"].as_str().expect("a list of errors").to_owned()
+}
+
 #[tokio::test]
-async fn errors_are_answers_and_the_socket_stays() {
+async fn errors_end_their_operation_and_the_socket_stays() {
     let (feed, gateway) = serve("", "subscriptions: { max_per_connection: 2 }").await;
     let mut socket = Socket::begun(&gateway.url).await;
-    socket.subscribe("x", "subscription { said { lost } }").await;
-    let (_, _, payload) = socket.message().await;
-    assert_eq!(payload["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
-    assert_eq!(socket.message().await, complete("x"));
+    for (query, expected) in [
+        ("subscription { said { lost } }", "GRAPHQL_VALIDATION_FAILED"),
+        ("{", "GRAPHQL_PARSE_FAILED"),
+    ] {
+        socket.subscribe("x", query).await;
+        assert_eq!(refused(&mut socket, "x").await, expected);
+    }
     for id in ["a", "b"] {
         socket.subscribe(id, SAID).await;
     }
     feed.until(|count| count.open == 2).await;
     for id in ["c", "d", "e"] {
         socket.subscribe(id, SAID).await;
-        let (_, _, payload) = socket.message().await;
-        assert_eq!(payload["errors"][0]["extensions"]["code"], "OVERLOADED");
-        assert_eq!(socket.message().await, complete(id));
+        assert_eq!(refused(&mut socket, id).await, "OVERLOADED");
     }
     assert_eq!(feed.count().opened, 2);
     socket.send(json!({ "id": "a", "type": "complete" })).await;
@@ -115,7 +123,7 @@ async fn whoever_breaks_the_protocol_is_told_how_and_let_go() {
         (&[&subscribe], 4401),
         (&[&init, &init], 4429),
         (&[&init, &subscribe, &subscribe], 4409),
-        (&[&init, &large.to_string()], 1002),
+        (&[&init, &large.to_string()], 1009),
     ] {
         let mut socket = Socket::open(&gateway.url, NEW, &[]).await.unwrap();
         for text in said {

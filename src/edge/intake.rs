@@ -1,0 +1,93 @@
+//! Bytes of requests that one connection holds in the gateway: bodies as they arrive, and what was read out of them, for as
+//! long as it is needed.
+//!
+//! One request is bounded by `limits.body`; this bounds all that are in flight on a connection, over the streams of HTTP/2
+//! or the operations of a WebSocket. What does not fit is refused and not waited for: a stream that waits would hold the
+//! window that the others need.
+
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes of one connection, unless a single body may be larger.
+const LEAST: usize = 8 << 20;
+
+/// Bytes are counted by this many.
+const UNIT: usize = 1 << 10;
+
+/// What a client reads of it.
+pub(super) const EXHAUSTED: &str =
+    "the requests in flight on this connection hold too many bytes; send this one again later";
+
+/// The bytes of one connection. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Intake(Arc<Semaphore>);
+
+/// What one request holds, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Taken {
+    intake: Intake,
+    permit: Option<OwnedSemaphorePermit>,
+    bytes: usize,
+}
+
+/// The connection holds as much as it may.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Exhausted;
+
+impl Intake {
+    /// `body` is what a single body may have.
+    pub(super) fn new(body: usize) -> Self {
+        let units = body.max(LEAST).div_ceil(UNIT).min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(units)))
+    }
+
+    /// A request that holds nothing yet.
+    pub(super) fn begin(&self) -> Taken {
+        Taken { intake: self.clone(), permit: None, bytes: 0 }
+    }
+}
+
+impl Taken {
+    /// Counts more bytes.
+    pub(super) fn add(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        let before = self.bytes.div_ceil(UNIT);
+        let after = self.bytes.saturating_add(bytes).div_ceil(UNIT);
+        let units = u32::try_from(after - before).map_err(|_| Exhausted)?;
+        let permit = Arc::clone(&self.intake.0).try_acquire_many_owned(units);
+        let permit = permit.map_err(|_| Exhausted)?;
+        self.bytes = self.bytes.saturating_add(bytes);
+        match &mut self.permit {
+            Some(held) => held.merge(permit),
+            None => self.permit = Some(permit),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_of_a_connection_share_its_bytes() {
+        let intake = Intake::new(1 << 20);
+        let mut held: Vec<_> = (0..8).map(|_| intake.begin()).collect();
+        for taken in &mut held {
+            for _ in 0..1_024 {
+                assert_eq!(taken.add(1_024), Ok(()));
+            }
+        }
+        let mut next = intake.begin();
+        assert_eq!(next.add(1), Err(Exhausted));
+        held.pop();
+        assert_eq!(next.add(1 << 20), Ok(()));
+    }
+
+    #[test]
+    fn one_body_may_always_be_as_large_as_it_may() {
+        let mut taken = Intake::new(100 << 20).begin();
+        assert_eq!(taken.add(100 << 20), Ok(()));
+        assert_eq!(taken.add(1), Err(Exhausted));
+        assert_eq!(Intake::new(usize::MAX).begin().add(1 << 30), Ok(()));
+    }
+}

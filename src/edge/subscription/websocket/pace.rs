@@ -1,0 +1,104 @@
+//! How fast a client may send what starts no operation: pings, pongs, parts of messages, ends of operations, mistakes.
+//!
+//! Operations are bounded by their number, their cost and their caller's bucket; all other frames cost the client almost
+//! nothing and the gateway a little. A client past the pace is read later, and one that stays past it is a flood.
+
+use std::time::{Duration, Instant};
+
+/// Frames that may come at once.
+const BURST: f64 = 1_000.0;
+
+/// Frames a second after that.
+const RATE: f64 = 500.0;
+
+/// With fewer left than this, the client is slowed down, or about to be.
+const LOW: f64 = 50.0;
+
+/// The time that a client may be slowed down.
+const FLOOD: Duration = Duration::from_secs(5);
+
+pub(super) struct Pace {
+    /// Frames that may come at `at`; negative after a burst of operations that were refused.
+    left: f64,
+    at: Instant,
+    low_since: Option<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { left: BURST, at: now, low_since: None }
+    }
+
+    /// Counts a frame.
+    pub(super) fn count(&mut self, now: Instant) {
+        self.left = self.left(now) - 1.0;
+        self.at = now;
+        if self.left >= LOW {
+            self.low_since = None;
+        } else {
+            self.low_since.get_or_insert(now);
+        }
+    }
+
+    /// Returns the time until the next frame is read; zero while there is nothing to wait for.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        let missing = (1.0 - self.left(now)).max(0.0);
+        Duration::from_secs_f64(missing / RATE)
+    }
+
+    pub(super) fn is_flood(&self, now: Instant) -> bool {
+        self.low_since.is_some_and(|since| now.saturating_duration_since(since) > FLOOD)
+    }
+
+    fn left(&self, now: Instant) -> f64 {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * RATE;
+        (self.left + gained).min(BURST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_passes_and_a_flood_is_slowed_down() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        for _ in 0..1_000 {
+            assert_eq!(pace.wait(start), Duration::ZERO);
+            pace.count(start);
+        }
+        assert!(pace.wait(start) >= Duration::from_millis(2));
+        let later = start + Duration::from_secs(1);
+        for _ in 0..500 {
+            assert_eq!(pace.wait(later), Duration::ZERO);
+            pace.count(later);
+        }
+        assert!(pace.wait(later) > Duration::ZERO);
+        let much_later = later + Duration::from_hours(1);
+        assert!((pace.left(much_later) - BURST).abs() < f64::EPSILON, "a pause saves no more");
+    }
+
+    #[test]
+    fn who_is_slowed_down_for_long_is_a_flood() {
+        let start = Instant::now();
+        let mut pace = Pace::new(start);
+        let mut now = start;
+        while !pace.is_flood(now) {
+            now += pace.wait(now);
+            pace.count(now);
+        }
+        let time = now - start;
+        assert!((5..6).contains(&time.as_secs()), "{time:?}");
+        // A client that sends as much in one burst, and pauses, is none.
+        let mut pace = Pace::new(start);
+        for burst in 0..20 {
+            let mut now = start + burst * Duration::from_secs(4);
+            for _ in 0..2_000 {
+                now += pace.wait(now);
+                pace.count(now);
+                assert!(!pace.is_flood(now));
+            }
+        }
+    }
+}

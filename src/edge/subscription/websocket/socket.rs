@@ -1,0 +1,139 @@
+//! One socket of a client: frames read one at a time, and each frame written before the call returns.
+//!
+//! No more is held for a client than one message that it sends and one that it is sent: what it does not read is not
+//! queued, and what it sends meanwhile waits in the system's buffers. A silent socket holds no buffer.
+
+use super::closing::Closing;
+use super::frames::{Frames, Incoming, header};
+use bytes::{Buf, Bytes};
+use std::io;
+use std::pin::Pin;
+use std::task::{Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::time::timeout;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+/// Bytes read at once, over the stack.
+const CHUNK: usize = 4 << 10;
+
+/// Bytes that a client must take within the time of one write.
+const PIECE: usize = 64 << 10;
+
+/// The time that a client has to end the connection after a close frame.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Bytes that are read in that time, and dropped.
+const DRAIN: usize = 16 << 20;
+
+/// Why no further frame is read.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// The client broke a rule, and is sent this.
+    Broken(Closing),
+    /// The connection is gone.
+    Gone,
+}
+
+/// The client does not take what it is sent, or is gone.
+#[derive(Debug)]
+pub(super) struct Stuck;
+
+pub(super) struct Socket<S> {
+    stream: S,
+    frames: Frames,
+    /// The time that a client may take over a piece of what it is sent.
+    patience: Duration,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    pub(super) fn new(stream: S, limit: usize, patience: Duration) -> Self {
+        Self { stream, frames: Frames::new(limit), patience }
+    }
+
+    /// Sets the payload bytes that later messages may have.
+    pub(super) fn allow(&mut self, limit: usize) {
+        self.frames.allow(limit);
+    }
+
+    /// Returns the next frame. Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) -> Result<Incoming, Unreadable> {
+        loop {
+            if let Some(incoming) = self.frames.next().map_err(Unreadable::Broken)? {
+                return Ok(incoming);
+            }
+            match self.read().await {
+                Ok(0) | Err(_) => return Err(Unreadable::Gone),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    async fn read(&mut self) -> io::Result<usize> {
+        std::future::poll_fn(|cx| {
+            let mut chunk = [0; CHUNK];
+            let mut buffer = ReadBuf::new(&mut chunk);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            self.frames.push(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+        .await
+    }
+
+    pub(super) async fn text(&mut self, text: Vec<u8>) -> Result<(), Stuck> {
+        self.send(OpCode::Data(Data::Text), text.into()).await
+    }
+
+    pub(super) async fn ping(&mut self) -> Result<(), Stuck> {
+        self.send(OpCode::Control(Control::Ping), Bytes::new()).await
+    }
+
+    pub(super) async fn pong(&mut self, payload: Bytes) -> Result<(), Stuck> {
+        self.send(OpCode::Control(Control::Pong), payload).await
+    }
+
+    /// Returns when the system has taken all of it.
+    async fn send(&mut self, opcode: OpCode, payload: Bytes) -> Result<(), Stuck> {
+        let mut frame = Bytes::from(header(opcode, payload.len())).chain(payload);
+        while frame.has_remaining() {
+            let mut piece = (&mut frame).take(PIECE);
+            let written = timeout(self.patience, self.stream.write_all_buf(&mut piece)).await;
+            written.map_err(|_| Stuck)?.map_err(|_| Stuck)?;
+        }
+        let flushed = timeout(self.patience, self.stream.flush()).await;
+        flushed.map_err(|_| Stuck)?.map_err(|_| Stuck)
+    }
+
+    /// Answers a client's close frame with its own code (RFC 6455 §5.5.1), and ends the connection.
+    pub(super) async fn confirm(self, code: Option<u16>) {
+        self.end(code.map(|code| code.to_be_bytes().to_vec()).unwrap_or_default()).await;
+    }
+
+    /// Closes the socket.
+    pub(super) async fn close(self, closing: &Closing) {
+        self.end(closing.payload()).await;
+    }
+
+    /// Reads on for a moment: a connection closed with bytes unread is reset, and the client would not see the frame.
+    async fn end(mut self, payload: Vec<u8>) {
+        self.patience = self.patience.min(FAREWELL);
+        if self.send(OpCode::Control(Control::Close), payload.into()).await.is_err() {
+            return;
+        }
+        let rest = async {
+            self.stream.shutdown().await?;
+            let (mut chunk, mut drained) = ([0; CHUNK], 0);
+            while drained < DRAIN {
+                let mut buffer = ReadBuf::new(&mut chunk);
+                std::future::poll_fn(|cx| Pin::new(&mut self.stream).poll_read(cx, &mut buffer))
+                    .await?;
+                if buffer.filled().is_empty() {
+                    break;
+                }
+                drained += buffer.filled().len();
+            }
+            io::Result::Ok(())
+        };
+        let _ = timeout(FAREWELL, rest).await;
+    }
+}
