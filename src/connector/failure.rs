@@ -1,11 +1,64 @@
-//! What the upstream layer reports, as the engine knows it.
+//! Failures of the upstream layer as the engine knows them, and what they say of a mutation.
 
 use crate::graphql::ErrorCode;
-use crate::source::{Error, ErrorKind};
+use crate::source::{Error, ErrorKind, MutationOutcome};
 use crate::upstream::Failure;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// `kind` says what a status number of the protocol means.
-pub(super) fn to_error(failure: &Failure, kind: fn(u16) -> ErrorKind) -> Error {
+/// The meaning of a status number of a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Meaning {
+    pub kind: ErrorKind,
+    /// The service says that it did not do what it was asked to.
+    pub is_refusal: bool,
+}
+
+/// The attempts of one call: whether any of them may have been processed, although the last one was not.
+#[derive(Default)]
+pub(super) struct Attempts {
+    is_doubtful: AtomicBool,
+}
+
+impl Attempts {
+    /// Runs one attempt. Dropped before its end, it may have been processed.
+    pub async fn run<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, Failure>>,
+        meaning: fn(u16) -> Meaning,
+    ) -> Result<T, Failure> {
+        let mut doubt = Doubt { is_doubtful: &self.is_doubtful, is_settled: false };
+        let outcome = attempt.await;
+        doubt.is_settled = match &outcome {
+            Ok(_) => true,
+            Err(failure) => outcome_of(failure, meaning) != MutationOutcome::Unknown,
+        };
+        outcome
+    }
+
+    /// The error of a call whose last attempt ended with `failure`.
+    pub fn to_error(&self, failure: &Failure, meaning: fn(u16) -> Meaning) -> Error {
+        let mut error = to_error(failure, meaning);
+        if self.is_doubtful.load(Ordering::Relaxed) {
+            error.outcome = MutationOutcome::Unknown;
+        }
+        error
+    }
+}
+
+struct Doubt<'a> {
+    is_doubtful: &'a AtomicBool,
+    is_settled: bool,
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.is_doubtful.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+pub(super) fn to_error(failure: &Failure, meaning: fn(u16) -> Meaning) -> Error {
     let code = match failure {
         Failure::Unreached(_) | Failure::Unprocessed(_) | Failure::Unavailable(_) => {
             ErrorCode::UpstreamUnavailable
@@ -20,9 +73,94 @@ pub(super) fn to_error(failure: &Failure, kind: fn(u16) -> ErrorKind) -> Error {
         Failure::Overloaded(_) | Failure::Exhausted(_) => ErrorCode::Overloaded,
     };
     let mut error = Error::new(code, failure.to_string());
+    error.outcome = outcome_of(failure, meaning);
     if let Failure::Status { number, .. } = failure {
         error.status = Some(*number);
-        error.kind = kind(*number);
+        error.kind = meaning(*number).kind;
     }
     error
+}
+
+fn outcome_of(failure: &Failure, meaning: fn(u16) -> Meaning) -> MutationOutcome {
+    match failure {
+        Failure::Status { number, .. } if meaning(*number).is_refusal => MutationOutcome::Refused,
+        Failure::Status { .. }
+        | Failure::Unavailable(_)
+        | Failure::Timeout(_)
+        | Failure::Silent(_)
+        | Failure::TooLarge(_)
+        | Failure::Invalid(_) => MutationOutcome::Unknown,
+        _ => MutationOutcome::NotSent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::Fault;
+    use futures_util::FutureExt;
+    use std::future::{pending, ready};
+    use std::time::Duration;
+
+    fn meaning(status: u16) -> Meaning {
+        Meaning { kind: ErrorKind::Failed, is_refusal: status < 500 }
+    }
+
+    fn text() -> String {
+        "why".to_owned()
+    }
+
+    fn failures() -> Vec<(Failure, MutationOutcome)> {
+        use MutationOutcome::{NotSent, Refused, Unknown};
+        let second = Duration::from_secs(1);
+        vec![
+            (Failure::Unreached(text()), NotSent),
+            (Failure::Unprocessed(text()), NotSent),
+            (Failure::NotSent(text()), NotSent),
+            (Failure::CircuitOpen(second), NotSent),
+            (Failure::NoInstance(text()), NotSent),
+            (Failure::Overloaded("full"), NotSent),
+            (Failure::status(400, text(), Fault::Call), Refused),
+            (Failure::status(429, text(), Fault::Load), Refused),
+            (Failure::status(500, text(), Fault::Broken), Unknown),
+            (Failure::status(503, text(), Fault::Away), Unknown),
+            (Failure::Unavailable(text()), Unknown),
+            (Failure::Timeout(second), Unknown),
+            (Failure::Silent(second), Unknown),
+            (Failure::TooLarge(1), Unknown),
+            (Failure::Invalid(text()), Unknown),
+        ]
+    }
+
+    #[test]
+    fn each_failure_says_whether_a_mutation_took_effect() {
+        for (failure, outcome) in failures() {
+            assert_eq!(to_error(&failure, meaning).outcome, outcome, "{failure:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_attempt_that_may_have_been_processed_makes_the_outcome_unknown() {
+        for (first, known) in failures() {
+            let attempts = Attempts::default();
+            let first = attempts.run(ready(Err::<(), _>(first)), meaning);
+            let first = first.await.expect_err("a failure");
+            let last = attempts.run(ready(Err::<(), _>(Failure::Unreached(text()))), meaning).await;
+            let error = attempts.to_error(&last.expect_err("a failure"), meaning);
+            let expected = match known {
+                MutationOutcome::Unknown => MutationOutcome::Unknown,
+                _ => MutationOutcome::NotSent,
+            };
+            assert_eq!(error.outcome, expected, "{first:?}, then not reached");
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_was_given_up_may_have_been_processed() {
+        let attempts = Attempts::default();
+        let given_up = attempts.run(pending::<Result<(), _>>(), meaning).now_or_never();
+        assert!(given_up.is_none());
+        let error = attempts.to_error(&Failure::Unreached(text()), meaning);
+        assert_eq!(error.outcome, MutationOutcome::Unknown);
+    }
 }

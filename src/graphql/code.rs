@@ -70,6 +70,7 @@ codes! {
     InvalidValue = "INVALID_VALUE", 400;
     InvalidRequest = "INVALID_REQUEST", 400;
     UpstreamUnavailable = "UPSTREAM_UNAVAILABLE", 400;
+    UpstreamOutcomeUnknown = "UPSTREAM_OUTCOME_UNKNOWN", 400;
     UpstreamTimeout = "UPSTREAM_TIMEOUT", 400;
     UpstreamStatus = "UPSTREAM_STATUS", 400;
     UpstreamInvalidReply = "UPSTREAM_INVALID_REPLY", 400;

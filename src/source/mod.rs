@@ -187,7 +187,44 @@ pub struct Error {
     /// HTTP status, or the gRPC code's number, for [`ErrorCode::UpstreamStatus`].
     pub status: Option<u16>,
     pub kind: ErrorKind,
+    /// Whether a mutation took effect, as far as anyone can know.
+    pub outcome: MutationOutcome,
     pub detail: String,
+}
+
+/// What is known of a mutation whose call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MutationOutcome {
+    /// No service processed it: it may be sent again.
+    NotSent,
+    /// The service answered that it did not do it.
+    Refused,
+    /// It may have been done: only the service knows.
+    Unknown,
+}
+
+impl MutationOutcome {
+    /// The text under `extensions.outcome`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotSent => "NOT_SENT",
+            Self::Refused => "REFUSED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// Of an error that no reply and no broken call stands behind.
+    fn of(code: ErrorCode) -> Self {
+        match code {
+            ErrorCode::InvalidRequest
+            | ErrorCode::LimitExceeded
+            | ErrorCode::CircuitOpen
+            | ErrorCode::NoInstance
+            | ErrorCode::Overloaded => Self::NotSent,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// What the engine needs to know of an error beside its code.
@@ -205,6 +242,7 @@ pub enum ErrorKind {
 impl Error {
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, status: None, kind: ErrorKind::Failed, detail: detail.into() }
+        let outcome = MutationOutcome::of(code);
+        Self { code, status: None, kind: ErrorKind::Failed, outcome, detail: detail.into() }
     }
 }

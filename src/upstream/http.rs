@@ -1,58 +1,26 @@
-//! HTTP/1.1 and HTTP/2 to an upstream: one pool of connections, one exchange at a time.
+//! HTTP/1.1 and HTTP/2 to an upstream: one exchange at a time, over the connections of one instance.
 //!
-//! [`HttpClient`] is all that callers see, so that what stands behind it can change in this one file. Never follows a
-//! redirect, never retries, never inflates (no `accept-encoding` is sent), and never holds more of a reply than the
-//! settings allow.
-//!
-//! Behind it stands hyper-util's pooled client, not reqwest: the same loopback call with a 1 KiB reply and 64 at a time
-//! cost 14 to 17 µs of CPU with it and 23 to 32 µs with reqwest 0.13, which parses each URL anew and adds layers
-//! (redirects, retries, cookies) that are off here anyway.
+//! [`HttpClient`] is all that callers see. It never follows a redirect, never retries, never inflates (no `accept-encoding`
+//! is sent), and never holds more of a reply than the settings allow. Connections are the affair of
+//! [`connection`](super::connection).
 
-use super::aging::Aging;
+use super::connection::{Body, Connections, Versions};
 use super::discovery::Address;
-use super::resolver::Resolver;
-use super::tls::{Tls, trusting_nobody};
-use super::{Failure, Settings, exhausted};
+use super::{Failure, Settings};
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_ENCODING;
-use http::{HeaderMap, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use std::time::{Duration, Instant};
-
-/// Idle connections kept per instance. More calls than this may be under way; their connections are then closed.
-const MAX_IDLE: usize = 1024;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
 
 /// Of a reply whose body nobody wants, what is read so that the connection can be used again.
 const MAX_DISCARDED: usize = 64 << 10;
 
-const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
-
-type Connector = HttpsConnector<HttpConnector<Resolver>>;
-type Pool = Client<Connector, Full<Bytes>>;
-
-/// A pool of connections with the settings of one source.
+/// Calls one instance with the settings of its source.
 #[derive(Debug)]
 pub struct HttpClient {
-    pool: Aging<Pool>,
-    /// The first one.
-    connector: Connector,
-    making: Making,
+    connections: Connections,
     max_reply: usize,
-}
-
-/// How connections are made.
-#[derive(Debug)]
-struct Making {
-    https: bool,
-    detour: Option<Address>,
-    /// Connections go to this host.
-    host: String,
-    settings: Settings,
 }
 
 /// Status and headers of a reply whose body is still on the wire. Dropping it closes the connection.
@@ -60,7 +28,7 @@ struct Making {
 pub struct HttpReply {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    body: Incoming,
+    body: Body,
     max_reply: usize,
 }
 
@@ -71,31 +39,8 @@ impl HttpClient {
     /// # Errors
     /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
     pub fn new(settings: &Settings, uri: &Uri, detour: Option<Address>) -> Result<Self, String> {
-        let https = match (uri.scheme_str(), uri.authority()) {
-            (Some("http"), Some(_)) => false,
-            (Some("https"), Some(_)) => true,
-            _ => return Err(format!("`{uri}` is not an http or https URL")),
-        };
-        let host = detour.as_ref().map(|address| &*address.host).or(uri.host());
-        let host = host.unwrap_or_default().to_owned();
-        let making = Making { https, detour, host, settings: settings.clone() };
-        Ok(Self {
-            pool: Aging::new(settings.max_age),
-            connector: making.connector()?,
-            max_reply: settings.max_reply,
-            making,
-        })
-    }
-
-    fn pool(&self) -> Pool {
-        self.pool.get(Instant::now(), || {
-            Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .timer(TokioTimer::new())
-                .pool_idle_timeout(self.making.settings.keep_alive)
-                .pool_max_idle_per_host(MAX_IDLE)
-                .build(self.making.anew(&self.connector))
-        })
+        let connections = Connections::new(settings, uri, detour, Versions::Negotiated)?;
+        Ok(Self { connections, max_reply: settings.max_reply })
     }
 
     /// Sends a request with an absolute URI, and returns when status and headers are here.
@@ -103,54 +48,28 @@ impl HttpClient {
     /// # Errors
     /// No connection, a broken one, or something that is not HTTP.
     pub async fn send(&self, request: Request<Bytes>) -> Result<HttpReply, Failure> {
-        let reply = self
-            .pool()
-            .request(request.map(Full::new))
-            .await
-            .map_err(|error| self.failure(&error))?;
-        let (parts, body) = reply.into_parts();
+        self.send_over(request, false).await
+    }
+
+    /// The same, over a new connection if it must be `fresh`.
+    ///
+    /// # Errors
+    /// As of [`HttpClient::send`].
+    pub async fn send_over(
+        &self,
+        mut request: Request<Bytes>,
+        fresh: bool,
+    ) -> Result<HttpReply, Failure> {
+        let length = request.body().len();
+        if length > 0 && !request.headers().contains_key(CONTENT_LENGTH) {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let (parts, body) = self.connections.send(request, fresh).await?.into_parts();
         Ok(HttpReply {
             status: parts.status,
             headers: parts.headers,
             body,
             max_reply: self.max_reply,
-        })
-    }
-
-    fn failure(&self, error: &Error) -> Failure {
-        if error.is_connect()
-            && let Some(failure) = exhausted(error, &self.making.host)
-        {
-            return failure;
-        }
-        failure(error)
-    }
-}
-
-impl Making {
-    fn connector(&self) -> Result<Connector, String> {
-        let config =
-            if self.https { self.settings.tls.client_config()? } else { trusting_nobody()? };
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(self.detour.clone()));
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
-        tcp.set_connect_timeout(Some(self.settings.connect_timeout));
-        Ok(HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp))
-    }
-
-    /// With the files as they are now, if there are any.
-    fn anew(&self, first: &Connector) -> Connector {
-        if !self.https || self.settings.tls == Tls::default() {
-            return first.clone();
-        }
-        self.connector().unwrap_or_else(|mistake| {
-            tracing::warn!("the certificates of the start stay in use: {mistake}");
-            first.clone()
         })
     }
 }
@@ -191,8 +110,7 @@ impl HttpReply {
     /// The body breaks off.
     pub async fn part(&mut self) -> Result<Option<Bytes>, Failure> {
         while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|error| Failure::Unavailable(sentence(&error)))?;
-            if let Ok(part) = frame.into_data() {
+            if let Ok(part) = frame?.into_data() {
                 return Ok(Some(part));
             }
         }
@@ -205,7 +123,7 @@ impl HttpReply {
     }
 }
 
-async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> {
+async fn read_body(body: &mut Body, limit: usize) -> Result<Bytes, Failure> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Failure::TooLarge(limit));
@@ -213,8 +131,7 @@ async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> 
     let mut only = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Failure::Unavailable(sentence(&error)))?;
-        let Ok(part) = frame.into_data() else { continue };
+        let Ok(part) = frame?.into_data() else { continue };
         if only.len() + joined.len() + part.len() > limit {
             return Err(Failure::TooLarge(limit));
         }
@@ -229,19 +146,6 @@ async fn read_body(body: &mut Incoming, limit: usize) -> Result<Bytes, Failure> 
         joined.extend_from_slice(&part);
     }
     Ok(if joined.is_empty() { only } else { joined.freeze() })
-}
-
-fn failure(error: &Error) -> Failure {
-    let text = sentence(error);
-    if error.is_connect() {
-        return Failure::Unreached(text);
-    }
-    match std::error::Error::source(error).and_then(|source| source.downcast_ref::<hyper::Error>())
-    {
-        Some(hyper) if hyper.is_parse() => Failure::Invalid(text),
-        Some(hyper) if hyper.is_user() => Failure::NotSent(text),
-        _ => Failure::Unavailable(text),
-    }
 }
 
 /// An error with what caused it, outermost first.

@@ -26,6 +26,7 @@ mod attempt;
 mod balancer;
 mod breaker;
 mod bulkhead;
+pub mod connection;
 pub mod discovery;
 mod drive;
 mod exhaustion;

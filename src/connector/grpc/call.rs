@@ -3,7 +3,7 @@
 use super::GrpcSource;
 use super::encode::encode;
 use super::stream;
-use crate::connector::failure::to_error;
+use crate::connector::failure::{Attempts, Meaning, to_error};
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::scope;
 use crate::graphql::Name;
@@ -102,10 +102,15 @@ impl Call for GrpcCall {
         let (upstream, path) = (Arc::clone(&self.source.upstream), self.path.clone());
         let terms = Terms { deadline, repeat: self.repeat };
         async move {
+            let attempts = Attempts::default();
             upstream
-                .call(terms, |attempt| exchange(attempt, path.clone(), Arc::clone(&request)))
+                .call(terms, |attempt| {
+                    let attempt = exchange(attempt, path.clone(), Arc::clone(&request));
+                    // It is large, and would be moved with the call.
+                    attempts.run(Box::pin(attempt), meaning_of)
+                })
                 .await
-                .map_err(|failure| to_error(&failure, kind_of))
+                .map_err(|failure| attempts.to_error(&failure, meaning_of))
         }
         .boxed()
     }
@@ -128,8 +133,8 @@ impl Call for GrpcCall {
                     stream::open(attempt, path.clone(), Arc::clone(&request), until)
                 })
                 .await
-                .map_err(|failure| to_error(&failure, kind_of))
-                .map(|listening| stream::replies(listening, kind_of))
+                .map_err(|failure| to_error(&failure, meaning_of))
+                .map(|listening| stream::replies(listening, meaning_of))
         }
         .boxed()
     }
@@ -164,7 +169,7 @@ async fn exchange(
     let metadata = metadata_of(&request);
     let left = attempt.left();
     let wire = &attempt.instance.connection;
-    let (headers, message) = wire.unary(path, metadata, request.body.clone(), left).await?;
+    let (headers, message) = wire.unary(path, metadata, &request.body, left, attempt.fresh).await?;
     Ok(Reply { body: Body::Proto(message), status: 200, headers: Arc::new(headers) })
 }
 
@@ -177,10 +182,25 @@ pub(super) fn metadata_of(request: &Request) -> HeaderMap {
     metadata
 }
 
-fn kind_of(status: u16) -> ErrorKind {
-    match Code::from_i32(status.into()) {
+fn meaning_of(status: u16) -> Meaning {
+    let code = Code::from_i32(status.into());
+    let kind = match code {
         Code::NotFound => ErrorKind::NotFound,
         Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => ErrorKind::Refused,
         _ => ErrorKind::Failed,
-    }
+    };
+    let is_refusal = matches!(
+        code,
+        Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::Unauthenticated
+    );
+    Meaning { kind, is_refusal }
 }

@@ -7,8 +7,8 @@
 
 use super::call::metadata_of;
 use super::wire::{Opening, Wire};
-use crate::connector::failure::to_error;
-use crate::source::{Body, ErrorKind, Replies, Reply, Request};
+use crate::connector::failure::{Meaning, to_error};
+use crate::source::{Body, Replies, Reply, Request};
 use crate::upstream::{Attempt, Failure};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
@@ -42,8 +42,8 @@ pub(super) async fn open(
     request: Arc<Request>,
     until: Instant,
 ) -> Result<Listening, Failure> {
-    let opening =
-        attempt.instance.connection.stream(path, metadata_of(&request), request.body.clone());
+    let wire = &attempt.instance.connection;
+    let opening = wire.stream(path, metadata_of(&request), &request.body, attempt.fresh);
     let mut listening = Listening { attempt, state: State::Opening(opening) };
     let enough = until.checked_sub(MARGIN).unwrap_or(until);
     // Without a head in that time it counts as open.
@@ -54,13 +54,13 @@ pub(super) async fn open(
 }
 
 /// The messages of an open stream as replies.
-pub(super) fn replies(listening: Listening, kind: fn(u16) -> ErrorKind) -> Replies {
+pub(super) fn replies(listening: Listening, meaning: fn(u16) -> Meaning) -> Replies {
     stream::unfold(Some(Box::new(listening)), move |listening| async move {
         let mut listening = listening?;
         match listening.next().await {
             Ok(Some(reply)) => Some((Ok(reply), Some(listening))),
             Ok(None) => None,
-            Err(failure) => Some((Err(to_error(&failure, kind)), None)),
+            Err(failure) => Some((Err(to_error(&failure, meaning)), None)),
         }
     })
     .boxed()

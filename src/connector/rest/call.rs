@@ -4,7 +4,7 @@ use super::RestSource;
 use super::body::RequestBody;
 use super::query::{self, Parameter};
 use super::stream;
-use crate::connector::failure::to_error;
+use crate::connector::failure::{Attempts, Meaning, to_error};
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::{Text, scope};
 use crate::graphql::Name;
@@ -13,7 +13,7 @@ use crate::source::{
     Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request, Validators,
 };
 use crate::upstream::http::HttpClient;
-use crate::upstream::{self, Fault, Instance, Repeat, Terms};
+use crate::upstream::{self, Attempt, Fault, Repeat, Terms};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -162,11 +162,11 @@ impl Call for RestCall {
         async move {
             let reply = upstream
                 .call(terms, |attempt| {
-                    stream::open(attempt.instance, Arc::clone(&request), Arc::clone(&constant))
+                    stream::open(attempt, Arc::clone(&request), Arc::clone(&constant))
                 })
                 .await
-                .map_err(|failure| to_error(&failure, kind_of))?;
-            Ok(stream::replies(reply, upstream.settings(), kind_of))
+                .map_err(|failure| to_error(&failure, meaning_of))?;
+            Ok(stream::replies(reply, upstream.settings(), meaning_of))
         }
         .boxed()
     }
@@ -203,6 +203,7 @@ impl RestCall {
         let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
         let terms = Terms { deadline, repeat: self.repeat(&request) };
         async move {
+            let attempts = Attempts::default();
             let told = source.settings.deadline_header.as_ref();
             source
                 .upstream
@@ -210,10 +211,12 @@ impl RestCall {
                     let (request, constant) = (Arc::clone(&request), Arc::clone(&constant));
                     let deadline = told.map(|name| (name.clone(), milliseconds(attempt.left())));
                     let more = More { condition: condition.clone(), deadline };
-                    exchange(attempt.instance, request, constant, more)
+                    // It is large, and would be moved with the call.
+                    let attempt = Box::pin(exchange(attempt, request, constant, more));
+                    attempts.run(attempt, meaning_of)
                 })
                 .await
-                .map_err(|failure| to_error(&failure, kind_of))
+                .map_err(|failure| attempts.to_error(&failure, meaning_of))
         }
         .boxed()
     }
@@ -243,14 +246,15 @@ fn condition(verb: &str, validators: &Validators) -> Option<Header> {
 }
 
 async fn exchange(
-    instance: Arc<Instance<HttpClient>>,
+    attempt: Attempt<HttpClient>,
     request: Arc<Request>,
     constant: Arc<[Header]>,
     more: More,
 ) -> Result<Reply, upstream::Failure> {
+    let instance = &attempt.instance;
     let asks_whether = more.condition.is_some();
     let request = write(&instance.uri, &request, &constant, more)?;
-    let reply = instance.connection.send(request).await?;
+    let reply = instance.connection.send_over(request, attempt.fresh).await?;
     let status = reply.status;
     if status == StatusCode::NOT_MODIFIED && asks_whether {
         let headers = Arc::new(reply.headers.clone());
@@ -354,10 +358,13 @@ fn expect_json(headers: &HeaderMap) -> Result<(), upstream::Failure> {
     Err(upstream::Failure::Invalid(format!("content-type `{essence}` is not JSON")))
 }
 
-fn kind_of(status: u16) -> ErrorKind {
-    match status {
+fn meaning_of(status: u16) -> Meaning {
+    let kind = match status {
         404 | 410 => ErrorKind::NotFound,
         400 | 409 | 413 | 414 | 422 | 431 => ErrorKind::Refused,
         _ => ErrorKind::Failed,
-    }
+    };
+    // 501 and 505 say that the service cannot do it. A redirect may follow what was done (303), and whatever else fails
+    // with 5xx may have failed after it was done.
+    Meaning { kind, is_refusal: matches!(status, 400..=499 | 501 | 505) }
 }

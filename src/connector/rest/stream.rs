@@ -5,10 +5,10 @@
 
 use super::call::{Header, More, write};
 use super::event_stream::EventStream;
-use crate::connector::failure::to_error;
-use crate::source::{Body, Error, ErrorKind, Replies, Reply, Request};
+use crate::connector::failure::{Meaning, to_error};
+use crate::source::{Body, Error, Replies, Reply, Request};
 use crate::upstream::http::{HttpClient, HttpReply};
-use crate::upstream::{Failure, Instance, Settings};
+use crate::upstream::{Attempt, Failure, Settings};
 use futures_util::stream::{self, StreamExt};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
@@ -17,12 +17,13 @@ use std::time::Duration;
 
 /// Sends the request; done when the service has promised a stream of events.
 pub(super) async fn open(
-    instance: Arc<Instance<HttpClient>>,
+    attempt: Attempt<HttpClient>,
     request: Arc<Request>,
     constant: Arc<[Header]>,
 ) -> Result<HttpReply, Failure> {
+    let instance = &attempt.instance;
     let request = write(&instance.uri, &request, &constant, More::default())?;
-    let reply = instance.connection.send(request).await?;
+    let reply = instance.connection.send_over(request, attempt.fresh).await?;
     let status = reply.status;
     if !status.is_success() {
         let refused = super::call::refused(status, &reply.headers);
@@ -51,7 +52,7 @@ fn expect_events(headers: &HeaderMap) -> Result<(), Failure> {
 pub(super) fn replies(
     mut reply: HttpReply,
     settings: &Settings,
-    kind: fn(u16) -> ErrorKind,
+    meaning: fn(u16) -> Meaning,
 ) -> Replies {
     let listening = Listening {
         status: reply.status.as_u16(),
@@ -66,7 +67,7 @@ pub(super) fn replies(
             Ok(Some(reply)) => Some((Ok(reply), Some(listening))),
             Ok(None) => None,
             Err(failure) => {
-                let error: Error = to_error(&failure, kind);
+                let error: Error = to_error(&failure, meaning);
                 Some((Err(error), None))
             }
         }

@@ -8,7 +8,9 @@ use crate::engine::replies::{Answer, Asked, Replies, Served};
 use crate::engine::response::{RowId, Unreadable, Value, read_json, read_proto};
 use crate::graphql::ErrorCode;
 use crate::mapping::{Variable, Variables};
-use crate::source::{self, Body, ErrorKind, Inputs, Reply, Request, headers_to_value};
+use crate::source::{
+    self, Body, ErrorKind, Inputs, MutationOutcome, Reply, Request, headers_to_value,
+};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, TryFutureExt};
@@ -141,7 +143,8 @@ impl<'a> Run<'a> {
     pub(super) fn send(&mut self, waiting: Waiting) {
         self.calls[waiting.call].open = true;
         if self.late {
-            return self.finish_call((waiting.call, Answered::Reply(Err(too_late()))));
+            let error = source::Error { outcome: MutationOutcome::NotSent, ..too_late() };
+            return self.finish_call((waiting.call, Answered::Reply(Err(error))));
         }
         let fetch = self.snapshot.plan.fetch(self.calls[waiting.call].fetch);
         let call = &self.snapshot.graph.binding(fetch.binding).call;

@@ -8,7 +8,7 @@ use crate::engine::plan::{Asking, BatchRule, Fetch, Target};
 use crate::engine::response::{Hole, RowId, Value};
 use crate::graph::BatchReply;
 use crate::graphql::{ErrorCode, Name, error_id};
-use crate::source::{self, secrets};
+use crate::source::{self, MutationOutcome, secrets};
 
 /// Characters of what a client may be told of an upstream's own words.
 const LONGEST_DETAIL: usize = 500;
@@ -181,14 +181,23 @@ impl Run<'_> {
     pub(super) fn hole(&mut self, fetch: &Fetch, error: &source::Error) -> Value {
         let source = Name::clone(self.snapshot.graph.binding(fetch.binding).call.source());
         let error_id = error_id();
-        let (field, code) = (&*fetch.coordinate, error.code.as_str());
-        let (status, detail) = (error.status, &*error.detail);
-        tracing::warn!(error_id, %source, field, code, status, detail, "a call failed");
-        let message = message(&source, error);
+        // Only a root field of a mutation is unsafe.
+        let outcome = (!fetch.safe).then_some(error.outcome);
+        let code = match (error.code, outcome) {
+            (ErrorCode::UpstreamUnavailable, Some(MutationOutcome::Unknown)) => {
+                ErrorCode::UpstreamOutcomeUnknown
+            }
+            (code, _) => code,
+        };
+        let outcome = outcome.map(MutationOutcome::as_str);
+        let (field, status, detail) = (&*fetch.coordinate, error.status, &*error.detail);
+        let text = code.as_str();
+        tracing::warn!(error_id, %source, field, code = text, outcome, status, detail, "a call failed");
+        let message = message(&source, code, error);
         let exposes = self.snapshot.expose_upstream_errors;
         let detail = || secrets::mask(&error.detail).chars().take(LONGEST_DETAIL).collect();
         let detail = exposes.then(detail);
-        self.store.hole(Hole { code: error.code, message, source, status, error_id, detail })
+        self.store.hole(Hole { code, message, source, status, outcome, error_id, detail })
     }
 }
 
@@ -211,13 +220,16 @@ impl<'k> Found<'k> {
 }
 
 /// What a client may know: which source, and what kind of failure.
-fn message(source: &str, error: &source::Error) -> String {
-    match (error.code, error.status) {
+fn message(source: &str, code: ErrorCode, error: &source::Error) -> String {
+    match (code, error.status) {
         (ErrorCode::InvalidRequest, _) => {
             format!("no call to `{source}` can be made of these values: {}", error.detail)
         }
         (ErrorCode::LimitExceeded, _) => error.detail.clone(),
         (ErrorCode::UpstreamUnavailable, _) => format!("`{source}` cannot be reached"),
+        (ErrorCode::UpstreamOutcomeUnknown, _) => {
+            format!("`{source}` became unavailable: the mutation may have been done")
+        }
         (ErrorCode::UpstreamTimeout, _) => format!("`{source}` did not answer in time"),
         (ErrorCode::UpstreamStatus, Some(status)) => {
             format!("`{source}` answered with status {status}")

@@ -73,6 +73,8 @@ pub(in crate::engine) struct Hole {
     pub message: String,
     pub source: Name,
     pub status: Option<u16>,
+    /// Of a mutation's call: whether it took effect.
+    pub outcome: Option<&'static str>,
     /// Stands on the log line that has the upstream's own words.
     pub error_id: String,
     /// What happened, where clients may know (`server.expose_upstream_errors`).

@@ -344,6 +344,9 @@ impl Writer<'_> {
             if let Some(status) = hole.status {
                 error.extensions.insert("status".into(), status.into());
             }
+            if let Some(outcome) = hole.outcome {
+                error.extensions.insert("outcome".into(), outcome.into());
+            }
             error.extensions.insert("errorId".into(), hole.error_id.as_str().into());
             if let Some(detail) = &hole.detail {
                 error.extensions.insert("detail".into(), detail.to_string().into());

@@ -1,8 +1,9 @@
 //! What one request does step by step: small documents, mutations, taking over, waiting in line, giving up.
 
 use super::{SHOP, errors, reviews, run, user};
-use crate::engine::testing::{Upstream, body, request};
-use crate::source::Reply;
+use crate::engine::testing::{Upstream, body, failure, request};
+use crate::graphql::ErrorCode;
+use crate::source::{self, ErrorKind, MutationOutcome, Reply};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -56,6 +57,36 @@ async fn mutations_run_one_after_another_and_read_what_they_wrote() {
     assert_eq!(targets, ["/add/x", "/note/7", "/add/x", "/note/7", "/drop/7", "/note/7"]);
     let [a, b, drop] = [1, 2, 3].map(|version| json!({ "version": version }));
     assert_eq!(body["data"], json!({ "a": a, "b": b, "drop": drop }));
+}
+
+#[tokio::test]
+async fn only_a_mutations_own_call_says_whether_it_took_effect() {
+    let down = || failure(ErrorCode::UpstreamUnavailable, ErrorKind::Failed);
+    let outcomes = |body: &Value| {
+        let errors = body["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().map(|error| error["extensions"]["outcome"].clone()).collect::<Vec<_>>()
+    };
+    let upstream = Upstream::new(move |target| match target {
+        "/add/sent" => Err(down()),
+        "/add/not" => Err(source::Error { outcome: MutationOutcome::NotSent, ..down() }),
+        target if target.starts_with("/add") => Ok(json!({ "id": 7 })),
+        _ => Err(down()),
+    });
+    for (text, code, outcome) in [
+        ("sent", "UPSTREAM_OUTCOME_UNKNOWN", json!("UNKNOWN")),
+        ("not", "UPSTREAM_UNAVAILABLE", json!("NOT_SENT")),
+    ] {
+        let query = format!(r#"mutation {{ add(text: "{text}") {{ id }} }}"#);
+        let (body, _) = run(&upstream, NOTES, &query).await;
+        assert_eq!(errors(&body), [format!(r#"["add"] {code}"#)]);
+        assert_eq!(outcomes(&body), [outcome]);
+    }
+    let below = r#"mutation { add(text: "x") { text } }"#;
+    for query in [below, "{ note(id: 1) { text } }"] {
+        let (body, _) = run(&upstream, NOTES, query).await;
+        assert!(errors(&body)[0].ends_with("UPSTREAM_UNAVAILABLE"), "{body}");
+        assert_eq!(outcomes(&body), [Value::Null]);
+    }
 }
 
 const LOOP: &str = r#"

@@ -237,6 +237,7 @@ fn a_failed_call_is_told_at_each_place_it_should_have_filled() {
         message: "`users` answered with status 503".into(),
         source: "users".into(),
         status: Some(503),
+        outcome: None,
         error_id: id.into(),
         detail: None,
     };

@@ -1,0 +1,144 @@
+//! The body of a reply while it arrives. It holds the connection: read to its end, an HTTP/1.1 connection goes back to the
+//! pool; dropped before, the connection (HTTP/1.1) or the stream (HTTP/2) is closed.
+
+use super::super::Failure;
+use super::super::http::sentence;
+use super::http1::Http1;
+use super::http2::Http2;
+use super::pool::Pool;
+use super::unsent::broken;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use h2::{Reason, RecvStream};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+pub struct Body(Kind);
+
+enum Kind {
+    Http1 {
+        incoming: Incoming,
+        /// Where the connection goes after the end.
+        back: Option<(Http1, Arc<Pool>)>,
+    },
+    Http2 {
+        /// Declared before the connection, which closes when nothing holds it.
+        stream: RecvStream,
+        /// Bytes to come, if the headers say so.
+        left: Option<u64>,
+        is_data_over: bool,
+        /// Done when the connection is lost, for a reply that may take as long as it likes.
+        lost: Option<BoxFuture<'static, Failure>>,
+        _connection: Arc<Http2>,
+    },
+}
+
+impl Body {
+    pub(super) fn http1(incoming: Incoming, connection: Http1, pool: Arc<Pool>) -> Self {
+        let mut back = Some((connection, pool));
+        if http_body::Body::is_end_stream(&incoming) {
+            give_back(&mut back);
+        }
+        Self(Kind::Http1 { incoming, back })
+    }
+
+    pub(super) fn http2(
+        stream: RecvStream,
+        left: Option<u64>,
+        lost: Option<BoxFuture<'static, Failure>>,
+        connection: Arc<Http2>,
+    ) -> Self {
+        Self(Kind::Http2 { stream, left, is_data_over: false, lost, _connection: connection })
+    }
+}
+
+fn give_back(back: &mut Option<(Http1, Arc<Pool>)>) {
+    if let Some((connection, pool)) = back.take() {
+        pool.put(connection);
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        match &mut self.0 {
+            Kind::Http1 { incoming, back } => {
+                let frame = ready!(Pin::new(&mut *incoming).poll_frame(context));
+                match &frame {
+                    Some(Err(_)) => drop(back.take()),
+                    Some(Ok(_)) if !incoming.is_end_stream() => {}
+                    Some(Ok(_)) | None => give_back(back),
+                }
+                let failure = |error| Failure::Unavailable(sentence(&error));
+                Poll::Ready(frame.map(|frame| frame.map_err(failure)))
+            }
+            Kind::Http2 { stream, left, is_data_over, lost, .. } => {
+                let frame = poll_http2(stream, left, is_data_over, context);
+                match lost {
+                    Some(lost) if frame.is_pending() => {
+                        lost.as_mut().poll(context).map(|failure| Some(Err(failure)))
+                    }
+                    _ => frame,
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Http1 { incoming, .. } => incoming.is_end_stream(),
+            Kind::Http2 { stream, .. } => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Http1 { incoming, .. } => incoming.size_hint(),
+            Kind::Http2 { left: Some(left), .. } => SizeHint::with_exact(*left),
+            Kind::Http2 { .. } => SizeHint::new(),
+        }
+    }
+}
+
+fn poll_http2(
+    stream: &mut RecvStream,
+    left: &mut Option<u64>,
+    is_data_over: &mut bool,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    if !*is_data_over {
+        match ready!(stream.poll_data(context)) {
+            Some(Ok(part)) => {
+                // Fails only for more than was received.
+                let _ = stream.flow_control().release_capacity(part.len());
+                *left = left.map(|left| left.saturating_sub(part.len() as u64));
+                return Poll::Ready(Some(Ok(Frame::data(part))));
+            }
+            // A service that answers before it has the whole request ends the stream like this (RFC 9113, section 8.1).
+            Some(Err(error)) if error.reason() == Some(Reason::NO_ERROR) => {
+                return Poll::Ready(None);
+            }
+            Some(Err(error)) => return Poll::Ready(Some(Err(broken(&error)))),
+            None => *is_data_over = true,
+        }
+    }
+    match ready!(stream.poll_trailers(context)) {
+        Ok(trailers) => Poll::Ready(trailers.map(|map| Ok(Frame::trailers(map)))),
+        Err(error) if error.reason() == Some(Reason::NO_ERROR) => Poll::Ready(None),
+        Err(error) => Poll::Ready(Some(Err(broken(&error)))),
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Body").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,118 @@
+//! Opens a connection: name, TCP, TLS, and the protocol that both sides speak.
+
+use super::super::discovery::Address;
+use super::super::http::sentence;
+use super::super::resolver::Resolver;
+use super::super::tls::{Tls, trusting_nobody};
+use super::super::{Failure, Settings, exhausted};
+use super::Connection;
+use super::http1::Http1;
+use super::http2::Http2;
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
+use hyper_util::rt::TokioIo;
+use std::error::Error;
+use std::future::poll_fn;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tower::Service as _;
+
+const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
+
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// The versions of HTTP that are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// HTTP/1.1, and HTTP/2 where TLS negotiates it.
+    Negotiated,
+    /// HTTP/2 only, also without TLS (prior knowledge).
+    Http2,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Dialer {
+    uri: Uri,
+    https: bool,
+    detour: Option<Address>,
+    versions: Versions,
+    connector: HttpsConnector<HttpConnector<Resolver>>,
+    /// For all of it.
+    timeout: Duration,
+}
+
+impl Dialer {
+    pub fn new(
+        settings: &Settings,
+        uri: &Uri,
+        detour: Option<Address>,
+        versions: Versions,
+    ) -> Result<Self, String> {
+        let https = match (uri.scheme_str(), uri.authority()) {
+            (Some("http"), Some(_)) => false,
+            (Some("https"), Some(_)) => true,
+            _ => return Err(format!("`{uri}` is not an http or https URL")),
+        };
+        let config = if https { settings.tls.client_config()? } else { trusting_nobody()? };
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(detour.clone()));
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
+        tcp.set_connect_timeout(Some(settings.connect_timeout));
+        let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
+        let connector = match versions {
+            Versions::Negotiated => builder.enable_all_versions().wrap_connector(tcp),
+            Versions::Http2 => builder.enable_http2().wrap_connector(tcp),
+        };
+        // TCP has a limit of its own; the name and TLS together get as long again.
+        let timeout = settings.connect_timeout.saturating_mul(2);
+        Ok(Self { uri: uri.clone(), https, detour, versions, connector, timeout })
+    }
+
+    /// The same with the certificate files as they are now, if there are any.
+    pub fn renewed(&self, settings: &Settings) -> Self {
+        if !self.https || settings.tls == Tls::default() {
+            return self.clone();
+        }
+        Self::new(settings, &self.uri, self.detour.clone(), self.versions).unwrap_or_else(|error| {
+            tracing::warn!("the certificates of the start stay in use: {error}");
+            self.clone()
+        })
+    }
+
+    /// Calls share one connection; `None`: TLS decides.
+    pub fn is_shared(&self) -> Option<bool> {
+        match self.versions {
+            Versions::Http2 => Some(true),
+            Versions::Negotiated if self.https => None,
+            Versions::Negotiated => Some(false),
+        }
+    }
+
+    /// # Errors
+    /// No connection: nothing was sent.
+    pub async fn dial(&self) -> Result<Connection, Failure> {
+        let opening = tokio::time::timeout(self.timeout, self.connect());
+        opening.await.unwrap_or_else(|_| {
+            let limit = self.timeout.as_millis();
+            Err(Failure::Unreached(format!("no connection within {limit} ms")))
+        })
+    }
+
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let unreached = |error: Box<dyn Error + Send + Sync>| Failure::Unreached(sentence(&*error));
+        let mut connector = self.connector.clone();
+        poll_fn(|context| connector.poll_ready(context)).await.map_err(&unreached)?;
+        let stream = connector.call(self.uri.clone()).await.map_err(&unreached)?;
+        let is_http2 = stream.connected().is_negotiated_h2();
+        match self.versions {
+            Versions::Http2 if self.https && !is_http2 => {
+                Err(Failure::Unreached("TLS did not negotiate HTTP/2".to_owned()))
+            }
+            Versions::Http2 => Ok(Connection::Http2(Http2::open(stream).await?)),
+            Versions::Negotiated if is_http2 => Ok(Connection::Http2(Http2::open(stream).await?)),
+            Versions::Negotiated => Ok(Connection::Http1(Http1::open(stream).await?)),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! One HTTP/1.1 connection: one exchange at a time, then back to the pool.
+
+use super::super::Failure;
+use super::super::http::sentence;
+use super::body::Body;
+use super::dial::Stream;
+use super::pool::{Pool, Waiting};
+use super::unsent::{Failed, of_http1};
+use bytes::Bytes;
+use http::header::HOST;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request, Response, Uri};
+use http_body_util::Full;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use std::sync::Arc;
+
+pub(super) struct Http1 {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Http1 {
+    pub async fn open(stream: Stream) -> Result<Self, Failure> {
+        let opened = handshake(stream).await;
+        let (sender, connection) = opened.map_err(|error| Failure::Unreached(sentence(&error)))?;
+        // Ends with the sender, or when the service closes. What went wrong is the call's error.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender })
+    }
+
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
+    /// It takes a request at once.
+    pub fn is_ready(&self) -> bool {
+        self.sender.is_ready()
+    }
+
+    /// Waits until it takes another request; `false`: it never will.
+    pub async fn settled(&mut self) -> bool {
+        self.sender.ready().await.is_ok()
+    }
+
+    pub async fn exchange(
+        mut self,
+        mut request: Request<Bytes>,
+        pool: &Arc<Pool>,
+    ) -> Result<Response<Body>, Failed> {
+        let uri = std::mem::take(request.uri_mut());
+        if !request.headers().contains_key(HOST)
+            && let Some(host) = host(&uri)
+        {
+            request.headers_mut().insert(HOST, host);
+        }
+        let target = uri.path_and_query().cloned();
+        *request.uri_mut() = target.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
+        let body = request.body().clone();
+        let waiting = Waiting::begin(pool);
+        let outcome = self.sender.try_send_request(request.map(Full::new)).await;
+        waiting.end();
+        let mut error = match outcome {
+            Ok(reply) => {
+                let pool = Arc::clone(pool);
+                return Ok(reply.map(|incoming| Body::http1(incoming, self, pool)));
+            }
+            Err(error) => error,
+        };
+        match error.take_message() {
+            Some(unsent) => {
+                let mut unsent = unsent.map(|_| body);
+                *unsent.uri_mut() = uri;
+                Err(Failed::Unsent(Box::new(unsent), sentence(error.error())))
+            }
+            None => Err(of_http1(error.error()).into()),
+        }
+    }
+}
+
+/// The URL's host, with the port unless it is the scheme's own.
+fn host(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let text = match authority.port_u16() {
+        Some(port) if port != usual => format!("{}:{port}", authority.host()),
+        _ => authority.host().to_owned(),
+    };
+    HeaderValue::try_from(text).ok()
+}

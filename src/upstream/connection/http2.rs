@@ -1,0 +1,263 @@
+//! One HTTP/2 connection, shared by all calls of an instance.
+//!
+//! A call that ends unanswered, on a connection on which nothing was heard since the call was sent, retires the connection:
+//! new calls go to a new one, and those that are still running stay where they are. That needs no ping, so a service that
+//! answers late has none to count. Only an endless stream of replies, which has no timeout, is watched by pings (`ping`).
+
+use super::super::Failure;
+use super::super::http::sentence;
+use super::body::Body;
+use super::dial::Stream;
+use super::ping::Pings;
+use super::pool::Pool;
+use super::unsent::{Failed, of_opening, of_stream};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Request, Response};
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
+
+/// Bytes that a service may send ahead: per call, and in all.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// Bytes of a reply's headers, as HPACK counts them.
+const MAX_HEADERS: u32 = 16 << 10;
+
+/// Streams that errors of ours may reset before the connection is closed.
+const MAX_RESETS: usize = 1024;
+
+/// Interim replies (status 1xx) before the reply.
+const MAX_INTERIM: usize = 8;
+
+/// The time that a connection without calls may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+pub(super) struct Http2 {
+    /// Declared before `_open`: the connection closes when its task finds no handle left.
+    sender: SendRequest<Bytes>,
+    /// Reads that brought something.
+    heard: Arc<AtomicU64>,
+    /// New calls go elsewhere.
+    is_retired: AtomicBool,
+    pings: Option<Pings>,
+    _open: oneshot::Sender<Infallible>,
+}
+
+impl Http2 {
+    pub async fn open(stream: Stream) -> Result<Arc<Self>, Failure> {
+        let heard = Arc::new(AtomicU64::new(0));
+        let stream = Counted { stream: TokioIo::new(stream), reads: Arc::clone(&heard) };
+        let opened = Builder::new()
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(MAX_HEADERS)
+            .max_local_error_reset_streams(Some(MAX_RESETS))
+            .handshake(stream)
+            .await;
+        let (sender, mut connection) =
+            opened.map_err(|error| Failure::Unreached(sentence(&error)))?;
+        let pings = connection.ping_pong().map(Pings::new);
+        let (open, closed) = oneshot::channel();
+        tokio::spawn(run(connection, closed));
+        Ok(Arc::new(Self { sender, heard, is_retired: AtomicBool::new(false), pings, _open: open }))
+    }
+
+    pub fn is_usable(&self) -> bool {
+        !self.is_retired.load(Ordering::Relaxed)
+    }
+
+    pub fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
+    }
+
+    pub fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Done when the connection does not answer a ping; never, while it lives.
+    async fn lost(self: Arc<Self>) -> Failure {
+        match &self.pings {
+            Some(pings) => pings.unanswered(|| self.heard()).await,
+            None => std::future::pending().await,
+        }
+        self.retire();
+        Failure::Unavailable("the connection is silent, and answers no ping".to_owned())
+    }
+
+    /// `endless`: the reply may take as long as it likes, and so the connection is watched while it is read.
+    pub async fn exchange(
+        self: Arc<Self>,
+        request: Request<Bytes>,
+        pool: &Pool,
+        endless: bool,
+    ) -> Result<Response<Body>, Failed> {
+        let mut sender = self.sender.clone();
+        if let Err(error) = poll_fn(|context| sender.poll_ready(context)).await {
+            self.retire();
+            return Err(Failed::Unsent(Box::new(request), sentence(&error)));
+        }
+        let (mut parts, body) = request.into_parts();
+        strip(&mut parts.headers);
+        let opened = sender.send_request(Request::from_parts(parts, ()), body.is_empty());
+        let (reply, mut stream) = opened.map_err(|error| of_opening(&error))?;
+        drop(sender);
+        if !body.is_empty() {
+            // It is in memory already, and goes out as the windows allow. Where the stream was reset, its reply says why.
+            let _ = stream.send_data(body, true);
+        }
+        let silence = Silence::begin(&self, pool.patience());
+        let mut lost = endless.then(|| Arc::clone(&self).lost().boxed());
+        let outcome = match &mut lost {
+            None => reply_of(reply).await,
+            Some(lost) => tokio::select! {
+                outcome = reply_of(reply) => outcome,
+                failure = lost => Err(failure),
+            },
+        };
+        silence.end();
+        let reply = outcome?;
+        let length = reply.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        let length = length.and_then(|length| length.parse().ok());
+        Ok(reply.map(|stream| Body::http2(stream, length, lost, self)))
+    }
+}
+
+/// The final reply, after the interim ones.
+async fn reply_of(mut reply: ResponseFuture) -> Result<Response<h2::RecvStream>, Failure> {
+    let mut interim = 0;
+    poll_fn(|context| {
+        while let Poll::Ready(Some(Ok(_))) = reply.poll_informational(context) {
+            interim += 1;
+            if interim > MAX_INTERIM {
+                let text = format!("more than {MAX_INTERIM} interim replies");
+                return Poll::Ready(Err(Failure::Invalid(text)));
+            }
+        }
+        Pin::new(&mut reply).poll(context).map_err(|error| of_stream(&error))
+    })
+    .await
+}
+
+/// Runs the connection until the service closes it, or until no call and no pool holds it.
+async fn run(connection: Connection<Counted, Bytes>, closed: oneshot::Receiver<Infallible>) {
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // What went wrong is the error of each call.
+        _ = &mut connection => return,
+        _ = closed => {}
+    }
+    let _ = tokio::time::timeout(GOODBYE, connection).await;
+}
+
+/// Headers that belong to a connection of HTTP/1.1 (RFC 9113, section 8.2.2).
+fn strip(headers: &mut HeaderMap) {
+    const OLD: [HeaderName; 5] = [
+        CONNECTION,
+        TRANSFER_ENCODING,
+        UPGRADE,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+    ];
+    for name in &OLD {
+        headers.remove(name);
+    }
+    if headers.get(TE).is_some_and(|value| value != "trailers") {
+        headers.remove(TE);
+    }
+}
+
+/// A call that waits for its reply. Dropped before the reply came, on a connection that was silent since, it retires the
+/// connection.
+struct Silence<'a> {
+    connection: &'a Http2,
+    heard: u64,
+    since: Instant,
+    patience: Duration,
+    is_over: bool,
+}
+
+impl<'a> Silence<'a> {
+    fn begin(connection: &'a Http2, patience: Duration) -> Self {
+        let (heard, since) = (connection.heard(), Instant::now());
+        Self { connection, heard, since, patience, is_over: false }
+    }
+
+    fn end(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Silence<'_> {
+    fn drop(&mut self) {
+        let is_silent = !self.is_over && self.connection.heard() == self.heard;
+        if is_silent && self.since.elapsed() >= self.patience {
+            self.connection.retire();
+        }
+    }
+}
+
+/// Counts the reads that bring something.
+struct Counted {
+    stream: TokioIo<Stream>,
+    reads: Arc<AtomicU64>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

@@ -1,0 +1,126 @@
+//! Connections to one instance: opened when calls need them, used again, and replaced when they stay silent.
+//!
+//! | question | file |
+//! |---|---|
+//! | how is a connection opened | `dial` |
+//! | which connection does a call take, and when is one more opened | `pool` |
+//! | what does one exchange look like | `http1`, `http2` |
+//! | was the request processed | `unsent` |
+//! | does a silent connection live | `http2` by timeouts, `ping` for endless replies |
+//!
+//! Behind it stand hyper's HTTP/1.1 connection and the `h2` crate, not a pooled client. A pooled client opens a connection
+//! for each call that finds none idle, also if one becomes idle first, so that a burst leaves many times more connections
+//! than calls. It also hides which requests were never processed: only the protocol's own errors tell that.
+//!
+//! Never retries a request that may have been processed, never follows a redirect, never inflates a body.
+
+mod body;
+mod dial;
+mod http1;
+mod http2;
+mod ping;
+mod pool;
+mod unsent;
+
+pub use self::body::Body;
+use self::dial::Dialer;
+pub use self::dial::Versions;
+use self::pool::Pool;
+use self::unsent::Failed;
+use super::aging::Aging;
+use super::discovery::Address;
+use super::{Failure, Settings};
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Connections that may turn out closed before a call opens one of its own.
+const STALE_CONNECTIONS: u32 = 2;
+
+/// The connections to one instance.
+#[derive(Debug)]
+pub struct Connections {
+    pool: Aging<Arc<Pool>>,
+    /// Made at the start.
+    first: Dialer,
+    settings: Settings,
+}
+
+enum Connection {
+    Http1(http1::Http1),
+    Http2(Arc<http2::Http2>),
+}
+
+impl Connections {
+    /// Calls are addressed to `uri`. Connections go to `detour` instead of the URL's host, if there is one.
+    ///
+    /// # Errors
+    /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
+    pub fn new(
+        settings: &Settings,
+        uri: &Uri,
+        detour: Option<Address>,
+        versions: Versions,
+    ) -> Result<Self, String> {
+        let first = Dialer::new(settings, uri, detour, versions)?;
+        Ok(Self { pool: Aging::new(settings.max_age), first, settings: settings.clone() })
+    }
+
+    fn pool(&self) -> Arc<Pool> {
+        let make = || Arc::new(Pool::new(self.first.renewed(&self.settings), &self.settings));
+        self.pool.get(Instant::now(), make)
+    }
+
+    /// Sends a request with an absolute URI, and returns when status and headers are received. `fresh` requires a new
+    /// connection.
+    ///
+    /// # Errors
+    /// No connection, a broken one, or a reply that is not HTTP.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        fresh: bool,
+    ) -> Result<Response<Body>, Failure> {
+        self.exchange(request, fresh, false).await
+    }
+
+    /// The same for a reply that has no end: a stream of messages. Over HTTP/2 the connection is watched while it is silent.
+    ///
+    /// # Errors
+    /// As of [`Connections::send`].
+    pub async fn stream(
+        &self,
+        request: Request<Bytes>,
+        fresh: bool,
+    ) -> Result<Response<Body>, Failure> {
+        self.exchange(request, fresh, true).await
+    }
+
+    async fn exchange(
+        &self,
+        mut request: Request<Bytes>,
+        fresh: bool,
+        endless: bool,
+    ) -> Result<Response<Body>, Failure> {
+        let pool = self.pool();
+        let mut stale = 0;
+        loop {
+            let fresh = fresh || stale >= STALE_CONNECTIONS;
+            let outcome = match pool.checkout(fresh).await? {
+                Connection::Http1(connection) => connection.exchange(request, &pool).await,
+                Connection::Http2(connection) => connection.exchange(request, &pool, endless).await,
+            };
+            match outcome {
+                Ok(reply) => return Ok(reply),
+                Err(Failed::Unsent(_, reason)) if fresh => return Err(Failure::Unreached(reason)),
+                Err(Failed::Unsent(unsent, _)) => request = *unsent,
+                Err(Failed::Final(failure)) => return Err(failure),
+            }
+            stale += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! Which connection a call takes, and when one more is opened.
+//!
+//! A connection is opened only if more calls wait than connections are coming: being opened, or about to finish their last
+//! exchange. So there are never more connections than calls were in flight at once. Which of the two comes first goes to
+//! the call that has waited longest. HTTP/2 has one connection for all calls, and one being opened at most.
+
+use super::super::{Failure, Settings};
+use super::Connection;
+use super::dial::Dialer;
+use super::http1::Http1;
+use super::http2::Http2;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Idle connections of HTTP/1.1 that are kept.
+const MAX_IDLE: usize = 1024;
+
+/// The time that a connection may take from the end of a reply until it takes the next request. It takes longer where the
+/// service replied before it had read the whole request.
+const SETTLING: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    dialer: Dialer,
+    keep_alive: Duration,
+    patience: Duration,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Those used last are at the end, and used first.
+    idle: VecDeque<Idle>,
+    shared: Option<Arc<Http2>>,
+    waiting: VecDeque<oneshot::Sender<Result<Connection, Failure>>>,
+    /// Connections that will be given to those who wait.
+    coming: usize,
+    /// Calls share a connection; `None`: not known yet.
+    is_shared: Option<bool>,
+    /// Idle connections are being closed when their time is over.
+    is_reaped: bool,
+}
+
+struct Idle {
+    connection: Http1,
+    since: Instant,
+}
+
+impl Pool {
+    pub fn new(dialer: Dialer, settings: &Settings) -> Self {
+        let state = State {
+            idle: VecDeque::new(),
+            shared: None,
+            waiting: VecDeque::new(),
+            coming: 0,
+            is_shared: dialer.is_shared(),
+            is_reaped: false,
+        };
+        Self {
+            dialer,
+            keep_alive: settings.keep_alive,
+            patience: settings.connect_timeout,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// A call that has waited this long without a byte makes its connection doubtful.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// # Errors
+    /// No connection could be opened.
+    pub async fn checkout(self: &Arc<Self>, fresh: bool) -> Result<Connection, Failure> {
+        if fresh {
+            // Rare, and large.
+            let connection = Box::pin(self.dialer.dial()).await?;
+            if let Connection::Http2(shared) = &connection {
+                self.state().shared = Some(Arc::clone(shared));
+            }
+            return Ok(connection);
+        }
+        let coming = {
+            let mut state = self.state();
+            if let Some(connection) = state.take(self.keep_alive) {
+                return Ok(connection);
+            }
+            let (sender, coming) = oneshot::channel();
+            state.waiting.push_back(sender);
+            self.open_more(&mut state);
+            coming
+        };
+        let none = || Err(Failure::Unreached("the connection was given up".to_owned()));
+        coming.await.unwrap_or_else(|_| none())
+    }
+
+    fn open_more(self: &Arc<Self>, state: &mut State) {
+        state.waiting.retain(|waiting| !waiting.is_closed());
+        let waiting = state.waiting.len();
+        let needed = if state.is_shared == Some(false) { waiting } else { waiting.min(1) };
+        while state.coming < needed {
+            state.coming += 1;
+            let pool = Arc::clone(self);
+            tokio::spawn(async move {
+                let coming = Coming { pool: &pool };
+                let outcome = pool.dialer.dial().await;
+                coming.opened(outcome);
+            });
+        }
+    }
+
+    /// Takes back a connection whose exchange is over.
+    pub fn put(self: Arc<Self>, mut connection: Http1) {
+        if connection.is_ready() {
+            return self.hand_over(&mut self.state(), connection);
+        }
+        if !connection.is_open() {
+            return;
+        }
+        self.state().coming += 1;
+        tokio::spawn(async move {
+            let coming = Coming { pool: &self };
+            let settled = tokio::time::timeout(SETTLING, connection.settled()).await;
+            if settled == Ok(true) {
+                coming.opened(Ok(Connection::Http1(connection)));
+            }
+        });
+    }
+
+    /// To the call that has waited longest, or to the idle ones.
+    fn hand_over(self: &Arc<Self>, state: &mut State, mut connection: Http1) {
+        while let Some(waiting) = state.waiting.pop_front() {
+            match waiting.send(Ok(Connection::Http1(connection))) {
+                Err(Ok(Connection::Http1(back))) => connection = back,
+                _ => return,
+            }
+        }
+        if state.idle.len() >= MAX_IDLE {
+            return;
+        }
+        state.idle.push_back(Idle { connection, since: Instant::now() });
+        if !state.is_reaped {
+            state.is_reaped = true;
+            tokio::spawn(reap(Arc::downgrade(self), self.keep_alive));
+        }
+    }
+
+    /// A call got no byte in answer since then: connections that were idle before may be dead as well.
+    fn doubt(&self, since: Instant) {
+        self.state().idle.retain(|idle| idle.since >= since);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, keep_alive: Duration) -> Option<Connection> {
+        if let Some(shared) = &self.shared {
+            if shared.is_usable() {
+                return Some(Connection::Http2(Arc::clone(shared)));
+            }
+            self.shared = None;
+        }
+        while let Some(Idle { connection, since }) = self.idle.pop_back() {
+            if connection.is_ready() && since.elapsed() < keep_alive {
+                return Some(Connection::Http1(connection));
+            }
+        }
+        None
+    }
+}
+
+/// A connection that others count on. Dropped without one, more are opened if calls wait.
+struct Coming<'a> {
+    pool: &'a Arc<Pool>,
+}
+
+impl Coming<'_> {
+    fn opened(self, outcome: Result<Connection, Failure>) {
+        let mut state = self.pool.state();
+        match outcome {
+            Ok(Connection::Http1(connection)) => {
+                state.is_shared = Some(false);
+                self.pool.hand_over(&mut state, connection);
+            }
+            Ok(Connection::Http2(shared)) => {
+                state.is_shared = Some(true);
+                for waiting in state.waiting.drain(..) {
+                    // Whoever does not wait any more needs none.
+                    let _ = waiting.send(Ok(Connection::Http2(Arc::clone(&shared))));
+                }
+                state.shared = Some(shared);
+            }
+            Err(failure) => {
+                // Each call has one that is opened for it, unless all wait for the same.
+                let all = state.waiting.len();
+                let failed = if state.is_shared == Some(false) { all.min(1) } else { all };
+                for waiting in state.waiting.drain(..failed) {
+                    let _ = waiting.send(Err(failure.clone()));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pool.state();
+        state.coming -= 1;
+        self.pool.open_more(&mut state);
+    }
+}
+
+/// A call that waits for the reply of an HTTP/1.1 connection. Dropped before, after a while without a byte, it lets the
+/// pool doubt the connections that are idle for longer.
+pub(super) struct Waiting<'a> {
+    pool: &'a Pool,
+    since: Instant,
+    is_over: bool,
+}
+
+impl<'a> Waiting<'a> {
+    pub fn begin(pool: &'a Pool) -> Self {
+        Self { pool, since: Instant::now(), is_over: false }
+    }
+
+    pub fn end(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_over && self.since.elapsed() >= self.pool.patience {
+            self.pool.doubt(self.since);
+        }
+    }
+}
+
+/// Closes idle connections when their time is over; ends when there are none.
+async fn reap(pool: Weak<Pool>, keep_alive: Duration) {
+    loop {
+        tokio::time::sleep(keep_alive).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let mut state = pool.state();
+        state.idle.retain(|idle| idle.since.elapsed() < keep_alive);
+        if state.idle.is_empty() {
+            state.is_reaped = false;
+            return;
+        }
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("State")
+            .field("idle", &self.idle.len())
+            .field("waiting", &self.waiting.len())
+            .field("coming", &self.coming)
+            .finish_non_exhaustive()
+    }
+}
