@@ -1,16 +1,16 @@
 //! `portcullis demo --chaos`: fault drills one after another, and a table of what was measured.
 
 use super::{Exit, Terminal};
-use crate::demo::chaos::{Drill, Length, Report};
+use crate::demo::chaos::{Drill, Ground, Report};
 
 /// Runs drills; a report is written as soon as each is over.
-pub(super) async fn run(drills: &[Drill], length: Length, terminal: &mut Terminal) -> Exit {
+pub(super) async fn run(drills: &[Drill], ground: &Ground, terminal: &mut Terminal) -> Exit {
     let title = terminal.bold("Fault drills: what is broken, what must hold, what was measured");
     terminal.out(&format!("{title}\n\n"));
     let mut failed = Vec::new();
     for drill in drills {
         terminal.err(&format!("running {} …\n", drill.name));
-        let report = drill.run(length).await;
+        let report = drill.run(ground).await;
         if !report.holds() {
             failed.push(drill.name);
         }
@@ -47,7 +47,7 @@ fn row(drill: &Drill, report: &Report, terminal: &Terminal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::chaos::Findings;
+    use crate::demo::chaos::{Findings, Length};
     use futures_util::future::{FutureExt as _, ready};
 
     fn drill(name: &'static str, holds: bool) -> Drill {
@@ -61,12 +61,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_hold_is_said_and_is_the_exit_code() {
+        let short = Ground { length: Length::Short, programs: None };
         let (mut terminal, out, _) = Terminal::captured();
         let good = [drill("good", true)];
-        assert_eq!(run(&good, Length::Short, &mut terminal).await, Exit::Done);
+        assert_eq!(run(&good, &short, &mut terminal).await, Exit::Done);
         let (mut terminal, shown, _) = Terminal::captured();
         let both = [drill("good", true), drill("bad", false)];
-        assert_eq!(run(&both, Length::Short, &mut terminal).await, Exit::Problems);
+        assert_eq!(run(&both, &short, &mut terminal).await, Exit::Problems);
         assert!(out.text().contains("All 1 drills held"), "{}", out.text());
         for part in [
             "ok      good  something is broken",

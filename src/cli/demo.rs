@@ -2,7 +2,7 @@
 
 use super::{Exit, Terminal, chaos, listen};
 use crate::config::Config;
-use crate::demo::chaos::{DRILLS, Length};
+use crate::demo::chaos::{DRILLS, Drill, Ground, Length, Plan, Programs, run_instance};
 use crate::demo::{self, Fail, Issuer, Latency, Ports, Service, Storefront};
 use crate::edge;
 use crate::gateway::admin::PATH;
@@ -53,10 +53,27 @@ pub struct Arguments {
     /// The services listen on 4101 to 4104, where schema/portcullis.yaml expects them
     #[arg(long)]
     usual_ports: bool,
-    /// Run fault drills instead, for about three minutes: instances and gateways of their own are killed,
+    /// Run fault drills instead, for about eight minutes: instances and gateways of their own are killed,
     /// restarted, made slow, and figures are compared with what must hold
     #[arg(long, conflicts_with_all = ["port", "latency", "fail", "usual_ports"])]
     chaos: bool,
+    /// Only this drill; repeatable
+    #[arg(long, value_name = "DRILL", requires = "chaos", value_parser = drill)]
+    only: Vec<Drill>,
+    /// As short as the drills' bounds allow, with less load
+    #[arg(long, requires = "chaos")]
+    short: bool,
+    /// Drills run instances and gateways as processes of their own; the gateways are `serve` of this program
+    #[arg(long, value_name = "PROGRAM", requires = "chaos")]
+    gateway: Option<PathBuf>,
+    /// An instance of such a drill
+    #[arg(long, value_name = "PLAN", hide = true)]
+    instance: Option<Plan>,
+}
+
+fn drill(name: &str) -> Result<Drill, String> {
+    let known = DRILLS.into_iter().find(|drill| drill.name == name);
+    known.ok_or_else(|| format!("drills are {}", DRILLS.map(|drill| drill.name).join(", ")))
 }
 
 impl Arguments {
@@ -67,8 +84,11 @@ impl Arguments {
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     gateway::descriptors::raise_limit();
+    if let Some(plan) = arguments.instance {
+        return instance(plan, terminal).await;
+    }
     if arguments.chaos {
-        return chaos::run(&DRILLS, Length::Full, terminal).await;
+        return drills(arguments, terminal).await;
     }
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let remedy =
@@ -107,6 +127,30 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let exit = listen::serve(gateway, listeners, terminal).await;
     drop(storefront);
     exit
+}
+
+async fn drills(arguments: Arguments, terminal: &mut Terminal) -> Exit {
+    let programs = match (arguments.gateway, std::env::current_exe()) {
+        (None, _) => None,
+        (Some(gateway), Ok(instance)) => Some(Arc::new(Programs { gateway, instance })),
+        (Some(_), Err(error)) => {
+            terminal.err(&format!("error: this program cannot be run again: {error}\n"));
+            return Exit::Problems;
+        }
+    };
+    let length = if arguments.short { Length::Short } else { Length::Full };
+    let only = if arguments.only.is_empty() { DRILLS.to_vec() } else { arguments.only };
+    chaos::run(&only, &Ground { length, programs }, terminal).await
+}
+
+async fn instance(plan: Plan, terminal: &mut Terminal) -> Exit {
+    match run_instance(plan).await {
+        Ok(()) => Exit::Done,
+        Err(trouble) => {
+            terminal.err(&format!("error: {trouble}\n"));
+            Exit::CannotListen
+        }
+    }
 }
 
 /// The usual address of the admin page, or a free one.

@@ -42,6 +42,8 @@ pub(super) fn read(section: &Section<'_>, base: &Path, zone: Option<&String>) ->
         section.check_keys();
         section.read("max", &mut settings.concurrency.max, values::positive);
         section.read("waiting", &mut settings.concurrency.waiting, values::count);
+        section.read("age", &mut settings.concurrency.age, |it| values::timeout(it).map(Some));
+        section.read("adapt", &mut settings.concurrency.adapt, values::boolean);
     }
     settings
 }

@@ -1,52 +1,90 @@
-//! The bulkhead of a source: how many calls of it are under way, and how many may wait, so that one slow source
-//! cannot hold what all need.
+//! The bulkhead of a source: how many of its calls are in flight, and how many may wait and for how long, so that one slow
+//! source cannot hold what all need, and one with too much to do answers what it can as fast as ever.
+//!
+//! [`limit`] decides the first, up to `concurrency.max`, and [`queue`] the second; here calls wait for each other.
 
+mod answers;
+mod limit;
+mod queue;
+
+use self::limit::Limit;
+use self::queue::Queue;
 use super::failure::Failure;
 use super::metrics::OfSource;
+use super::now;
 use super::settings::Concurrency;
 use metrics::Gauge;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 pub struct Bulkhead {
     places: Semaphore,
+    in_flight: AtomicUsize,
     waiting: AtomicUsize,
     settings: Concurrency,
-    /// The same two numbers, as others see them.
-    measured: (Gauge, Gauge),
+    state: Mutex<State>,
+    /// The queue has become one that stands.
+    stands: Notify,
+    measured: Measured,
+}
+
+struct State {
+    limit: Limit,
+    queue: Queue,
+    /// Places there are, and how many of them end with the call that has them.
+    places: usize,
+    ending: usize,
+}
+
+/// The same numbers, as others see them.
+struct Measured {
+    in_flight: Gauge,
+    waiting: Gauge,
+    limit: Gauge,
 }
 
 impl Bulkhead {
     #[must_use]
-    pub fn new(settings: Concurrency, metrics: &OfSource) -> Self {
-        let measured = (metrics.in_flight.clone(), metrics.waiting.clone());
-        let places = Semaphore::new(settings.max.min(Semaphore::MAX_PERMITS));
-        Self { places, waiting: AtomicUsize::new(0), settings, measured }
+    pub fn new(settings: Concurrency, metrics: &OfSource, now: Instant) -> Self {
+        let measured = Measured {
+            in_flight: metrics.in_flight.clone(),
+            waiting: metrics.waiting.clone(),
+            limit: metrics.limit.clone(),
+        };
+        let max = settings.max.min(Semaphore::MAX_PERMITS);
+        let limit = Limit::new(max, now);
+        let places = if settings.adapt { limit.get() } else { max };
+        measured.limit.set(places as f64);
+        let queue = Queue::default();
+        Self {
+            places: Semaphore::new(places),
+            in_flight: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            settings,
+            state: Mutex::new(State { limit, queue, places, ending: 0 }),
+            stands: Notify::new(),
+            measured,
+        }
     }
 
     /// A place, at once or when it is this call's turn.
     ///
     /// # Errors
-    /// [`Failure::Overloaded`]: too many wait already, or its turn did not come before the deadline.
+    /// [`Failure::Overloaded`]: too many wait already, or its turn did not come in time.
     pub async fn enter(&self, deadline: Instant) -> Result<Place<'_>, Failure> {
-        if let Ok(place) = self.places.try_acquire() {
-            return Ok(Place::take(place, &self.measured.0));
-        }
-        let Some(_waiting) = self.wait() else {
-            return Err(Failure::Overloaded("too many calls wait for their turn"));
-        };
-        match tokio::time::timeout_at(deadline.into(), self.places.acquire()).await {
-            Ok(Ok(place)) => Ok(Place::take(place, &self.measured.0)),
-            // It is never closed.
-            Ok(Err(_)) | Err(_) => Err(Failure::Overloaded("its turn did not come in time")),
+        match self.places.try_acquire() {
+            Ok(permit) => Ok(self.place(permit)),
+            Err(_) => self.wait(deadline).await,
         }
     }
 
-    /// Calls under way.
+    /// Calls in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.settings.max.saturating_sub(self.places.available_permits())
+        self.in_flight.load(Ordering::Relaxed)
     }
 
     #[must_use]
@@ -54,31 +92,157 @@ impl Bulkhead {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    fn wait(&self) -> Option<Waiting<'_>> {
+    /// Calls that may be in flight now.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        let state = self.state();
+        state.places - state.ending
+    }
+
+    fn place<'a>(&'a self, permit: SemaphorePermit<'a>) -> Place<'a> {
+        let level = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        self.measured.in_flight.increment(1);
+        let began = now();
+        let of = self.settings.adapt.then(|| self.state().limit.began(level, began));
+        Place { bulkhead: self, permit: Some(permit), level, of, began, answered: None }
+    }
+
+    async fn wait(&self, deadline: Instant) -> Result<Place<'_>, Failure> {
+        let came = now();
+        let _waiting = self.join(came)?;
+        let mut permit = pin!(self.places.acquire());
+        loop {
+            let mut stands = pin!(self.stands.notified());
+            // From here on none is missed.
+            stands.as_mut().enable();
+            let until = came.checked_add(self.age()).map_or(deadline, |until| until.min(deadline));
+            tokio::select! {
+                biased;
+                permit = &mut permit => {
+                    let Ok(permit) = permit else { break };
+                    let mut state = self.state();
+                    let healthy = state.limit.healthy();
+                    state.queue.goes(healthy, now());
+                    drop(state);
+                    return Ok(self.place(permit));
+                }
+                () = stands => {}
+                () = tokio::time::sleep_until(until.into()) => {
+                    // Calls may take longer than they did when it came.
+                    if now() >= deadline || now().saturating_duration_since(came) >= self.age() {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(Failure::Overloaded("its turn did not come in time"))
+    }
+
+    /// Joins those that wait.
+    fn join(&self, now: Instant) -> Result<Waiting<'_>, Failure> {
+        let full = Failure::Overloaded("too many calls wait for their turn");
+        if self.settings.adapt {
+            let mut state = self.state();
+            let was_overload = state.queue.is_overload();
+            let healthy = state.limit.healthy();
+            state.queue.comes(healthy, now);
+            let is_overload = state.queue.is_overload();
+            if state.limit.is_silent(now) {
+                self.resize(&mut state);
+            }
+            let age = state.queue.age(healthy);
+            let (ahead, limit) = (self.waiting() + 1, state.limit.get());
+            drop(state);
+            if is_overload && !was_overload {
+                self.stands.notify_waiters();
+            }
+            let wait = healthy.unwrap_or_default().mul_f64(ahead as f64 / limit as f64);
+            if is_overload && wait > age {
+                return Err(full);
+            }
+        }
         let most = self.settings.waiting;
         let join = |waiting| (waiting < most).then_some(waiting + 1);
-        self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, join).ok()?;
-        self.measured.1.increment(1);
-        Some(Waiting(self))
+        if self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, join).is_err() {
+            return Err(full);
+        }
+        self.measured.waiting.increment(1);
+        Ok(Waiting(self))
+    }
+
+    /// How long a call may wait.
+    fn age(&self) -> Duration {
+        let set = self.settings.age.unwrap_or(Duration::MAX);
+        if !self.settings.adapt {
+            return set;
+        }
+        let state = self.state();
+        state.queue.age(state.limit.healthy()).min(set)
+    }
+
+    /// As many places as the limit says, when those that are too many have ended.
+    fn resize(&self, state: &mut State) {
+        let wanted = state.limit.get();
+        let there = state.places - state.ending;
+        if wanted == there {
+            return;
+        }
+        self.measured.limit.set(wanted as f64);
+        if wanted > there {
+            let kept = (wanted - there).min(state.ending);
+            state.ending -= kept;
+            let new = wanted - there - kept;
+            state.places += new;
+            self.places.add_permits(new);
+        } else {
+            let surplus = there - wanted;
+            let free = self.places.forget_permits(surplus);
+            state.places -= free;
+            state.ending += surplus - free;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Of a call under way.
+/// Of a call in flight.
 pub struct Place<'a> {
-    _permit: SemaphorePermit<'a>,
-    measured: &'a Gauge,
+    bulkhead: &'a Bulkhead,
+    permit: Option<SemaphorePermit<'a>>,
+    /// Calls in flight when it began, itself included.
+    level: usize,
+    of: Option<limit::Of>,
+    began: Instant,
+    answered: Option<Instant>,
 }
 
-impl<'a> Place<'a> {
-    fn take(permit: SemaphorePermit<'a>, measured: &'a Gauge) -> Self {
-        measured.increment(1);
-        Self { _permit: permit, measured }
+impl Place<'_> {
+    /// The service answered at its first attempt: what it took says how full it is.
+    pub fn answered(&mut self, now: Instant) {
+        self.answered = Some(now);
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.measured.decrement(1);
+        let bulkhead = self.bulkhead;
+        let left = bulkhead.in_flight.fetch_sub(1, Ordering::Relaxed);
+        bulkhead.measured.in_flight.decrement(1);
+        let Some(of) = self.of else { return };
+        let now = self.answered.unwrap_or_else(now);
+        let answered = self.answered.map(|now| now.saturating_duration_since(self.began));
+        let mut state = bulkhead.state();
+        state.limit.ended(of, self.level, answered, left, now);
+        bulkhead.resize(&mut state);
+        if state.ending > 0 {
+            state.ending -= 1;
+            state.places -= 1;
+            if let Some(permit) = self.permit.take() {
+                permit.forget();
+            }
+        }
     }
 }
 
@@ -86,7 +250,13 @@ struct Waiting<'a>(&'a Bulkhead);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.0.measured.1.decrement(1);
+        let before = self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.measured.waiting.decrement(1);
+        if before == 1 {
+            self.0.state().queue.is_empty();
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,12 +8,13 @@
 
 use super::attempt::{Attempt, Trial};
 use super::breaker::Pass;
-use super::failure::{Failure, Repeat, Verdict};
+use super::failure::{Failure, Fault, Repeat, Verdict};
 use super::members::Tried;
 use super::{Position, Terms, Upstream, now, retry};
 use futures_util::future::{Either, select};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Times that a call moves on after attempts of which nothing was sent.
@@ -60,10 +61,18 @@ impl<C> Upstream<C> {
         F: Future<Output = Result<T, Failure>>,
     {
         self.passes(terms, now())?;
-        let _place = self.bulkhead.enter(terms.deadline).await?;
+        let mut place = self.bulkhead.enter(terms.deadline).await?;
         let admission = self.admit(terms, now())?;
+        let attempts = AtomicU32::new(0);
+        let attempt = |it| {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            attempt(it)
+        };
         let outcome = self.tries(terms, admission.is_probe(), &attempt).await;
         admission.settle(&outcome);
+        if attempts.load(Ordering::Relaxed) == 1 && is_answer(&outcome.reply) {
+            place.answered(now());
+        }
         outcome.reply
     }
 
@@ -222,6 +231,15 @@ impl<C> Upstream<C> {
 /// A probe may fail without harm if its call may be repeated.
 fn may_probe(terms: Terms) -> bool {
     terms.repeat != Repeat::IfNotSent
+}
+
+/// The service did what it was asked, so that the time it took says how busy it is.
+fn is_answer<T>(outcome: &Result<T, Failure>) -> bool {
+    let Err(failure) = outcome else { return true };
+    matches!(
+        failure,
+        Failure::Status { fault: Fault::Call, .. } | Failure::TooLarge(_) | Failure::Invalid(_)
+    )
 }
 
 /// A call that the breaker let through. Dropped before it is settled, it says nothing.

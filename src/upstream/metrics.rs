@@ -103,6 +103,8 @@ pub(super) struct OfSource {
     pub unpaid: Counter,
     pub in_flight: Gauge,
     pub waiting: Gauge,
+    /// Calls that may be in flight.
+    pub limit: Gauge,
     pub seconds: Histogram,
     position: Gauge,
     transitions: [Counter; POSITIONS.len()],
@@ -129,6 +131,7 @@ impl OfSource {
             unpaid: counter!("portcullis_upstream_budget_empty_total", "source" => name()),
             in_flight: gauge!("portcullis_upstream_calls_in_flight", "source" => name()),
             waiting: gauge!("portcullis_upstream_calls_waiting", "source" => name()),
+            limit: gauge!("portcullis_upstream_concurrency_limit", "source" => name()),
             seconds: histogram!("portcullis_upstream_attempt_duration_seconds", "source" => name()),
             position: gauge!("portcullis_upstream_breaker_position", "source" => name()),
             transitions: POSITIONS.map(turn),
@@ -275,6 +278,7 @@ fn describe() {
     for (name, text) in [
         ("portcullis_upstream_calls_in_flight", "Calls under way."),
         ("portcullis_upstream_calls_waiting", "Calls that wait for their turn."),
+        ("portcullis_upstream_concurrency_limit", "Calls that may be in flight now."),
         ("portcullis_upstream_breaker_position", "0 closed, 1 half open, 2 open."),
         ("portcullis_upstream_instances", "Instances that are known."),
         ("portcullis_upstream_discovery_failing", "1 while instances cannot be found anew."),

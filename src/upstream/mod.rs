@@ -130,7 +130,7 @@ impl<C> Upstream<C> {
             Ok(Instance { connection: connect(&uri, at.detour(address))?, uri })
         });
         let metrics = OfSource::new(&source);
-        let bulkhead = Bulkhead::new(settings.concurrency, &metrics);
+        let bulkhead = Bulkhead::new(settings.concurrency, &metrics, now);
         let trouble = site.example().and_then(|address| connect(&address)).err();
         let upstream = Self {
             trouble,

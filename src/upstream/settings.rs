@@ -91,6 +91,10 @@ pub struct Concurrency {
     pub max: usize,
     /// Calls that may wait for their turn.
     pub waiting: usize,
+    /// The longest wait; `None`: a second, and half of a healthy call's time where the service is overloaded.
+    pub age: Option<Duration>,
+    /// Fewer than `max` while the service answers more no sooner.
+    pub adapt: bool,
 }
 
 impl Default for Settings {
@@ -147,6 +151,6 @@ impl Default for Retry {
 
 impl Default for Concurrency {
     fn default() -> Self {
-        Self { max: 256, waiting: 1024 }
+        Self { max: 256, waiting: 1024, age: None, adapt: true }
     }
 }

@@ -21,6 +21,8 @@ pub struct Status {
     /// Calls under way, and calls that wait for their turn.
     pub in_flight: usize,
     pub waiting: usize,
+    /// Calls that may be in flight now.
+    pub limit: usize,
     /// Retries that the budget still allows.
     pub retries_left: u32,
     /// Attempts since the gateway started that followed one of which nothing was sent.
@@ -87,6 +89,7 @@ impl<C> Upstream<C> {
             failures,
             in_flight: self.bulkhead.in_flight(),
             waiting: self.bulkhead.waiting(),
+            limit: self.bulkhead.limit(),
             retries_left: state.budget.left() as u32,
             moves: self.metrics.moves_made(),
             p50_ms: quantile(state.latency.at(0.5, now)),

@@ -307,7 +307,7 @@ async fn a_probe_whose_client_goes_away_makes_room_for_another() {
 async fn nobody_waits_for_a_place_behind_a_probe() {
     let upstream = upstream(&["a"], |settings| {
         settings.retry.attempts = 1;
-        settings.concurrency = Concurrency { max: 1, waiting: 1 };
+        settings.concurrency = Concurrency { max: 1, waiting: 1, ..settings.concurrency };
     });
     let failing = Script::new(|_| Err(away()));
     for _ in 0..20 {
@@ -493,7 +493,7 @@ async fn the_own_zone_is_called_first_while_it_is_well() {
 #[tokio::test(start_paused = true)]
 async fn past_the_bulkhead_calls_wait_and_past_that_they_fail() {
     let upstream = upstream(&["a"], |settings| {
-        settings.concurrency = Concurrency { max: 2, waiting: 1 };
+        settings.concurrency = Concurrency { max: 2, waiting: 1, ..settings.concurrency };
     });
     let slow = |_: Attempt<String>| async {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,30 +1,49 @@
-//! Fault drills, as short as their bounds allow; `portcullis demo --chaos` runs them in full.
+//! Fault drills, as short as their bounds allow; `portcullis demo --chaos` runs them in full. The later ones run instances
+//! and gateways as processes of their own.
 
-use portcullis::demo::chaos::{DRILLS, Length};
+use portcullis::demo::chaos::{DRILLS, Ground, Length, Programs};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-async fn hold(name: &str) {
+async fn hold(name: &str, programs: Option<Arc<Programs>>) {
     let drill = DRILLS.iter().find(|drill| drill.name == name);
     let drill = drill.unwrap_or_else(|| panic!("there is no drill `{name}`"));
-    let report = drill.run(Length::Short).await;
+    let report = drill.run(&Ground { length: Length::Short, programs }).await;
     let (lines, what) = (report.lines().join("\n  "), drill.what);
     println!("{what}\n  {lines}");
     assert!(report.holds(), "{what}: {}\n  {lines}", drill.must_hold);
 }
 
+fn programs() -> Option<Arc<Programs>> {
+    let instance = PathBuf::from(env!("CARGO_BIN_EXE_portcullis"));
+    Some(Arc::new(Programs { gateway: instance.clone(), instance }))
+}
+
 macro_rules! drills {
-    ($($name:ident)*) => {
+    (here: $($here:ident)*; apart: $($apart:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                hold(stringify!($name)).await;
+            async fn $here() {
+                hold(stringify!($here), None).await;
+            }
+        )*
+
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $apart() {
+                hold(stringify!($apart), programs()).await;
             }
         )*
 
         #[test]
         fn every_drill_is_run() {
-            assert_eq!(DRILLS.map(|drill| drill.name), [$(stringify!($name)),*]);
+            let run = [$(stringify!($here),)* $(stringify!($apart),)*];
+            assert_eq!(DRILLS.map(|drill| drill.name), run);
         }
     };
 }
 
-drills! { killed hanging failing outage retries hedged rolling slow moved cancelled }
+drills! {
+    here: killed hanging failing outage retries hedged rolling slow moved cancelled;
+    apart: killed_most restarts unavailable graceful silent hung recovery overload
+}

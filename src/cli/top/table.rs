@@ -34,7 +34,7 @@ fn source(table: &mut String, status: &Status, rates: &Rates<'_>) {
         &*rates.of_source(status),
         &*status.failures.to_string(),
         "",
-        &*status.in_flight.to_string(),
+        &*format!("{} of {}", status.in_flight, status.limit),
     ];
     line(table, &row(&status.source, words::source(status), numbers));
     for status in &status.instances {

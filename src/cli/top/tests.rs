@@ -22,7 +22,7 @@ fn a_table_says_how_sources_are() {
 Portcullis 1.2.3, up 12 s
 
 SOURCE, INSTANCE              IS               CALLS/S  FAILED AVERAGE UNDER WAY
-users                         refused              2.5       8                 3
+users                         refused              2.5       8           3 of 32
   10.0.0.1:8080               well                 0.0       7 12.3 ms         2
   10.0.0.2:8080               ejected, 12 s       50.0       7 12.3 ms         2
   breaker open, for 4.2 s; budget 30; moves 2; waiting 1; p50 1.50 ms, p95 -

@@ -2,9 +2,10 @@
 //! instance itself hang up in turn with them: what both wait for is the machine.
 
 use super::figures::{Findings, quantile, shown};
-use super::instance::{Answer, Instance};
-use super::load::body;
+use super::instance::Instance;
+use super::load::{Aim, body};
 use super::served::{Served, Source};
+use super::service::Answer;
 use super::{Drill, Length, Trouble};
 use futures_util::future::FutureExt as _;
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ pub const DRILL: Drill = Drill {
     name: "cancelled",
     what: "clients hang up while their calls are under way",
     must_hold: "the call is cancelled within 10 ms",
-    steps: |length| run(length).boxed(),
+    steps: |ground| run(ground.length).boxed(),
 };
 
 const BOUND: Duration = Duration::from_millis(10);
@@ -26,10 +27,11 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     let instance = &instances[0];
     instance.answer(Answer::Never);
     let served = Served::start(&[Source::of("a", &instances)]).await?;
+    let aim = Aim::at(served.address, "a", 1);
     let (mut through, mut direct) = (Vec::new(), Vec::new());
     let times = if length == Length::Short { 60 } else { 200 };
     for number in 0..times {
-        let body = body(Some("a"), number, 1);
+        let body = body(&aim, number);
         let head = "POST /graphql HTTP/1.1\r\nhost: drill\r\ncontent-type: application/json\r\n";
         let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
         through.push(hang_up(served.address, &request, instance).await?);

@@ -1,9 +1,10 @@
 //! One of three instances answers 500 to everything.
 
 use super::figures::Findings;
-use super::instance::{Answer, Instance};
+use super::instance::Instance;
 use super::load::{Aim, Load};
 use super::served::{Served, Source};
+use super::service::Answer;
 use super::{Drill, Length, Trouble, pass, until};
 use crate::upstream::status::Wellness;
 use futures_util::future::FutureExt as _;
@@ -13,15 +14,20 @@ pub const DRILL: Drill = Drill {
     name: "failing",
     what: "one of three instances answers 500 to everything",
     must_hold: "it is ejected within 1 s; no request fails",
-    steps: |length| run(length).boxed(),
+    steps: |ground| run(ground.length).boxed(),
 };
 
 async fn run(length: Length) -> Result<Findings, Trouble> {
     let instances = Instance::several(3, Duration::from_millis(20))?;
     let served = Served::start(&[Source::of("a", &instances)]).await?;
     let rate = length.rate(50, 150);
-    let load =
-        Load::start(Aim { gateways: vec![served.address], source: Some("a"), rate, calls: 1 });
+    let load = Load::start(Aim {
+        gateways: vec![served.address],
+        source: Some("a"),
+        rate,
+        calls: 1,
+        is_mutation: false,
+    });
     pass(Duration::from_secs(2)).await;
     instances[0].answer(Answer::Error);
     let address = instances[0].address.to_string();

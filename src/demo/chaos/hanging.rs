@@ -1,9 +1,10 @@
 //! One of three instances takes calls and answers none. Beside it, a source whose three instances are well is called alike.
 
 use super::figures::{Findings, percent, shown};
-use super::instance::{Answer, Instance};
+use super::instance::Instance;
 use super::load::{Aim, Load};
 use super::served::{Served, Source};
+use super::service::Answer;
 use super::{Drill, Length, Trouble, pass};
 use futures_util::future::FutureExt as _;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ pub const DRILL: Drill = Drill {
     name: "hanging",
     what: "one of three instances hangs; each takes 200 ms",
     must_hold: "after 2 s p99 is within 1.2 times that of a healthy source; it gets at most 2 % of the calls",
-    steps: |length| run(length).boxed(),
+    steps: |ground| run(ground.length).boxed(),
 };
 
 /// From then on time is as it was.
@@ -23,7 +24,13 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     let (ill, well) = (Instance::several(3, latency)?, Instance::several(3, latency)?);
     let served = Served::start(&[Source::of("a", &ill), Source::of("b", &well)]).await?;
     let rate = length.rate(30, 80);
-    let aim = |source| Aim { gateways: vec![served.address], source: Some(source), rate, calls: 1 };
+    let aim = |source| Aim {
+        gateways: vec![served.address],
+        source: Some(source),
+        rate,
+        calls: 1,
+        is_mutation: false,
+    };
     let loads = (Load::start(aim("a")), Load::start(aim("b")));
     pass(Duration::from_secs(2)).await;
     ill[0].answer(Answer::Never);

@@ -2,9 +2,10 @@
 //! same is called without hedging.
 
 use super::figures::{Findings, percent, shown};
-use super::instance::{Answer, Instance, Visit};
+use super::instance::Instance;
 use super::load::{Aim, Load};
 use super::served::{Served, Source};
+use super::service::{Answer, Visit};
 use super::{Drill, Length, Trouble, pass};
 use futures_util::future::FutureExt as _;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ pub const DRILL: Drill = Drill {
     name: "hedged",
     what: "a source that is hedged takes 2 s instead of 50 ms for a call in thirty",
     must_hold: "its p99 is at most half of what it is without hedging; attempts add no more than the budget for retries lets them, and those that are not needed are dropped",
-    steps: |length| run(length).boxed(),
+    steps: |ground| run(ground.length).boxed(),
 };
 
 const LATE: Duration = Duration::from_secs(2);
@@ -34,7 +35,13 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     source.settings.push_str(", hedge: true");
     let served = Served::start(&[source, Source::of("b", &plain)]).await?;
     let (rate, calls) = (length.rate(20, 40), 3);
-    let aim = |source| Aim { gateways: vec![served.address], source: Some(source), rate, calls };
+    let aim = |source| Aim {
+        gateways: vec![served.address],
+        source: Some(source),
+        rate,
+        calls,
+        is_mutation: false,
+    };
     let loads = (Load::start(aim("a")), Load::start(aim("b")));
     pass(LEARNING).await;
     let since = Instant::now();

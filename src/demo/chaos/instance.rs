@@ -1,67 +1,38 @@
-//! A small backing service that behaves as it is told, and keeps a journal of its visits.
+//! A small backing service that behaves as it is told, and keeps a journal of its visits: in this process, or in one of
+//! its own that can be killed and stopped.
 //!
-//! It speaks HTTP/1.1 on loopback, and can stop listening and listen again on the same port. While it does not listen it
-//! still holds the port, so that nobody else gets it and connections are refused.
+//! It listens on loopback, and can stop listening and listen again on the same port. While it does not listen the port is
+//! held, so that no other program gets it and connections are refused.
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
-use std::convert::Infallible;
+use super::process::Child;
+use super::service::{self, Answer, Behaviour, Stage, Visit};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::{oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpSocket;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 const BACKLOG: u32 = 1_024;
-
-/// For calls under way when it stops.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// What it does with a call.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Answer {
-    Well,
-    /// Not at all.
-    Never,
-    /// With status 500.
-    Error,
-    /// With status 500 to this share of calls, 0 to 1, at random.
-    ErrorShare(f64),
-    /// Well, but after `late` for one item in `every`, that whose number leaves the remainder `rest`.
-    Late {
-        late: Duration,
-        every: usize,
-        rest: usize,
-    },
-}
-
-/// One call, as the instance saw it.
-#[derive(Debug, Clone, Copy)]
-pub struct Visit {
-    pub came: Instant,
-    /// It was answered, or whoever called went away.
-    pub left: Option<Instant>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Behaviour {
-    answer: Answer,
-    latency: Duration,
-}
 
 /// Stops when dropped, and closes its connections.
 pub struct Instance {
     pub address: SocketAddr,
     stage: Arc<Stage>,
-    state: State,
+    place: Place,
+}
+
+enum Place {
+    Here(State),
+    Apart {
+        /// Bound, and not listening: what keeps the port while the child is away.
+        _held: TcpSocket,
+        program: Box<Path>,
+        slots: Option<usize>,
+        child: Option<Child>,
+    },
 }
 
 enum State {
@@ -70,11 +41,6 @@ enum State {
     Away(TcpSocket),
     /// Only for a moment.
     Between,
-}
-
-struct Stage {
-    behaviour: watch::Sender<Behaviour>,
-    visits: watch::Sender<Vec<Visit>>,
 }
 
 struct Server {
@@ -89,61 +55,135 @@ impl Instance {
     }
 
     pub fn start_at(address: SocketAddr, latency: Duration) -> io::Result<Self> {
-        let socket = hold(address)?;
-        let address = socket.local_addr()?;
-        let behaviour = watch::Sender::new(Behaviour { answer: Answer::Well, latency });
-        let stage = Arc::new(Stage { behaviour, visits: watch::Sender::new(Vec::new()) });
-        let mut instance = Self { address, stage, state: State::Away(socket) };
-        instance.listen()?;
-        Ok(instance)
+        Self::start_here(address, latency, None)
     }
 
     pub fn several(count: usize, latency: Duration) -> io::Result<Vec<Self>> {
         (0..count).map(|_| Self::start(latency)).collect()
     }
 
+    /// In a process of `program`, if there is one. Answers so many calls at a time as it has slots.
+    pub fn start_in(
+        program: Option<&Path>,
+        latency: Duration,
+        slots: Option<usize>,
+    ) -> io::Result<Self> {
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let Some(program) = program else { return Self::start_here(free, latency, slots) };
+        let held = hold(free)?;
+        let address = held.local_addr()?;
+        let stage = Arc::new(Stage::new(Behaviour { answer: Answer::Well, latency }, None));
+        let place = Place::Apart { _held: held, program: program.into(), slots, child: None };
+        let mut instance = Self { address, stage, place };
+        instance.listen()?;
+        Ok(instance)
+    }
+
+    fn start_here(
+        address: SocketAddr,
+        latency: Duration,
+        slots: Option<usize>,
+    ) -> io::Result<Self> {
+        let socket = hold(address)?;
+        let address = socket.local_addr()?;
+        let stage = Arc::new(Stage::new(Behaviour { answer: Answer::Well, latency }, slots));
+        let mut instance = Self { address, stage, place: Place::Here(State::Away(socket)) };
+        instance.listen()?;
+        Ok(instance)
+    }
+
     /// From the next call on.
     pub fn answer(&self, answer: Answer) {
         self.stage.behaviour.send_modify(|behaviour| behaviour.answer = answer);
+        self.order(Child::behave);
     }
 
     /// From the next call on.
     pub fn take(&self, latency: Duration) {
         self.stage.behaviour.send_modify(|behaviour| behaviour.latency = latency);
+        self.order(Child::behave);
+    }
+
+    /// Nothing is heard any more on the connections there are; new ones work.
+    pub fn silence(&self) {
+        match &self.place {
+            Place::Here(_) => self.stage.silence(),
+            Place::Apart { .. } => self.order(Child::silence),
+        }
+    }
+
+    /// Its process is stopped, or goes on: connections are accepted by the system, and nothing is answered. In this process
+    /// it only answers nothing.
+    pub fn suspend(&self, is_suspended: bool) {
+        match &self.place {
+            Place::Here(_) => {
+                self.answer(if is_suspended { Answer::Never } else { Answer::Well });
+            }
+            Place::Apart { .. } => self.order(|child| child.suspend(is_suspended)),
+        }
+    }
+
+    fn order(&self, order: impl FnOnce(&Child)) {
+        if let Place::Apart { child: Some(child), .. } = &self.place {
+            order(child);
+        }
     }
 
     /// Listens again.
     pub fn listen(&mut self) -> io::Result<()> {
-        match std::mem::replace(&mut self.state, State::Between) {
-            State::Away(socket) => {
-                let (drain, drained) = oneshot::channel();
-                let listener = socket.listen(BACKLOG)?;
-                let task = tokio::spawn(serve(listener, Arc::clone(&self.stage), drained));
-                self.state = State::Listens(Server { task, drain });
+        match &mut self.place {
+            Place::Here(state) => match std::mem::replace(state, State::Between) {
+                State::Away(socket) => {
+                    let (drain, drained) = oneshot::channel();
+                    let listener = socket.listen(BACKLOG)?;
+                    let stage = Arc::clone(&self.stage);
+                    let task = tokio::spawn(service::serve(listener, stage, drained));
+                    *state = State::Listens(Server { task, drain });
+                }
+                other => *state = other,
+            },
+            Place::Apart { child: Some(_), .. } => {}
+            Place::Apart { program, slots, child, .. } => {
+                *child =
+                    Some(Child::start(program, self.address, *slots, Arc::clone(&self.stage))?);
             }
-            state => self.state = state,
         }
         Ok(())
     }
 
     /// Ends at once, as a process that is killed: its connections break.
     pub async fn kill(&mut self) -> io::Result<()> {
-        if let State::Listens(server) = std::mem::replace(&mut self.state, State::Between) {
-            server.task.abort();
-            // Aborted is how it ends.
-            let _ = server.task.await;
+        match &mut self.place {
+            Place::Here(state) => {
+                if let State::Listens(server) = std::mem::replace(state, State::Between) {
+                    server.task.abort();
+                    // Aborted is how it ends.
+                    let _ = server.task.await;
+                }
+                *state = State::Away(hold(self.address)?);
+            }
+            // Dropped is killed.
+            Place::Apart { child, .. } => drop(child.take()),
         }
-        self.state = State::Away(hold(self.address)?);
         Ok(())
     }
 
-    /// Ends as a service that is told to: calls under way are answered.
+    /// Ends as a service that is told to: calls in flight are answered.
     pub async fn stop(&mut self) -> io::Result<()> {
-        if let State::Listens(server) = std::mem::replace(&mut self.state, State::Between) {
-            let _ = server.drain.send(());
-            let _ = server.task.await;
+        match &mut self.place {
+            Place::Here(state) => {
+                if let State::Listens(server) = std::mem::replace(state, State::Between) {
+                    let _ = server.drain.send(());
+                    let _ = server.task.await;
+                }
+                *state = State::Away(hold(self.address)?);
+            }
+            Place::Apart { child, .. } => {
+                if let Some(child) = child.take() {
+                    child.drain().await;
+                }
+            }
         }
-        self.state = State::Away(hold(self.address)?);
         Ok(())
     }
 
@@ -157,6 +197,18 @@ impl Instance {
         self.stage.visits.borrow().iter().filter(|visit| visit.came >= since).count()
     }
 
+    /// How many came in this time.
+    pub fn visits_in(&self, from: Instant, to: Instant) -> usize {
+        let came = |visit: &&Visit| visit.came >= from && visit.came < to;
+        self.stage.visits.borrow().iter().filter(came).count()
+    }
+
+    /// When the first one came since then.
+    pub fn first_visit_since(&self, since: Instant) -> Option<Instant> {
+        let visits = self.stage.visits.borrow();
+        visits.iter().map(|visit| visit.came).find(|came| *came >= since)
+    }
+
     /// Comes back when the visits are so.
     pub async fn seen(&self, is_so: impl Fn(&[Visit]) -> bool) {
         let mut visits = self.stage.visits.subscribe();
@@ -167,14 +219,14 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        if let State::Listens(server) = &self.state {
+        if let Place::Here(State::Listens(server)) = &self.place {
             server.task.abort();
         }
     }
 }
 
-/// Of several instances, the most calls that were under way at a moment.
-pub fn most_under_way(instances: &[Instance]) -> usize {
+/// Of several instances, the most calls that were in flight at a moment.
+pub fn most_in_flight(instances: &[Instance]) -> usize {
     let mut changes: Vec<(Instant, bool)> = Vec::new();
     for visit in instances.iter().flat_map(Instance::visits) {
         changes.push((visit.came, true));
@@ -190,7 +242,7 @@ pub fn most_under_way(instances: &[Instance]) -> usize {
     most
 }
 
-/// Bound, and nobody listens.
+/// Bound, and not listening.
 fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -198,74 +250,7 @@ fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-async fn serve(listener: TcpListener, stage: Arc<Stage>, mut drained: oneshot::Receiver<()>) {
-    let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            _ = &mut drained => break,
-            accepted = listener.accept() => accepted,
-        };
-        while connections.try_join_next().is_some() {}
-        let Ok((stream, _)) = accepted else { continue };
-        let _ = stream.set_nodelay(true);
-        let stage = Arc::clone(&stage);
-        let service = service_fn(move |request| answer(request, Arc::clone(&stage)));
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        connections.spawn(graceful.watch(connection));
-    }
-    drop(listener);
-    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
-}
-
-async fn answer(
-    request: Request<Incoming>,
-    stage: Arc<Stage>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let _guest = Guest::enter(Arc::clone(&stage));
-    let Behaviour { answer, mut latency } = *stage.behaviour.borrow();
-    let id = request.uri().path().rsplit('/').next().unwrap_or_default();
-    if let Answer::Late { late, every, rest } = answer
-        && id.parse::<usize>().is_ok_and(|id| id % every == rest)
-    {
-        latency = late;
-    }
-    tokio::time::sleep(latency).await;
-    let fails = match answer {
-        Answer::Well | Answer::Late { .. } => false,
-        Answer::Error => true,
-        Answer::ErrorShare(share) => fastrand::f64() < share,
-        Answer::Never => std::future::pending().await,
-    };
-    let mut response = Response::new(Full::from(format!(r#"{{"id":"{id}"}}"#)));
-    let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
-    if fails {
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    }
-    Ok(response)
-}
-
-/// A visit that is under way.
-struct Guest {
-    stage: Arc<Stage>,
-    place: usize,
-}
-
-impl Guest {
-    fn enter(stage: Arc<Stage>) -> Self {
-        let mut place = 0;
-        stage.visits.send_modify(|visits| {
-            place = visits.len();
-            visits.push(Visit { came: Instant::now(), left: None });
-        });
-        Self { stage, place }
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let left = Some(Instant::now());
-        self.stage.visits.send_modify(|visits| visits[self.place].left = left);
-    }
+/// Serves as one that its parent started; see [`Child`].
+pub(super) fn listen_at(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+    hold(address)?.listen(BACKLOG)
 }

@@ -1,9 +1,10 @@
 //! One of three instances is killed: its port refuses connections, and those that it had break.
 
 use super::figures::Findings;
-use super::instance::{Answer, Instance, Visit};
+use super::instance::Instance;
 use super::load::{Aim, Load};
 use super::served::{Served, Source};
+use super::service::{Answer, Visit};
 use super::{Drill, Length, Trouble, pass};
 use futures_util::future::FutureExt as _;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ pub const DRILL: Drill = Drill {
     name: "killed",
     what: "one of three instances is killed under steady load",
     must_hold: "no request fails",
-    steps: |length| run(length).boxed(),
+    steps: |ground| run(ground.length).boxed(),
 };
 
 /// Calls that it answers first.
@@ -22,8 +23,13 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     let mut instances = Instance::several(3, Duration::from_millis(20))?;
     let served = Served::start(&[Source::of("a", &instances)]).await?;
     let rate = length.rate(50, 150);
-    let load =
-        Load::start(Aim { gateways: vec![served.address], source: Some("a"), rate, calls: 1 });
+    let load = Load::start(Aim {
+        gateways: vec![served.address],
+        source: Some("a"),
+        rate,
+        calls: 1,
+        is_mutation: false,
+    });
     // What it is asked from now on it does not get round to answering, so that it ends in the middle of calls.
     let answered = |visits: &[Visit]| visits.iter().filter(|visit| visit.left.is_some()).count();
     instances[0].seen(|visits| answered(visits) >= BEFORE).await;

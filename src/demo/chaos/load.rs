@@ -30,6 +30,16 @@ pub struct Aim {
     pub rate: u32,
     /// That each of them takes.
     pub calls: usize,
+    /// The source's mutation, and not its query.
+    pub is_mutation: bool,
+}
+
+impl Aim {
+    /// One query a request.
+    pub fn at(gateway: SocketAddr, source: &'static str, rate: u32) -> Self {
+        let (gateways, source) = (vec![gateway], Some(source));
+        Self { gateways, source, rate, calls: 1, is_mutation: false }
+    }
 }
 
 /// Load that is under way.
@@ -85,14 +95,23 @@ impl Shots {
         Self(self.0.iter().filter(|it| it.due >= from && it.due < to).cloned().collect())
     }
 
+    /// Those that were due before then.
+    pub fn before(&self, to: Instant) -> Self {
+        Self(self.0.iter().filter(|it| it.due < to).cloned().collect())
+    }
+
     /// Those that ended so.
     pub fn ended(&self, is_so: impl Fn(&End) -> bool) -> Self {
         Self(self.0.iter().filter(|it| is_so(&it.end)).cloned().collect())
     }
 
+    pub fn times(&self) -> impl Iterator<Item = Duration> {
+        self.0.iter().map(|it| it.took)
+    }
+
     /// The time that `share` of them stay within.
     pub fn within(&self, share: f64) -> Duration {
-        quantile(self.0.iter().map(|it| it.took), share)
+        quantile(self.times(), share)
     }
 
     /// Those without data, of how many, and the first reason.
@@ -139,7 +158,7 @@ async fn shoot(http: Http, aim: Aim, number: usize, due: Instant) -> Shot {
 }
 
 async fn ask(http: &Http, aim: &Aim, number: usize) -> End {
-    let body = Bytes::from(body(aim.source, number, aim.calls));
+    let body = Bytes::from(body(aim, number));
     let mut last = String::new();
     for turn in 0..aim.gateways.len() {
         let gateway = aim.gateways[(number + turn) % aim.gateways.len()];
@@ -160,16 +179,17 @@ async fn ask(http: &Http, aim: &Aim, number: usize) -> End {
 }
 
 /// The body of a request for so many items. Each is another one, so that no two calls are alike and are shared.
-pub fn body(source: Option<&str>, number: usize, calls: usize) -> String {
-    let Some(source) = source else { return json!({ "query": "{ __typename }" }).to_string() };
+pub fn body(aim: &Aim, number: usize) -> String {
+    let Some(source) = aim.source else { return json!({ "query": "{ __typename }" }).to_string() };
+    let (kind, prefix) = if aim.is_mutation { ("mutation", "change_") } else { ("query", "") };
     let (mut names, mut fields) = (String::new(), String::new());
     let mut variables = serde_json::Map::new();
-    for call in 0..calls {
+    for call in 0..aim.calls {
         names.push_str(&format!("$i{call}: ID! "));
-        fields.push_str(&format!("f{call}: {source}(id: $i{call}) {{ id }} "));
-        variables.insert(format!("i{call}"), (number * calls + call).into());
+        fields.push_str(&format!("f{call}: {prefix}{source}(id: $i{call}) {{ id }} "));
+        variables.insert(format!("i{call}"), (number * aim.calls + call).to_string().into());
     }
-    let query = format!("query({names}) {{ {fields}}}");
+    let query = format!("{kind}({names}) {{ {fields}}}");
     json!({ "query": query, "variables": variables }).to_string()
 }
 

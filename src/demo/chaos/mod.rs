@@ -10,23 +10,38 @@ mod cancelled;
 mod consul;
 mod failing;
 mod figures;
+mod graceful;
 mod hanging;
 mod hedged;
+mod hung;
 mod instance;
 mod killed;
+mod killed_most;
 mod load;
 mod moved;
 mod names;
 mod outage;
+mod overload;
+mod process;
+mod recovery;
+mod restarts;
 mod retries;
 mod rolling;
 mod served;
+mod service;
+mod silent;
 mod slow;
+mod unavailable;
 
 pub use figures::{Finding, Findings};
+pub use process::{Plan, Programs, run_instance};
 
+use self::instance::Instance;
+use self::served::{Served, Source};
 use futures_util::future::BoxFuture;
 use std::io;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How much time is taken for it.
@@ -35,6 +50,28 @@ pub enum Length {
     /// As short, and with as little load, as the bounds allow.
     Short,
     Full,
+}
+
+impl Ground {
+    /// Where gateways run.
+    fn gateway(&self) -> Option<&Path> {
+        self.programs.as_ref().map(|programs| &*programs.gateway)
+    }
+
+    /// Running instances, each with so many slots; see [`Instance::start_in`].
+    fn instances(
+        &self,
+        count: usize,
+        latency: Duration,
+        slots: Option<usize>,
+    ) -> io::Result<Vec<Instance>> {
+        let program = self.programs.as_ref().map(|programs| &*programs.instance);
+        (0..count).map(|_| Instance::start_in(program, latency, slots)).collect()
+    }
+
+    async fn serve(&self, sources: &[Source]) -> Result<Served, Trouble> {
+        Served::start_in(self.gateway(), sources).await
+    }
 }
 
 impl Length {
@@ -48,13 +85,22 @@ impl Length {
     }
 }
 
+/// How much time drills take, and in which processes they run.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    pub length: Length,
+    /// With them, instances and gateways are processes of their own, in those drills that can; otherwise all is in this
+    /// process.
+    pub programs: Option<Arc<Programs>>,
+}
+
 /// One thing that is broken, and what must hold meanwhile.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Drill {
     pub name: &'static str,
     pub what: &'static str,
     pub must_hold: &'static str,
-    pub steps: fn(Length) -> BoxFuture<'static, Result<Findings, Trouble>>,
+    pub steps: fn(Ground) -> BoxFuture<'static, Result<Findings, Trouble>>,
 }
 
 /// How a drill went.
@@ -80,7 +126,7 @@ pub enum Trouble {
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// All of them, in the order in which they are run.
-pub const DRILLS: [Drill; 10] = [
+pub const DRILLS: [Drill; 18] = [
     killed::DRILL,
     hanging::DRILL,
     failing::DRILL,
@@ -91,12 +137,20 @@ pub const DRILLS: [Drill; 10] = [
     slow::DRILL,
     moved::DRILL,
     cancelled::DRILL,
+    killed_most::DRILL,
+    restarts::DRILL,
+    unavailable::DRILL,
+    graceful::DRILL,
+    silent::DRILL,
+    hung::DRILL,
+    recovery::DRILL,
+    overload::DRILL,
 ];
 
 impl Drill {
-    pub async fn run(&self, length: Length) -> Report {
+    pub async fn run(&self, ground: &Ground) -> Report {
         let began = Instant::now();
-        let findings = match tokio::time::timeout(PATIENCE, (self.steps)(length)).await {
+        let findings = match tokio::time::timeout(PATIENCE, (self.steps)(ground.clone())).await {
             Ok(findings) => findings,
             Err(_) => Err(Trouble::Endless(PATIENCE)),
         };

@@ -15,7 +15,7 @@ pub const DRILL: Drill = Drill {
     name: "moved",
     what: "one service gets new addresses in DNS (TTL 1 s), another one in Consul",
     must_hold: "all calls go to the new ones within TTL + 5 s; no request fails",
-    steps: |length| run(length).boxed(),
+    steps: |ground| run(ground.length).boxed(),
 };
 
 const LATENCY: Duration = Duration::from_millis(20);
@@ -32,7 +32,13 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     let consul = Consul::start(&registered).await?;
     let served = Served::start(&[by_name(&names, &old), by_consul(&consul)]).await?;
     let rate = length.rate(30, 80);
-    let aim = |source| Aim { gateways: vec![served.address], source: Some(source), rate, calls: 1 };
+    let aim = |source| Aim {
+        gateways: vec![served.address],
+        source: Some(source),
+        rate,
+        calls: 1,
+        is_mutation: false,
+    };
     let (by_name, by_consul) = (Load::start(aim("a")), Load::start(aim("b")));
     pass(Duration::from_secs(2)).await;
 
@@ -63,10 +69,10 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
 fn by_name(names: &NameServer, instance: &Instance) -> Source {
     let (server, port) = (names.address, instance.address.port());
     let dns = format!("name: service.drill., type: A, port: {port}, server: \"{server}\"");
-    Source { name: "a", settings: format!("rest: {{ dns: {{ {dns} }} }}") }
+    Source::found("a", format!("rest: {{ dns: {{ {dns} }} }}"))
 }
 
 fn by_consul(consul: &Consul) -> Source {
     let consul = format!("service: service, agent: \"http://{}\"", consul.address);
-    Source { name: "b", settings: format!("rest: {{ consul: {{ {consul} }} }}") }
+    Source::found("b", format!("rest: {{ consul: {{ {consul} }} }}"))
 }

@@ -4,9 +4,10 @@
 //! wait for is the machine. In full, on a machine that does nothing else, it must be fast by the clock.
 
 use super::figures::{Findings, shown};
-use super::instance::{Instance, Visit};
+use super::instance::Instance;
 use super::load::{Aim, End, Load, Shots};
 use super::served::{Served, Source};
+use super::service::Visit;
 use super::{Drill, Length, Trouble, pass, until};
 use crate::upstream::Position;
 use futures_util::future::FutureExt as _;
@@ -16,7 +17,7 @@ pub const DRILL: Drill = Drill {
     name: "outage",
     what: "all instances are down for 10 s, then up; each takes 100 ms",
     must_hold: "the breaker opens within 1 s, refuses in less than 5 ms, closes within 2 s; one probe at a time",
-    steps: |length| run(length).boxed(),
+    steps: |ground| run(ground.length).boxed(),
 };
 
 /// Beyond what the machine needs for any answer, where that counts.
@@ -29,7 +30,8 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     let mut instances = Instance::several(3, Duration::from_millis(100))?;
     let served = Served::start(&[Source::of("a", &instances)]).await?;
     let rate = length.rate(50, 80);
-    let aim = |source| Aim { gateways: vec![served.address], source, rate, calls: 1 };
+    let aim =
+        |source| Aim { gateways: vec![served.address], source, rate, calls: 1, is_mutation: false };
     let (load, beside) = (Load::start(aim(Some("a"))), Load::start(aim(None)));
     let position = || served.status("a").map(|status| status.breaker);
     pass(length.seconds(3, 12)).await;

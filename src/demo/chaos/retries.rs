@@ -2,9 +2,10 @@
 //! would refuse calls if a little more of them failed.
 
 use super::figures::{Findings, percent};
-use super::instance::{Answer, Instance};
+use super::instance::Instance;
 use super::load::{Aim, Load};
 use super::served::{Served, Source};
+use super::service::Answer;
 use super::{Drill, Length, Trouble, pass};
 use futures_util::future::FutureExt as _;
 use std::time::Duration;
@@ -13,7 +14,7 @@ pub const DRILL: Drill = Drill {
     name: "retries",
     what: "a source without a breaker fails half of its calls for a minute",
     must_hold: "further tries add at most 13 % to its load",
-    steps: |length| run(length).boxed(),
+    steps: |ground| run(ground.length).boxed(),
 };
 
 async fn run(length: Length) -> Result<Findings, Trouble> {
@@ -25,7 +26,13 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     source.settings.push_str(", breaker: { enabled: false }");
     let served = Served::start(&[source]).await?;
     let (rate, calls) = (40, 5);
-    let load = Load::start(Aim { gateways: vec![served.address], source: Some("a"), rate, calls });
+    let load = Load::start(Aim {
+        gateways: vec![served.address],
+        source: Some("a"),
+        rate,
+        calls,
+        is_mutation: false,
+    });
     pass(length.seconds(15, 60)).await;
     let calls = load.stop().await.len() * calls;
 

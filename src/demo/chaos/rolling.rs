@@ -13,7 +13,7 @@ pub const DRILL: Drill = Drill {
     name: "rolling",
     what: "all instances and both gateways are restarted one after another under load",
     must_hold: "no request fails",
-    steps: |length| run(length).boxed(),
+    steps: |ground| run(ground.length).boxed(),
 };
 
 const PAUSE: Duration = Duration::from_millis(300);
@@ -24,7 +24,13 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     let mut gateways = [Served::start(&source).await?, Served::start(&source).await?];
     let addresses = gateways.iter().map(|it| it.address).collect();
     let rate = length.rate(40, 150);
-    let load = Load::start(Aim { gateways: addresses, source: Some("a"), rate, calls: 1 });
+    let load = Load::start(Aim {
+        gateways: addresses,
+        source: Some("a"),
+        rate,
+        calls: 1,
+        is_mutation: false,
+    });
     pass(Duration::from_secs(1)).await;
     let rounds = if length == Length::Short { 2 } else { 4 };
     for _ in 0..rounds {

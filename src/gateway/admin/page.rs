@@ -37,8 +37,9 @@ fn overview(page: &mut String, view: &View) -> fmt::Result {
     }
     page.push_str(
         "<table>\n<tr><th>source<th>is<th class=\"n\">instances<th class=\"n\">calls\
-         <th class=\"n\">failed<th class=\"n\">under way<th class=\"n\">waiting<th class=\"n\">p50\
-         <th class=\"n\">p95<th>breaker<th class=\"n\">retries left<th class=\"n\">moves</tr>\n",
+         <th class=\"n\">failed<th class=\"n\">under way<th class=\"n\">limit<th class=\"n\">waiting\
+         <th class=\"n\">p50<th class=\"n\">p95<th>breaker<th class=\"n\">retries left\
+         <th class=\"n\">moves</tr>\n",
     );
     for status in &view.sources {
         let (name, word) = (Escaped(&status.source), words::source(status));
@@ -48,7 +49,9 @@ fn overview(page: &mut String, view: &View) -> fmt::Result {
         for number in [of, status.calls.to_string(), status.failures.to_string()] {
             write!(page, "<td class=\"n\">{number}")?;
         }
-        write!(page, "<td class=\"n\">{}<td class=\"n\">{}", status.in_flight, status.waiting)?;
+        for number in [status.in_flight, status.limit, status.waiting] {
+            write!(page, "<td class=\"n\">{number}")?;
+        }
         for time in [status.p50_ms, status.p95_ms] {
             write!(page, "<td class=\"n\">{}", words::latency(time))?;
         }

@@ -46,6 +46,7 @@ pub(crate) fn status(source: &str) -> Status {
         failures: 8,
         in_flight: 3,
         waiting: 1,
+        limit: 32,
         retries_left: 30,
         moves: 2,
         p50_ms: Some(1.5),

@@ -143,7 +143,8 @@ async fn the_breaker_is_seen_to_turn() {
 async fn calls_under_way_and_waiting_are_seen_and_so_are_those_given_up() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let upstream = upstream(&recorder, "full", &["a"], |settings| {
-        settings.concurrency = crate::upstream::Concurrency { max: 1, waiting: 1 };
+        settings.concurrency =
+            crate::upstream::Concurrency { max: 1, waiting: 1, ..settings.concurrency };
     });
     let terms = Terms { deadline: now() + Duration::from_secs(15), repeat: Repeat::Always };
     let hang = || upstream.call(terms, |_| std::future::pending::<Result<(), Failure>>());

@@ -1,0 +1,442 @@
+//! The limit of calls in flight: as many as the service answers about as fast as it answers few.
+//!
+//! A service that works on k calls at a time answers the k+1st no sooner: it only waits there, and not here, where it can
+//! be refused. By Little's law its latency grows with the calls in flight once there are more than k, so k is found by
+//! comparing the latency of calls that began while few were in flight (the *healthy* latency) with that of calls that
+//! began at the limit:
+//!
+//! - calls at the limit that are as fast as the healthy ones raise it, quickly while nothing speaks against it;
+//! - calls at the limit that are slower set it to what Little's law says, and a little more, so that the service always
+//!   has a next call;
+//! - calls that began while so few were in flight that they were always fast, and are slow now, are not the limit's doing:
+//!   the service is slower by itself, that is its healthy latency from now on, and at this latency the same rate needs
+//!   more calls in flight;
+//! - a service that says nothing for one and a half healthy latencies is not full, it hangs or is slow: the limit opens up
+//!   to its maximum. Timeouts, ejection and the breaker are for that.
+//!
+//! Calls are compared as cohorts: all that began within a while, when all of them have ended. Looking at those that ended
+//! within a while would take the fast ones of the last calls, and the slow ones of the calls before, for all. Latencies of
+//! different kinds of calls differ, so that means are compared as far as chance allows.
+//!
+//! A service that was full lately is called with half as many for a while, once in a while: its healthy latency is measured
+//! again, also under load that lasts. Time is an argument. See J. Little, "A Proof for the Queuing Formula L = λW"; Netflix's
+//! concurrency-limits for limits by gradients of latency; N. Cardwell et al., "BBR: Congestion-Based Congestion Control" for
+//! measuring with less in flight.
+
+use super::answers::{Answers, LITTLE};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Where nothing is known.
+const FIRST: f64 = 20.0;
+const LEAST: f64 = 2.0;
+
+/// So few calls in flight are no load for any service.
+const QUIET: f64 = 2.0;
+
+/// Times the healthy latency: alike, as fast but for chance, and slower.
+const ALIKE: f64 = 1.05;
+const AS_FAST: f64 = 1.15;
+const SLOWER: f64 = 1.25;
+
+/// A service whose latency at the limit is higher by less than this is healthy with half as many.
+const HALF_IS_HEALTHY: f64 = 1.5;
+
+/// Beyond Little's law, so that the service never waits for the next call.
+const SPARE: f64 = 1.15;
+
+/// Of the limit: calls that began with at least so many in flight are calls at the limit.
+const NEAR: f64 = 0.8;
+
+/// The limit grows to so many times the calls in flight that are known to be answered fast.
+const AHEAD: f64 = 1.3;
+
+/// A cohort is of calls that began within a healthy latency, at least this, and at least so many.
+const COHORT: Duration = Duration::from_millis(50);
+const CALLS: u32 = 16;
+
+/// Cohorts that have not ended; older ones are forgotten.
+const COHORTS: usize = 16;
+
+/// Fewer answers say nothing; after so many without a difference there is none.
+const FEW: u32 = 8;
+const ENOUGH: u32 = 512;
+
+/// Answers in a row that chance does not make so slow: so many end quick growth, so many say that the service is full.
+const SOME_SLOW: u32 = 2;
+const ALL_SLOW: u32 = 4;
+
+/// Decisions at the limit until it is halved: after the healthy latency has changed, and at most.
+const SOON: u32 = 4;
+const SELDOM: u32 = 64;
+
+/// The largest step of careful growth; then it is quick again.
+const LARGEST_STEP: f64 = 32.0;
+
+#[derive(Debug)]
+pub struct Limit {
+    max: f64,
+    limit: f64,
+    growth: Growth,
+    /// Calls that began with few in flight.
+    healthy: Answers,
+    /// Calls in flight that are answered as fast as fewer are.
+    carried: f64,
+    /// Slow answers since the last fast one.
+    slow: Answers,
+    /// The last one is of calls that begin now.
+    cohorts: VecDeque<Cohort>,
+    /// Cohorts there were before these.
+    forgotten: u64,
+    /// What ended cohorts were seen to be since the last decision.
+    seen: Seen,
+    /// Counts decisions: cohorts from before the last one are of another limit.
+    decision: u64,
+    halved: Option<Halved>,
+    /// Decisions at the limit since it was halved, and after how many it is again.
+    decisions: u32,
+    halved_after: u32,
+    heard: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Growth {
+    /// By one for each fast answer near the limit.
+    Quick,
+    /// By a step, which doubles: where the service was full lately.
+    Careful { step: f64 },
+}
+
+/// A limit for a while.
+#[derive(Debug, Clone, Copy)]
+struct Halved {
+    limit: f64,
+    /// With twice as many, the seconds of an answer.
+    before: f64,
+}
+
+/// Calls that began within a while.
+#[derive(Debug)]
+struct Cohort {
+    opened: Instant,
+    begun: u32,
+    ended: u32,
+    is_open: bool,
+    is_concluded: bool,
+    decision: u64,
+    limit: f64,
+    halved: Option<Halved>,
+    seen: Seen,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    all: Answers,
+    /// Of calls that began with few in flight.
+    quiet: Answers,
+    /// Of calls that began with as many as the limit allows, or nearly.
+    full: Answers,
+}
+
+/// Which cohort a call is of.
+#[derive(Debug, Clone, Copy)]
+pub struct Of(u64);
+
+impl Limit {
+    #[must_use]
+    pub fn new(max: usize, now: Instant) -> Self {
+        let max = max as f64;
+        Self {
+            max,
+            limit: FIRST.min(max),
+            growth: Growth::Quick,
+            healthy: Answers::default(),
+            carried: QUIET,
+            slow: Answers::default(),
+            cohorts: VecDeque::with_capacity(COHORTS + 1),
+            forgotten: 0,
+            seen: Seen::default(),
+            decision: 0,
+            halved: None,
+            decisions: 0,
+            halved_after: SELDOM,
+            heard: now,
+        }
+    }
+
+    /// Calls that may be in flight.
+    #[must_use]
+    pub fn get(&self) -> usize {
+        self.halved.map_or(self.limit, |halved| halved.limit.min(self.limit)) as usize
+    }
+
+    /// What a call takes while few are in flight.
+    #[must_use]
+    pub fn healthy(&self) -> Option<Duration> {
+        (self.healthy.count > 0).then(|| Duration::from_secs_f64(self.healthy.mean()))
+    }
+
+    /// A call begins, with `level` in flight, itself included.
+    pub fn began(&mut self, level: usize, now: Instant) -> Of {
+        let longest = self.healthy().unwrap_or_default().max(COHORT);
+        let halved = self.halved.filter(|halved| level as f64 <= halved.limit);
+        if level == 1 {
+            self.heard = now;
+        }
+        if let Some(last) = self.cohorts.back_mut() {
+            let age = now.saturating_duration_since(last.opened);
+            let is_over = age >= longest && (last.begun >= CALLS || age >= 4 * longest);
+            if is_over && last.halved.is_some() {
+                self.halved = None;
+            }
+            last.is_open = !is_over && last.halved.is_some() == halved.is_some();
+        }
+        self.conclude(self.cohorts.len().saturating_sub(1));
+        if self.cohorts.back().is_none_or(|last| !last.is_open) {
+            let (limit, decision) = (self.limit.floor(), self.decision);
+            let halved = halved.filter(|_| self.halved.is_some());
+            self.cohorts.push_back(Cohort::new(limit, decision, halved, now));
+            if self.cohorts.len() > COHORTS {
+                self.cohorts.pop_front();
+                self.forgotten += 1;
+            }
+        }
+        if let Some(last) = self.cohorts.back_mut() {
+            last.begun += 1;
+        }
+        Of(self.forgotten + self.cohorts.len() as u64 - 1)
+    }
+
+    /// A call that began with `level` in flight ended; `answered`: after this time, with an answer.
+    pub fn ended(
+        &mut self,
+        of: Of,
+        level: usize,
+        answered: Option<Duration>,
+        left: usize,
+        now: Instant,
+    ) {
+        let level = level as f64;
+        if answered.is_some() {
+            self.heard = now;
+        }
+        let place = of.0.checked_sub(self.forgotten).map(|place| place as usize);
+        let Some(place) = place.filter(|place| *place < self.cohorts.len()) else { return };
+        let cohort = &mut self.cohorts[place];
+        cohort.ended += 1;
+        if let Some(took) = answered {
+            let seconds = took.as_secs_f64();
+            cohort.seen.add(level, seconds, self.carried, cohort.limit);
+            if cohort.decision == self.decision {
+                self.answered(level, seconds, left as f64);
+            }
+        }
+        self.conclude(place);
+    }
+
+    /// Looks at a cohort when all its calls have ended.
+    fn conclude(&mut self, place: usize) {
+        let Some(cohort) = self.cohorts.get_mut(place) else { return };
+        if cohort.is_open || cohort.ended < cohort.begun || cohort.is_concluded {
+            return;
+        }
+        cohort.is_concluded = true;
+        let (seen, halved) = (cohort.seen, cohort.halved);
+        let is_current = cohort.decision == self.decision;
+        match halved {
+            Some(halved) => self.measured(&seen.all, halved),
+            None => self.judge(seen, is_current),
+        }
+    }
+
+    /// Calls wait: opens the limit if the service is silent. Returns that it did.
+    pub fn is_silent(&mut self, now: Instant) -> bool {
+        let silence = now.saturating_duration_since(self.heard);
+        let patience = self.healthy().unwrap_or_default().max(COHORT).mul_f64(1.5);
+        if silence <= patience || self.get() as f64 >= self.max {
+            return false;
+        }
+        self.halved = None;
+        self.growth = Growth::Quick;
+        self.set(self.max);
+        true
+    }
+
+    /// What a single answer says.
+    fn answered(&mut self, level: f64, seconds: f64, left: f64) {
+        if self.healthy.count == 0 {
+            self.healthy.add(level, seconds);
+        }
+        let healthy = self.healthy.mean();
+        // The last ones of a burst are the slow ones of it.
+        if seconds > self.healthy.outlier(SLOWER) && left >= NEAR * self.limit.min(level) {
+            self.slow.add(level, seconds);
+        } else {
+            self.slow = Answers::default();
+        }
+        if self.halved.is_some() {
+            return;
+        }
+        let is_quick = matches!(self.growth, Growth::Quick) && self.slow.count < SOME_SLOW;
+        if is_quick && seconds <= AS_FAST * healthy + LITTLE && self.limit <= AHEAD * level {
+            self.set(self.limit + 1.0);
+        }
+        // As soon as it is certain.
+        if self.slow.count >= ALL_SLOW {
+            let slow = std::mem::take(&mut self.slow);
+            if slow.level() <= AS_FAST * self.carried {
+                self.slower_by_itself(slow, slow.level() >= NEAR * self.limit);
+            } else {
+                self.full(&slow);
+            }
+        }
+    }
+
+    /// A cohort with half as many in flight.
+    fn measured(&mut self, answers: &Answers, halved: Halved) {
+        let Halved { limit, before } = halved;
+        self.halved = None;
+        self.decide();
+        if answers.count < FEW {
+            return;
+        }
+        if answers.mean() < before / HALF_IS_HEALTHY && limit > 1.0 {
+            // They may still be too many.
+            self.halve(limit, answers.mean());
+            return;
+        }
+        let is_alike = before <= ALIKE * answers.mean();
+        self.carried = if is_alike { 2.0 * limit } else { limit }.max(QUIET);
+        self.healthy = *answers;
+    }
+
+    /// Half of so many, with which a call took so long.
+    fn halve(&mut self, limit: f64, before: f64) {
+        self.decisions = 0;
+        let limit = (limit / 2.0).floor().max(1.0);
+        self.halved = Some(Halved { limit, before });
+    }
+
+    fn decide(&mut self) {
+        self.seen = Seen::default();
+        self.decision += 1;
+    }
+
+    /// A cohort has ended; one that is not current began under another limit.
+    fn judge(&mut self, seen: Seen, is_current: bool) {
+        if !is_current {
+            return;
+        }
+        self.seen.all.merge(&seen.all);
+        self.seen.quiet.merge(&seen.quiet);
+        self.seen.full.merge(&seen.full);
+        let Seen { all, quiet, full } = self.seen;
+        let before = self.healthy;
+        if quiet.count >= FEW && before.count > 0 && quiet.is_over(SLOWER, &before) {
+            self.slower_by_itself(quiet, full.count >= FEW);
+            return;
+        }
+        self.healthy.merge(&seen.quiet);
+        self.healthy.forget();
+        self.carry(&all);
+        if full.count < FEW {
+            if all.count >= ENOUGH {
+                self.seen = Seen::default();
+            }
+        } else if full.is_over(SLOWER, &before) {
+            self.full(&full);
+        } else if full.is_under(AS_FAST, &before) {
+            self.fast(&full);
+        } else if full.count >= ENOUGH {
+            if let Growth::Careful { step } = &mut self.growth {
+                *step = 1.0;
+            }
+            self.decide();
+            self.measure_again(&full);
+        }
+    }
+
+    /// Keeps how many in flight were answered as fast as few.
+    fn carry(&mut self, answers: &Answers) {
+        let is_alike = answers.mean() <= ALIKE * self.healthy.mean();
+        if answers.count >= FEW && is_alike && answers.is_under(AS_FAST, &self.healthy) {
+            self.carried = self.carried.max(answers.level());
+        }
+    }
+
+    fn slower_by_itself(&mut self, quiet: Answers, is_full: bool) {
+        let ratio = quiet.mean() / self.healthy.mean();
+        self.healthy = quiet;
+        if is_full {
+            self.set(self.limit * ratio);
+        }
+        self.decide();
+        (self.decisions, self.halved_after) = (0, SOON);
+    }
+
+    /// Calls at the limit are slower than healthy ones.
+    fn full(&mut self, full: &Answers) {
+        self.decide();
+        if self.healthy.count < FEW {
+            // What is healthy is a guess.
+            self.halve(self.limit, full.mean());
+            return;
+        }
+        // One look does not outweigh all that was seen before.
+        let fits = full.level() * self.healthy.mean() / full.mean();
+        let fits = fits.max(self.carried / 2.0);
+        self.carried = self.carried.min(fits).max(QUIET);
+        self.set((fits * SPARE).min(self.limit));
+        self.growth = Growth::Careful { step: 1.0 };
+        self.measure_again(full);
+    }
+
+    /// Calls at the limit are as fast as healthy ones.
+    fn fast(&mut self, full: &Answers) {
+        self.carry(full);
+        let Growth::Careful { step } = self.growth else {
+            self.seen = Seen::default();
+            return;
+        };
+        self.set(self.limit + step);
+        self.growth = match step {
+            LARGEST_STEP.. => Growth::Quick,
+            _ => Growth::Careful { step: step * 2.0 },
+        };
+        self.decide();
+        self.measure_again(full);
+    }
+
+    /// Once in a while, where the service was full lately: it costs calls.
+    fn measure_again(&mut self, full: &Answers) {
+        self.decisions += 1;
+        if self.decisions >= self.halved_after && matches!(self.growth, Growth::Careful { .. }) {
+            self.halved_after = (self.halved_after * 2).min(SELDOM);
+            self.halve(self.limit, full.mean());
+        }
+    }
+
+    fn set(&mut self, limit: f64) {
+        self.limit = limit.max(LEAST).min(self.max);
+    }
+}
+
+impl Cohort {
+    fn new(limit: f64, decision: u64, halved: Option<Halved>, now: Instant) -> Self {
+        let (begun, ended, seen) = (0, 0, Seen::default());
+        let (is_open, is_concluded) = (true, false);
+        Self { opened: now, begun, ended, is_open, is_concluded, decision, limit, halved, seen }
+    }
+}
+
+impl Seen {
+    fn add(&mut self, level: f64, seconds: f64, carried: f64, limit: f64) {
+        self.all.add(level, seconds);
+        if level <= carried {
+            self.quiet.add(level, seconds);
+        }
+        if level >= NEAR * limit {
+            self.full.add(level, seconds);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! A bulkhead before simulated services, on a clock that stands still while anything can be done.
+
+use super::Bulkhead;
+use crate::upstream::failure::Failure;
+use crate::upstream::metrics::OfSource;
+use crate::upstream::now;
+use crate::upstream::settings::Concurrency;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+const MS: Duration = Duration::from_millis(1);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Answered,
+    /// At the door.
+    Refused,
+    /// Out of the queue.
+    Dropped,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Shot {
+    due: Duration,
+    took: Duration,
+    end: End,
+}
+
+/// A service that works on so many calls at a time, each of which takes what `latency` says at that time.
+struct World {
+    bulkhead: Bulkhead,
+    slots: Semaphore,
+    latency: Box<dyn Fn(Duration) -> Duration + Send + Sync>,
+    began: Instant,
+    most: AtomicUsize,
+    shots: Mutex<Vec<Shot>>,
+}
+
+const NO_LIMIT: usize = Semaphore::MAX_PERMITS;
+
+impl World {
+    fn new(
+        slots: usize,
+        latency: impl Fn(Duration) -> Duration + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let metrics = OfSource::new(&Arc::from("simulated"));
+        Arc::new(Self {
+            bulkhead: Bulkhead::new(Concurrency::default(), &metrics, now()),
+            slots: Semaphore::new(slots),
+            latency: Box::new(latency),
+            began: now(),
+            most: AtomicUsize::new(0),
+            shots: Mutex::new(Vec::new()),
+        })
+    }
+
+    fn time(&self) -> Duration {
+        now() - self.began
+    }
+
+    async fn call(self: Arc<Self>) {
+        let due = self.time();
+        let end = match self.bulkhead.enter(now() + Duration::from_secs(15)).await {
+            Ok(mut place) => {
+                self.most.fetch_max(self.bulkhead.in_flight(), Ordering::Relaxed);
+                let slot = self.slots.acquire().await.unwrap();
+                tokio::time::sleep((self.latency)(self.time())).await;
+                drop(slot);
+                place.answered(now());
+                End::Answered
+            }
+            Err(Failure::Overloaded(why)) if why.starts_with("too many") => End::Refused,
+            Err(_) => End::Dropped,
+        };
+        let took = self.time() - due;
+        self.shots.lock().unwrap().push(Shot { due, took, end });
+    }
+
+    /// So many calls a second, in bursts of so many.
+    async fn load(self: &Arc<Self>, rate: u32, seconds: u32, burst: u32) {
+        let (mut calls, begun) = (JoinSet::new(), now());
+        for number in 0..rate * seconds / burst {
+            let due = begun + Duration::from_secs(1) * (number * burst) / rate;
+            tokio::time::sleep_until(due.into()).await;
+            (0..burst).for_each(|_| drop(calls.spawn(Arc::clone(self).call())));
+        }
+        calls.join_all().await;
+    }
+
+    /// Of those that were due since then, what those took that ended so, sorted.
+    fn took(&self, since: Duration, end: End) -> Vec<Duration> {
+        let shots = self.shots.lock().unwrap();
+        let those = shots.iter().filter(|shot| shot.due >= since && shot.end == end);
+        let mut took: Vec<_> = those.map(|shot| shot.took).collect();
+        took.sort_unstable();
+        took
+    }
+
+    /// Answers, of so many calls.
+    fn answers(&self, since: Duration) -> (usize, usize) {
+        let all = self.shots.lock().unwrap().iter().filter(|shot| shot.due >= since).count();
+        (self.took(since, End::Answered).len(), all)
+    }
+}
+
+fn quantile(sorted: &[Duration], share: f64) -> Duration {
+    let place = (sorted.len() as f64 * share).ceil() as usize;
+    sorted.get(place.saturating_sub(1)).copied().unwrap_or_default()
+}
+
+/// Exponentially distributed, the same in each run.
+fn spread(mean: Duration) -> impl Fn(Duration) -> Duration + Send + Sync {
+    let random = Mutex::new(fastrand::Rng::with_seed(7));
+    move |_| mean.mul_f64(-(1.0 - random.lock().unwrap().f64()).ln())
+}
+
+const SECONDS: u32 = 10;
+
+/// Sixteen slots of 50 ms answer 320 calls a second.
+fn sixteen() -> Arc<World> {
+    World::new(16, |_| 50 * MS)
+}
+
+#[track_caller]
+fn holds_overload(world: &World, since: Duration, capacity: u32) {
+    let answered = world.took(since, End::Answered);
+    let least = (capacity * SECONDS) as usize * 9 / 10;
+    assert!(answered.len() >= least, "{} answers", answered.len());
+    let p99 = quantile(&answered, 0.99);
+    assert!(p99 <= 100 * MS, "p99 {p99:?}");
+    let door = quantile(&world.took(since, End::Refused), 0.5);
+    assert!(door < MS, "refused after {door:?}");
+    let dropped = world.took(since, End::Dropped);
+    assert!(quantile(&dropped, 1.0) <= 100 * MS, "{:?}", dropped.last());
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_three_times_its_load_a_service_does_what_it_can_and_as_fast_as_ever() {
+    let world = sixteen();
+    world.load(100, 5, 1).await;
+    let overload = world.time();
+    world.load(960, SECONDS, 1).await;
+    holds_overload(&world, overload, 320);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overload_from_the_first_call_on_is_no_different() {
+    let world = sixteen();
+    world.load(960, SECONDS, 1).await;
+    holds_overload(&world, Duration::ZERO, 320);
+    let later = world.took(Duration::from_secs(1), End::Answered);
+    assert!(quantile(&later, 0.99) <= 100 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_service_can_do_is_not_refused() {
+    for rate in [160, 310] {
+        let world = sixteen();
+        world.load(rate, SECONDS, 1).await;
+        let (answers, calls) = world.answers(Duration::ZERO);
+        assert_eq!(answers, calls, "at {rate} a second");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_overload_nothing_is_refused_and_a_larger_service_is_used() {
+    let world = sixteen();
+    world.load(960, 5, 1).await;
+    let over = world.time();
+    world.load(300, 5, 1).await;
+    let (answers, calls) = world.answers(over);
+    assert!(calls - answers <= 8, "{answers} of {calls}");
+    world.slots.add_permits(48);
+    let larger = world.time();
+    world.load(1200, SECONDS, 1).await;
+    let (answers, calls) = world.answers(larger);
+    assert!(answers * 100 >= calls * 90, "{answers} of {calls}");
+    let (answers, calls) = world.answers(larger + Duration::from_secs(3));
+    assert_eq!(answers, calls, "after three seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_smaller_service_gets_less() {
+    let world = World::new(64, |_| 50 * MS);
+    world.load(1200, 5, 1).await;
+    world.slots.acquire_many(48).await.unwrap().forget();
+    let smaller = world.time();
+    world.load(1200, 2 * SECONDS, 1).await;
+    let answered = world.took(smaller + Duration::from_secs(10), End::Answered);
+    assert!(answered.len() >= 2880, "{} answers", answered.len());
+    // At times it is measured again what it can do.
+    let p99 = quantile(&answered, 0.99);
+    assert!(p99 <= 150 * MS, "p99 {p99:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_without_a_limit_is_not_limited() {
+    let world = World::new(NO_LIMIT, |_| 50 * MS);
+    world.load(4800, SECONDS, 1).await;
+    let (answers, calls) = world.answers(Duration::from_secs(1));
+    assert_eq!(answers, calls);
+    let (answers, calls) = world.answers(Duration::ZERO);
+    assert!(answers * 100 >= calls * 95, "{answers} of {calls}");
+    assert!(world.most.load(Ordering::Relaxed) <= 256);
+}
+
+#[tokio::test(start_paused = true)]
+async fn latencies_that_differ_are_no_overload() {
+    let world = World::new(NO_LIMIT, spread(50 * MS));
+    world.load(4000, SECONDS, 1).await;
+    let (answers, calls) = world.answers(Duration::from_secs(2));
+    assert!(answers * 1000 >= calls * 999, "{answers} of {calls}");
+
+    let kinds = Mutex::new(fastrand::Rng::with_seed(7));
+    let world =
+        World::new(NO_LIMIT, move |_| if kinds.lock().unwrap().bool() { 5 * MS } else { 200 * MS });
+    world.load(1900, SECONDS, 1).await;
+    let (answers, calls) = world.answers(Duration::from_secs(2));
+    assert!(answers * 1000 >= calls * 999, "{answers} of {calls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dashboard_of_a_thousand_calls_is_answered() {
+    for latency in [1, 5, 20, 50, 200] {
+        let world = World::new(NO_LIMIT, move |_| latency * MS);
+        world.load(1000, 1, 1000).await;
+        assert_eq!(world.answers(Duration::ZERO), (1000, 1000), "{latency} ms each");
+        let again = world.time();
+        world.load(1000, 1, 1000).await;
+        let took = world.took(again, End::Answered);
+        assert_eq!(took.len(), 1000);
+        assert!(quantile(&took, 1.0) <= latency * 5 * MS, "{:?}", took.last());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_slow_by_itself_is_called_as_often() {
+    let slow = Duration::from_secs(4);
+    for (before, after, rate) in [(40, 400, 200), (40, 56, 2000)] {
+        let latency = move |time| if time < slow { before * MS } else { after * MS };
+        let world = World::new(NO_LIMIT, latency);
+        world.load(rate, 12, 5).await;
+        let (answers, calls) = world.answers(Duration::from_secs(2));
+        assert_eq!(answers, calls, "{before} ms, then {after}");
+    }
+    // At this rate more would be in flight than ever may be.
+    let latency = move |time| if time < slow { 300 * MS } else { 3000 * MS };
+    let world = World::new(NO_LIMIT, latency);
+    world.load(100, 14, 5).await;
+    let (answers, calls) = world.answers(Duration::ZERO);
+    assert!(answers * 100 >= calls * 98, "{answers} of {calls}");
+    assert_eq!(world.most.load(Ordering::Relaxed), 256);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_under_overload_is_over_when_it_is_over() {
+    let pause = Duration::from_millis(5000)..Duration::from_millis(5400);
+    let latency = move |time| if pause.contains(&time) { 450 * MS } else { 50 * MS };
+    let world = World::new(16, latency);
+    world.load(640, 2 * SECONDS, 1).await;
+    holds_overload(&world, Duration::from_secs(10), 320);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_stop_waiting_and_those_that_are_cancelled_leave_no_trace() {
+    let world = World::new(NO_LIMIT, |_| Duration::from_secs(3600));
+    let mut calls = JoinSet::new();
+    (0..300).for_each(|_| drop(calls.spawn(Arc::clone(&world).call())));
+    while world.bulkhead.waiting() < 280 {
+        tokio::task::yield_now().await;
+    }
+    calls.shutdown().await;
+    assert_eq!((world.bulkhead.in_flight(), world.bulkhead.waiting()), (0, 0));
+    assert!(world.bulkhead.limit() >= 20);
+    assert_eq!(world.bulkhead.places.available_permits(), world.bulkhead.limit());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_does_not_adapt_and_an_age_that_is_set() {
+    let metrics = OfSource::new(&Arc::from("fixed"));
+    let settings = Concurrency { max: 3, waiting: 9, age: Some(200 * MS), adapt: false };
+    let bulkhead = Bulkhead::new(settings, &metrics, now());
+    let far = now() + Duration::from_secs(15);
+    let mut places = Vec::new();
+    for _ in 0..3 {
+        places.push(bulkhead.enter(far).await.unwrap());
+    }
+    let asked = now();
+    assert!(matches!(bulkhead.enter(far).await, Err(Failure::Overloaded(_))));
+    assert_eq!(now() - asked, 200 * MS);
+    drop(places.pop());
+    assert!(bulkhead.enter(far).await.is_ok());
+    assert_eq!(bulkhead.limit(), 3);
+}
