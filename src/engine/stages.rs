@@ -46,7 +46,8 @@ impl Stages<'_> {
     pub fn plan(&self, document: &Valid<ExecutableDocument>) -> Option<usize> {
         let operation = document.operations.get(None).ok()?;
         let limits = &self.0.settings.limits;
-        let plan = plan::plan(&self.0.graph, document, operation, limits).ok()?;
+        let text = document.sources.values().next().map_or("", |file| file.source_text());
+        let plan = plan::plan(&self.0.graph, document, operation, text, limits).ok()?;
         Some(plan.fetches.len())
     }
 
@@ -96,6 +97,7 @@ impl Stages<'_> {
         let view = &prepared.0.plan.view;
         let writing = Writing {
             conditions: &ran.conditions,
+            sound: prepared.0.plan.sound.as_ref(),
             introspection: &[],
             given: &ran.given,
             size: self.0.size(*bytes),

@@ -42,6 +42,7 @@ pub(super) fn build(merged: &Merged) -> Result<Valid<Schema>, Vec<Problem>> {
                 .help("give it at least one field that is not `@internal`"),
         ]);
     }
+    add_is_one_of(&mut schema);
     schema.validate().map_err(|failed| {
         let problem = |message| Problem::error("invalid-schema", message);
         failed
@@ -50,6 +51,23 @@ pub(super) fn build(merged: &Merged) -> Result<Valid<Schema>, Vec<Problem>> {
             .map(|error| problem(format!("what clients see would be invalid: {}", error.error)))
             .collect()
     })
+}
+
+/// `__Type.isOneOf` (GraphQL spec, section 4.2.3), which the parser's own introspection lacks.
+fn add_is_one_of(schema: &mut Schema) {
+    let (Some(ExtendedType::Object(object)), Ok(name), Ok(boolean)) =
+        (schema.types.get_mut("__Type"), Name::new("isOneOf"), Name::new("Boolean"))
+    else {
+        return;
+    };
+    let field = FieldDefinition {
+        description: None,
+        name: name.clone(),
+        arguments: Vec::new(),
+        ty: Type::Named(boolean),
+        directives: ast::DirectiveList::new(),
+    };
+    object.make_mut().fields.entry(name).or_insert_with(|| Component::new(field));
 }
 
 /// What the built-in file and the connectors define.

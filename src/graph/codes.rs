@@ -5,14 +5,17 @@ use crate::problem::Severity;
 
 /// Every code of this room, with how grave it is. Codes are stable: scripts match on them.
 pub const CODES: &[(&str, Severity)] = &[
+    ("cyclic-default", Severity::Error),
     ("cyclic-requirement", Severity::Error),
     ("invalid-batch", Severity::Error),
     ("invalid-cache-control", Severity::Error),
     ("invalid-cost", Severity::Error),
+    ("invalid-default", Severity::Error),
     ("invalid-field-set", Severity::Error),
     ("invalid-guard", Severity::Error),
     ("invalid-list-size", Severity::Error),
     ("invalid-lookup", Severity::Error),
+    ("invalid-one-of", Severity::Error),
     ("invalid-require", Severity::Error),
     ("invalid-schema", Severity::Error),
     ("invalid-syntax", Severity::Error),
@@ -35,6 +38,7 @@ pub const CODES: &[(&str, Severity)] = &[
     ("unknown-reference", Severity::Error),
     ("unknown-type", Severity::Error),
     ("unmapped-field", Severity::Warning),
+    ("unread-argument", Severity::Error),
     ("unserved-key", Severity::Warning),
     ("unset-env", Severity::Error),
 ];

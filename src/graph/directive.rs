@@ -44,6 +44,19 @@ directive @cacheControl(maxAge: Int, scope: CacheControlScope, staleIfError: Int
 enum CacheControlScope { PUBLIC PRIVATE }
 "#;
 
+/// A directive of the GraphQL specification that the parser does not know yet. Clients see it.
+pub(super) const ONE_OF: &str = r#"
+"Indicates exactly one field must be supplied and this field must not be `null`."
+directive @oneOf on INPUT_OBJECT
+"#;
+
+/// A text defines `@oneOf` itself, as schemas do that are made for other tools.
+pub(super) fn defines_one_of(text: &str) -> bool {
+    text.split("@oneOf")
+        .take(text.matches("@oneOf").count())
+        .any(|before| before.trim_end().ends_with("directive"))
+}
+
 /// Directives of later versions, with what this version would have to do to serve them.
 pub(super) const LATER: &[(&str, &str)] = &[
     ("amqp", "speaks no AMQP"),

@@ -2,7 +2,7 @@
 
 use super::binding::{self, Bindings};
 use super::{
-    Graph, api_schema, cache, check, cost, entity, guard, lookup, merge, reference, sdl::Sdl,
+    Graph, api_schema, cache, check, cost, entity, guard, input, lookup, merge, reference, sdl::Sdl,
 };
 use crate::problem::{Place, Problem, any_error};
 use crate::source::Connector;
@@ -41,6 +41,7 @@ pub fn load_with_env(
     if !merged.whole {
         return Err(in_order(sdl, problems));
     }
+    let defaults = input::check(&merged, &bindings, &mut problems);
     let costs = cost::read(&merged, &mut problems);
     let types = entity::read(&merged, &bindings, &costs, &mut problems);
     let lookups = lookup::read(&merged, &types, &mut bindings, &mut problems);
@@ -68,6 +69,7 @@ pub fn load_with_env(
         lookups: lookups.into_iter().map(|lookup| lookup.lookup).collect(),
         guards,
         costs,
+        defaults,
         cache_hints,
         env,
         version: VERSION.fetch_add(1, Ordering::Relaxed),

@@ -6,6 +6,7 @@
 use super::directive;
 use super::place::Places;
 use super::sdl::Sdl;
+use crate::graphql::syntax;
 use crate::problem::{Place, Problem, SourceFile, nearest};
 use crate::source::Connector;
 use apollo_compiler::Schema;
@@ -38,6 +39,10 @@ pub(super) fn merge(
     let built_in =
         SourceFile { name: directive::FILE.into(), text: directive::definitions(connectors) };
     let mut builder = merging.add(Schema::builder(), &Arc::new(built_in));
+    let specified = SourceFile { name: "<specification>".into(), text: directive::ONE_OF.into() };
+    if !sdl.files.iter().any(|file| directive::defines_one_of(&file.text)) {
+        builder = merging.add(builder, &Arc::new(specified));
+    }
     for file in &sdl.files {
         builder = merging.add(builder, file);
     }
@@ -69,22 +74,28 @@ struct Merging<'a> {
 
 impl Merging<'_> {
     fn add(&mut self, builder: SchemaBuilder, file: &Arc<SourceFile>) -> SchemaBuilder {
+        let strict = syntax::type_system(&file.text);
+        // A text with a mistake is parsed all the same, so that what else is wrong with it is found too.
+        let text = strict.as_deref().unwrap_or(&file.text);
         let mut parser = Parser::new().recursion_limit(MAX_RECURSION);
-        let (document, errors) = match parser.parse_ast(file.text.as_str(), &file.name) {
+        let (document, failed) = match parser.parse_ast(text, &file.name) {
             Ok(document) => (document, None),
             Err(failed) => (failed.partial, Some(failed.errors)),
         };
         for id in document.sources.keys() {
             self.places.add(*id, file);
         }
-        if let Some(errors) = errors {
-            self.broken.push(Arc::clone(file));
-            for error in errors.iter() {
-                let place = self.places.of(error.error.location());
+        let mistake = match strict {
+            Err(error) => Some((error.message, Place::new(file, error.span))),
+            Ok(_) => failed.as_ref().and_then(|errors| errors.iter().next()).map(|first| {
+                let place = self.places.of(first.error.location());
                 let place = place.unwrap_or_else(|| Place::new(file, 0..0));
-                self.problems
-                    .push(Problem::error("invalid-syntax", error.error.to_string()).at(place));
-            }
+                ("this cannot be parsed, or nests too deep".to_owned(), place)
+            }),
+        };
+        if let Some((message, place)) = mistake {
+            self.broken.push(Arc::clone(file));
+            self.problems.push(Problem::error("invalid-syntax", message).at(place));
         }
         builder.add_ast(&document)
     }

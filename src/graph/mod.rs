@@ -15,6 +15,7 @@ mod directive;
 mod entity;
 mod field_set;
 mod guard;
+mod input;
 mod load;
 mod lookup;
 mod merge;
@@ -30,6 +31,7 @@ pub use cache::CacheHint;
 pub use codes::CODES;
 pub use cost::{Costs, InputCost};
 pub use guard::{Allow, Guard, GuardId, Guards};
+pub use input::{Defaults, exactly_one, is_one_of, misfits};
 pub use load::{deny, load, load_with_env};
 pub use sdl::Sdl;
 
@@ -57,6 +59,7 @@ pub struct Graph {
     /// Who may see what.
     pub guards: Guards,
     pub costs: Costs,
+    pub defaults: Defaults,
     /// What `@cacheControl` says of objects, interfaces and unions; only those of which it says something.
     pub cache_hints: HashMap<Name, CacheHint>,
     /// Values of the environment variables that texts name: an object.

@@ -4,9 +4,12 @@
 
 mod code;
 mod error;
+mod lines;
+pub mod syntax;
 
 pub use code::ErrorCode;
 pub use error::{Error, Location, PathSegment, error_id};
+pub use lines::Lines;
 
 /// A name out of a schema: type, field, argument or source.
 pub type Name = std::sync::Arc<str>;

@@ -5,12 +5,15 @@
 //! variable, claim or header.
 
 mod cache;
+mod coerce;
 mod introspection;
+mod is_one_of;
 mod limits;
 mod parse;
 mod persisted;
 #[cfg(test)]
 mod tests;
+mod validate;
 mod variables;
 
 pub(super) use cache::Operations;
@@ -54,7 +57,7 @@ impl Operation {
     ) -> Result<Self, Vec<Error>> {
         let (document, measured) = parse::parse(graph, &settings.limits, text)?;
         let operation = document.operations.get(name).map_err(|_| vec![unknown(name)])?;
-        let plan = plan::plan(graph, &document, operation, &settings.limits)
+        let plan = plan::plan(graph, &document, operation, text, &settings.limits)
             .map_err(|error| vec![Error::new(error.code(), error.to_string())])?;
         if !plan.introspection.is_empty() && !settings.introspection {
             let message = "introspection is off; it is on where `server.introspection` is true";
@@ -63,7 +66,7 @@ impl Operation {
         let weight = plan.weight + text.len() * 8;
         let is_mutation = operation.operation_type == OperationType::Mutation;
         let is_subscription = operation.operation_type == OperationType::Subscription;
-        let variables = Variables::new(graph, operation);
+        let variables = Variables::new(graph, operation, &settings.limits, text);
         let introspection = Introspection::new(graph, &plan.introspection, &document, operation)?;
         Ok(Self { plan, is_mutation, is_subscription, variables, introspection, measured, weight })
     }

@@ -1,10 +1,10 @@
 //! Parsing and validation, with the limits before them.
 
-use super::limits;
+use super::{limits, validate};
 use crate::engine::guard::limits::{Exceeded, LimitName, Verdict};
 use crate::engine::settings::Limits;
 use crate::graph::Graph;
-use crate::graphql::{Error, ErrorCode, Location};
+use crate::graphql::{Error, ErrorCode, Location, syntax};
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::parser::Parser;
@@ -42,27 +42,54 @@ pub(in crate::engine) fn parse(
     if !verdict.errors.is_empty() {
         return Err(verdict.errors);
     }
+    let strict = syntax::executable(text).map_err(|error| {
+        vec![syntax_error(Location::of(text, error.span.start), &error.message)]
+    })?;
     let mut parser = Parser::new().recursion_limit(MAX_NESTING + 50);
-    let parsed = parser.parse_ast(text, "operation.graphql");
-    let document =
-        parsed.map_err(|invalid| mistakes(text, ErrorCode::ParseFailed, &invalid.errors))?;
+    let parsed = parser.parse_ast(&*strict, "operation.graphql");
+    let document = parsed.map_err(|invalid| vec![unreadable(text, &invalid.errors)])?;
     limits::check(&document, limits, &mut verdict)?;
     let measured = verdict.finish()?;
-    let document = document
-        .to_executable_validate(&graph.api_schema)
-        .map_err(|errors| mistakes(text, ErrorCode::ValidationFailed, &errors.errors))?;
-    Ok((document, measured))
+    let document = match document.to_executable_validate(&graph.api_schema) {
+        Ok(document) => document,
+        // What is wrong with it is looked at again below.
+        Err(failed) if is_counted_again(&failed.errors) => Valid::assume_valid(failed.partial),
+        Err(failed) => return Err(mistakes(text, &failed.errors)),
+    };
+    let errors = validate::validate(graph, &document, text, limits);
+    if errors.is_empty() { Ok((document, measured)) } else { Err(errors) }
 }
 
-fn mistakes(text: &str, code: ErrorCode, diagnostics: &DiagnosticList) -> Vec<Error> {
+fn is_counted_again(diagnostics: &DiagnosticList) -> bool {
+    diagnostics.iter().all(|one| validate::is_counted_here(&one.error.to_string()))
+}
+
+/// One syntax error: what follows from the first one helps nobody.
+fn syntax_error(at: Location, message: &str) -> Error {
+    let message = short(format!("syntax error: {message}"));
+    Error { locations: vec![at], ..Error::new(ErrorCode::ParseFailed, message) }
+}
+
+/// What the grammar allows and the parser does not.
+fn unreadable(text: &str, diagnostics: &DiagnosticList) -> Error {
+    let first = diagnostics.iter().next().and_then(|first| first.error.location());
+    let at = Location::of(text, first.map_or(0, |span| span.offset()));
+    syntax_error(at, "this cannot be parsed")
+}
+
+fn mistakes(text: &str, diagnostics: &DiagnosticList) -> Vec<Error> {
     diagnostics
         .iter()
+        .filter(|diagnostic| !validate::is_counted_here(&diagnostic.error.to_string()))
         .filter(|diagnostic| !is_echo(text, diagnostic.error))
         .take(LISTED_MISTAKES)
         .map(|diagnostic| {
             let error = diagnostic.to_json();
             let locations = error.locations.iter().map(|at| location(text, at.line, at.column));
-            Error { locations: locations.collect(), ..Error::new(code, short(error.message)) }
+            Error {
+                locations: locations.collect(),
+                ..Error::new(ErrorCode::ValidationFailed, short(error.message))
+            }
         })
         .collect()
 }

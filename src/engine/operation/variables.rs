@@ -1,98 +1,88 @@
-//! Variables: coercion of what a client sent to what the operation declares (GraphQL spec, section 6.1.2), by
-//! `apollo-compiler`.
+//! The variables of an operation: its definitions, kept with their defaults, and what a request sent for them.
 
+use super::coerce::{Coercion, CoercionError, InputPath};
 use super::parse::short;
+use crate::engine::guard::limits::LimitName;
 use crate::engine::plan::constant;
+use crate::engine::settings::Limits;
 use crate::graph::Graph;
-use crate::graphql::{Error, ErrorCode, Name};
-use apollo_compiler::Schema;
+use crate::graphql::{Error, ErrorCode, Location};
 use apollo_compiler::ast::Type;
-use apollo_compiler::executable::{Operation, SelectionSet};
-use apollo_compiler::request::coerce_variable_values;
+use apollo_compiler::executable::Operation;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use serde_json::{Map, Value};
 
 /// An operation's variable definitions.
 pub(super) struct Variables {
-    /// The operation without its selections: all that coercion looks at.
-    declared: Option<Box<Operation>>,
-    /// Coerced, which `apollo-compiler` leaves undone.
-    defaults: Vec<(Name, Value)>,
+    declared: Vec<VariableDefinition>,
+    /// Values that defaults may add to those of a request.
+    most: u64,
+}
+
+struct VariableDefinition {
+    name: Box<str>,
+    ty: Type,
+    /// Coerced.
+    default: Option<Value>,
+    at: Option<Location>,
 }
 
 impl Variables {
-    pub fn new(graph: &Graph, operation: &Operation) -> Self {
-        let declared = (!operation.variables.is_empty()).then(|| {
-            Box::new(Operation {
-                selection_set: SelectionSet::new(operation.object_type().clone()),
-                ..operation.clone()
-            })
+    pub fn new(graph: &Graph, operation: &Operation, limits: &Limits, text: &str) -> Self {
+        let declared = operation.variables.iter().map(|variable| VariableDefinition {
+            name: variable.name.as_str().into(),
+            ty: (*variable.ty).clone(),
+            default: variable
+                .default_value
+                .as_deref()
+                .map(|literal| constant(&graph.api_schema, &variable.ty, literal)),
+            at: variable.location().map(|at| Location::of(text, at.offset())),
         });
-        let defaults = operation.variables.iter().filter_map(|variable| {
-            let literal = variable.default_value.as_deref()?;
-            let value = constant(&graph.api_schema, &variable.ty, literal);
-            Some((variable.name.as_str().into(), value))
-        });
-        Self { declared, defaults: defaults.collect() }
+        let most = limits.variables.bound(LimitName::Variables);
+        Self { declared: declared.collect(), most }
     }
 
+    /// The request's variables, coerced to their types, with defaults for those that it leaves out.
+    ///
+    /// # Errors
+    /// The first one that does not fit.
     pub fn coerce(
         &self,
         graph: &Graph,
-        given: Map<String, Value>,
+        mut given: Map<String, Value>,
     ) -> Result<Map<String, Value>, Vec<Error>> {
-        let Some(declared) = &self.declared else { return Ok(Map::new()) };
-        let missing: Vec<_> =
-            self.defaults.iter().filter(|(name, _)| !given.contains_key(&**name)).collect();
-        let given: JsonMap =
-            given.into_iter().map(|(name, value)| (name.into(), from_serde(value))).collect();
-        let coerced =
-            coerce_variable_values(&graph.api_schema, declared, &given).map_err(|error| {
-                vec![Error::new(ErrorCode::BadVariables, short(error.message().to_string()))]
-            })?;
-        let mut coerced: Map<String, Value> = coerced
-            .into_inner()
-            .into_iter()
-            .map(|(name, value)| (name.as_str().to_owned(), to_serde(value)))
-            .collect();
-        for variable in &declared.variables {
-            if let Some(value) = coerced.get_mut(variable.name.as_str()) {
-                finish(&graph.api_schema, &variable.ty, value);
-            }
-        }
-        for (name, value) in missing {
-            coerced.insert(name.to_string(), value.clone());
+        let mut coercion = Coercion::new(&graph.api_schema, self.most);
+        let mut coerced = Map::new();
+        for variable in &self.declared {
+            let name = &*variable.name;
+            let value = match (given.remove(name), &variable.default) {
+                (Some(value), _) => coercion
+                    .value(&variable.ty, value, InputPath::Variable(name))
+                    .map_err(|refused| vec![variable.refuse(refused)])?,
+                (None, Some(default)) => default.clone(),
+                (None, None) if variable.ty.is_non_null() => {
+                    let message = format!("`${name}`: a value of type `{}` is due", variable.ty);
+                    return Err(vec![variable.refuse(CoercionError::Misfit(message))]);
+                }
+                (None, None) => continue,
+            };
+            coerced.insert(name.to_owned(), value);
         }
         Ok(coerced)
     }
 }
 
-/// What coercion leaves as the client wrote it: an `ID` is a string, and a single value where a list is due is a list
-/// of one. The value's depth was bounded when it was parsed.
-fn finish(schema: &Schema, ty: &Type, value: &mut Value) {
-    match (ty, &mut *value) {
-        (_, Value::Null) => {}
-        (Type::List(of) | Type::NonNullList(of), Value::Array(elements)) => {
-            for element in elements {
-                finish(schema, of, element);
+impl VariableDefinition {
+    fn refuse(&self, refused: CoercionError) -> Error {
+        let (code, message) = match refused {
+            CoercionError::Misfit(message) => (ErrorCode::BadVariables, short(message)),
+            CoercionError::TooMany => {
+                let message = "the variables hold too many values with their defaults \
+                               (limits.variables)";
+                (ErrorCode::LimitExceeded, message.to_owned())
             }
-        }
-        (Type::List(of) | Type::NonNullList(of), single) => {
-            finish(schema, of, single);
-            *value = Value::Array(vec![value.take()]);
-        }
-        (Type::Named(name) | Type::NonNullNamed(name), Value::Number(number)) if name == "ID" => {
-            *value = Value::String(number.to_string());
-        }
-        (Type::Named(name) | Type::NonNullNamed(name), Value::Object(fields)) => {
-            let Some(object) = schema.get_input_object(name) else { return };
-            for field in object.fields.values() {
-                if let Some(value) = fields.get_mut(field.name.as_str()) {
-                    finish(schema, &field.ty, value);
-                }
-            }
-        }
-        (Type::Named(_) | Type::NonNullNamed(_), _) => {}
+        };
+        Error { locations: self.at.into_iter().collect(), ..Error::new(code, message) }
     }
 }
 

@@ -50,7 +50,7 @@ pub(in crate::engine) fn evaluate_all(
 
 /// A literal without variables, coerced to its type: lists of one, input fields' defaults, integers that are IDs.
 pub(in crate::engine) fn constant(schema: &Schema, ty: &Type, literal: &Literal) -> Value {
-    input(schema, ty, literal, None).evaluate(&Map::new()).unwrap_or_default()
+    input(schema, ty, literal).evaluate(&Map::new()).unwrap_or_default()
 }
 
 /// The arguments that a field was given, with the defaults of those that it was not. Validated before.
@@ -75,26 +75,32 @@ fn with_default(
     definition: &InputValueDefinition,
     literal: Option<&Literal>,
 ) -> Option<Input> {
-    let default = definition
-        .default_value
-        .as_deref()
-        .and_then(|value| input(schema, &definition.ty, value, None).evaluate(&Map::new()));
+    // Only where it is needed: a default may give a value to the very field that it is the default of.
+    let default = || {
+        let value = definition.default_value.as_deref()?;
+        input(schema, &definition.ty, value).evaluate(&Map::new())
+    };
     match literal {
-        Some(literal) => Some(input(schema, &definition.ty, literal, default)),
-        None => default.map(Input::Constant),
+        Some(Literal::Variable(name)) => {
+            Some(Input::Variable { name: name.as_str().into(), default: default() })
+        }
+        Some(literal) => Some(input(schema, &definition.ty, literal)),
+        None => default().map(Input::Constant),
     }
 }
 
-/// The depth of a literal is bounded by the parser.
-fn input(schema: &Schema, ty: &Type, literal: &Literal, default: Option<Value>) -> Input {
+/// The depth of a literal is bounded by the parser, that of defaults at load.
+fn input(schema: &Schema, ty: &Type, literal: &Literal) -> Input {
     match (ty, literal) {
-        (_, Literal::Variable(name)) => Input::Variable { name: name.as_str().into(), default },
+        (_, Literal::Variable(name)) => {
+            Input::Variable { name: name.as_str().into(), default: None }
+        }
         (_, Literal::Null) => Input::Constant(Value::Null),
         (Type::List(of) | Type::NonNullList(of), Literal::List(items)) => {
-            fold(Input::List(items.iter().map(|item| input(schema, of, item, None)).collect()))
+            fold(Input::List(items.iter().map(|item| input(schema, of, item)).collect()))
         }
         (Type::List(of) | Type::NonNullList(of), single) => {
-            fold(Input::List(vec![input(schema, of, single, None)]))
+            fold(Input::List(vec![input(schema, of, single)]))
         }
         (Type::Named(name) | Type::NonNullNamed(name), literal) => match schema.types.get(name) {
             Some(ExtendedType::InputObject(object)) => {
@@ -141,7 +147,13 @@ fn scalar(ty: &str, literal: &Literal) -> Input {
         Literal::String(text) => Input::Constant(text.as_str().into()),
         Literal::Enum(name) => Input::Constant(name.as_str().into()),
         Literal::Int(number) if ty == "ID" => Input::Constant(number.as_str().into()),
-        Literal::Int(number) => Input::Constant(parse_number(number.as_str())),
+        // `-0` is 0.
+        Literal::Int(number) => Input::Constant(
+            number
+                .as_str()
+                .parse::<i64>()
+                .map_or_else(|_| parse_number(number.as_str()), Value::from),
+        ),
         Literal::Float(number) => Input::Constant(parse_number(number.as_str())),
     }
 }

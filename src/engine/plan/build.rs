@@ -4,7 +4,7 @@
 //! object lacks what a lookup brings; then the drafts are put in order.
 
 use super::collect::Collector;
-use super::condition::{Condition, Conditions};
+use super::condition::Conditions;
 use super::draft::Planner;
 use super::error::Result;
 use super::select::Around;
@@ -14,6 +14,7 @@ use crate::engine::guard::limits::LimitName;
 use crate::engine::response::View;
 use crate::engine::settings::Limits;
 use crate::graph::Graph;
+use crate::graphql::Lines;
 use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{ExecutableDocument, Operation};
 use std::cell::Cell;
@@ -32,10 +33,12 @@ pub(in crate::engine) fn plan(
     graph: &Graph,
     document: &ExecutableDocument,
     operation: &Operation,
+    text: &str,
     limits: &Limits,
 ) -> Result<QueryPlan> {
     let selections = limits.selections.bound(LimitName::Selections);
     let selections = usize::try_from(selections).unwrap_or(usize::MAX);
+    let nullable = operation.variables.iter().filter(|variable| !variable.ty.is_non_null());
     let mut planner = Planner {
         graph,
         collector: Collector {
@@ -48,13 +51,16 @@ pub(in crate::engine) fn plan(
         fetches: Vec::new(),
         checks: Vec::new(),
         introspection: Vec::new(),
+        lines: Lines::new(text),
+        nullable: nullable.map(|variable| variable.name.as_str()).collect(),
         pricing: Pricing::new(limits.list_size.max),
         mutation: operation.operation_type == OperationType::Mutation,
         steps: selections.saturating_mul(STEPS_FOR_EACH_SELECTION),
     };
     let root = planner.node(None, operation.object_type());
-    let sets = vec![(&operation.selection_set, Condition::always())];
+    let (condition, sound) = planner.check_root(&operation.selection_set)?;
+    let sets = vec![(&operation.selection_set, condition)];
     let around = Around { condition: 0, sized: &[] };
     let (entries, cost) = planner.entries(root, operation.object_type(), &sets, around)?;
-    finish::finish(planner, View::One(entries), &cost)
+    finish::finish(planner, View::One(entries), sound, &cost)
 }

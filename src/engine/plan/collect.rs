@@ -4,6 +4,7 @@
 use super::check::CheckId;
 use super::condition::{Condition, Conditions};
 use super::error::{PlanError, Result};
+use crate::engine::response::Sound;
 use apollo_compiler::Name as ApolloName;
 use apollo_compiler::Node;
 use apollo_compiler::Schema;
@@ -30,6 +31,8 @@ pub(super) struct Collected<'a> {
     pub checks: Vec<CheckId>,
     /// The fields' selection sets.
     pub sets: Sets<'a>,
+    /// What must hold for the selections to be told.
+    pub sound: Option<Sound>,
     /// The places at which it may stand among its siblings, with the number of the condition for each.
     pub positions: Vec<(usize, u32)>,
 }
@@ -156,7 +159,8 @@ fn merge<'a>(
         .map(|occurrence| (&occurrence.field.selection_set, occurrence.condition.clone()))
         .collect();
     let (allowed, checks) = (Condition::always(), Vec::new());
-    Collected { key, field: occurrences[0].field, condition: all, allowed, checks, sets, positions }
+    let (field, condition) = (occurrences[0].field, all);
+    Collected { key, field, condition, allowed, checks, sets, sound: None, positions }
 }
 
 /// What `@skip` and `@include` say.

@@ -13,6 +13,8 @@ pub(super) struct Conjunction {
     /// Variables.
     set: u64,
     clear: u64,
+    /// Variables that must not be null.
+    given: u64,
     /// Rules that must hold.
     allowed: u128,
 }
@@ -21,6 +23,7 @@ pub(super) struct Conjunction {
 #[derive(Clone, Copy)]
 struct Bits {
     variables: u64,
+    given: u64,
     rules: u128,
 }
 
@@ -49,6 +52,7 @@ struct Rule {
 #[derive(Debug)]
 pub(in crate::engine) struct Conditions {
     variables: Vec<Name>,
+    not_null: Vec<Name>,
     rules: Vec<Rule>,
     entries: Vec<Entry>,
 }
@@ -57,6 +61,7 @@ pub(in crate::engine) struct Conditions {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum TooMany {
     Variables,
+    Nullable,
     Rules,
 }
 
@@ -66,6 +71,7 @@ impl Conjunction {
         let both = Self {
             set: self.set | other.set,
             clear: self.clear | other.clear,
+            given: self.given | other.given,
             allowed: self.allowed | other.allowed,
         };
         (both.set & both.clear == 0).then_some(both)
@@ -74,12 +80,14 @@ impl Conjunction {
     fn implies(self, other: Self) -> bool {
         self.set & other.set == other.set
             && self.clear & other.clear == other.clear
+            && self.given & other.given == other.given
             && self.allowed & other.allowed == other.allowed
     }
 
     fn holds(self, bits: Bits) -> bool {
         bits.variables & self.set == self.set
             && bits.variables & self.clear == 0
+            && bits.given & self.given == self.given
             && bits.rules & self.allowed == self.allowed
     }
 }
@@ -139,7 +147,8 @@ impl Condition {
 impl Conditions {
     pub(super) fn new() -> Self {
         let always = Entry { condition: Condition::always(), unless: Vec::new() };
-        Self { variables: Vec::new(), rules: Vec::new(), entries: vec![always] }
+        let (variables, not_null, rules) = (Vec::new(), Vec::new(), Vec::new());
+        Self { variables, not_null, rules, entries: vec![always] }
     }
 
     pub(super) fn has_rules(&self) -> bool {
@@ -163,6 +172,19 @@ impl Conditions {
             Conjunction { clear: mask, ..Conjunction::default() }
         };
         Ok(Condition { any: vec![conjunction] })
+    }
+
+    /// The condition that a variable is not null.
+    pub(super) fn not_null(&mut self, name: &str) -> Result<Condition, TooMany> {
+        let bit = match self.not_null.iter().position(|known| &**known == name) {
+            Some(bit) => bit,
+            None if self.not_null.len() == 64 => return Err(TooMany::Nullable),
+            None => {
+                self.not_null.push(name.into());
+                self.not_null.len() - 1
+            }
+        };
+        Ok(Condition { any: vec![Conjunction { given: 1 << bit, ..Conjunction::default() }] })
     }
 
     /// The condition that a rule holds, with these arguments where it looks at them.
@@ -201,8 +223,12 @@ impl Conditions {
         allows: impl Fn(GuardId, &[(Name, Input)]) -> bool,
     ) -> Vec<bool> {
         let is_true = |name: &Name| variables.get(&**name) == Some(&Value::Bool(true));
+        let is_given = |name: &Name| variables.get(&**name) != Some(&Value::Null);
+        let given = self.not_null.iter().enumerate();
+        let given = given.fold(0, |bits, (bit, name)| bits | (u64::from(is_given(name)) << bit));
         let variables = self.variables.iter().enumerate();
         let bits = Bits {
+            given,
             variables: variables
                 .fold(0, |bits, (bit, name)| bits | (u64::from(is_true(name)) << bit)),
             rules: self.rules.iter().enumerate().fold(0, |bits, (bit, rule)| {
@@ -233,7 +259,9 @@ impl Conditions {
         }
         let condition = &self.entries[number as usize].condition;
         let words: Vec<_> = condition.any.iter().map(|each| self.words(*each, &rule)).collect();
-        Some(words.join(" or "))
+        // Nulls where none may be are mistakes, and not told as conditions.
+        let says = words.iter().all(|words| !words.is_empty());
+        says.then(|| words.join(" or "))
     }
 
     fn words(&self, conjunction: Conjunction, rule: impl Fn(&Rule) -> String) -> String {

@@ -14,9 +14,9 @@ use super::{Asking, FetchId, Place, Required, Target, Wanted};
 use crate::engine::guard::cost::Pricing;
 use crate::engine::response::{NodeId, Slot};
 use crate::graph::{BindingId, Graph};
-use crate::graphql::Name;
+use crate::graphql::{Lines, Name};
 use apollo_compiler::schema::ExtendedType;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 pub(super) struct Planner<'a> {
     pub graph: &'a Graph,
@@ -26,6 +26,9 @@ pub(super) struct Planner<'a> {
     pub fetches: Vec<Draft<'a>>,
     pub checks: Vec<CheckDraft>,
     pub introspection: Vec<Name>,
+    pub lines: Lines<'a>,
+    /// Variables that may be null.
+    pub nullable: HashSet<&'a str>,
     pub pricing: Pricing,
     pub mutation: bool,
     pub steps: usize,

@@ -8,6 +8,8 @@ use crate::graphql::ErrorCode;
 pub(in crate::engine) enum PlanError {
     #[error("the operation has more than 64 variables in `@skip` and `@include`; use fewer")]
     TooManyVariables,
+    #[error("the operation has more than 64 variables that may be null where null cannot stand")]
+    TooManyNullable,
     #[error(
         "the operation asks for more than 128 different rules on who may see what; select less"
     )]
@@ -24,9 +26,10 @@ impl PlanError {
     /// What the client is told: that it asked for too much, or that the graph has a gap.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::TooManyVariables | Self::TooManyRules | Self::TooLarge => {
-                ErrorCode::LimitExceeded
-            }
+            Self::TooManyVariables
+            | Self::TooManyNullable
+            | Self::TooManyRules
+            | Self::TooLarge => ErrorCode::LimitExceeded,
             Self::Unreachable(_) => ErrorCode::Internal,
         }
     }
@@ -36,6 +39,7 @@ impl std::convert::From<TooMany> for PlanError {
     fn from(too_many: TooMany) -> Self {
         match too_many {
             TooMany::Variables => Self::TooManyVariables,
+            TooMany::Nullable => Self::TooManyNullable,
             TooMany::Rules => Self::TooManyRules,
         }
     }

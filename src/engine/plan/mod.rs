@@ -23,8 +23,10 @@ mod route;
 mod select;
 mod shapes;
 mod slots;
+mod sound;
 #[cfg(test)]
 mod tests;
+mod usages;
 mod yields;
 
 pub(super) use arguments::{Input, constant, evaluate_all};
@@ -34,10 +36,11 @@ pub(super) use check::CheckId;
 pub(super) use condition::Conditions;
 pub(super) use explain::explain;
 pub(super) use length::{Length, Slice};
+pub(super) use usages::{VariableUsage, usages};
 
 use super::guard::access::Access;
 use super::guard::cost::Cost;
-use super::response::{Shape, Slot, View};
+use super::response::{Shape, Slot, Sound, View};
 use crate::graph::{BatchReply, BindingId, CacheHint, GuardId};
 use crate::graphql::Name;
 use fan_out::Objects;
@@ -58,6 +61,8 @@ pub(super) struct QueryPlan {
     /// Rules that are asked for each object.
     pub checks: Vec<Check>,
     pub view: View,
+    /// `None`: nothing that a request gives can keep it from being answered.
+    pub sound: Option<Sound>,
     pub conditions: Conditions,
     pub cost: Cost,
     /// Response keys of `__schema` and `__type` at the root, by number.

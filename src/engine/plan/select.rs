@@ -8,7 +8,9 @@ use super::draft::Planner;
 use super::error::Result;
 use super::length::Sized;
 use crate::engine::guard::cost::{FLOOR, Formula, MUTATION};
-use crate::engine::response::{Entry, Leaf, NodeId, Output, OutputKind, Slot, TypeView, View};
+use crate::engine::response::{
+    Entry, Leaf, NodeId, Output, OutputKind, Slot, Sound, TypeView, View,
+};
 use crate::graph::Field;
 use crate::graphql::Name;
 use apollo_compiler::ast::Type;
@@ -60,6 +62,8 @@ impl<'a> Planner<'a> {
         let mut costs = Vec::new();
         for field in &mut collected {
             self.step()?;
+            let sound = self.check_given(field)?;
+            let at = field.field.name.location().map(|at| self.lines.place(at.offset()));
             let Planned { slot, source, output, given, cost } =
                 self.field(node, ty, field, around)?;
             costs.push(cost);
@@ -75,6 +79,8 @@ impl<'a> Planner<'a> {
                     source: source.clone(),
                     condition: *condition,
                     guard,
+                    sound: sound.clone(),
+                    at,
                     given,
                     checks: Arc::clone(&checks),
                     output: output.clone(),
@@ -150,7 +156,8 @@ impl<'a> Planner<'a> {
         // Of an abstract type, each member has its weight in the view.
         let by_type = matches!(view.as_deref(), Some(View::ByType { .. }));
         let weight = if by_type { 0 } else { self.graph.weight(price.field, inner) };
-        let mut output = self.output(&field.definition.ty, view.as_ref(), weight);
+        let sound = collected.sound.as_ref();
+        let mut output = self.output(&field.definition.ty, view.as_ref(), sound, weight);
         output.assumed = price.assumed;
         let (slot, source) = (used.slot, Some(self.source(used.filled_by)));
         Ok(Planned { slot, source, output, given: price.given, cost })
@@ -243,14 +250,23 @@ impl<'a> Planner<'a> {
         }))
     }
 
-    fn output(&self, ty: &Type, view: Option<&Arc<View>>, weight: u64) -> Output {
+    fn output(
+        &self,
+        ty: &Type,
+        view: Option<&Arc<View>>,
+        sound: Option<&Sound>,
+        weight: u64,
+    ) -> Output {
         let (kind, weight) = match ty {
             Type::List(of) | Type::NonNullList(of) => {
-                (OutputKind::List(Box::new(self.output(of, view, weight))), 0)
+                (OutputKind::List(Box::new(self.output(of, view, sound, weight))), 0)
             }
-            Type::Named(name) | Type::NonNullNamed(name) => match view {
-                Some(view) => (OutputKind::Object(Arc::clone(view)), weight),
-                None => (OutputKind::Leaf(self.leaf(name)), weight),
+            Type::Named(name) | Type::NonNullNamed(name) => match (view, sound) {
+                (Some(view), Some(sound)) => {
+                    (OutputKind::Checked(Arc::clone(view), sound.clone()), weight)
+                }
+                (Some(view), None) => (OutputKind::Object(Arc::clone(view)), weight),
+                (None, _) => (OutputKind::Leaf(self.leaf(name)), weight),
             },
         };
         Output { non_null: ty.is_non_null(), weight, assumed: false, kind }

@@ -55,7 +55,8 @@ impl Errors {
         *count += 1;
         if *count <= LISTED_OF_ONE_KIND {
             *last = self.listed.len();
-            self.listed.push(Error { path: path.segments(), ..error() });
+            let locations = path.location().into_iter().collect();
+            self.listed.push(Error { path: path.segments(), locations, ..error() });
         }
     }
 

@@ -2,7 +2,7 @@
 //! data already answered.
 
 use super::store::Slot;
-use crate::graphql::Name;
+use crate::graphql::{Location, Name};
 use hashbrown::HashSet;
 use std::sync::Arc;
 
@@ -26,6 +26,15 @@ pub(in crate::engine) struct TypeView {
     pub entries: Arc<Vec<Entry>>,
 }
 
+/// What must hold of a request's variables for a field to be answered at all.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Sound {
+    /// Number of the condition.
+    pub condition: u32,
+    /// For the client, where it does not hold.
+    pub message: Arc<str>,
+}
+
 /// One field of the response.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Entry {
@@ -39,6 +48,10 @@ pub(in crate::engine) struct Entry {
     pub condition: u32,
     /// Number of the condition under which it may be seen; 0 always holds.
     pub guard: u32,
+    /// `None`: nothing that a request gives it can be wrong.
+    pub sound: Option<Sound>,
+    /// The field in the operation's text.
+    pub at: Option<Location>,
     /// Number of what is given to it, as far as that costs something; 0 costs nothing.
     pub given: u32,
     /// Slots of the object that must say `true` for it to be seen.
@@ -62,6 +75,8 @@ pub(in crate::engine) enum OutputKind {
     Leaf(Leaf),
     List(Box<Output>),
     Object(Arc<View>),
+    /// The same, where a request's variables may keep its fields from being told.
+    Checked(Arc<View>, Sound),
     /// `__typename` where the type is known: the JSON text. The slot is not read.
     Typename(Box<str>),
     /// `__typename` of an abstract type: the slot holds it.

@@ -4,9 +4,9 @@
 use super::errors::{Errors, Kind};
 use super::leaf::write_leaf;
 use super::store::{RowId, Slot, Store, Value};
-use super::view::{Entry, Output, OutputKind, View};
+use super::view::{Entry, Output, OutputKind, Sound, View};
 use crate::engine::settings::{Limit, Mode};
-use crate::graphql::{Error, ErrorCode, Name, PathSegment, error_id};
+use crate::graphql::{Error, ErrorCode, Location, Name, PathSegment, error_id};
 use bytes::Bytes;
 use serde::Serialize;
 use std::fmt;
@@ -31,6 +31,8 @@ pub(in crate::engine) struct Written {
 pub(in crate::engine) struct Writing<'a> {
     /// The outcome of each numbered condition.
     pub conditions: &'a [bool],
+    /// What must hold for anything to be answered.
+    pub sound: Option<&'a Sound>,
     /// The JSON text of each introspection field, by number.
     pub introspection: &'a [String],
     /// What is given to fields costs, by number.
@@ -47,7 +49,7 @@ pub(in crate::engine) fn write(
     view: &View,
     writing: Writing<'_>,
 ) -> Written {
-    let Writing { conditions, introspection, given, size, list_size } = writing;
+    let Writing { conditions, sound, introspection, given, size, list_size } = writing;
     let mut out = Vec::with_capacity(size.expected.clamp(64, size.most.max(64)));
     out.extend_from_slice(OPEN);
     let errors = Errors::default();
@@ -65,7 +67,10 @@ pub(in crate::engine) fn write(
         visits: 0,
         too_large: false,
     };
-    let outcome = writer.object(root, view, &Path::Root);
+    let outcome = match writer.unsound(sound) {
+        Some(message) => writer.unsound_at(message, &Path::Root),
+        None => writer.object(root, view, &Path::Root),
+    };
     writer.too_large |= writer.out.len() > size.most;
     if outcome.is_err() || writer.too_large {
         writer.out.truncate(OPEN.len());
@@ -184,6 +189,11 @@ impl Writer<'_> {
                 self.refused_field(entry, path)?;
                 continue;
             }
+            if let Some(message) = self.unsound(entry.sound.as_ref()) {
+                let outcome = self.unsound_at(message, &Path::Field(path, entry));
+                self.null_for(entry, outcome)?;
+                continue;
+            }
             if entry.given != 0 {
                 self.charge(self.given[entry.given as usize]);
             }
@@ -210,13 +220,31 @@ impl Writer<'_> {
 
     /// Null instead of a field that the caller may not see, whatever stands in its slot.
     fn refused_field(&mut self, entry: &Entry, path: &Path<'_>) -> Result<(), Bubble> {
-        match self.refused(&Path::Field(path, entry)) {
+        let outcome = self.refused(&Path::Field(path, entry));
+        self.null_for(entry, outcome)
+    }
+
+    /// Null for a field that has an error, where the field may be null.
+    fn null_for(&mut self, entry: &Entry, outcome: Result<(), Bubble>) -> Result<(), Bubble> {
+        match outcome {
             Err(Bubble) if !entry.output.non_null => {
                 self.out.extend_from_slice(b"null");
                 Ok(())
             }
             outcome => outcome,
         }
+    }
+
+    /// Why the request gives something wrong here, if it does.
+    fn unsound<'s>(&self, sound: Option<&'s Sound>) -> Option<&'s Arc<str>> {
+        let sound = sound.filter(|sound| self.refuses(sound.condition))?;
+        Some(&sound.message)
+    }
+
+    fn unsound_at(&mut self, message: &str, path: &Path<'_>) -> Result<(), Bubble> {
+        let code = ErrorCode::BadVariables;
+        self.errors.add(Kind::of(path, code), path, || Error::new(code, message));
+        Err(Bubble)
     }
 
     fn refused(&mut self, path: &Path<'_>) -> Result<(), Bubble> {
@@ -262,6 +290,13 @@ impl Writer<'_> {
                 self.charge(output.weight);
                 return self.object(row, view, path);
             }
+            (OutputKind::Checked(view, sound), Value::Object(row)) => {
+                if let Some(message) = self.unsound(Some(sound)) {
+                    return self.unsound_at(message, path);
+                }
+                self.charge(output.weight);
+                return self.object(row, view, path);
+            }
             (OutputKind::List(of), value) => return self.list(value, of, output.assumed, path),
             (OutputKind::DynamicTypename(names), value) => {
                 let leaf = super::Leaf::Enum(Arc::clone(names));
@@ -269,7 +304,9 @@ impl Writer<'_> {
                     return self.misfit("the name of a possible type", path);
                 }
             }
-            (OutputKind::Object(_), _) => return self.misfit("an object", path),
+            (OutputKind::Object(_) | OutputKind::Checked(..), _) => {
+                return self.misfit("an object", path);
+            }
         }
         Ok(())
     }
@@ -364,6 +401,15 @@ impl Path<'_> {
             Path::Root => None,
             Path::Field(_, entry) => entry.source.as_ref(),
             Path::Index(parent, _) => parent.source(),
+        }
+    }
+
+    /// The field in the operation's text.
+    pub(super) fn location(&self) -> Option<Location> {
+        match self {
+            Path::Root => None,
+            Path::Field(_, entry) => entry.at,
+            Path::Index(parent, _) => parent.location(),
         }
     }
 

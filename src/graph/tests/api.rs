@@ -7,7 +7,12 @@ fn clients_see_nothing_of_bindings_and_internals() {
     let api = graph(SHOP).api_schema.to_string();
     assert_eq!(
         api,
-        r#"type Query {
+        r#""""
+Indicates exactly one field must be supplied and this field must not be `null`.
+"""
+directive @oneOf on INPUT_OBJECT
+
+type Query {
   user(id: ID!): User
   product(sku: ID!, shop: ID!): Product
   orders(first: Int! = 10): [Order!]!

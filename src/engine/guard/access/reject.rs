@@ -3,7 +3,7 @@
 //! known before they are there, and stays a field error.
 
 use crate::engine::response::{Entry, Output, OutputKind, View};
-use crate::graphql::{Error, PathSegment, error_id};
+use crate::graphql::{Error, Location, PathSegment, error_id};
 use hashbrown::HashSet;
 use std::sync::Arc;
 
@@ -24,11 +24,14 @@ pub enum GuardMode {
 pub(in crate::engine) fn refused(view: &View, conditions: &[bool]) -> Vec<Error> {
     let mut walk = Walk { conditions, found: HashSet::new(), paths: Vec::new(), omitted: 0 };
     walk.view(view, &mut Vec::new());
-    let Some(first) = walk.paths.first() else { return Vec::new() };
+    let Some((first, _)) = walk.paths.first() else { return Vec::new() };
     let error_id = error_id();
     super::tell(&error_id, &first.join("."), walk.paths.len() + walk.omitted);
     let segments = |path: Vec<Arc<str>>| path.into_iter().map(PathSegment::Key).collect();
-    let error = |path| Error { path: segments(path), ..super::error(error_id.clone()) };
+    let error = |(path, at): (Vec<Arc<str>>, Option<Location>)| {
+        let locations = at.into_iter().collect();
+        Error { path: segments(path), locations, ..super::error(error_id.clone()) }
+    };
     let mut errors: Vec<Error> = walk.paths.into_iter().map(error).collect();
     if let Some(last) = errors.last_mut().filter(|_| walk.omitted > 0) {
         last.extensions.insert("omitted".into(), walk.omitted.into());
@@ -40,7 +43,8 @@ struct Walk<'a> {
     conditions: &'a [bool],
     /// The keys of the paths: two types of one place may be asked for the same.
     found: HashSet<Vec<Arc<str>>>,
-    paths: Vec<Vec<Arc<str>>>,
+    /// Each with the place of its field in the operation.
+    paths: Vec<(Vec<Arc<str>>, Option<Location>)>,
     omitted: usize,
 }
 
@@ -71,7 +75,7 @@ impl Walk<'_> {
             if self.holds(entry.guard) {
                 self.output(&entry.output, path);
             } else {
-                self.add(path);
+                self.add(path, entry.at);
             }
             path.pop();
         }
@@ -79,18 +83,18 @@ impl Walk<'_> {
 
     fn output(&mut self, output: &Output, path: &mut Vec<Arc<str>>) {
         match &output.kind {
-            OutputKind::Object(view) => self.view(view, path),
+            OutputKind::Object(view) | OutputKind::Checked(view, _) => self.view(view, path),
             OutputKind::List(of) => self.output(of, path),
             _ => {}
         }
     }
 
-    fn add(&mut self, path: &[Arc<str>]) {
+    fn add(&mut self, path: &[Arc<str>], at: Option<Location>) {
         if !self.found.insert(path.to_vec()) {
             return;
         }
         if self.paths.len() < LISTED {
-            self.paths.push(path.to_vec());
+            self.paths.push((path.to_vec(), at));
         } else {
             self.omitted += 1;
         }

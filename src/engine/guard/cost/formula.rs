@@ -197,7 +197,9 @@ impl Printer<'_> {
                 self.formula(element, true)
             }
             Formula::If(condition, formula) => {
-                let words = self.conditions.describe_in_short(*condition).unwrap_or_default();
+                let Some(words) = self.conditions.describe_in_short(*condition) else {
+                    return self.formula(formula, factor);
+                };
                 write!(self, "(if {words}: ")?;
                 self.formula(formula, false)?;
                 self.write_str(")")

@@ -1,6 +1,7 @@
 //! What refuses an operation before anything is asked, and what a prepared one is.
 
 mod hostile;
+mod input;
 mod limits;
 mod prepare;
 mod variables;
@@ -22,7 +23,7 @@ type Query {
     @call(source: "s", target: "/find?n={$args.n}&by={$args.by.name}", select: "$.found")
 }
 type Mutation { set(id: ID!): Node @call(source: "s", target: "/set/{$args.id}") }
-type Node { id: ID! next: Node name(upper: Boolean = false): String }
+type Node { id: ID! next: Node name: String }
 input Filter { name: String! = "x" sizes: [Int!] inner: Filter }
 enum Color { RED BLUE }
 scalar Any

@@ -22,6 +22,8 @@ fn entry(key: &str, slot: u32, output: Output) -> Entry {
         checks: Arc::default(),
         source: None,
         given: 0,
+        sound: None,
+        at: None,
         output,
     }
 }
@@ -41,7 +43,7 @@ fn write(
     size: Size,
 ) -> Whole {
     let list_size = Limit::new(10, Mode::Off);
-    let writing = Writing { conditions, introspection, given: &[0], size, list_size };
+    let writing = Writing { conditions, sound: None, introspection, given: &[0], size, list_size };
     let written = crate::engine::response::write(store, root, view, writing);
     let errors = written.errors.clone();
     Whole { body: written.finish(None::<&Json>), errors }

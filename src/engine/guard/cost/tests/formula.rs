@@ -50,7 +50,7 @@ fn sums_and_products_stop_at_the_largest_number() {
     let sdl = r#"
         type Query { a(n: Int): [A!] @listSize(slicingArguments: ["n"]) @cost(weight: 2147483647)
           @call(source: "s", target: "/a") }
-        type A { a(n: Int): [A!] @listSize(slicingArguments: ["n"]) name: String }
+        type A { a(n: Int): [A!] @listSize(slicingArguments: ["n"]) @allow(if: "$args.n->gt(0)") name: String }
     "#;
     let engine = engine(sdl);
     let nested =

@@ -1,0 +1,181 @@
+//! "Field Selection FieldMerge" (GraphQL spec, section 5.3.2), as far as `apollo-compiler` takes two arguments for the same
+//! that are not: it compares lists only as far as the shorter one goes.
+//!
+//! Most documents have no two fields of one response key whose lists differ, which one walk shows. For those that have,
+//! selection sets are merged as the specification says, within a budget of steps.
+
+use super::Rules;
+use crate::graphql::{Error, ErrorCode};
+use apollo_compiler::ast::Value;
+use apollo_compiler::executable::{Argument, ExecutableDocument, Field, Selection, SelectionSet};
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::{Node, Schema};
+use hashbrown::{HashMap, HashSet};
+use indexmap::IndexMap;
+
+pub(super) fn check(rules: &mut Rules<'_>, steps: u64) {
+    let (schema, document) = (rules.schema, rules.document);
+    if !any_differ(document) {
+        return;
+    }
+    let mut merging = FieldMerge { schema, document, steps, found: Vec::new() };
+    for operation in document.operations.iter() {
+        merging.sets(&[&operation.selection_set]);
+    }
+    for fragment in document.fragments.values() {
+        merging.sets(&[&fragment.selection_set]);
+    }
+    let FieldMerge { steps, mut found, .. } = merging;
+    found.sort_by_key(|(at, _)| at.map(|at| at.offset()));
+    found.dedup();
+    for (at, message) in found {
+        rules.report(at, message);
+    }
+    if steps == 0 && rules.errors.is_empty() {
+        let message = "too many selections merge to compare all of their arguments";
+        rules.errors.push(Error::new(ErrorCode::LimitExceeded, message));
+    }
+}
+
+/// Two fields of one response key, wherever they stand, are given lists that differ.
+fn any_differ(document: &ExecutableDocument) -> bool {
+    let mut first: HashMap<&str, &Field> = HashMap::new();
+    let operations = document.operations.iter().map(|operation| &operation.selection_set);
+    let fragments = document.fragments.values().map(|fragment| &fragment.selection_set);
+    operations.chain(fragments).any(|set| differs(set, &mut first))
+}
+
+fn differs<'a>(set: &'a SelectionSet, first: &mut HashMap<&'a str, &'a Field>) -> bool {
+    set.selections.iter().any(|selection| match selection {
+        Selection::Field(field) => {
+            let known = field
+                .arguments
+                .iter()
+                .any(|argument| has_list(&argument.value))
+                .then(|| *first.entry(field.response_key()).or_insert(field));
+            known.is_some_and(|known| !same_arguments(&known.arguments, &field.arguments))
+                || differs(&field.selection_set, first)
+        }
+        Selection::InlineFragment(fragment) => differs(&fragment.selection_set, first),
+        Selection::FragmentSpread(_) => false,
+    })
+}
+
+fn has_list(value: &Value) -> bool {
+    match value {
+        Value::List(_) => true,
+        Value::Object(fields) => fields.iter().any(|(_, value)| has_list(value)),
+        _ => false,
+    }
+}
+
+struct FieldMerge<'a> {
+    schema: &'a Schema,
+    document: &'a ExecutableDocument,
+    /// Fields that may still be looked at.
+    steps: u64,
+    found: Vec<(Option<SourceSpan>, String)>,
+}
+
+/// A field with the type that it is selected of.
+type SelectedField<'a> = (&'a str, &'a Field);
+
+impl<'a> FieldMerge<'a> {
+    /// Compares all fields of one response key, and goes on with their merged selections. As deep as the parser lets
+    /// documents be, fragments included.
+    fn sets(&mut self, sets: &[&'a SelectionSet]) {
+        let mut keys: IndexMap<&str, Vec<SelectedField<'a>>> = IndexMap::new();
+        let mut spread = HashSet::new();
+        for set in sets {
+            self.expand(set, &mut spread, &mut keys);
+        }
+        for fields in keys.values() {
+            for group in self.groups(fields) {
+                let Some(((_, first), rest)) = group.split_first() else { continue };
+                for (_, field) in rest {
+                    if !same_arguments(&first.arguments, &field.arguments) {
+                        let key = field.response_key();
+                        let at = field.name.location();
+                        let message = format!("the fields `{key}` have different arguments");
+                        self.found.push((at, format!("{message}: use an alias for one of them")));
+                    }
+                }
+                let inner: Vec<_> = group.iter().map(|(_, field)| &field.selection_set).collect();
+                if group.len() > 1 || inner.iter().any(|set| !set.selections.is_empty()) {
+                    self.sets(&inner);
+                }
+            }
+        }
+    }
+
+    fn expand(
+        &mut self,
+        set: &'a SelectionSet,
+        spread: &mut HashSet<&'a str>,
+        keys: &mut IndexMap<&'a str, Vec<SelectedField<'a>>>,
+    ) {
+        for selection in &set.selections {
+            self.steps = self.steps.saturating_sub(1);
+            if self.steps == 0 {
+                return;
+            }
+            match selection {
+                Selection::Field(field) => {
+                    keys.entry(field.response_key()).or_default().push((&set.ty, field));
+                }
+                Selection::InlineFragment(fragment) => {
+                    self.expand(&fragment.selection_set, spread, keys);
+                }
+                Selection::FragmentSpread(fragment) => {
+                    if spread.insert(&fragment.fragment_name)
+                        && let Some(fragment) = fragment.fragment_def(self.document)
+                    {
+                        self.expand(&fragment.selection_set, spread, keys);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fields that one object can have: those of its type, and those of abstract types.
+    fn groups(&self, fields: &[SelectedField<'a>]) -> Vec<Vec<SelectedField<'a>>> {
+        let is_object = |ty: &str| self.schema.get_object(ty).is_some();
+        let mut objects: Vec<&str> =
+            fields.iter().map(|(ty, _)| *ty).filter(|ty| is_object(ty)).collect();
+        objects.sort_unstable();
+        objects.dedup();
+        if objects.is_empty() {
+            return vec![fields.to_vec()];
+        }
+        let of = |object: &&str| {
+            let can = |(ty, _): &&SelectedField<'a>| ty == object || !is_object(ty);
+            fields.iter().filter(can).copied().collect()
+        };
+        objects.iter().map(of).collect()
+    }
+}
+
+fn same_arguments(left: &[Node<Argument>], right: &[Node<Argument>]) -> bool {
+    left.len() == right.len()
+        && left.iter().all(|one| {
+            let other = right.iter().find(|other| other.name == one.name);
+            other.is_some_and(|other| same_value(&one.value, &other.value))
+        })
+}
+
+fn same_value(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::List(left), Value::List(right)) => {
+            let mut pairs = left.iter().zip(right);
+            left.len() == right.len() && pairs.all(|(left, right)| same_value(left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            let same = |(name, value): &(apollo_compiler::Name, Node<Value>)| {
+                let other = right.iter().find(|(other, _)| other == name);
+                other.is_some_and(|(_, other)| same_value(value, other))
+            };
+            left.len() == right.len() && left.iter().all(same)
+        }
+        (left, right) => left == right,
+    }
+}

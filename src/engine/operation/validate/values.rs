@@ -1,0 +1,40 @@
+//! "Values of Correct Type", "Input Object Field Names", "Input Object Field Uniqueness" and "Input Object Required
+//! Fields" (GraphQL spec, section 5.6), for arguments and for the defaults of variables.
+
+use super::{GivenArguments, Rules, visit, visit_directives};
+use crate::graph::misfits;
+
+pub(super) fn check(rules: &mut Rules<'_>) {
+    let (schema, document) = (rules.schema, rules.document);
+    let mut found = Vec::new();
+    let mut see = |given: GivenArguments<'_>| {
+        for (definition, argument) in given.pairs() {
+            misfits(schema, &definition.ty, &argument.value, &mut |at, message| {
+                found.push((at, message));
+            });
+        }
+    };
+    for operation in document.operations.iter() {
+        visit_directives(schema, &operation.directives, &mut see);
+        for variable in &operation.variables {
+            visit_directives(schema, &variable.directives, &mut see);
+        }
+        visit(schema, &operation.selection_set, &mut see);
+    }
+    for fragment in document.fragments.values() {
+        visit_directives(schema, &fragment.directives, &mut see);
+        visit(schema, &fragment.selection_set, &mut see);
+    }
+    for operation in document.operations.iter() {
+        for variable in &operation.variables {
+            if let Some(default) = &variable.default_value {
+                misfits(schema, &variable.ty, default, &mut |at, message| {
+                    found.push((at, message));
+                });
+            }
+        }
+    }
+    for (at, message) in found {
+        rules.report(at, message);
+    }
+}

@@ -1,0 +1,25 @@
+//! Defaults of arguments and input fields are values of their types (GraphQL spec, sections 3.6.1, 3.10 and 3.13).
+
+use super::literal::misfits;
+use crate::graph::merge::Merged;
+use crate::problem::Problem;
+use apollo_compiler::ast::InputValueDefinition;
+
+/// Refuses a default that is not a value of its type.
+pub(super) fn check(
+    merged: &Merged,
+    coordinate: &str,
+    definition: &InputValueDefinition,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(default) = &definition.default_value else { return };
+    misfits(&merged.schema, &definition.ty, default, &mut |at, message| {
+        let at = at.or_else(|| default.location());
+        let message = format!("the default of `{coordinate}` does not fit: {message}");
+        problems.push(
+            Problem::error("invalid-default", message)
+                .at(merged.places.of(at))
+                .help(format!("give a value of type `{}`", definition.ty)),
+        );
+    });
+}

@@ -1,0 +1,147 @@
+//! "Values of Correct Type" (GraphQL spec, section 5.6.1) for one literal, nested ones included, with the names of input
+//! fields (5.6.2), each once (5.6.3), none missing (5.6.4), and exactly one in a `@oneOf` (3.10.1).
+//!
+//! Variables are passed over: what may stand in their place depends on how they are declared.
+
+use apollo_compiler::ast::{Type, Value};
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
+use apollo_compiler::{Name, Node, Schema};
+
+/// Reports what is wrong with a literal where a value of type `ty` is due. As deep as the parser lets literals be.
+pub fn misfits(
+    schema: &Schema,
+    ty: &Type,
+    literal: &Node<Value>,
+    report: &mut dyn FnMut(Option<SourceSpan>, String),
+) {
+    match (ty, &**literal) {
+        (_, Value::Variable(_)) => {}
+        (Type::NonNullList(_) | Type::NonNullNamed(_), Value::Null) => {
+            report(literal.location(), format!("null cannot stand where `{ty}` is due"));
+        }
+        (_, Value::Null) => {}
+        (Type::List(of) | Type::NonNullList(of), Value::List(items)) => {
+            items.iter().for_each(|item| misfits(schema, of, item, report));
+        }
+        // A single value is a list of one.
+        (Type::List(of) | Type::NonNullList(of), _) => misfits(schema, of, literal, report),
+        (Type::Named(name) | Type::NonNullNamed(name), value) => match schema.types.get(name) {
+            Some(ExtendedType::InputObject(object)) => {
+                input_object(schema, object, literal, report);
+            }
+            Some(ExtendedType::Enum(definition)) => {
+                if let Some(message) = enum_value(definition, value) {
+                    report(literal.location(), message);
+                }
+            }
+            Some(ExtendedType::Scalar(_)) => {
+                if let Some(message) = scalar(name, value) {
+                    report(literal.location(), message);
+                }
+            }
+            // A type that does not exist, or is not an input type, is a problem of its own.
+            _ => {}
+        },
+    }
+}
+
+/// The input object is a `@oneOf`.
+#[must_use]
+pub fn is_one_of(object: &InputObjectType) -> bool {
+    object.directives.has("oneOf")
+}
+
+fn input_object(
+    schema: &Schema,
+    object: &InputObjectType,
+    literal: &Node<Value>,
+    report: &mut dyn FnMut(Option<SourceSpan>, String),
+) {
+    let name = &object.name;
+    let Value::Object(given) = &**literal else {
+        let found = kind(literal);
+        return report(literal.location(), format!("`{name}` takes an object, not {found}"));
+    };
+    let mut seen: Vec<&Name> = Vec::new();
+    for (key, value) in given {
+        // The value's place: a key has none in the tree of every literal.
+        let at = key.location().or_else(|| value.location());
+        match object.fields.get(key) {
+            None => report(at, format!("`{name}` has no field `{key}`")),
+            Some(_) if seen.contains(&key) => {
+                report(at, format!("the field `{key}` is given more than once"));
+            }
+            Some(field) => {
+                seen.push(key);
+                misfits(schema, &field.ty, value, report);
+            }
+        }
+    }
+    for field in object.fields.values() {
+        if field.is_required() && !seen.contains(&&field.name) {
+            let message = format!("`{name}` needs a value for its field `{}`", field.name);
+            report(literal.location(), message);
+        }
+    }
+    if is_one_of(object) {
+        let only = match given.as_slice() {
+            [(_, value)] => !value.is_null(),
+            _ => false,
+        };
+        if !only {
+            report(literal.location(), exactly_one(name));
+        }
+    }
+}
+
+/// What a `@oneOf` asks for.
+#[must_use]
+pub fn exactly_one(name: &str) -> String {
+    format!("`{name}` takes exactly one of its fields, with a value that is not null")
+}
+
+fn enum_value(definition: &EnumType, value: &Value) -> Option<String> {
+    let name = &definition.name;
+    match value {
+        Value::Enum(value) if definition.values.contains_key(value) => None,
+        Value::Enum(value) => Some(format!("`{name}` has no value `{value}`")),
+        other => Some(format!("`{name}` takes one of its values, not {}", kind(other))),
+    }
+}
+
+fn scalar(name: &str, value: &Value) -> Option<String> {
+    let due = match (name, value) {
+        ("Int", Value::Int(number)) if number.try_to_i32().is_ok() => return None,
+        ("Int", Value::Int(_)) => return Some("this number does not fit an `Int`".to_owned()),
+        ("Float", Value::Int(number)) if number.try_to_f64().is_ok() => return None,
+        ("Float", Value::Float(number)) if number.try_to_f64().is_ok() => return None,
+        ("Float", Value::Int(_) | Value::Float(_)) => {
+            return Some("this number does not fit a `Float`".to_owned());
+        }
+        ("String" | "ID", Value::String(_)) | ("ID", Value::Int(_)) => return None,
+        ("Boolean", Value::Boolean(_)) => return None,
+        ("Int", _) => "a whole number",
+        ("Float", _) => "a number",
+        ("String", _) => "a string",
+        ("ID", _) => "a string or a whole number",
+        ("Boolean", _) => "`true` or `false`",
+        // A custom scalar takes anything.
+        _ => return None,
+    };
+    Some(format!("`{name}` takes {due}, not {}", kind(value)))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Enum(_) => "the name of a value",
+        Value::Variable(_) => "a variable",
+        Value::String(_) => "a string",
+        Value::Float(_) => "a number with a fraction or an exponent",
+        Value::Int(_) => "a whole number",
+        Value::Boolean(_) => "a boolean",
+        Value::List(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

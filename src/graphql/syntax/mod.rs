@@ -1,0 +1,49 @@
+//! The grammar of GraphQL (specification of September 2025, appendix C) as a strict check in front of a lenient parser.
+//!
+//! Finds the first mistake and says it in words. Builds no tree. A text that passes is handed on with what the parser
+//! does not know blanked out, byte for byte, so that places in it stay where they were.
+
+mod executable;
+mod lexer;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod type_system;
+mod values;
+
+use std::borrow::Cow;
+use std::ops::Range;
+use tokens::Tokens;
+
+/// Levels of brackets, or of lists in a type.
+const MAX_LEVELS: usize = 256;
+
+/// The first mistake in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// Lowercase, without a final full stop and without the place.
+    pub message: String,
+    /// The bytes that are wrong; empty at the end of the text.
+    pub span: Range<usize>,
+}
+
+/// Checks a document of operations and fragments, and returns it as the parser understands it: without commas,
+/// byte-order marks and descriptions.
+///
+/// # Errors
+/// The first mistake.
+pub fn executable(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
+    let mut tokens = Tokens::new(text)?;
+    executable::document(&mut tokens)?;
+    Ok(tokens.finish())
+}
+
+/// Checks a document of type definitions and extensions, and returns it without commas and byte-order marks.
+///
+/// # Errors
+/// The first mistake.
+pub fn type_system(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
+    let mut tokens = Tokens::new(text)?;
+    type_system::document(&mut tokens)?;
+    Ok(tokens.finish())
+}
