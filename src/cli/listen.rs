@@ -80,7 +80,7 @@ pub(super) async fn serve(gateway: Gateway, listeners: Listeners, terminal: &mut
     };
     let has_tls = gateway.edge.settings().tls.is_some();
     tokio::select! {
-        () = shutdown::tell_hangups(), if !has_tls => Exit::Done,
+        () = shutdown::log_hangups(), if !has_tls => Exit::Done,
         () = Box::pin(gateway::serve_all(gateway, listeners, drain)) => Exit::Done,
         () = end => Exit::Interrupted,
     }

@@ -66,7 +66,7 @@ impl<'a> Reading<'a> {
     }
 
     /// [`Reading::expand`], with the values of the environment that went into it.
-    pub(super) fn expand_telling(
+    pub(super) fn expand_tracked(
         &self,
         scalar: &Scalar,
         span: &Range<usize>,
@@ -77,9 +77,9 @@ impl<'a> Reading<'a> {
             used.borrow_mut().extend(value.clone().filter(|value| !value.is_empty()));
             value
         };
-        let telling = Reading { file: self.file, env: &env, problems: RefCell::default() };
-        let expanded = telling.expand(scalar, span);
-        self.problems.borrow_mut().append(&mut telling.problems.into_inner());
+        let tracked = Reading { file: self.file, env: &env, problems: RefCell::default() };
+        let expanded = tracked.expand(scalar, span);
+        self.problems.borrow_mut().append(&mut tracked.problems.into_inner());
         (expanded, used.into_inner())
     }
 

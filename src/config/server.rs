@@ -121,3 +121,27 @@ pub(super) fn read_subscriptions(section: &Section<'_>, settings: &mut edge::Sub
     section.read("keep_alive", &mut settings.keep_alive, values::timeout);
     section.read("init_timeout", &mut settings.init_timeout, values::timeout);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::problem::{SourceFile, render};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    fn problems(text: &str) -> String {
+        let file = SourceFile { name: "portcullis.yaml".into(), text: text.to_owned() };
+        let read = Config::parse(&Arc::new(file), Path::new(""), &|_| None);
+        render(&read.expect_err("a problem"), false)
+    }
+
+    #[test]
+    fn an_address_beside_the_endpoint_speaks_tls_only_with_the_endpoint_s_certificate() {
+        for section in ["metrics", "admin"] {
+            let text = format!("server: {{ {section}: {{ listen: 127.0.0.1:1, tls: true }} }}");
+            assert!(problems(&text).contains("needs the certificate of `server.tls`"));
+        }
+        let text = "server: { tls: { cert: c, key: k }, metrics: { tls: true } }";
+        assert!(problems(text).contains("no address of their own"));
+    }
+}

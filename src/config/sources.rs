@@ -207,7 +207,7 @@ fn json(reading: &Reading<'_>, node: &Node, pointer: &str, from_env: &mut Vec<Fr
             entries.iter().map(member).collect::<Map<_, _>>().into()
         }
         Kind::Scalar(scalar) => {
-            let (expanded, mut texts) = reading.expand_telling(scalar, &node.span);
+            let (expanded, mut texts) = reading.expand_tracked(scalar, &node.span);
             let Some(expanded) = expanded else { return Value::Null };
             if !texts.is_empty() {
                 texts.push(expanded.text.clone());

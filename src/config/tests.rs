@@ -606,14 +606,3 @@ fn a_gateway_in_consul_says_where_it_is_reached() {
     let settings = parse(&secure).unwrap().consul.unwrap().at("10.0.0.5:1".parse().unwrap());
     assert_eq!(settings.unwrap().check, "https://10.0.0.5:1/ready");
 }
-
-#[test]
-fn an_address_beside_the_endpoint_speaks_tls_only_with_the_endpoint_s_certificate() {
-    let problems = |text: &str| render(&parse(text).unwrap_err(), false);
-    for section in ["metrics", "admin"] {
-        let text = format!("server: {{ {section}: {{ listen: 127.0.0.1:1, tls: true }} }}");
-        assert!(problems(&text).contains("needs the certificate of `server.tls`"));
-    }
-    let text = "server: { tls: { cert: c, key: k }, metrics: { tls: true } }";
-    assert!(problems(text).contains("no address of their own"));
-}

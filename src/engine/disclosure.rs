@@ -1,9 +1,9 @@
-//! Names in messages. Where introspection is off, a message names only what the client wrote: a schema that nobody may ask
-//! for must not come out in errors, one type and one argument at a time.
+//! Names in messages. Where introspection is off, a message names only what the client wrote. Otherwise a client could read
+//! the schema out of errors, one type and one argument at a time.
 //!
-//! All messages pass here, whoever wrote them (the parser, the validator, coercion, limits, the writer). Names of the schema
+//! All messages pass here, whatever wrote them (the parser, the validator, coercion, limits, the writer). Names of the schema
 //! that the request does not have are taken out; everything else stays, so that no rule needs a second wording. Never
-//! looks at what the schema's own people read: the log, `explain`, problems of the load.
+//! changes what operators read: the log, `explain`, problems of the load.
 
 use super::settings::Settings;
 use crate::graph::Graph;
@@ -105,7 +105,7 @@ fn collect(schema: &Schema, names: &mut HashSet<Name>) {
     }
 }
 
-/// How names are told from the other words of one message.
+/// Tells names from the other words of one message.
 struct Words<'a> {
     hidden: &'a HashSet<Name>,
     is_written: &'a dyn Fn(&str) -> bool,
@@ -216,12 +216,11 @@ fn has_word(text: &str, name: &str) -> bool {
 /// What messages quote that is never a name of the schema.
 const SETTINGS: [&str; 4] = ["server.introspection", "operationName", "@skip", "@include"];
 
-/// Words of English, and of this product's settings, that messages use outside of quotations. A schema may have a field of
-/// that name, which such a message then does not tell of.
+/// Words of English, and of this product's settings, that messages use outside of quotations. A schema may have fields of
+/// these names; the messages say nothing about them.
 const WORDS: &[&str] = &[
     "GET",
     "HTTP",
-    "ID",
     "JSON",
     "POST",
     "a",

@@ -33,7 +33,7 @@ pub fn outlive_hangups() {
 }
 
 /// Logs each SIGHUP of a gateway without TLS, which has nothing to read again. Never done.
-pub async fn tell_hangups() {
+pub async fn log_hangups() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -1,9 +1,9 @@
-//! The rest of a request's body that nobody reads: a request that is refused is answered while its body still arrives.
+//! The rest of a request's body that is not used: a request that is refused is answered while its body still arrives.
 //!
 //! A connection that is closed while it holds unread bytes is reset, and many clients then report the reset and never read
 //! the answer. So over HTTP/1 the rest is read on for a second and 64 KiB at most, and only then the connection is closed
-//! (RFC 9112, section 9.6 "Tear-down"). A rest that ends within that leaves the connection usable. HTTP/2 has a word for it,
-//! RST_STREAM with NO_ERROR (RFC 9113, section 8.1), which is sent as soon as the body is dropped.
+//! (RFC 9112, section 9.6 "Tear-down"). A rest that ends within that leaves the connection usable. Over HTTP/2
+//! the stream is reset with NO_ERROR as soon as the body is dropped (RFC 9113, section 8.1).
 
 use crate::edge::connection::Activity;
 use bytes::Bytes;
@@ -27,7 +27,7 @@ const BYTES: usize = 64 << 10;
 pub(super) struct Received {
     /// `None` once it is dropped, and where the rest is of no use.
     body: Option<Incoming>,
-    /// The client sends nothing before it is told to go on, which reading does.
+    /// The client sends nothing before it is asked to continue, which reading does.
     waits: bool,
     is_http1: bool,
     activity: Arc<Activity>,

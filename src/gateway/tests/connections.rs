@@ -303,7 +303,7 @@ async fn a_refused_request_without_an_end_is_read_no_longer_than_its_bounds() {
     // Less, and never the rest: the connection ends by itself.
     let (text, _) = refused_amid(&gateway, &head(60 << 10), b"x").await;
     assert!(text.starts_with("HTTP/1.1 404"), "{text}");
-    // Nobody is told to go on with a request that is refused.
+    // A refused request is not asked to continue.
     let waits =
         "POST /nothing HTTP/1.1\r\nhost: t\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
     let (text, _) = refused_amid(&gateway, waits, b"").await;
