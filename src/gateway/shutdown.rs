@@ -46,7 +46,7 @@ pub async fn log_hangups() {
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[cfg(unix)]

@@ -209,7 +209,7 @@ async fn with_introspection_messages_name_the_schema() {
         all.push_str(&disclosed(&engine, query, &json!({})).await.0);
     }
     for name in ["SecretUser", "SecretColor", "SecretFilter", "secretId"] {
-        assert!(all.contains(&format!("{name}")), "{name} is never named: {all}");
+        assert!(all.contains(name), "{name} is never named: {all}");
     }
 }
 
