@@ -101,7 +101,11 @@ impl Dialer {
     }
 
     async fn connect(&self) -> Result<Connection, Failure> {
-        let unreached = |error: Box<dyn Error + Send + Sync>| Failure::Unreached(sentence(&*error));
+        let host = self.detour.as_ref().map(|address| address.host.as_str()).or(self.uri.host());
+        let unreached = |error: Box<dyn Error + Send + Sync>| {
+            exhausted(&*error, host.unwrap_or_default())
+                .unwrap_or_else(|| Failure::Unreached(sentence(&*error)))
+        };
         let mut connector = self.connector.clone();
         poll_fn(|context| connector.poll_ready(context)).await.map_err(&unreached)?;
         let stream = connector.call(self.uri.clone()).await.map_err(&unreached)?;
