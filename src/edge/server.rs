@@ -87,7 +87,9 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
                 break;
             }
         };
-        door.serve(connection, slot);
+        if slot.is_some() {
+            door.serve(connection, slot);
+        }
     }
     edge.draining.send_replace(true);
     for (stream, peer, slot) in drain::waiting(listener, &slots) {
@@ -138,7 +140,8 @@ impl Door {
         Some(Connection { stream, peer, activity, counted: Arc::new(counted), edge, protocols })
     }
 
-    /// Waits for a slot, and closes silent and idle connections for it where all are taken.
+    /// Waits for a slot, and closes silent and idle connections for it where all are taken. `None`: no room can be made, and
+    /// the client has other connections. It is not waited for, since whoever is behind it may be able to have room made.
     async fn room(
         &self,
         slots: &Arc<Semaphore>,
@@ -148,7 +151,11 @@ impl Door {
             return Some(slot);
         }
         loop {
-            connection.counted.make_room();
+            if !connection.counted.make_room() && connection.counted.is_one_of_many() {
+                self.edge.metrics.refused.increment(1);
+                tracing::debug!("all connections are taken, closing one of a client with others");
+                return None;
+            }
             let slot = Arc::clone(slots).acquire_owned();
             if let Ok(slot) = tokio::time::timeout(ROOM_WAIT, slot).await {
                 // The semaphore is never closed.

@@ -3,8 +3,8 @@
 //! Three rules. An address has at most `per_address` connections. Once more than half of all are taken, it has at most its
 //! share (see [`Quota`]); one more takes the place of its own longest silent one, if there is one. When all are taken, room is
 //! made for the next one: first by the connection that has been silent for longest, of the address with the most silent
-//! ones, then by an idle one of the address with the most connections, if that has more than the newcomer's. A connection is
-//! silent until its first request's head is there, and idle between two requests.
+//! ones, then by an idle one of the address with the most connections, if that has more than the newcomer's or if the
+//! newcomer's has no other. A connection is silent until its first request's head is there, and idle between two requests.
 //!
 //! Connections of trusted proxies are many clients', so they are only counted in all, and never closed for another one.
 //! The map has no more entries than there are open connections.
@@ -143,15 +143,16 @@ impl Open {
         oldest.is_some_and(|number| self.cut(address, number))
     }
 
-    /// Closes an idle connection of the address with the most, if it has more than `held`.
+    /// Closes an idle connection for an address that holds so many: one of the address that has the most of those that have
+    /// more, or of any for the first connection of an address.
     fn cut_idle(&mut self, held: usize) -> bool {
-        let most = self.clients.iter().max_by_key(|(_, client)| client.connections.len());
-        let Some((address, client)) = most.filter(|(_, most)| most.connections.len() > held) else {
-            return false;
-        };
-        let idle = client.connections.iter().find(|(_, link)| link.activity.is_idle());
-        let found = idle.map(|(number, _)| (*address, *number));
-        found.is_some_and(|(address, number)| self.cut(address, number))
+        let idle = self.clients.iter().filter_map(|(address, client)| {
+            let has = client.connections.len();
+            let mut connections = client.connections.iter().filter(|_| has > held || held <= 1);
+            let (number, _) = connections.find(|(_, link)| link.activity.is_idle())?;
+            Some((has, *address, *number))
+        });
+        idle.max().is_some_and(|(_, address, number)| self.cut(address, number))
     }
 }
 
@@ -183,6 +184,12 @@ impl Counted {
         }
         let held = self.place.map_or(0, |(client, _)| open.held(client));
         open.cut_idle(held)
+    }
+
+    /// Whether its address has other connections, and other addresses have some.
+    pub(super) fn is_one_of_many(&self) -> bool {
+        let open = self.addresses.open();
+        self.place.is_some_and(|(client, _)| open.held(client) > 1) && open.clients.len() > 1
     }
 
     /// Done when the connection is to be closed for another one.
@@ -297,6 +304,7 @@ mod tests {
         let newcomer = addresses.admit(ip("10.0.0.3"), activity()).unwrap();
         assert!(newcomer.make_room());
         assert!(is_cut(&held[1]) && !is_cut(&held[0]));
+        assert!(!newcomer.is_one_of_many() && held[0].is_one_of_many());
         let second = addresses.admit(ip("10.0.0.3"), activity()).unwrap();
         assert!(!second.make_room(), "both have two");
         drop(second);

@@ -25,9 +25,13 @@ async fn connect(from: u8, to: SocketAddr) -> TcpStream {
 /// Asks, and returns the status; `None`: the connection was closed instead.
 async fn ask(socket: &mut TcpStream) -> Option<u16> {
     socket.write_all(HEALTH).await.ok()?;
-    let mut first = [0; 12];
-    socket.read_exact(&mut first).await.ok()?;
-    std::str::from_utf8(&first[9..]).unwrap().parse().ok()
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"ok\n") {
+        if socket.read_buf(&mut answer).await.ok()? == 0 {
+            return None;
+        }
+    }
+    std::str::from_utf8(&answer[9..12]).unwrap().parse().ok()
 }
 
 async fn is_closed(socket: &mut TcpStream) {
