@@ -96,7 +96,7 @@ const CHECK_EVERY: Duration = Duration::from_millis(500);
 const MOST_RELAPSES: u32 = 2;
 
 /// An instance is silent when no attempt has ended for so many times its latency, and at least for so long.
-const SILENT_LATENCIES: f64 = 8.0;
+const SILENT_LATENCIES: f64 = 4.0;
 const SILENT_SECONDS: f64 = 0.05;
 
 impl Health {

@@ -225,4 +225,6 @@ impl<C> Upstream<C> {
 }
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

@@ -229,8 +229,8 @@ fn silence_lowers_its_share_while_calls_are_in_flight() {
     attempt(&mut health, Verdict::Success, 10 * MS, start + 10 * MS);
     assert_eq!(share(&health, seconds(60)), 1.0, "idle is not silent");
     health.begin(start + seconds(60));
-    assert_eq!(share(&health, seconds(60) + 80 * MS), 1.0);
-    let silent = share(&health, seconds(60) + 800 * MS);
+    assert_eq!(share(&health, seconds(60) + 50 * MS), 1.0);
+    let silent = share(&health, seconds(60) + 500 * MS);
     assert!((0.009..0.011).contains(&silent), "{silent}");
 }
 
