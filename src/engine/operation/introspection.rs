@@ -36,14 +36,12 @@ impl Introspection {
             return Ok(Self::Answered(Vec::new()));
         }
         check_max_depth(document, operation).map_err(|error| vec![refusal(&error)])?;
-        let asked = match is_one_of::mark(&graph.api_schema, document, operation) {
-            Some((document, operation, marked)) => {
-                Executable { document, operation, marked: Some(marked) }
-            }
-            None => {
-                let (document, operation) = (document.clone(), operation.clone());
-                Executable { document, operation, marked: None }
-            }
+        let marked = is_one_of::mark(&graph.api_schema, document, operation);
+        let asked = if let Some((document, operation, marked)) = marked {
+            Executable { document, operation, marked: Some(marked) }
+        } else {
+            let (document, operation) = (document.clone(), operation.clone());
+            Executable { document, operation, marked: None }
         };
         if !operation.variables.is_empty() {
             return Ok(Self::PerRequest(Box::new(asked)));

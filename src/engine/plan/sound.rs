@@ -11,6 +11,7 @@ use super::draft::Planner;
 use super::error::{PlanError, Result};
 use super::usages::{VariableUsage, usages};
 use crate::engine::response::Sound;
+use apollo_compiler::ast::Type;
 use apollo_compiler::executable::{DirectiveList, Selection, SelectionSet};
 use hashbrown::HashSet;
 
@@ -78,7 +79,7 @@ impl<'a> Planner<'a> {
     ) -> Result<()> {
         for usage in found {
             let name = usage.variable.as_str();
-            let is_due = usage.due.is_some_and(|due| due.is_non_null());
+            let is_due = usage.due.is_some_and(Type::is_non_null);
             if is_due && self.nullable.contains(name) {
                 let condition = self.conditions.not_null(name)?;
                 soundness.condition = soundness.condition.and(&condition);

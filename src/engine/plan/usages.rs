@@ -6,6 +6,7 @@ use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Name, Node, Schema};
 
 /// One use of a variable.
+#[derive(Clone, Copy)]
 pub(in crate::engine) struct VariableUsage<'a> {
     pub variable: &'a Name,
     pub at: Option<SourceSpan>,
@@ -53,7 +54,9 @@ fn walk<'a>(
                 // A list in a custom scalar: each element may be one, too.
                 Type::Named(_) | Type::NonNullNamed(_) => due,
             });
-            items.iter().for_each(|item| walk(schema, bare(of), item, found));
+            for item in items {
+                walk(schema, bare(of), item, found);
+            }
         }
         Value::Object(fields) => {
             let object = place.due.and_then(|due| schema.get_input_object(due.inner_named_type()));

@@ -7,8 +7,8 @@ use super::{InputValue, arguments, input_objects};
 use crate::graph::merge::Merged;
 use crate::graphql::Name;
 use crate::problem::Problem;
-use apollo_compiler::Schema;
 use apollo_compiler::ast::{InputValueDefinition, Type, Value};
+use apollo_compiler::{Node, Schema};
 use hashbrown::HashMap;
 
 /// Values that one default may come to, with the defaults inside it.
@@ -153,7 +153,7 @@ impl<'a> DefaultSearch<'a, '_> {
         } else {
             return extent;
         };
-        let at = definition.default_value.as_ref().and_then(|value| value.location());
+        let at = definition.default_value.as_ref().and_then(Node::location);
         let problem = Problem::error("cyclic-default", message).at(self.merged.places.of(at));
         self.problems.push(problem.help("give fewer input fields a default that is an object"));
         DefaultExtent::default()

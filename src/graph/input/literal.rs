@@ -16,13 +16,14 @@ pub fn misfits(
     report: &mut dyn FnMut(Option<SourceSpan>, String),
 ) {
     match (ty, &**literal) {
-        (_, Value::Variable(_)) => {}
         (Type::NonNullList(_) | Type::NonNullNamed(_), Value::Null) => {
             report(literal.location(), format!("null cannot stand where `{ty}` is due"));
         }
-        (_, Value::Null) => {}
+        (_, Value::Variable(_) | Value::Null) => {}
         (Type::List(of) | Type::NonNullList(of), Value::List(items)) => {
-            items.iter().for_each(|item| misfits(schema, of, item, report));
+            for item in items {
+                misfits(schema, of, item, report);
+            }
         }
         // A single value is a list of one.
         (Type::List(of) | Type::NonNullList(of), _) => misfits(schema, of, literal, report),
@@ -119,8 +120,9 @@ fn scalar(name: &str, value: &Value) -> Option<String> {
         ("Float", Value::Int(_) | Value::Float(_)) => {
             return Some("this number does not fit a `Float`".to_owned());
         }
-        ("String" | "ID", Value::String(_)) | ("ID", Value::Int(_)) => return None,
-        ("Boolean", Value::Boolean(_)) => return None,
+        ("String" | "ID", Value::String(_))
+        | ("ID", Value::Int(_))
+        | ("Boolean", Value::Boolean(_)) => return None,
         ("Int", _) => "a whole number",
         ("Float", _) => "a number",
         ("String", _) => "a string",

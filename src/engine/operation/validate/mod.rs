@@ -107,7 +107,7 @@ fn visit_directives<'a>(
     directives: &'a DirectiveList,
     see: &mut impl FnMut(GivenArguments<'a>),
 ) {
-    for directive in directives.iter() {
+    for directive in directives {
         if let Some(definition) = schema.directive_definitions.get(&directive.name) {
             see(GivenArguments {
                 definitions: &definition.arguments,
