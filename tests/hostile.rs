@@ -6,6 +6,7 @@ mod corpus;
 mod descriptors;
 mod flood;
 mod requests;
+mod services;
 mod sockets;
 mod startup;
 mod tokens;

@@ -38,9 +38,8 @@ impl Reads {
     /// Adds what an expression reads on its way, and returns the path of its value; `None`: it is computed.
     fn walk<'e>(&mut self, expr: &'e Expr, base: &Base<'e>) -> Option<Vec<&'e str>> {
         match &expr.kind {
-            ExprKind::Current => base.current.clone(),
             ExprKind::At if base.is_argument => base.at.clone(),
-            ExprKind::At => base.current.clone(),
+            ExprKind::Current | ExprKind::At => base.current.clone(),
             ExprKind::Variable(_) | ExprKind::Literal(_) => None,
             ExprKind::List(items) => {
                 self.take_all(items, base);

@@ -88,3 +88,56 @@ fn wrong_arguments_are_told_apart_from_problems() {
     assert_eq!(run(&["serve", "--config", "/nonexistent/portcullis.yaml"]).status.code(), Some(1));
     assert_eq!(run(&["--help"]).status.code(), Some(0));
 }
+
+#[test]
+fn what_nests_without_end_is_a_problem_and_no_crash() {
+    const DEPTH: usize = 20_000;
+    let nested = |open: &str, inner: &str, close: &str| {
+        format!("{}{inner}{}", open.repeat(DEPTH), close.repeat(DEPTH))
+    };
+    let config = "sources: { api: { rest: { url: \"http://127.0.0.1:9\" } } }\n";
+    let field = |rest: &str| {
+        format!("scalar J\ntype Query {{ a{rest} @rest(source: \"api\", GET: \"/a\") }}\n")
+    };
+    let selected = |select: &str| {
+        format!(
+            "type Query {{ a: Int @rest(source: \"api\", GET: \"/a\", select: \"{select}\") }}\n"
+        )
+    };
+    let brackets = "[".repeat(1_000) + &"]".repeat(1_000);
+    for (sdl, config, code) in [
+        (field(&format!(": {}", nested("[", "Int", "]"))), config.to_owned(), "invalid-syntax"),
+        (
+            field(&format!("(x: J = {}): Int", nested("[", "", "]"))),
+            config.to_owned(),
+            "invalid-syntax",
+        ),
+        (
+            field(&format!("(x: J = {}): Int", nested("{a:", "1", "}"))),
+            config.to_owned(),
+            "invalid-syntax",
+        ),
+        (selected(&format!("$.a->match({brackets})")), config.to_owned(), "invalid-mapping"),
+        (selected(&format!("$.a{}", ".a".repeat(20_000))), config.to_owned(), "invalid-mapping"),
+        (
+            "type Query { a: A @rest(source: \"api\", GET: \"/a\") }\n".to_owned()
+                + &format!(
+                    "type A @key(fields: \"{}\") {{ id: ID! a: A }}\n",
+                    nested("a { ", "id", " }")
+                ),
+            config.to_owned(),
+            "invalid-field-set",
+        ),
+        (field(": Int"), format!("sources: {}\n", nested("[", "", "]")), "yaml-"),
+        (field(": Int"), format!("sources: {}\n", nested("{a: ", "1", "}")), "yaml-"),
+        (field(": Int"), "sources: &a { x: *a }\n".to_owned(), "yaml-"),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write(folder.path(), "schema.graphql", &sdl);
+        write(folder.path(), "portcullis.yaml", &config);
+        let (exit, said) = check(folder.path(), &[]);
+        let said: String = said.chars().take(2_000).collect();
+        assert_eq!(exit, Some(1), "{code}: {said}");
+        assert!(said.contains(code), "{code}: {said}");
+    }
+}

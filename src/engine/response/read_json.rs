@@ -167,10 +167,10 @@ impl Reader<'_> {
         if !self.decoded {
             strict::leaf(raw)?;
         }
+        // What it holds meanwhile is dropped before its result is read.
         let values = Cell::new(self.store.values());
         let scope = TextScope { current: raw, variables: self.variables, values: &values };
         let result = general.expr.evaluate_text(&scope).map_err(|failure| self.failed(&failure))?;
-        self.store.charge(self.store.values() - values.get())?;
         match result {
             // It stands in the body.
             Cow::Borrowed(text) => self.whole(text, &general.then),

@@ -2,6 +2,7 @@
 
 use super::super::Failure;
 use super::super::http::sentence;
+use super::super::interim::Interim;
 use super::body::Body;
 use super::dial::Stream;
 use super::pool::{Pool, Waiting};
@@ -56,9 +57,13 @@ impl Http1 {
         *request.uri_mut() = target.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
         let body = request.body().clone();
         let waiting = Waiting::begin(pool);
-        let outcome = self.sender.try_send_request(request.map(Full::new)).await;
+        let mut request = request.map(Full::new);
+        let interim = Interim::of(&mut request);
+        let exchange = self.sender.try_send_request(request);
+        let outcome = interim.bounded(async { Ok(exchange.await) }).await;
         waiting.end();
-        let mut error = match outcome {
+        // Given up, the connection closes with its sender.
+        let mut error = match outcome? {
             Ok(reply) => {
                 let pool = Arc::clone(pool);
                 return Ok(reply.map(|incoming| Body::http1(incoming, self, pool)));

@@ -6,6 +6,7 @@
 
 use super::super::Failure;
 use super::super::http::sentence;
+use super::super::interim::MAX_INTERIM;
 use super::body::Body;
 use super::dial::Stream;
 use super::ping::Pings;
@@ -39,9 +40,6 @@ const MAX_HEADERS: u32 = 16 << 10;
 
 /// Streams that errors of ours may reset before the connection is closed.
 const MAX_RESETS: usize = 1024;
-
-/// Interim replies (status 1xx) before the reply.
-const MAX_INTERIM: usize = 8;
 
 /// The time that a connection without calls may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
