@@ -1,75 +1,94 @@
-//! Random operations over the storefront: the gateway's answer is that of graphql-js over the same services, key order
-//! included.
+//! Random operations, right and wrong ones, over two graphs: the gateway's verdict and answer are those of graphql-js over
+//! the same services, key order included.
 //!
-//! `OPERATIONS=n` sets how many, `SEED=n` where they begin; a mismatch prints the smallest operation that still shows it.
+//! What is valid is graphql-js's to say: nothing of the gateway chooses what is compared. `OPERATIONS=n` sets how many for
+//! each graph, `SEED=n` where they begin; a difference prints the smallest case that still shows it, one for each kind.
 
+mod atlas;
+mod case;
 mod generate;
+mod mutate;
 mod operation;
+mod outcome;
 mod reference;
 mod shrink;
+mod storefront;
+mod tokens;
+mod values;
 
-use crate::support::client::Answer;
-use crate::support::gateway::Shop;
-use apollo_compiler::validation::Valid;
-use apollo_compiler::{ExecutableDocument, Schema};
+use crate::support::client::Http;
+use crate::support::process::Process;
+use crate::support::random::Random;
+use apollo_compiler::Schema;
+use atlas::Atlas;
+use case::Case;
 use futures_util::StreamExt;
-use operation::Operation;
+use outcome::{Answer, Verdict, difference};
 use reference::Reference;
-use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use storefront::Shop;
 
-const OPERATIONS: u64 = 2_000;
+const OPERATIONS: u64 = 1_000;
 const SEED: u64 = 0x504F_5254;
-/// How many cuts are tried on an operation that fails.
-const CUTS: usize = 3_000;
-/// Higher than any operation goes: it is answers that are compared here, not refusals.
+/// Cases that are compared at the same time.
+const AT_A_TIME: usize = 8;
+/// How many cuts are tried on a case that differs.
+const CUTS: usize = 400;
+/// Higher than any operation goes: it is answers that are compared here, not refusals by limits.
 const LIMITS: &str = "limits: { depth: 60, aliases: 500, root_fields: 100, directives: 500, \
     fan_out: { mode: off }, cost: { mode: off, expose: false } }\n";
 
-struct Both {
-    shop: Shop,
-    reference: Reference,
+/// One graph, on both sides.
+struct World<'a> {
+    name: &'static str,
+    schema: Schema,
+    kinds: &'static [&'static str],
+    gateway: &'a Process,
+    reference: &'a Reference,
+    /// Where the calls that reached the service are noted.
+    atlas: Option<&'a Atlas>,
+    http: Http,
+    sent: AtomicU64,
 }
 
-/// What became of one operation.
+/// What became of one case.
 struct Outcome {
     number: u64,
-    operation: Operation,
-    /// `None`: the answers are equal.
-    difference: Option<String>,
-    /// The reference's answer has data, and no errors.
-    whole: bool,
+    case: Case,
+    expected: Answer,
+    actual: Answer,
+}
+
+impl Outcome {
+    /// `None`: nothing differs.
+    fn difference(&self) -> Option<String> {
+        difference(&self.expected, &self.actual)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_equal_those_of_the_reference() {
+async fn verdicts_and_answers_equal_those_of_the_reference() {
     let (count, seed) = (setting("OPERATIONS", OPERATIONS), setting("SEED", SEED));
-    println!("{count} operations from seed {seed}");
-    let shop = Shop::with(|config| format!("{config}{LIMITS}")).await;
-    let reference = Reference::start(&shop.variables());
-    let both = Both { shop, reference };
-    let operations = both.operations(seed, usize::try_from(count).expect("a count"));
-    let outcomes: Vec<Outcome> = futures_util::stream::iter(operations)
-        .map(|(number, operation)| both.compare(number, operation))
-        .buffer_unordered(8)
-        .collect()
-        .await;
-    let whole = outcomes.iter().filter(|outcome| outcome.whole).count();
-    println!("{whole} of {count} answers are whole, the others have errors");
-    let different: Vec<&Outcome> =
-        outcomes.iter().filter(|outcome| outcome.difference.is_some()).collect();
-    if let Some(outcome) = different.iter().min_by_key(|o| o.operation.text().len()) {
-        let smallest = both.smallest(outcome.operation.clone()).await;
-        let why = both.compare(0, smallest.clone()).await.difference.unwrap_or_default();
-        panic!(
-            "{} of {count} differ; one is SEED={}. The smallest found:\n\n{}\n{}\n\n{why}",
-            different.len(),
-            outcome.number,
-            smallest.text(),
-            smallest.values(),
-        );
+    println!("{count} operations for each graph, from seed {seed}");
+    let (shop, atlas) = tokio::join!(Shop::start(LIMITS), Atlas::start(LIMITS));
+    let reference = Reference::start(&shop.variables);
+    let worlds = [
+        World::new("storefront", &["query"], &shop.gateway, &reference, None),
+        World::new(
+            "atlas",
+            &["query", "mutation", "subscription"],
+            &atlas.gateway,
+            &reference,
+            Some(&atlas),
+        ),
+    ];
+    let only = std::env::var("GRAPH").ok();
+    let mut differences = String::new();
+    for world in worlds.iter().filter(|world| only.as_ref().is_none_or(|name| name == world.name)) {
+        differences.push_str(&world.differences(seed, count).await);
     }
-    assert!(whole > outcomes.len() / 2, "errors compare too little");
+    assert!(differences.is_empty(), "{differences}");
 }
 
 fn setting(name: &str, otherwise: u64) -> u64 {
@@ -77,95 +96,137 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     value.map_or(otherwise, |value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-impl Both {
-    fn operations(&self, seed: u64, count: usize) -> Vec<(u64, Operation)> {
-        let numbers = seed..seed + 5 * count as u64;
-        let operations: Vec<(u64, Operation)> = numbers
-            .map(|number| (number, generate::operation(self.schema(), number)))
-            .filter(|(_, operation)| self.valid(operation))
-            .take(count)
-            .collect();
-        assert_eq!(operations.len(), count, "too few operations are valid");
-        operations
-    }
-
-    fn schema(&self) -> &Valid<Schema> {
-        &self.shop.gateway.schema
-    }
-
-    fn valid(&self, operation: &Operation) -> bool {
-        let text = operation.text();
-        ExecutableDocument::parse_and_validate(self.schema(), text, "operation.graphql").is_ok()
-    }
-
-    async fn compare(&self, number: u64, operation: Operation) -> Outcome {
-        let (text, variables) = (operation.text(), operation.values());
-        let body = json!({ "query": text, "variables": variables }).to_string();
-        let (expected, actual) =
-            tokio::join!(self.reference.ask(&text, &variables), self.gateway(body));
-        let actual = actual.json();
-        let (wanted, found) = (comparable(&expected), comparable(&actual));
-        let whole = wanted.0 != "null" && !wanted.1;
-        let words = || format!("graphql-js:\n{expected}\n\nthe gateway:\n{actual}");
-        let difference = (wanted != found || !told(&expected, &actual)).then(words);
-        Outcome { number, operation, difference, whole }
-    }
-
-    async fn gateway(&self, body: String) -> Answer {
-        self.shop.http.post(&self.shop.gateway.url, &[], body).await
-    }
-
-    /// Cuts for as long as the two still differ.
-    async fn smallest(&self, mut operation: Operation) -> Operation {
-        let mut left = CUTS;
-        'again: loop {
-            for smaller in shrink::smaller(&operation) {
-                if left == 0 {
-                    return operation;
-                }
-                left -= 1;
-                let cut = smaller.text().len() < operation.text().len()
-                    || smaller.values() != operation.values();
-                if cut && self.valid(&smaller) {
-                    let outcome = self.compare(0, smaller).await;
-                    if outcome.difference.is_some() {
-                        operation = outcome.operation;
-                        continue 'again;
-                    }
-                }
-            }
-            return operation;
+/// The case of a number: a third is valid as far as that is simple, a third has mistakes in the tree, and a third in the
+/// tokens.
+fn case(schema: &Schema, kinds: &[&'static str], number: u64) -> Case {
+    let mut operation = generate::operation(schema, kinds, number);
+    let mut random = Random::new(!number);
+    let choice = random.below(100);
+    if (40..70).contains(&choice) {
+        for _ in 0..=random.below(2) {
+            mutate::tree(&mut operation, &mut random);
         }
     }
+    let mut case = operation.case();
+    if choice >= 70 {
+        for _ in 0..=random.below(2) {
+            mutate::tokens(&mut case, &mut random);
+        }
+    }
+    case
 }
 
-/// What must be equal: `data` as text, and whether there are errors. Which of several errors below one null is told
-/// is free (GraphQL spec, "Handling Execution Errors"), and their words are each server's own.
-fn comparable(answer: &Value) -> (String, bool) {
-    let errors = answer["errors"].as_array().is_some_and(|errors| !errors.is_empty());
-    (answer["data"].to_string(), errors || answer.get("invalid").is_some())
-}
+impl<'a> World<'a> {
+    fn new(
+        name: &'static str,
+        kinds: &'static [&'static str],
+        gateway: &'a Process,
+        reference: &'a Reference,
+        atlas: Option<&'a Atlas>,
+    ) -> Self {
+        let sdl = reference.schemas[name].as_str().expect("a schema");
+        let schema =
+            Schema::parse(sdl, "schema.graphql").expect("a schema that graphql-js printed");
+        let (http, sent) = (Http::new(), AtomicU64::new(0));
+        Self { name, schema, kinds, gateway, reference, atlas, http, sent }
+    }
 
-/// Every error of the gateway is one of the reference's, by its path. Which of the errors that null all of `data` is told
-/// is free, and the gateway does not list all of very many.
-fn told(expected: &Value, actual: &Value) -> bool {
-    let paths = |answer: &Value| -> BTreeSet<String> {
-        let errors = answer["errors"].as_array().into_iter().flatten();
-        errors.map(|error| error["path"].to_string()).collect()
-    };
-    actual["data"].is_null() || paths(actual).is_subset(&paths(expected))
-}
+    /// Compares so many cases; the smallest that differ, as text.
+    async fn differences(&self, seed: u64, count: u64) -> String {
+        let started = std::time::Instant::now();
+        let outcomes: Vec<Outcome> = futures_util::stream::iter(seed..seed + count)
+            .map(|number| self.compare(number, case(&self.schema, self.kinds, number)))
+            .buffer_unordered(AT_A_TIME)
+            .collect()
+            .await;
+        let mut verdicts: BTreeMap<&Verdict, usize> = BTreeMap::new();
+        for outcome in &outcomes {
+            *verdicts.entry(&outcome.expected.verdict).or_default() += 1;
+        }
+        let whole = outcomes.iter().filter(|outcome| outcome.expected.is_whole()).count();
+        println!("{}: {verdicts:?}, {whole} whole, {:?}", self.name, started.elapsed());
+        let mut kinds: BTreeMap<String, Vec<&Outcome>> = BTreeMap::new();
+        for outcome in &outcomes {
+            if let Some(kind) = outcome.difference() {
+                kinds.entry(kind).or_default().push(outcome);
+            }
+        }
+        for (kind, different) in &kinds {
+            println!("{}: {} of {count}: {kind}", self.name, different.len());
+        }
+        let mut words = String::new();
+        for (kind, mut different) in kinds {
+            different.sort_by_key(|outcome| outcome.case.size());
+            words.push_str(&format!(
+                "\n══ {}: {} of {count}: {kind}\n",
+                self.name,
+                different.len()
+            ));
+            let each = usize::try_from(setting("EXAMPLES", 1)).expect("a count");
+            for outcome in different.into_iter().take(each) {
+                let smallest = self.smallest(&kind, outcome).await;
+                words.push_str(&format!(
+                    "\nSEED={}\n{}\n{}\ngraphql-js: {}\nthe gateway: {}\n",
+                    outcome.number,
+                    smallest.case.text,
+                    smallest.case.variables,
+                    smallest.expected.words(),
+                    smallest.actual.words()
+                ));
+            }
+        }
+        assert!(whole > outcomes.len() / 10, "errors compare too little");
+        words
+    }
 
-#[tokio::test]
-async fn operations_are_many_different_ones() {
-    let shop = Shop::start().await;
-    let texts: BTreeSet<String> =
-        (0..200).map(|seed| generate::operation(&shop.gateway.schema, seed).text()).collect();
-    assert!(texts.len() > 190);
-    let all = texts.into_iter().collect::<String>();
-    for feature in
-        ["fragment", "... on", "...F", "$v", " = ", "@skip", "@include", "__typename", ": "]
-    {
-        assert!(all.contains(feature), "no operation has `{feature}`");
+    async fn compare(&self, number: u64, case: Case) -> Outcome {
+        let (expected, actual) =
+            tokio::join!(self.reference.ask(self.name, &case), self.gateway(&case));
+        Outcome { number, case, expected, actual }
+    }
+
+    async fn gateway(&self, case: &Case) -> Answer {
+        let number = self.sent.fetch_add(1, Ordering::Relaxed).to_string();
+        let headers = [
+            ("accept", "application/graphql-response+json, text/event-stream;q=0.5"),
+            (atlas::NUMBER, &number),
+        ];
+        let answer = self.http.post(&self.gateway.url, &headers, case.body()).await;
+        let calls = self.atlas.map(|atlas| atlas.take(&number)).unwrap_or_default();
+        Answer::of_gateway(&answer, &calls)
+    }
+
+    /// Cuts for as long as the two still differ in this way.
+    async fn smallest(&self, kind: &str, outcome: &Outcome) -> Outcome {
+        let number = outcome.number;
+        let mut smallest = self.compare(number, outcome.case.clone()).await;
+        let (mut left, mut tried, mut cut) = (CUTS, 0, false);
+        while left > 0 {
+            let all = shrink::smaller(&smallest.case);
+            if tried >= all.len() {
+                if !cut {
+                    return smallest;
+                }
+                (tried, cut) = (0, false);
+                continue;
+            }
+            let end = all.len().min(tried + AT_A_TIME);
+            let some = futures_util::stream::iter(all[tried..end].to_vec());
+            let some = some.map(|case| self.compare(number, case)).buffered(AT_A_TIME);
+            let some: Vec<Outcome> = some.collect().await;
+            left = left.saturating_sub(some.len());
+            // What stands before the place of this cut was tried.
+            match some.into_iter().position(|outcome| {
+                let differs = outcome.difference().as_deref() == Some(kind);
+                if differs {
+                    smallest = outcome;
+                }
+                differs
+            }) {
+                Some(at) => (tried, cut) = (tried + at, true),
+                None => tried = end,
+            }
+        }
+        smallest
     }
 }

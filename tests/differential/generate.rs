@@ -1,48 +1,66 @@
-//! Random operations that are valid by construction as far as that is simple; the caller drops the rest.
+//! Random operations: most are valid by construction, and some have a value or a variable that does not fit.
 
 use super::operation::{Fragment, Kind, Operation, Selection, Variable};
+use super::values::{Form, Values};
 use crate::support::random::Random;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::{FieldDefinition, InputValueDefinition, Type};
 use apollo_compiler::schema::ExtendedType;
-use serde_json::{Value, json};
 use std::collections::HashMap;
 
 const DEPTH: usize = 6;
 /// Fields that a whole operation may have, so that answers stay small.
 const FIELDS: usize = 40;
 
-/// Ids that exist, that do not, and that no service would expect.
-const IDS: &[&str] = &[
-    "1", "2", "3", "17", "500", "1000", "20000", "99999", "P-0001", "P-0042", "P-0500", "P-9999",
-    "01", "x", "a/b", "é",
-];
-const COUNTRIES: &[&str] = &["DE", "FR", "JP", "XX"];
-
 pub struct Generator<'a> {
-    schema: &'a Schema,
-    random: Random,
+    values: Values<'a>,
     operation: Operation,
     /// What each response key means: the same everywhere, so that merged fields never conflict.
     keys: HashMap<String, String>,
     fields: usize,
 }
 
-/// The operation of a number.
-pub fn operation(schema: &Schema, seed: u64) -> Operation {
-    let operation = Operation::default();
-    let random = Random::new(seed);
-    let mut generator = Generator { schema, random, operation, keys: HashMap::new(), fields: 0 };
-    let root = schema.schema_definition.query.as_ref().expect("a query type").to_string();
-    let selections = generator.set(&root, 0);
+/// The operation of a number. `kinds` are those that may be asked for.
+pub fn operation(schema: &Schema, kinds: &[&'static str], seed: u64) -> Operation {
+    let mut random = Random::new(seed);
+    let kind = if random.percent(60) { kinds[0] } else { random.pick(kinds) };
+    let roots = &schema.schema_definition;
+    let root = match kind {
+        "mutation" => &roots.mutation,
+        "subscription" => &roots.subscription,
+        _ => &roots.query,
+    };
+    let root = root.as_ref().expect("a root type").to_string();
+    // Half of all operations have values that fit alone.
+    let wrong = if random.percent(50) { 0 } else { 4 };
+    let described = random.percent(5).then(|| "\"What it is for\"".to_owned());
+    let operation = Operation {
+        kind,
+        description: described,
+        variables: Vec::new(),
+        fragments: Vec::new(),
+        selections: Vec::new(),
+    };
+    let values = Values { schema, random, wrong };
+    let mut generator = Generator { values, operation, keys: HashMap::new(), fields: 0 };
+    let selections = if kind == "subscription" {
+        (0..8).find_map(|_| generator.field(&root, 0)).into_iter().collect()
+    } else {
+        generator.set(&root, 0)
+    };
     generator.operation.selections = selections;
     generator.operation
 }
 
 impl Generator<'_> {
+    fn random(&mut self) -> &mut Random {
+        &mut self.values.random
+    }
+
     /// A selection set on a type; never empty.
     fn set(&mut self, on: &str, depth: usize) -> Vec<Selection> {
-        let count = 1 + self.random.below(if depth == 0 { 4 } else { 5 });
+        let most = if depth == 0 { 4 } else { 5 };
+        let count = 1 + self.random().below(most);
         let mut selections: Vec<Selection> =
             (0..count).filter_map(|_| self.selection(on, depth)).collect();
         if selections.is_empty() {
@@ -52,7 +70,7 @@ impl Generator<'_> {
     }
 
     fn selection(&mut self, on: &str, depth: usize) -> Option<Selection> {
-        match self.random.below(100) {
+        match self.random().below(100) {
             0..8 => Some(self.spread(on, depth)),
             8..20 => {
                 let condition = self.type_condition(on);
@@ -69,16 +87,30 @@ impl Generator<'_> {
         }
     }
 
-    /// A type that every object of type `on` has: itself, or one of its interfaces.
+    /// A type that objects of type `on` may have: itself, its interfaces, its members.
     fn type_condition(&mut self, on: &str) -> Option<String> {
         let mut choices = vec![None, Some(on.to_owned())];
-        let interfaces = match self.schema.types.get(on) {
-            Some(ExtendedType::Object(object)) => &object.implements_interfaces,
-            Some(ExtendedType::Interface(interface)) => &interface.implements_interfaces,
-            _ => return None,
+        let schema = self.values.schema;
+        let has = |name: &str| {
+            let interfaces = match schema.types.get(name) {
+                Some(ExtendedType::Object(object)) => &object.implements_interfaces,
+                Some(ExtendedType::Interface(interface)) => &interface.implements_interfaces,
+                _ => return Vec::new(),
+            };
+            interfaces.iter().map(|interface| interface.to_string()).collect()
         };
-        choices.extend(interfaces.iter().map(|interface| Some(interface.to_string())));
-        self.random.pick(&choices).clone()
+        choices.extend(has(on).into_iter().map(Some));
+        match schema.types.get(on) {
+            Some(ExtendedType::Union(union)) => {
+                choices.extend(union.members.iter().map(|member| Some(member.to_string())));
+            }
+            Some(ExtendedType::Interface(_)) => {
+                let names = schema.types.keys().map(|name| name.to_string());
+                choices.extend(names.filter(|name| has(name).iter().any(|it| it == on)).map(Some));
+            }
+            _ => {}
+        }
+        self.random().pick(&choices).clone()
     }
 
     fn spread(&mut self, on: &str, depth: usize) -> Selection {
@@ -90,14 +122,16 @@ impl Generator<'_> {
             .filter(|f| f.on == on)
             .map(|f| f.name.clone())
             .collect();
-        let name = if !known.is_empty() && self.random.percent(60) {
-            self.random.pick(&known).clone()
+        let name = if !known.is_empty() && self.random().percent(60) {
+            self.random().pick(&known).clone()
         } else {
             // Deep fragments stay shallow, wherever they are spread later.
             let selections = self.set(on, depth.max(DEPTH - 2));
             let name = format!("F{}", self.operation.fragments.len());
+            let described = self.random().percent(8);
             self.operation.fragments.push(Fragment {
                 name: name.clone(),
+                description: described.then(|| "\"\"\"Some of it\"\"\"".into()),
                 on: on.to_owned(),
                 selections,
             });
@@ -107,7 +141,8 @@ impl Generator<'_> {
     }
 
     fn field(&mut self, on: &str, depth: usize) -> Option<Selection> {
-        let fields: Vec<FieldDefinition> = match self.schema.types.get(on)? {
+        let schema = self.values.schema;
+        let fields: Vec<FieldDefinition> = match schema.types.get(on)? {
             ExtendedType::Object(object) => {
                 object.fields.values().map(|f| f.node.as_ref().clone()).collect()
             }
@@ -116,10 +151,10 @@ impl Generator<'_> {
             }
             _ => return None,
         };
-        let field = self.random.pick(&fields).clone();
+        let field = self.random().pick(&fields).clone();
         let below = field.ty.inner_named_type().to_string();
         let composite = matches!(
-            self.schema.types.get(below.as_str()),
+            schema.types.get(below.as_str()),
             Some(ExtendedType::Object(_) | ExtendedType::Interface(_) | ExtendedType::Union(_))
         );
         if self.fields >= FIELDS || (composite && depth >= DEPTH) {
@@ -127,23 +162,27 @@ impl Generator<'_> {
         }
         self.fields += 1;
         let arguments = self.arguments(&field);
-        let alias = self.alias(&field.name, &arguments);
-        let conditions = self.conditions();
+        let alias = self.alias(&field.name, &field.ty.to_string(), &arguments);
+        let conditions = if depth == 0 && self.operation.kind == "subscription" {
+            Vec::new()
+        } else {
+            self.conditions()
+        };
         let selections = if composite { self.set(&below, depth + 1) } else { Vec::new() };
         let name = field.name.to_string();
         Some(Selection { kind: Kind::Field { alias, name, arguments }, conditions, selections })
     }
 
     /// A response key that means this field with these arguments and nothing else.
-    fn alias(&mut self, field: &str, arguments: &[(String, String)]) -> Option<String> {
-        let meaning = format!("{field}{arguments:?}");
-        let mut wanted = if self.random.percent(20) {
-            (*self.random.pick(&["a", "b", "c", "id", "name", "data"])).to_owned()
+    fn alias(&mut self, field: &str, ty: &str, arguments: &[(String, String)]) -> Option<String> {
+        let meaning = format!("{field}:{ty}{arguments:?}");
+        let mut wanted = if self.random().percent(20) {
+            (*self.random().pick(&["a", "b", "c", "id", "name", "data"])).to_owned()
         } else {
             field.to_owned()
         };
         while self.keys.entry(wanted.clone()).or_insert_with(|| meaning.clone()) != &meaning {
-            wanted.push_str(&self.random.below(10).to_string());
+            wanted.push_str(&self.random().below(10).to_string());
         }
         (wanted != field).then_some(wanted)
     }
@@ -152,79 +191,52 @@ impl Generator<'_> {
         let mut arguments = Vec::new();
         for argument in &field.arguments {
             let required = argument.is_required();
-            if required || self.random.percent(70) {
+            if required || self.random().percent(60) {
                 arguments.push((argument.name.to_string(), self.argument(argument)));
             }
+        }
+        if self.random().percent(20) {
+            arguments.reverse();
         }
         arguments
     }
 
-    /// A literal, or a variable that holds it.
+    /// A literal, which may have variables in it, or a variable.
     fn argument(&mut self, argument: &InputValueDefinition) -> String {
-        let value = self.value(&argument.name, &argument.ty);
-        if self.random.percent(65) {
-            return value.to_string();
+        if self.random().percent(35) {
+            return self.variable_for(&argument.name, argument);
         }
-        let named = argument.ty.inner_named_type();
-        let nullable = !argument.ty.is_non_null();
-        let (kind, default, value) = match self.random.below(5) {
-            0 => (argument.ty.to_string(), None, Some(value)),
-            1 => (format!("{named}!"), None, Some(value)),
-            2 => (format!("{named}!"), Some(value), None),
-            3 => {
-                (named.to_string(), Some(self.value(&argument.name, &argument.ty)), not_null(value))
-            }
-            // Not sent: the argument's own default stands, or nothing.
-            _ if nullable || argument.default_value.is_some() => (named.to_string(), None, None),
-            _ => (argument.ty.to_string(), None, Some(value)),
+        let (values, operation) = (&mut self.values, &mut self.operation);
+        let mut hole = |values: &mut Values<'_>, ty: &Type| {
+            values.random.percent(12).then(|| inside(values, operation, ty))
         };
-        if value.as_ref().is_some_and(Value::is_null) && kind.ends_with('!') {
-            return "null".to_owned();
-        }
-        let default =
-            default.filter(|default| !(default.is_null() && (kind.ends_with('!') || !nullable)));
-        if value.is_none() && default.is_none() && kind.ends_with('!') {
-            return self.value("first", &argument.ty).to_string();
-        }
-        self.variable(kind, default.map(|default| default.to_string()), value)
+        values.value(Form::Literal, &argument.name, &argument.ty, 0, &mut hole)
     }
 
-    fn variable(&mut self, kind: String, default: Option<String>, value: Option<Value>) -> String {
-        let name = format!("v{}", self.operation.variables.len());
-        let text = format!("${name}");
-        self.operation.variables.push(Variable { name, kind, default, value });
-        text
-    }
-
-    /// A value as JSON, which is also how it stands in the text.
-    fn value(&mut self, name: &str, kind: &Type) -> Value {
-        if !kind.is_non_null() && self.random.percent(15) {
-            return Value::Null;
-        }
-        match (name, kind.inner_named_type().as_str()) {
-            (_, "ID") if self.random.percent(20) => json!(self.random.below(30)),
-            (_, "ID") => json!(self.random.pick(IDS)),
-            (_, "Int") if self.random.percent(3) => {
-                json!(self.random.pick(&[-1, 501, 2_147_483_647]))
-            }
-            (_, "Int") => json!(self.random.below(5)),
-            ("country", _) => json!(self.random.pick(COUNTRIES)),
-            (_, "Boolean") => json!(self.random.percent(50)),
-            _ => json!("text"),
-        }
+    fn variable_for(&mut self, name: &str, argument: &InputValueDefinition) -> String {
+        let ty = argument.ty.as_ref().clone();
+        let has_default = argument.default_value.is_some();
+        declare(&mut self.values, &mut self.operation, name, &ty, has_default)
     }
 
     fn conditions(&mut self) -> Vec<String> {
         let mut conditions = Vec::new();
         for name in ["@skip", "@include"] {
-            if self.random.percent(8) {
-                let holds = self.random.percent(if name == "@skip" { 30 } else { 70 });
-                let text = match self.random.below(3) {
-                    0 => holds.to_string(),
-                    1 => self.variable("Boolean!".into(), None, Some(json!(holds))),
+            if self.random().percent(8) {
+                let holds = self.random().percent(if name == "@skip" { 30 } else { 70 });
+                let text = match self.random().below(4) {
+                    0 | 1 => holds.to_string(),
+                    2 => {
+                        push(&mut self.operation, "Boolean!".into(), None, Some(holds.to_string()))
+                    }
                     _ => {
-                        let sent = self.random.percent(50).then(|| json!(!holds));
-                        self.variable("Boolean!".into(), Some(holds.to_string()), sent)
+                        let kind = *self.random().pick(&["Boolean", "Boolean!"]);
+                        let value = match self.random().below(10) {
+                            0 if kind == "Boolean" => Some("null".to_owned()),
+                            0..5 => Some((!holds).to_string()),
+                            _ => None,
+                        };
+                        push(&mut self.operation, kind.into(), Some(holds.to_string()), value)
                     }
                 };
                 conditions.push(format!("{name}(if: {text})"));
@@ -234,8 +246,64 @@ impl Generator<'_> {
     }
 }
 
-fn not_null(value: Value) -> Option<Value> {
-    Some(value).filter(|value| !value.is_null())
+/// A variable in a literal, where a value of a type is due.
+fn inside(values: &mut Values<'_>, operation: &mut Operation, ty: &Type) -> String {
+    declare(values, operation, "inner", ty, false)
+}
+
+/// Declares a variable for a place of the type, which has a default of its own or not.
+fn declare(
+    values: &mut Values<'_>,
+    operation: &mut Operation,
+    name: &str,
+    ty: &Type,
+    has_default: bool,
+) -> String {
+    let strict = ty.clone().non_null();
+    let loose = ty.clone().nullable();
+    let json = |values: &mut Values<'_>, ty: &Type| {
+        Some(values.value(Form::Json, name, ty, 0, &mut |_, _| None))
+    };
+    let default = |values: &mut Values<'_>, ty: &Type| {
+        Some(values.value(Form::Literal, name, ty, 0, &mut |_, _| None))
+    };
+    let (kind, default, value) = match values.random.below(12) {
+        0..3 => (ty.clone(), None, json(values, ty)),
+        3 => (strict.clone(), None, json(values, &strict)),
+        4 => (strict.clone(), default(values, &strict), json(values, &strict)),
+        5 => (strict.clone(), default(values, &strict), None),
+        // A nullable variable with a default may stand where null must not, and be given null all the same.
+        6 | 7 => (loose.clone(), default(values, &strict), json(values, &loose)),
+        8 => (loose.clone(), default(values, &strict), None),
+        9 => (loose.clone(), default(values, &loose), json(values, &loose)),
+        // Not sent: the place's own default stands, or nothing.
+        10 if has_default || !ty.is_non_null() => (loose.clone(), None, None),
+        11 if has_default => (loose.clone(), None, json(values, &loose)),
+        11 if values.wrong > 0 => {
+            // Of another type: one level of list more or less, or nullable where it must not be.
+            let other = match ty {
+                Type::List(of) | Type::NonNullList(of) => of.as_ref().clone(),
+                other if values.random.percent(50) => other.clone().list(),
+                _ => loose.clone(),
+            };
+            (other.clone(), None, json(values, &other))
+        }
+        _ => (ty.clone(), None, json(values, ty)),
+    };
+    push(operation, kind.to_string(), default, value)
+}
+
+fn push(
+    operation: &mut Operation,
+    kind: String,
+    default: Option<String>,
+    value: Option<String>,
+) -> String {
+    let name = format!("v{}", operation.variables.len());
+    let text = format!("${name}");
+    let description = (operation.variables.len() % 17 == 16).then(|| "\"One\"".to_owned());
+    operation.variables.push(Variable { name, kind, description, default, value });
+    text
 }
 
 fn plain(name: &str) -> Selection {

@@ -1,11 +1,15 @@
-//! An operation as a tree that can be cut smaller and printed.
+//! An operation as a tree that can be changed and printed.
 
-use serde_json::{Map, Value};
+use super::case::Case;
+use crate::support::random::Random;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Operation {
+    /// `query`, `mutation` or `subscription`.
+    pub kind: &'static str,
+    pub description: Option<String>,
     pub variables: Vec<Variable>,
     pub fragments: Vec<Fragment>,
     pub selections: Vec<Selection>,
@@ -15,15 +19,17 @@ pub struct Operation {
 pub struct Variable {
     pub name: String,
     pub kind: String,
+    pub description: Option<String>,
     /// As it stands in the text.
     pub default: Option<String>,
-    /// `None`: the client does not send it.
-    pub value: Option<Value>,
+    /// JSON. `None`: the client does not send it.
+    pub value: Option<String>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Fragment {
     pub name: String,
+    pub description: Option<String>,
     pub on: String,
     pub selections: Vec<Selection>,
 }
@@ -44,31 +50,44 @@ pub enum Kind {
 }
 
 impl Operation {
+    pub fn case(&self) -> Case {
+        let (text, variables) = (self.text(), self.values());
+        Case { text, variables }
+    }
+
     /// The text, without the fragments and variables that nothing uses.
-    pub fn text(&self) -> String {
+    fn text(&self) -> String {
         let mut body = String::new();
         write_set(&mut body, &self.selections, 0);
         body.push('\n');
         for fragment in self.fragments_in_use() {
-            let _ = write!(body, "fragment {} on {}", fragment.name, fragment.on);
+            let described = described(fragment.description.as_ref());
+            let _ = write!(body, "{described}fragment {} on {}", fragment.name, fragment.on);
             write_set(&mut body, &fragment.selections, 0);
             body.push('\n');
         }
-        let variables: Vec<String> =
-            self.variables.iter().filter(|v| v.stands_in(&body)).map(Variable::text).collect();
+        let variables = self.variables_in(&body);
+        let variables: Vec<String> = variables.into_iter().map(Variable::text).collect();
+        let (described, kind) = (described(self.description.as_ref()), self.kind);
         if variables.is_empty() {
-            format!("query Q{body}")
+            format!("{described}{kind} Q{body}")
         } else {
-            format!("query Q({}){body}", variables.join(", "))
+            format!("{described}{kind} Q({}){body}", variables.join(", "))
         }
     }
 
-    pub fn values(&self) -> Value {
+    /// The variables as a JSON object.
+    fn values(&self) -> String {
         let text = self.text();
-        let sent = self.variables.iter().filter(|variable| variable.stands_in(&text));
-        let given =
-            sent.filter_map(|variable| Some((variable.name.clone(), variable.value.clone()?)));
-        Value::Object(given.collect::<Map<_, _>>())
+        let sent = self.variables_in(&text).into_iter().filter_map(|variable| {
+            Some(format!("\"{}\": {}", variable.name, variable.value.as_ref()?))
+        });
+        format!("{{{}}}", sent.collect::<Vec<_>>().join(", "))
+    }
+
+    /// The variables that the text names, or that the defaults of such ones do.
+    fn variables_in(&self, text: &str) -> Vec<&Variable> {
+        self.variables.iter().filter(|variable| variable.stands_in(text)).collect()
     }
 
     fn fragments_in_use(&self) -> Vec<&Fragment> {
@@ -87,6 +106,30 @@ impl Operation {
         }
         self.fragments.iter().filter(|fragment| names.contains(&fragment.name)).collect()
     }
+
+    /// Every selection set, the operation's own first.
+    pub fn sets(&mut self) -> Vec<&mut Vec<Selection>> {
+        let mut open = vec![&mut self.selections];
+        open.extend(self.fragments.iter_mut().map(|fragment| &mut fragment.selections));
+        // A set is given out whole, so those in it are reached through `some_set` alone.
+        open
+    }
+
+    /// One selection set of the whole document.
+    pub fn some_set(&mut self, random: &mut Random) -> &mut Vec<Selection> {
+        let mut sets = self.sets();
+        let index = random.below(sets.len());
+        let mut set = sets.swap_remove(index);
+        loop {
+            let below: Vec<usize> =
+                (0..set.len()).filter(|index| !set[*index].selections.is_empty()).collect();
+            if below.is_empty() || random.percent(30) {
+                return set;
+            }
+            let index = *random.pick(&below);
+            set = &mut set[index].selections;
+        }
+    }
 }
 
 impl Variable {
@@ -98,11 +141,17 @@ impl Variable {
     }
 
     fn text(&self) -> String {
+        let described =
+            self.description.as_ref().map(|text| format!("{text} ")).unwrap_or_default();
         match &self.default {
-            Some(default) => format!("${}: {} = {default}", self.name, self.kind),
-            None => format!("${}: {}", self.name, self.kind),
+            Some(default) => format!("{described}${}: {} = {default}", self.name, self.kind),
+            None => format!("{described}${}: {}", self.name, self.kind),
         }
     }
+}
+
+fn described(description: Option<&String>) -> String {
+    description.map(|text| format!("{text}\n")).unwrap_or_default()
 }
 
 fn write_set(out: &mut String, selections: &[Selection], depth: usize) {

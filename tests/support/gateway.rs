@@ -1,8 +1,6 @@
 //! Gateways in this process, on free ports: over any SDL, and over the storefront.
 
 use super::client::Http;
-use apollo_compiler::Schema;
-use apollo_compiler::validation::Valid;
 use portcullis::config::Config;
 use portcullis::demo::{self, Service, Storefront};
 use portcullis::gateway::{self, assemble};
@@ -16,8 +14,6 @@ use tokio::sync::oneshot;
 pub struct Gateway {
     /// Of the GraphQL endpoint.
     pub url: String,
-    /// What clients see.
-    pub schema: Arc<Valid<Schema>>,
     /// Dropped with the gateway, which tells it to stop.
     _stop: oneshot::Sender<()>,
 }
@@ -43,13 +39,12 @@ impl Gateway {
         let (gateway, _) = assemble(&config).map_err(|problems| render(&problems, false))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let schema = Arc::clone(&gateway.engine.graph().api_schema);
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(gateway::serve(gateway, listener, async {
             // An error is the sender's end, which is the signal.
             let _ = stopped.await;
         }));
-        Ok(Self { url: format!("http://{address}/graphql"), schema, _stop: stop })
+        Ok(Self { url: format!("http://{address}/graphql"), _stop: stop })
     }
 }
 
@@ -74,14 +69,6 @@ impl Shop {
         let gateway = Gateway::serve(&folder, &config, &variables).await;
         let gateway = gateway.unwrap_or_else(|problems| panic!("{problems}"));
         Self { gateway, storefront, http: Http::new() }
-    }
-
-    pub fn variables(&self) -> Vec<(&'static str, String)> {
-        let variable = |service: Service| {
-            let name = service.variable();
-            (name, self.storefront.variable(name).expect("every service has an address"))
-        };
-        Service::ALL.map(variable).to_vec()
     }
 
     /// How often an endpoint of a service was called.

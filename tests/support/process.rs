@@ -26,7 +26,10 @@ fn command(arguments: &[&str]) -> Command {
 fn limited(limits: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("bash");
     let script = format!("{limits}; exec \"$0\" \"$@\"");
-    command.args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")]).args(arguments);
+    // Another build, such as a release of before: `PORTCULLIS_BINARY=path`.
+    let binary = std::env::var("PORTCULLIS_BINARY");
+    let binary = binary.as_deref().unwrap_or(env!("CARGO_BIN_EXE_portcullis"));
+    command.args(["-c", &script, binary]).args(arguments);
     command
 }
 
@@ -49,6 +52,11 @@ impl Process {
     /// Serves the configuration in this folder, whose schema stands beside it, with these environment variables.
     pub fn serve(folder: &Path, sdl: &str, config: &str, variables: &[(&str, &str)]) -> Self {
         std::fs::write(folder.join("schema.graphql"), sdl).expect("a temporary file");
+        Self::configured(folder, config, variables)
+    }
+
+    /// Serves the configuration in this folder, which has its schema already.
+    pub fn configured(folder: &Path, config: &str, variables: &[(&str, &str)]) -> Self {
         let file = folder.join("portcullis.yaml");
         std::fs::write(&file, config).expect("a temporary file");
         let file = file.to_str().expect("a path");

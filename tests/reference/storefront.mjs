@@ -1,30 +1,18 @@
-// The reference: graphql-js over the storefront's own services, one resolver per field, no batching.
+// The storefront's graph over its own services: one resolver per field, no batching.
 //
-// Reads operations as JSON lines from stdin, writes answers as JSON lines to stdout. Addresses come from the same
-// environment variables as the gateway's. Calls are cached for the life of the process: the services' data does not
-// change while operations are compared.
+// Addresses come from the same environment variables as the gateway's. Calls are cached for the life of the process: the
+// services' data does not change while operations are compared.
 
 import { readFileSync, readdirSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { credentials, loadPackageDefinition, status } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import { buildASTSchema, execute, parse, validate } from "graphql";
+import { apiSchema } from "./schema.mjs";
 
-const folder = process.env.SCHEMA;
-const sdl = readdirSync(folder)
-  .filter((name) => name.endsWith(".graphql"))
-  .map((name) => readFileSync(join(folder, name), "utf8"));
-
-// Bindings are directives without definitions here, which graphql-js ignores; type extensions are merged by hand.
-const document = parse(sdl.join("\n"));
-const types = document.definitions.filter((node) => !node.kind.endsWith("Extension"));
-for (const extension of document.definitions.filter((node) => node.kind.endsWith("Extension"))) {
-  const type = types.find((node) => node.name.value === extension.name.value);
-  type.fields = [...type.fields, ...extension.fields];
-}
-const schema = buildASTSchema({ kind: "Document", definitions: types }, { assumeValidSDL: true });
+const folder = process.env.STOREFRONT;
+const files = readdirSync(folder).filter((name) => name.endsWith(".graphql"));
+export const schema = apiSchema(files.map((name) => readFileSync(join(folder, name), "utf8")).join("\n"));
 
 // ── The services
 
@@ -141,22 +129,8 @@ const root = {
     (await grpc("RecommendProducts", { user_id: userId, count: first })).products.map(product),
 };
 
-// ── Operations
-
-const typeResolver = () => { throw new Error("the storefront returns no interface"); };
-
-async function answer({ query, variables, operationName }) {
-  const document = parse(query);
-  const errors = validate(schema, document);
-  if (errors.length > 0) return { invalid: errors.map((error) => error.message) };
-  const result = await execute({ schema, document, rootValue: root, variableValues: variables, operationName, typeResolver });
-  return { data: result.data ?? null, errors: result.errors?.map(({ message, path }) => ({ message, path })) };
-}
-
-const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
-lines.on("line", async (line) => {
-  const { id, ...operation } = JSON.parse(line);
-  const reply = await answer(operation).catch((error) => ({ invalid: [String(error)] }));
-  process.stdout.write(`${JSON.stringify({ id, ...reply })}\n`);
+/** What graphql-js needs to run one operation. */
+export const start = () => ({
+  rootValue: root,
+  typeResolver: () => { throw new Error("the storefront returns no interface"); },
 });
-lines.on("close", () => process.exit(0));
