@@ -71,6 +71,14 @@ impl Shop {
         Self { gateway, storefront, http: Http::new() }
     }
 
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let variable = |service: Service| {
+            let name = service.variable();
+            (name, self.storefront.variable(name).expect("every service has an address"))
+        };
+        Service::ALL.map(variable).to_vec()
+    }
+
     /// How often an endpoint of a service was called.
     pub fn calls(&self, service: Service, endpoint: &str) -> u64 {
         let requests = self.storefront.requests_of(service);
