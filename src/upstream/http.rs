@@ -4,7 +4,7 @@
 //! is sent), and never holds more of a reply than the settings allow. Connections are the affair of
 //! [`connection`](super::connection).
 
-use super::connection::{Body, Connections, Versions};
+use super::connection::{Connections, ReplyBody, Versions};
 use super::discovery::Address;
 use super::{Failure, Settings};
 use bytes::{Bytes, BytesMut};
@@ -28,7 +28,7 @@ pub struct HttpClient {
 pub struct HttpReply {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    body: Body,
+    body: ReplyBody,
     max_reply: usize,
 }
 
@@ -123,7 +123,7 @@ impl HttpReply {
     }
 }
 
-async fn read_body(body: &mut Body, limit: usize) -> Result<Bytes, Failure> {
+async fn read_body(body: &mut ReplyBody, limit: usize) -> Result<Bytes, Failure> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Failure::TooLarge(limit));

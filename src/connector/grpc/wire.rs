@@ -1,6 +1,6 @@
 //! Calls of a gRPC server over its connection, with bytes in and bytes out.
 
-use crate::upstream::connection::{Body, Connections, Versions};
+use crate::upstream::connection::{Connections, ReplyBody, Versions};
 use crate::upstream::discovery::Address;
 use crate::upstream::http::sentence;
 use crate::upstream::{Failure, Fault, Settings};
@@ -166,7 +166,7 @@ fn timeout(left: Duration) -> HeaderValue {
 
 /// The metadata of a reply, and its messages. Of a status that comes alone, the failure.
 fn messages(
-    reply: Response<Body>,
+    reply: Response<ReplyBody>,
     max_reply: usize,
     left: Duration,
 ) -> Result<(HeaderMap, Streaming<Bytes>), Failure> {

@@ -5,7 +5,7 @@ use super::super::Failure;
 use super::super::http::sentence;
 use super::http1::Http1;
 use super::http2::Http2;
-use super::pool::Pool;
+use super::pool::ConnectionPool;
 use super::unsent::broken;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -16,13 +16,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-pub struct Body(Kind);
+pub struct ReplyBody(BodyKind);
 
-enum Kind {
+enum BodyKind {
     Http1 {
         incoming: Incoming,
         /// Where the connection goes after the end.
-        back: Option<(Http1, Arc<Pool>)>,
+        back: Option<(Http1, Arc<ConnectionPool>)>,
     },
     Http2 {
         /// Declared before the connection, which closes when nothing holds it.
@@ -36,13 +36,13 @@ enum Kind {
     },
 }
 
-impl Body {
-    pub(super) fn http1(incoming: Incoming, connection: Http1, pool: Arc<Pool>) -> Self {
+impl ReplyBody {
+    pub(super) fn http1(incoming: Incoming, connection: Http1, pool: Arc<ConnectionPool>) -> Self {
         let mut back = Some((connection, pool));
         if http_body::Body::is_end_stream(&incoming) {
             give_back(&mut back);
         }
-        Self(Kind::Http1 { incoming, back })
+        Self(BodyKind::Http1 { incoming, back })
     }
 
     pub(super) fn http2(
@@ -51,17 +51,17 @@ impl Body {
         lost: Option<BoxFuture<'static, Failure>>,
         connection: Arc<Http2>,
     ) -> Self {
-        Self(Kind::Http2 { stream, left, is_data_over: false, lost, _connection: connection })
+        Self(BodyKind::Http2 { stream, left, is_data_over: false, lost, _connection: connection })
     }
 }
 
-fn give_back(back: &mut Option<(Http1, Arc<Pool>)>) {
+fn give_back(back: &mut Option<(Http1, Arc<ConnectionPool>)>) {
     if let Some((connection, pool)) = back.take() {
         pool.put(connection);
     }
 }
 
-impl http_body::Body for Body {
+impl http_body::Body for ReplyBody {
     type Data = Bytes;
     type Error = Failure;
 
@@ -70,7 +70,7 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         match &mut self.0 {
-            Kind::Http1 { incoming, back } => {
+            BodyKind::Http1 { incoming, back } => {
                 let frame = ready!(Pin::new(&mut *incoming).poll_frame(context));
                 match &frame {
                     Some(Err(_)) => drop(back.take()),
@@ -80,7 +80,7 @@ impl http_body::Body for Body {
                 let failure = |error| Failure::Unavailable(sentence(&error));
                 Poll::Ready(frame.map(|frame| frame.map_err(failure)))
             }
-            Kind::Http2 { stream, left, is_data_over, lost, .. } => {
+            BodyKind::Http2 { stream, left, is_data_over, lost, .. } => {
                 let frame = poll_http2(stream, left, is_data_over, context);
                 match lost {
                     Some(lost) if frame.is_pending() => {
@@ -94,16 +94,16 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Http1 { incoming, .. } => incoming.is_end_stream(),
-            Kind::Http2 { stream, .. } => stream.is_end_stream(),
+            BodyKind::Http1 { incoming, .. } => incoming.is_end_stream(),
+            BodyKind::Http2 { stream, .. } => stream.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Http1 { incoming, .. } => incoming.size_hint(),
-            Kind::Http2 { left: Some(left), .. } => SizeHint::with_exact(*left),
-            Kind::Http2 { .. } => SizeHint::new(),
+            BodyKind::Http1 { incoming, .. } => incoming.size_hint(),
+            BodyKind::Http2 { left: Some(left), .. } => SizeHint::with_exact(*left),
+            BodyKind::Http2 { .. } => SizeHint::new(),
         }
     }
 }
@@ -137,8 +137,8 @@ fn poll_http2(
     }
 }
 
-impl std::fmt::Debug for Body {
+impl std::fmt::Debug for ReplyBody {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Body").finish_non_exhaustive()
+        formatter.debug_struct("ReplyBody").finish_non_exhaustive()
     }
 }

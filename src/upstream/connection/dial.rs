@@ -5,7 +5,7 @@ use super::super::http::sentence;
 use super::super::resolver::Resolver;
 use super::super::tls::{Tls, trusting_nobody};
 use super::super::{Failure, Settings, exhausted};
-use super::Connection;
+use super::Dialed;
 use super::http1::Http1;
 use super::http2::Http2;
 use http::Uri;
@@ -92,7 +92,7 @@ impl Dialer {
 
     /// # Errors
     /// No connection: nothing was sent.
-    pub async fn dial(&self) -> Result<Connection, Failure> {
+    pub async fn dial(&self) -> Result<Dialed, Failure> {
         let opening = tokio::time::timeout(self.timeout, self.connect());
         opening.await.unwrap_or_else(|_| {
             let limit = self.timeout.as_millis();
@@ -100,7 +100,7 @@ impl Dialer {
         })
     }
 
-    async fn connect(&self) -> Result<Connection, Failure> {
+    async fn connect(&self) -> Result<Dialed, Failure> {
         let host = self.detour.as_ref().map(|address| address.host.as_str()).or(self.uri.host());
         let unreached = |error: Box<dyn Error + Send + Sync>| {
             exhausted(&*error, host.unwrap_or_default())
@@ -114,9 +114,9 @@ impl Dialer {
             Versions::Http2 if self.https && !is_http2 => {
                 Err(Failure::Unreached("TLS did not negotiate HTTP/2".to_owned()))
             }
-            Versions::Http2 => Ok(Connection::Http2(Http2::open(stream).await?)),
-            Versions::Negotiated if is_http2 => Ok(Connection::Http2(Http2::open(stream).await?)),
-            Versions::Negotiated => Ok(Connection::Http1(Http1::open(stream).await?)),
+            Versions::Http2 => Ok(Dialed::Http2(Http2::open(stream).await?)),
+            Versions::Negotiated if is_http2 => Ok(Dialed::Http2(Http2::open(stream).await?)),
+            Versions::Negotiated => Ok(Dialed::Http1(Http1::open(stream).await?)),
         }
     }
 }

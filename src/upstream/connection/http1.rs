@@ -3,9 +3,9 @@
 use super::super::Failure;
 use super::super::http::sentence;
 use super::super::interim::Interim;
-use super::body::Body;
+use super::body::ReplyBody;
 use super::dial::Stream;
-use super::pool::{Pool, Waiting};
+use super::pool::{AwaitedReply, ConnectionPool};
 use super::unsent::{Failed, of_http1};
 use bytes::Bytes;
 use http::header::HOST;
@@ -45,8 +45,8 @@ impl Http1 {
     pub async fn exchange(
         mut self,
         mut request: Request<Bytes>,
-        pool: &Arc<Pool>,
-    ) -> Result<Response<Body>, Failed> {
+        pool: &Arc<ConnectionPool>,
+    ) -> Result<Response<ReplyBody>, Failed> {
         let uri = std::mem::take(request.uri_mut());
         if !request.headers().contains_key(HOST)
             && let Some(host) = host(&uri)
@@ -56,7 +56,7 @@ impl Http1 {
         let target = uri.path_and_query().cloned();
         *request.uri_mut() = target.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
         let body = request.body().clone();
-        let waiting = Waiting::begin(pool);
+        let waiting = AwaitedReply::begin(pool);
         let mut request = request.map(Full::new);
         let interim = Interim::of(&mut request);
         let exchange = self.sender.try_send_request(request);
@@ -66,7 +66,7 @@ impl Http1 {
         let mut error = match outcome? {
             Ok(reply) => {
                 let pool = Arc::clone(pool);
-                return Ok(reply.map(|incoming| Body::http1(incoming, self, pool)));
+                return Ok(reply.map(|incoming| ReplyBody::http1(incoming, self, pool)));
             }
             Err(error) => error,
         };

@@ -7,10 +7,10 @@
 use super::super::Failure;
 use super::super::http::sentence;
 use super::super::interim::MAX_INTERIM;
-use super::body::Body;
+use super::body::ReplyBody;
 use super::dial::Stream;
 use super::ping::Pings;
-use super::pool::Pool;
+use super::pool::ConnectionPool;
 use super::unsent::{Failed, of_opening, of_stream};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -58,7 +58,7 @@ pub(super) struct Http2 {
 impl Http2 {
     pub async fn open(stream: Stream) -> Result<Arc<Self>, Failure> {
         let heard = Arc::new(AtomicU64::new(0));
-        let stream = Counted { stream: TokioIo::new(stream), reads: Arc::clone(&heard) };
+        let stream = CountedStream { stream: TokioIo::new(stream), reads: Arc::clone(&heard) };
         let opened = Builder::new()
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
@@ -101,9 +101,9 @@ impl Http2 {
     pub async fn exchange(
         self: Arc<Self>,
         request: Request<Bytes>,
-        pool: &Pool,
+        pool: &ConnectionPool,
         endless: bool,
-    ) -> Result<Response<Body>, Failed> {
+    ) -> Result<Response<ReplyBody>, Failed> {
         let mut sender = self.sender.clone();
         if let Err(error) = poll_fn(|context| sender.poll_ready(context)).await {
             self.retire();
@@ -131,7 +131,7 @@ impl Http2 {
         let reply = outcome?;
         let length = reply.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length = length.and_then(|length| length.parse().ok());
-        Ok(reply.map(|stream| Body::http2(stream, length, lost, self)))
+        Ok(reply.map(|stream| ReplyBody::http2(stream, length, lost, self)))
     }
 }
 
@@ -152,7 +152,7 @@ async fn reply_of(mut reply: ResponseFuture) -> Result<Response<h2::RecvStream>,
 }
 
 /// Runs the connection until the service closes it, or until no call and no pool holds it.
-async fn run(connection: Connection<Counted, Bytes>, closed: oneshot::Receiver<Infallible>) {
+async fn run(connection: Connection<CountedStream, Bytes>, closed: oneshot::Receiver<Infallible>) {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // What went wrong is the error of each call.
@@ -210,12 +210,12 @@ impl Drop for Silence<'_> {
 }
 
 /// Counts the reads that bring something.
-struct Counted {
+struct CountedStream {
     stream: TokioIo<Stream>,
     reads: Arc<AtomicU64>,
 }
 
-impl AsyncRead for Counted {
+impl AsyncRead for CountedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -230,7 +230,7 @@ impl AsyncRead for Counted {
     }
 }
 
-impl AsyncWrite for Counted {
+impl AsyncWrite for CountedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

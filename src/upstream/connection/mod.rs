@@ -22,10 +22,10 @@ mod ping;
 mod pool;
 mod unsent;
 
-pub use self::body::Body;
+pub use self::body::ReplyBody;
 use self::dial::Dialer;
 pub use self::dial::Versions;
-use self::pool::Pool;
+use self::pool::ConnectionPool;
 use self::unsent::Failed;
 use super::aging::Aging;
 use super::discovery::Address;
@@ -41,13 +41,13 @@ const STALE_CONNECTIONS: u32 = 2;
 /// The connections to one instance.
 #[derive(Debug)]
 pub struct Connections {
-    pool: Aging<Arc<Pool>>,
+    pool: Aging<Arc<ConnectionPool>>,
     /// Made at the start.
     first: Dialer,
     settings: Settings,
 }
 
-enum Connection {
+enum Dialed {
     Http1(http1::Http1),
     Http2(Arc<http2::Http2>),
 }
@@ -67,8 +67,9 @@ impl Connections {
         Ok(Self { pool: Aging::new(settings.max_age), first, settings: settings.clone() })
     }
 
-    fn pool(&self) -> Arc<Pool> {
-        let make = || Arc::new(Pool::new(self.first.renewed(&self.settings), &self.settings));
+    fn pool(&self) -> Arc<ConnectionPool> {
+        let make =
+            || Arc::new(ConnectionPool::new(self.first.renewed(&self.settings), &self.settings));
         self.pool.get(Instant::now(), make)
     }
 
@@ -81,7 +82,7 @@ impl Connections {
         &self,
         request: Request<Bytes>,
         fresh: bool,
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<ReplyBody>, Failure> {
         self.exchange(request, fresh, false).await
     }
 
@@ -93,7 +94,7 @@ impl Connections {
         &self,
         request: Request<Bytes>,
         fresh: bool,
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<ReplyBody>, Failure> {
         self.exchange(request, fresh, true).await
     }
 
@@ -102,14 +103,14 @@ impl Connections {
         mut request: Request<Bytes>,
         fresh: bool,
         endless: bool,
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<ReplyBody>, Failure> {
         let pool = self.pool();
         let mut stale = 0;
         loop {
             let fresh = fresh || stale >= STALE_CONNECTIONS;
             let outcome = match pool.checkout(fresh).await? {
-                Connection::Http1(connection) => connection.exchange(request, &pool).await,
-                Connection::Http2(connection) => connection.exchange(request, &pool, endless).await,
+                Dialed::Http1(connection) => connection.exchange(request, &pool).await,
+                Dialed::Http2(connection) => connection.exchange(request, &pool, endless).await,
             };
             match outcome {
                 Ok(reply) => return Ok(reply),

@@ -64,3 +64,64 @@ impl Pings {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+    const PING: u8 = 6;
+    const ACK: u8 = 1;
+
+    /// Counts pings, and answers them if it `lives`.
+    async fn service(mut stream: DuplexStream, lives: bool, pings: Arc<AtomicU64>) {
+        let mut preface = [0; 24];
+        stream.read_exact(&mut preface).await.expect("a preface");
+        // Its settings: none.
+        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.expect("written");
+        let mut head = [0; 9];
+        while stream.read_exact(&mut head).await.is_ok() {
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            let mut payload = vec![0; length as usize];
+            stream.read_exact(&mut payload).await.expect("a payload");
+            if head[3] == PING && head[4] != ACK {
+                pings.fetch_add(1, Ordering::SeqCst);
+                if lives {
+                    head[4] = ACK;
+                    stream.write_all(&head).await.expect("written");
+                    stream.write_all(&payload).await.expect("written");
+                }
+            }
+        }
+    }
+
+    /// Pings in an hour, and whether one of them was not answered. A service that `speaks` does so every ten seconds.
+    async fn an_hour(lives: bool, speaks: bool) -> (u64, bool) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let pings = Arc::new(AtomicU64::new(0));
+        tokio::spawn(service(theirs, lives, Arc::clone(&pings)));
+        let opened = h2::client::Builder::new().handshake::<_, Bytes>(ours).await;
+        let (_sender, mut connection) = opened.expect("a connection");
+        let watched = Pings::new(connection.ping_pong().expect("the first to ask"));
+        tokio::spawn(async move { drop(connection.await) });
+        let began = Instant::now();
+        // An answer to a ping is heard like anything else.
+        let heard = || {
+            let answers = if lives { pings.load(Ordering::SeqCst) } else { 0 };
+            answers + if speaks { began.elapsed().as_secs() / 10 } else { 0 }
+        };
+        let lost = tokio::time::timeout(Duration::from_hours(1), watched.unanswered(heard)).await;
+        (pings.load(Ordering::SeqCst), lost.is_ok())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silence_has_one_ping_and_another_one_after_five_minutes() {
+        assert_eq!(an_hour(false, false).await, (1, true), "a dead service");
+        let (pings, is_lost) = an_hour(true, false).await;
+        assert!(!is_lost && (2..=12).contains(&pings), "a silent service: {pings}");
+        assert_eq!(an_hour(true, true).await, (0, false), "one that speaks");
+    }
+}

@@ -5,7 +5,7 @@
 //! the call that has waited longest. HTTP/2 has one connection for all calls, and one being opened at most.
 
 use super::super::{Failure, Settings};
-use super::Connection;
+use super::Dialed;
 use super::dial::Dialer;
 use super::http1::Http1;
 use super::http2::Http2;
@@ -19,10 +19,10 @@ const MAX_IDLE: usize = 1024;
 
 /// The time that a connection may take from the end of a reply until it takes the next request. It takes longer where the
 /// service replied before it had read the whole request.
-const SETTLING: Duration = Duration::from_millis(100);
+const SETTLING: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(super) struct ConnectionPool {
     dialer: Dialer,
     keep_alive: Duration,
     patience: Duration,
@@ -33,7 +33,7 @@ struct State {
     /// Those used last are at the end, and used first.
     idle: VecDeque<Idle>,
     shared: Option<Arc<Http2>>,
-    waiting: VecDeque<oneshot::Sender<Result<Connection, Failure>>>,
+    waiting: VecDeque<oneshot::Sender<Result<Dialed, Failure>>>,
     /// Connections that will be given to those who wait.
     coming: usize,
     /// Calls share a connection; `None`: not known yet.
@@ -47,7 +47,7 @@ struct Idle {
     since: Instant,
 }
 
-impl Pool {
+impl ConnectionPool {
     pub fn new(dialer: Dialer, settings: &Settings) -> Self {
         let state = State {
             idle: VecDeque::new(),
@@ -72,11 +72,11 @@ impl Pool {
 
     /// # Errors
     /// No connection could be opened.
-    pub async fn checkout(self: &Arc<Self>, fresh: bool) -> Result<Connection, Failure> {
+    pub async fn checkout(self: &Arc<Self>, fresh: bool) -> Result<Dialed, Failure> {
         if fresh {
             // Rare, and large.
             let connection = Box::pin(self.dialer.dial()).await?;
-            if let Connection::Http2(shared) = &connection {
+            if let Dialed::Http2(shared) = &connection {
                 self.state().shared = Some(Arc::clone(shared));
             }
             return Ok(connection);
@@ -123,7 +123,7 @@ impl Pool {
             let coming = Coming { pool: &self };
             let settled = tokio::time::timeout(SETTLING, connection.settled()).await;
             if settled == Ok(true) {
-                coming.opened(Ok(Connection::Http1(connection)));
+                coming.opened(Ok(Dialed::Http1(connection)));
             }
         });
     }
@@ -131,8 +131,8 @@ impl Pool {
     /// To the call that has waited longest, or to the idle ones.
     fn hand_over(self: &Arc<Self>, state: &mut State, mut connection: Http1) {
         while let Some(waiting) = state.waiting.pop_front() {
-            match waiting.send(Ok(Connection::Http1(connection))) {
-                Err(Ok(Connection::Http1(back))) => connection = back,
+            match waiting.send(Ok(Dialed::Http1(connection))) {
+                Err(Ok(Dialed::Http1(back))) => connection = back,
                 _ => return,
             }
         }
@@ -157,16 +157,16 @@ impl Pool {
 }
 
 impl State {
-    fn take(&mut self, keep_alive: Duration) -> Option<Connection> {
+    fn take(&mut self, keep_alive: Duration) -> Option<Dialed> {
         if let Some(shared) = &self.shared {
             if shared.is_usable() {
-                return Some(Connection::Http2(Arc::clone(shared)));
+                return Some(Dialed::Http2(Arc::clone(shared)));
             }
             self.shared = None;
         }
         while let Some(Idle { connection, since }) = self.idle.pop_back() {
             if connection.is_ready() && since.elapsed() < keep_alive {
-                return Some(Connection::Http1(connection));
+                return Some(Dialed::Http1(connection));
             }
         }
         None
@@ -175,22 +175,22 @@ impl State {
 
 /// A connection that others count on. Dropped without one, more are opened if calls wait.
 struct Coming<'a> {
-    pool: &'a Arc<Pool>,
+    pool: &'a Arc<ConnectionPool>,
 }
 
 impl Coming<'_> {
-    fn opened(self, outcome: Result<Connection, Failure>) {
+    fn opened(self, outcome: Result<Dialed, Failure>) {
         let mut state = self.pool.state();
         match outcome {
-            Ok(Connection::Http1(connection)) => {
+            Ok(Dialed::Http1(connection)) => {
                 state.is_shared = Some(false);
                 self.pool.hand_over(&mut state, connection);
             }
-            Ok(Connection::Http2(shared)) => {
+            Ok(Dialed::Http2(shared)) => {
                 state.is_shared = Some(true);
                 for waiting in state.waiting.drain(..) {
                     // Whoever does not wait any more needs none.
-                    let _ = waiting.send(Ok(Connection::Http2(Arc::clone(&shared))));
+                    let _ = waiting.send(Ok(Dialed::Http2(Arc::clone(&shared))));
                 }
                 state.shared = Some(shared);
             }
@@ -216,14 +216,14 @@ impl Drop for Coming<'_> {
 
 /// A call that waits for the reply of an HTTP/1.1 connection. Dropped before, after a while without a byte, it lets the
 /// pool doubt the connections that are idle for longer.
-pub(super) struct Waiting<'a> {
-    pool: &'a Pool,
+pub(super) struct AwaitedReply<'a> {
+    pool: &'a ConnectionPool,
     since: Instant,
     is_over: bool,
 }
 
-impl<'a> Waiting<'a> {
-    pub fn begin(pool: &'a Pool) -> Self {
+impl<'a> AwaitedReply<'a> {
+    pub fn begin(pool: &'a ConnectionPool) -> Self {
         Self { pool, since: Instant::now(), is_over: false }
     }
 
@@ -232,7 +232,7 @@ impl<'a> Waiting<'a> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for AwaitedReply<'_> {
     fn drop(&mut self) {
         if !self.is_over && self.since.elapsed() >= self.pool.patience {
             self.pool.doubt(self.since);
@@ -241,7 +241,7 @@ impl Drop for Waiting<'_> {
 }
 
 /// Closes idle connections when their time is over; ends when there are none.
-async fn reap(pool: Weak<Pool>, keep_alive: Duration) {
+async fn reap(pool: Weak<ConnectionPool>, keep_alive: Duration) {
     loop {
         tokio::time::sleep(keep_alive).await;
         let Some(pool) = pool.upgrade() else { return };

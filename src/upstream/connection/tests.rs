@@ -35,7 +35,7 @@ fn request(address: SocketAddr, path: &str) -> Request<Bytes> {
     Request::post(uri).body(Bytes::from_static(b"{}")).expect("a request")
 }
 
-async fn text(reply: Result<Response<Body>, Failure>) -> Result<String, Failure> {
+async fn text(reply: Result<Response<ReplyBody>, Failure>) -> Result<String, Failure> {
     let body = reply?.into_body().collect().await?.to_bytes();
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
@@ -435,47 +435,4 @@ async fn calls_that_wait_for_one_connection_fail_together() {
             assert!(matches!(failure, Err(Failure::Unreached(_))), "{failure:?}");
         }
     }
-}
-
-/// A service that opens no reply, and counts pings. It answers them if it `lives`.
-async fn silent(listener: TcpListener, lives: bool, pings: Arc<AtomicUsize>) {
-    const PING: u8 = 6;
-    const ACK: u8 = 1;
-    let (mut stream, _) = listener.accept().await.expect("a connection");
-    opened(&mut stream).await;
-    while let Ok((mut head, payload)) = read_frame(&mut stream).await {
-        if head[3] != PING || head[4] == ACK {
-            continue;
-        }
-        pings.fetch_add(1, Ordering::SeqCst);
-        if lives {
-            head[4] = ACK;
-            stream.write_all(&head).await.expect("written");
-            stream.write_all(&payload).await.expect("written");
-        }
-    }
-}
-
-/// Pings that a service gets in an hour of silence, and how the stream ended, if it did.
-async fn an_hour(lives: bool, endless: bool) -> (usize, Option<Failure>) {
-    let (listener, address) = listen().await;
-    let pings = Arc::new(AtomicUsize::new(0));
-    let service = tokio::spawn(silent(listener, lives, Arc::clone(&pings)));
-    let connections = connections(address, Versions::Http2, &Settings::default());
-    let call = Box::pin(connections.exchange(request(address, "/"), false, endless));
-    let ended = tokio::time::timeout(Duration::from_hours(1), call).await;
-    service.abort();
-    (pings.load(Ordering::SeqCst), ended.ok().map(|reply| reply.expect_err("no reply")))
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_endless_reply_is_watched_by_one_ping_for_each_silence() {
-    let (pings, ended) = an_hour(false, true).await;
-    assert!(matches!(ended, Some(Failure::Unavailable(_))), "{ended:?}");
-    assert_eq!(pings, 1);
-    let (pings, ended) = an_hour(true, true).await;
-    assert_eq!(ended, None);
-    // At most one in five minutes.
-    assert!((2..=12).contains(&pings), "{pings}");
-    assert_eq!(an_hour(true, false).await, (0, None), "a call has its timeout");
 }
