@@ -247,7 +247,7 @@ and [this].
 ```json
 { \"a\": 1 }
 ```
-*Mend:* it.";
+*Fix:* it.";
         let text = "\
 Refusal, 400 of `*a*`. See docs/http.md, split (docs/batching.md), `A` and [this].
 
@@ -255,7 +255,7 @@ Refusal, 400 of `*a*`. See docs/http.md, split (docs/batching.md), `A` and [this
   - three
 
   { \"a\": 1 }
-Mend: it.
+Fix: it.
 ";
         assert_eq!(lay_out(markdown), text);
     }

@@ -186,7 +186,8 @@ fn every_command_is_documented() {
     let page = std::fs::read_to_string(page).unwrap();
     for command in Cli::command().get_subcommands() {
         assert!(page.contains(&format!("## `portcullis {}", command.get_name())));
-        for argument in command.get_arguments().filter_map(|argument| argument.get_long()) {
+        let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+        for argument in shown.filter_map(|argument| argument.get_long()) {
             assert!(
                 page.contains(&format!("`--{argument}")),
                 "--{argument} is missing in docs/cli.md"

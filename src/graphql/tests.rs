@@ -30,7 +30,7 @@ fn a_page_says_the_kind_the_status_and_the_remedy() {
         let never_ran = (*code as usize) < ErrorCode::NullInNonNull as usize;
         assert!(kind.starts_with("**Refusal") || !never_ran, "{name} is a refusal");
         let reserved = page.contains("kept for a later version");
-        assert!(page.contains("*Mend:*") || reserved, "{name} says no remedy");
+        assert!(page.contains("*Fix:*") || reserved, "{name} says no remedy");
     }
 }
 

@@ -16,6 +16,7 @@ type SecretUser implements SecretNode {
   secretKey: ID! secretAge: Int! secretColor: SecretColor secretName: String secretWhen: SecretDate
   secretOrders(secretFirst: Int, secretLast: Int): [SecretOrder!]
     @listSize(slicingArguments: ["secretFirst", "secretLast"])
+    @call(source: "crm", target: "/orders?first={$args.secretFirst}&last={$args.secretLast}")
 }
 type SecretOrder { secretTotal: Int! secretOwner: SecretUser }
 type SecretShop implements SecretNode { secretKey: ID! secretStreet: String }
