@@ -38,7 +38,7 @@ pub(super) fn arguments(tokens: &mut Tokens<'_>) -> Checked {
     tokens.optional_many(b'(', |tokens| named_value(tokens, false), b')').map(drop)
 }
 
-/// Returns `true` if there was one.
+/// Directives, whose arguments may hold variables.
 pub(super) fn directives(tokens: &mut Tokens<'_>) -> Checked {
     while tokens.takes(b'@')? {
         tokens.name()?;
@@ -47,7 +47,7 @@ pub(super) fn directives(tokens: &mut Tokens<'_>) -> Checked {
     Ok(())
 }
 
-/// Returns `true` if there was one.
+/// Directives without variables. Returns `true` if there was one.
 pub(super) fn constant_directives(tokens: &mut Tokens<'_>) -> Result<bool, SyntaxError> {
     let mut found = false;
     while tokens.takes(b'@')? {
