@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(crowded, Err(Mistake::Crowded));
         drop((first, second));
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut encoder, &[b' '; 5 << 20]).unwrap();
+        std::io::Write::write_all(&mut encoder, &vec![b' '; 5 << 20]).unwrap();
         let bomb = encoder.finish().unwrap();
         let gzip = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
         let (mut first, mut second) = (intake.begin(), intake.begin());

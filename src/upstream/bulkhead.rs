@@ -74,10 +74,10 @@ impl Bulkhead {
     ///
     /// # Errors
     /// [`Failure::Overloaded`]: too many wait already, or its turn did not come in time.
-    pub async fn enter(&self, deadline: Instant) -> Result<Place<'_>, Failure> {
+    pub async fn enter(&self, deadline: Instant, now: Instant) -> Result<Place<'_>, Failure> {
         match self.places.try_acquire() {
-            Ok(permit) => Ok(self.place(permit)),
-            Err(_) => self.wait(deadline).await,
+            Ok(permit) => Ok(self.place(permit, now)),
+            Err(_) => self.wait(deadline, now).await,
         }
     }
 
@@ -99,16 +99,14 @@ impl Bulkhead {
         state.places - state.ending
     }
 
-    fn place<'a>(&'a self, permit: SemaphorePermit<'a>) -> Place<'a> {
+    fn place<'a>(&'a self, permit: SemaphorePermit<'a>, began: Instant) -> Place<'a> {
         let level = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.measured.in_flight.increment(1);
-        let began = now();
         let of = self.settings.adapt.then(|| self.state().limit.began(level, began));
         Place { bulkhead: self, permit: Some(permit), level, of, began, answered: None }
     }
 
-    async fn wait(&self, deadline: Instant) -> Result<Place<'_>, Failure> {
-        let came = now();
+    async fn wait(&self, deadline: Instant, came: Instant) -> Result<Place<'_>, Failure> {
         let _waiting = self.join(came)?;
         let mut permit = pin!(self.places.acquire());
         loop {
@@ -122,9 +120,10 @@ impl Bulkhead {
                     let Ok(permit) = permit else { break };
                     let mut state = self.state();
                     let healthy = state.limit.healthy();
-                    state.queue.goes(healthy, now());
+                    let now = now();
+                    state.queue.goes(healthy, now);
                     drop(state);
-                    return Ok(self.place(permit));
+                    return Ok(self.place(permit, now));
                 }
                 () = stands => {}
                 () = tokio::time::sleep_until(until.into()) => {

@@ -60,8 +60,9 @@ impl<C> Upstream<C> {
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
-        self.passes(terms, now())?;
-        let mut place = self.bulkhead.enter(terms.deadline).await?;
+        let came = now();
+        self.passes(terms, came)?;
+        let mut place = self.bulkhead.enter(terms.deadline, came).await?;
         let admission = self.admit(terms, now())?;
         let attempts = AtomicU32::new(0);
         let attempt = |it| {

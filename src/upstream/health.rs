@@ -95,9 +95,11 @@ const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// The time between two checks doubles after each return that fails, this often.
 const MOST_RELAPSES: u32 = 2;
 
-/// An instance is silent when no attempt has ended for so many times its latency, and at least for so long.
+/// An instance is silent when no attempt has ended for so many times its latency, and at least for so long; if its latency
+/// is not known, for the longer time.
 const SILENT_LATENCIES: f64 = 4.0;
 const SILENT_SECONDS: f64 = 0.05;
+const SILENT_SECONDS_UNKNOWN: f64 = 0.25;
 
 impl Health {
     /// `slowly`: other instances are known already.
@@ -343,12 +345,16 @@ impl Health {
     }
 
     fn silence_factor(&self, now: Instant) -> f64 {
-        let (true, Some(latency)) = (self.in_flight > 0, &self.latency) else { return 1.0 };
+        if self.in_flight == 0 {
+            return 1.0;
+        }
         let silence = now.saturating_duration_since(self.progress).as_secs_f64();
         if silence <= SILENT_SECONDS {
             return 1.0;
         }
-        let usual = (SILENT_LATENCIES * latency.last()).max(SILENT_SECONDS);
+        let usual = self.latency.map_or(SILENT_SECONDS_UNKNOWN, |latency| {
+            (SILENT_LATENCIES * latency.last()).max(SILENT_SECONDS)
+        });
         if silence <= usual { 1.0 } else { (usual / silence).powi(2) }
     }
 
@@ -382,6 +388,7 @@ impl Health {
             .then(|| now.saturating_duration_since(self.progress).as_secs_f64());
         match (self.latency.map(|latency| latency.seconds(now)), silence) {
             (Some(latency), Some(silence)) => Some(latency.max(silence)),
+            (None, Some(silence)) if silence > SILENT_SECONDS_UNKNOWN => Some(silence),
             (latency, _) => latency,
         }
     }

@@ -128,8 +128,8 @@ impl Drill {
             futures_util::future::ready(mode != Mode::Killed).boxed()
         });
         let upstream = Arc::new(upstream);
-        let _following = tokio::spawn(Arc::clone(&upstream).follow());
-        Self { upstream, instances, shots: JoinSet::new(), repeat, _following }
+        let following = tokio::spawn(Arc::clone(&upstream).follow());
+        Self { upstream, instances, shots: JoinSet::new(), repeat, _following: following }
     }
 
     /// Three instances with the default settings.
@@ -150,15 +150,15 @@ impl Drill {
             let (upstream, instances) = (Arc::clone(&self.upstream), Arc::clone(&self.instances));
             let repeat = self.repeat;
             self.shots.spawn(async move {
-                let began = now();
-                let terms = Terms { deadline: began + Duration::from_secs(15), repeat };
+                let called = now();
+                let terms = Terms { deadline: called + Duration::from_secs(15), repeat };
                 let sent = Arc::new(AtomicU64::new(0));
                 let reply = upstream.call(terms, |attempt| {
                     let (instances, sent) = (Arc::clone(&instances), Arc::clone(&sent));
                     async move { instances.answer(attempt.instance.connection, &sent).await }
                 });
                 let failure = reply.await.err();
-                Shot { at: began - instances.start, took: now() - began, failure }
+                Shot { at: called - instances.start, took: now() - called, failure }
             });
         }
     }

@@ -40,16 +40,7 @@ impl Atlas {
             "schema: [schema.graphql]\nserver: {{ introspection: true }}\nsources:\n  atlas: {{ rest: {{ url: \
              \"http://{address}\" }}, headers: {{ forward: [{NUMBER}] }} }}\n{config}"
         );
-        let gateway = Process::serve(
-            folder.path(),
-            &if std::env::var("NO_ONE_OF").is_ok() {
-                SDL.replace(" @oneOf", "")
-            } else {
-                SDL.into()
-            },
-            &config,
-            &[],
-        );
+        let gateway = Process::serve(folder.path(), SDL, &config, &[]);
         Self { gateway, calls, server, _folder: folder }
     }
 
@@ -129,7 +120,7 @@ fn reply(method: &str, target: &str, body: Option<Value>) -> Value {
         ("GET", path) => {
             let id = path.rsplit('/').next().unwrap_or_default();
             let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy().into_owned();
-            item(id.encode_utf16().count() % 2 == 0, &id)
+            item(id.encode_utf16().count().is_multiple_of(2), &id)
         }
         _ => json!({ "method": method, "target": target, "body": body }),
     }

@@ -97,7 +97,7 @@ impl Generator<'_> {
                 Some(ExtendedType::Interface(interface)) => &interface.implements_interfaces,
                 _ => return Vec::new(),
             };
-            interfaces.iter().map(|interface| interface.to_string()).collect()
+            interfaces.iter().map(std::string::ToString::to_string).collect()
         };
         choices.extend(has(on).into_iter().map(Some));
         match schema.types.get(on) {
@@ -105,7 +105,7 @@ impl Generator<'_> {
                 choices.extend(union.members.iter().map(|member| Some(member.to_string())));
             }
             Some(ExtendedType::Interface(_)) => {
-                let names = schema.types.keys().map(|name| name.to_string());
+                let names = schema.types.keys().map(std::string::ToString::to_string);
                 choices.extend(names.filter(|name| has(name).iter().any(|it| it == on)).map(Some));
             }
             _ => {}

@@ -118,7 +118,7 @@ pub fn difference(expected: &Answer, actual: &Answer) -> Option<String> {
     if expected.verdict != Verdict::Answered {
         return None;
     }
-    if expected.data.to_string() != actual.data.to_string() {
+    if expected.data != actual.data {
         return Some("data".into());
     }
     // Which of several errors below one null is told is free (GraphQL spec, "Handling Execution Errors"), and so are

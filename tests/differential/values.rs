@@ -192,7 +192,8 @@ impl Values<'_> {
                     self.object(form, &object, depth, hole)
                 }
                 Some(ExtendedType::Enum(all)) => {
-                    let names: Vec<&str> = all.values.keys().map(|name| name.as_str()).collect();
+                    let names: Vec<&str> =
+                        all.values.keys().map(apollo_compiler::Name::as_str).collect();
                     let name = (*self.random.pick(&names)).to_owned();
                     if form == Form::Literal { name } else { format!("\"{name}\"") }
                 }

@@ -133,11 +133,11 @@ impl Instance {
     pub fn listen(&mut self) -> io::Result<()> {
         match &mut self.place {
             Place::Here(state) => match std::mem::replace(state, State::Between) {
-                State::Away(socket) => {
+                State::Away(bound) => {
                     let (drain, drained) = oneshot::channel();
-                    let listener = socket.listen(BACKLOG)?;
-                    let stage = Arc::clone(&self.stage);
-                    let task = tokio::spawn(service::serve(listener, stage, drained));
+                    let listener = bound.listen(BACKLOG)?;
+                    let shared = Arc::clone(&self.stage);
+                    let task = tokio::spawn(service::serve(listener, shared, drained));
                     *state = State::Listens(Server { task, drain });
                 }
                 other => *state = other,

@@ -21,6 +21,7 @@ const SLOTS: usize = 16;
 /// Of a refusal, what tells one at the door from one out of the queue.
 const DOOR: Duration = Duration::from_millis(10);
 
+#[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "counts and rates of calls")]
 async fn run(ground: Ground) -> Result<Findings, Trouble> {
     let length = ground.length;
     // In short, the same with fewer calls a second.

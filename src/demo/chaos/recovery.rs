@@ -23,10 +23,14 @@ async fn run(ground: Ground) -> Result<Findings, Trouble> {
     let served = ground.serve(&[Source::of("a", &instances)]).await?;
     let load = Load::start(Aim::at(served.address, "a", length.rate(50, 300)));
     pass(length.seconds(3, 10)).await;
-    instances.iter().for_each(|instance| instance.answer(Answer::Unavailable));
+    for instance in &instances {
+        instance.answer(Answer::Unavailable);
+    }
     pass(length.seconds(7, 17)).await;
     let well = Instant::now();
-    instances.iter().for_each(|instance| instance.answer(Answer::Well));
+    for instance in &instances {
+        instance.answer(Answer::Well);
+    }
     pass(BACK_WITHIN + length.seconds(2, 5)).await;
     let end = Instant::now();
     let shots = load.stop().await;

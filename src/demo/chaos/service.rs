@@ -172,11 +172,10 @@ async fn answer(
     }
     tokio::time::sleep(latency).await;
     let status = match answer {
-        Answer::Well | Answer::Late { .. } => StatusCode::OK,
         Answer::Error => StatusCode::INTERNAL_SERVER_ERROR,
         Answer::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Answer::ErrorShare(share) if fastrand::f64() < share => StatusCode::INTERNAL_SERVER_ERROR,
-        Answer::ErrorShare(_) => StatusCode::OK,
+        Answer::Well | Answer::Late { .. } | Answer::ErrorShare(_) => StatusCode::OK,
         Answer::Never => std::future::pending().await,
     };
     let kind = request.headers().get(header::CONTENT_TYPE);
@@ -195,7 +194,7 @@ async fn over_grpc(body: Incoming, status: StatusCode) -> Response<BoxBody<Bytes
         StatusCode::SERVICE_UNAVAILABLE => 14,
         _ => 13,
     };
-    let message = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let message = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     if code != 0 {
         let mut response = reply(StatusCode::OK, kind, Full::default().boxed());
         response.headers_mut().insert("grpc-status", code.into());

@@ -75,6 +75,7 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
 }
 
 /// A slow service is called as much as may be; what does not fit is refused, and nothing else fails.
+#[expect(clippy::cast_precision_loss, reason = "counts of calls")]
 fn answers(slow: &[Instance], shots: &Shots, from: Instant, to: Instant, findings: &mut Findings) {
     let answered = |visit: &Visit| visit.left.is_some_and(|left| left >= from && left < to);
     let answered = slow.iter().flat_map(Instance::visits).filter(answered).count();

@@ -76,7 +76,7 @@ const LARGEST_STEP: f64 = 32.0;
 #[derive(Debug)]
 pub struct Limit {
     max: f64,
-    limit: f64,
+    current: f64,
     growth: Growth,
     /// Calls that began with few in flight.
     healthy: Answers,
@@ -148,7 +148,7 @@ impl Limit {
         let max = max as f64;
         Self {
             max,
-            limit: FIRST.min(max),
+            current: FIRST.min(max),
             growth: Growth::Quick,
             healthy: Answers::default(),
             carried: QUIET,
@@ -167,7 +167,7 @@ impl Limit {
     /// Calls that may be in flight.
     #[must_use]
     pub fn get(&self) -> usize {
-        self.halved.map_or(self.limit, |halved| halved.limit.min(self.limit)) as usize
+        self.halved.map_or(self.current, |halved| halved.limit.min(self.current)) as usize
     }
 
     /// What a call takes while few are in flight.
@@ -193,7 +193,7 @@ impl Limit {
         }
         self.conclude(self.cohorts.len().saturating_sub(1));
         if self.cohorts.back().is_none_or(|last| !last.is_open) {
-            let (limit, decision) = (self.limit.floor(), self.decision);
+            let (limit, decision) = (self.current.floor(), self.decision);
             let halved = halved.filter(|_| self.halved.is_some());
             self.cohorts.push_back(Cohort::new(limit, decision, halved, now));
             if self.cohorts.len() > COHORTS {
@@ -269,7 +269,7 @@ impl Limit {
         }
         let healthy = self.healthy.mean();
         // The last ones of a burst are the slow ones of it.
-        if seconds > self.healthy.outlier(SLOWER) && left >= NEAR * self.limit.min(level) {
+        if seconds > self.healthy.outlier(SLOWER) && left >= NEAR * self.current.min(level) {
             self.slow.add(level, seconds);
         } else {
             self.slow = Answers::default();
@@ -278,14 +278,14 @@ impl Limit {
             return;
         }
         let is_quick = matches!(self.growth, Growth::Quick) && self.slow.count < SOME_SLOW;
-        if is_quick && seconds <= AS_FAST * healthy + LITTLE && self.limit <= AHEAD * level {
-            self.set(self.limit + 1.0);
+        if is_quick && seconds <= AS_FAST * healthy + LITTLE && self.current <= AHEAD * level {
+            self.set(self.current + 1.0);
         }
         // As soon as it is certain.
         if self.slow.count >= ALL_SLOW {
             let slow = std::mem::take(&mut self.slow);
             if slow.level() <= AS_FAST * self.carried {
-                self.slower_by_itself(slow, slow.level() >= NEAR * self.limit);
+                self.slower_by_itself(slow, slow.level() >= NEAR * self.current);
             } else {
                 self.full(&slow);
             }
@@ -368,7 +368,7 @@ impl Limit {
         let ratio = quiet.mean() / self.healthy.mean();
         self.healthy = quiet;
         if is_full {
-            self.set(self.limit * ratio);
+            self.set(self.current * ratio);
         }
         self.decide();
         (self.decisions, self.halved_after) = (0, SOON);
@@ -379,14 +379,14 @@ impl Limit {
         self.decide();
         if self.healthy.count < FEW {
             // What is healthy is a guess.
-            self.halve(self.limit, full.mean());
+            self.halve(self.current, full.mean());
             return;
         }
         // One look does not outweigh all that was seen before.
         let fits = full.level() * self.healthy.mean() / full.mean();
         let fits = fits.max(self.carried / 2.0);
         self.carried = self.carried.min(fits).max(QUIET);
-        self.set((fits * SPARE).min(self.limit));
+        self.set((fits * SPARE).min(self.current));
         self.growth = Growth::Careful { step: 1.0 };
         self.measure_again(full);
     }
@@ -398,7 +398,7 @@ impl Limit {
             self.seen = Seen::default();
             return;
         };
-        self.set(self.limit + step);
+        self.set(self.current + step);
         self.growth = match step {
             LARGEST_STEP.. => Growth::Quick,
             _ => Growth::Careful { step: step * 2.0 },
@@ -412,12 +412,12 @@ impl Limit {
         self.decisions += 1;
         if self.decisions >= self.halved_after && matches!(self.growth, Growth::Careful { .. }) {
             self.halved_after = (self.halved_after * 2).min(SELDOM);
-            self.halve(self.limit, full.mean());
+            self.halve(self.current, full.mean());
         }
     }
 
     fn set(&mut self, limit: f64) {
-        self.limit = limit.max(LEAST).min(self.max);
+        self.current = limit.max(LEAST).min(self.max);
     }
 }
 
