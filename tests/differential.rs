@@ -32,7 +32,7 @@ use storefront::Shop;
 const OPERATIONS: u64 = 1_000;
 const SEED: u64 = 0x504F_5254;
 /// Cases that are compared at the same time.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 32;
 /// How many cuts are tried on a case that differs.
 const CUTS: usize = 400;
 /// Higher than any operation goes: it is answers that are compared here, not refusals by limits.
@@ -152,7 +152,14 @@ impl<'a> World<'a> {
             }
         }
         for (kind, different) in &kinds {
-            println!("{}: {} of {count}: {kind}", self.name, different.len());
+            let case = &different[0].case;
+            println!(
+                "{}: {} of {count}: {kind}, such as\n{}\n{}",
+                self.name,
+                different.len(),
+                case.text,
+                case.variables
+            );
         }
         let mut words = String::new();
         for (kind, mut different) in kinds {

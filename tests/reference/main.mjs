@@ -4,8 +4,8 @@
 // schemas as clients see them. Nothing of the gateway takes part in a verdict.
 
 import { createInterface } from "node:readline";
-import { execute, executeRootSelectionSet, getOperationAST, isInputObjectType, isListType, isNonNullType, parse, printSchema, subscribe,
-  typeFromAST, validate, validateExecutionArgs } from "graphql";
+import { execute, executeRootSelectionSet, getNamedType, getOperationAST, GraphQLError, isInputObjectType, isListType, isNonNullType, parse,
+  printSchema, subscribe, typeFromAST, validate, validateExecutionArgs } from "graphql";
 import * as atlas from "./atlas.mjs";
 import * as storefront from "./storefront.mjs";
 
@@ -47,6 +47,27 @@ function variablesOf(schema, operation, text) {
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, resolve(value, types.get(name))]));
 }
 
+/**
+ * A variable in a `@oneOf` field is non-null (specification of September 2025, section 5.8.5). graphql-js 17.1 holds this only
+ * where the type around the field is nullable and no list, since it looks at `By!` as something else than `By`.
+ */
+function OneOfVariablesAreNonNull(context) {
+  return {
+    OperationDefinition: {
+      leave(operation) {
+        const declared = new Map(operation.variableDefinitions?.map((one) => [one.variable.name.value, one.type]));
+        for (const { node, parentType } of context.getRecursiveVariableUsages(operation)) {
+          const around = parentType && getNamedType(parentType);
+          const type = declared.get(node.name.value);
+          if (isInputObjectType(around) && around.isOneOf && type && type.kind !== "NonNullType") {
+            context.reportError(new GraphQLError(`Variable "$${node.name.value}" must be non-null in "${around}".`));
+          }
+        }
+      },
+    },
+  };
+}
+
 const messages = (errors) => errors.map(({ message, path }) => ({ message, path }));
 
 /** Syntax, validation, the choice of the operation, variables: in this order, the first that refuses is the verdict. */
@@ -61,6 +82,8 @@ async function answer({ world, query, variables, operationName }) {
   }
   const invalid = validate(schema, document);
   if (invalid.length > 0) return { verdict: "validation", errors: messages(invalid) };
+  const amended = validate(schema, document, [OneOfVariablesAreNonNull]);
+  if (amended.length > 0) return { verdict: "validation", deliberate: "oneOf variable", errors: messages(amended) };
   const operation = getOperationAST(document, operationName);
   if (!operation) return { verdict: "operation" };
   const variableValues = variablesOf(schema, operation, variables);
