@@ -38,8 +38,9 @@ impl<'a> Planner<'a> {
             Some(object) => (object.fields.get(name), Name::from(ty)),
             None => self.any_member(ty, name),
         };
-        let definitions = &selected.definition.arguments;
-        let arguments = arguments::prepare(&graph.schema, definitions, &selected.arguments);
+        let definition = self.definition(&ty, selected);
+        let arguments =
+            arguments::prepare(&graph.schema, &definition.arguments, &selected.arguments);
         let named = |name: &str| selected.arguments.iter().any(|given| given.name == name);
         let size = field.and_then(|field| field.list_size.as_ref());
         let slices = size.map(|size| Slice::of_field(size, &arguments, named));
@@ -47,7 +48,7 @@ impl<'a> Planner<'a> {
         let assumed = self.pricing.list_size;
         let said = size.is_some() || length::is_sized(name, sized);
         let (length, sized) =
-            length::of_field(name, &selected.definition.ty, field, &slices, sized, assumed);
+            length::of_field(name, &definition.ty, field, &slices, sized, assumed);
         if let Some(size) = size.filter(|size| size.require_one) {
             let dotted = |path: &Vec<Name>| Name::from(path.join("."));
             let one_of: Vec<Name> = size.slicing_arguments.iter().map(dotted).collect();

@@ -62,7 +62,7 @@ impl<'a> Planner<'a> {
         let mut costs = Vec::new();
         for field in &mut collected {
             self.step()?;
-            let sound = self.check_given(field)?;
+            let sound = self.check_given(ty, field)?;
             let at = field.field.name.location().map(|at| self.lines.place(at.offset()));
             let Planned { slot, source, output, given, cost } =
                 self.field(node, ty, field, around)?;
@@ -115,6 +115,7 @@ impl<'a> Planner<'a> {
     ) -> Result<Planned> {
         let field = collected.field;
         let name = field.name.as_str();
+        let definition = self.definition(ty, field);
         if name == "__typename" {
             let (slot, output) = self.typename(node, ty);
             return Ok(Planned { slot, source: None, output, given: 0, cost: Formula::NOTHING });
@@ -138,7 +139,7 @@ impl<'a> Planner<'a> {
         }
         let condition = self.conditions.number(&collected.condition, &[]);
         let price = self.price(ty, collected, condition, around.sized);
-        let inner = field.definition.ty.inner_named_type().as_str();
+        let inner = definition.ty.inner_named_type().as_str();
         let (view, element) = match used.child {
             None => (None, Formula::Constant(self.graph.weight(price.field, inner))),
             Some(child) => {
@@ -157,7 +158,7 @@ impl<'a> Planner<'a> {
         let by_type = matches!(view.as_deref(), Some(View::ByType { .. }));
         let weight = if by_type { 0 } else { self.graph.weight(price.field, inner) };
         let sound = collected.sound.as_ref();
-        let mut output = self.output(&field.definition.ty, view.as_ref(), sound, weight);
+        let mut output = self.output(&definition.ty, view.as_ref(), sound, weight);
         output.assumed = price.assumed;
         let (slot, source) = (used.slot, Some(self.source(used.filled_by)));
         Ok(Planned { slot, source, output, given: price.given, cost })
@@ -241,9 +242,13 @@ impl<'a> Planner<'a> {
         }
         let fields = self.collector.collect(&mut self.conditions, ty, sets)?;
         let possible = self.possible_types(ty);
-        Ok(fields.iter().map(|field| field.field.name.as_str()).all(|name| {
-            let ready =
-                |ty: &Name| self.binding(ty, name).is_none() && self.provided(node, ty, name);
+        Ok(fields.iter().all(|field| {
+            let name = field.field.name.as_str();
+            let ready = |ty: &Name| {
+                self.binding(ty, name).is_none()
+                    && self.provided(node, ty, name)
+                    && self.definition(ty, field.field).ty == field.field.definition.ty
+            };
             !self.any_guarded(&possible, name)
                 && (name == "__typename"
                     || (possible.iter().all(ready) && self.priced_alike(&possible, name)))

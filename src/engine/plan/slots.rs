@@ -11,6 +11,8 @@ use super::{Asking, FetchId, Target};
 use crate::engine::response::{NodeId, Slot};
 use crate::graph::BindingId;
 use crate::graphql::Name;
+use apollo_compiler::ast::FieldDefinition;
+use apollo_compiler::executable::Field;
 
 impl<'a> Planner<'a> {
     /// The slot of a field that is read from its object by name, fetched through a lookup if it must be.
@@ -123,6 +125,13 @@ impl<'a> Planner<'a> {
         used
     }
 
+    /// The definition of a field on the type that it is executed on: an object may give its arguments other defaults than its
+    /// interface does, take more of them, and promise more of its type.
+    pub fn definition(&self, ty: &str, field: &'a Field) -> &'a FieldDefinition {
+        let own = self.graph.api_schema.type_field(ty, &field.name);
+        own.map_or(&*field.definition, |own| &**own)
+    }
+
     /// The slot of a field with a binding of its own: a fetch, unless the same one is there already.
     pub fn bound(
         &mut self,
@@ -132,8 +141,8 @@ impl<'a> Planner<'a> {
         binding: BindingId,
     ) -> Result<SlotUse> {
         let field = collected.field;
-        let given =
-            arguments::prepare(&self.graph.schema, &field.definition.arguments, &field.arguments);
+        let definitions = &self.definition(ty, field).arguments;
+        let given = arguments::prepare(&self.graph.schema, definitions, &field.arguments);
         let name = field.name.as_str();
         let used = self.fetch_field(node, ty, name, binding, given, &collected.condition)?;
         self.permit_call(used.filled_by, &collected.checks);

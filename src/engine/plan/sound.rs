@@ -30,12 +30,12 @@ impl Soundness {
 
 impl<'a> Planner<'a> {
     /// Restricts a field, and all below it, to requests that give it nothing wrong.
-    pub fn check_given(&mut self, field: &mut Collected<'a>) -> Result<Option<Sound>> {
+    pub fn check_given(&mut self, ty: &str, field: &mut Collected<'a>) -> Result<Option<Sound>> {
         if self.nullable.is_empty() {
             return Ok(None);
         }
         let mut found = Vec::new();
-        let definitions = &field.field.definition.arguments;
+        let definitions = &self.definition(ty, field.field).arguments;
         for argument in &field.field.arguments {
             if let Some(definition) = definitions.iter().find(|one| one.name == argument.name) {
                 usages(&self.graph.api_schema, definition, &argument.value, &mut found);
