@@ -18,6 +18,13 @@ const SDL: &str = include_str!("atlas.graphql");
 /// The header that says for which operation a call is made.
 pub const NUMBER: &str = "x-operation";
 
+/// Settings of a server under which no request fails because the machine is busy.
+pub const CALM_SERVER: &str =
+    "timeout: 5m, header_timeout: 5m, body_timeout: 5m, idle_timeout: 10m";
+/// The same of a source.
+pub const CALM: &str =
+    "timeout: 5m, connect_timeout: 1m, breaker: { enabled: false }, ejection: { failures: 0 }";
+
 /// Calls by the number of their operation.
 type Calls = Arc<Mutex<HashMap<String, Vec<String>>>>;
 
@@ -37,8 +44,8 @@ impl Atlas {
         let server = tokio::spawn(accept(listener, Arc::clone(&calls)));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = format!(
-            "schema: [schema.graphql]\nserver: {{ introspection: true }}\nsources:\n  atlas: {{ rest: {{ url: \
-             \"http://{address}\" }}, headers: {{ forward: [{NUMBER}] }} }}\n{config}"
+            "schema: [schema.graphql]\nserver: {{ introspection: true, {CALM_SERVER} }}\nsources:\n  atlas: {{ rest: {{ url: \
+             \"http://{address}\" }}, headers: {{ forward: [{NUMBER}] }}, {CALM} }}\n{config}"
         );
         let gateway = Process::serve(folder.path(), SDL, &config, &[]);
         Self { gateway, calls, server, _folder: folder }
