@@ -3,8 +3,12 @@
 
 use super::Failure;
 use http::Request;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use tokio::sync::Notify;
 
 /// Interim replies before the reply.
@@ -15,12 +19,18 @@ pub const MAX_INTERIM: usize = 8;
 pub struct Interim {
     came: AtomicUsize,
     too_many: Notify,
+    stop: Stop,
 }
 
+/// Ends the reading of a connection.
+#[derive(Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
 impl Interim {
-    /// Counts those that come for this request.
-    pub fn of<B>(request: &mut Request<B>) -> Arc<Self> {
-        let interim = Arc::new(Self::default());
+    /// Counts those that come for this request, and stops its connection if they are too many: a connection that always has
+    /// something to read would else keep its thread from whoever waits for it.
+    pub fn of<B>(request: &mut Request<B>, stop: &Stop) -> Arc<Self> {
+        let interim = Arc::new(Self { stop: stop.clone(), ..Self::default() });
         let counted = Arc::clone(&interim);
         hyper::ext::on_informational(request, move |_| counted.count());
         interim
@@ -45,7 +55,63 @@ impl Interim {
 
     fn count(&self) {
         if self.came.fetch_add(1, Ordering::Relaxed) == MAX_INTERIM {
+            self.stop.0.store(true, Ordering::Relaxed);
             self.too_many.notify_one();
         }
+    }
+}
+
+/// A connection whose reading can be stopped.
+pub struct Stoppable<T> {
+    stream: T,
+    stop: Stop,
+}
+
+impl<T> Stoppable<T> {
+    pub fn new(stream: T, stop: &Stop) -> Self {
+        Self { stream, stop: stop.clone() }
+    }
+}
+
+impl<T: Read + Unpin> Read for Stoppable<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.stop.0.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::Error::other("too many interim replies")));
+        }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<T: Write + Unpin> Write for Stoppable<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::Failure;
 use super::super::http::sentence;
-use super::super::interim::Interim;
+use super::super::interim::{Interim, Stop, Stoppable};
 use super::body::ReplyBody;
 use super::dial::Stream;
 use super::pool::{AwaitedReply, ConnectionPool};
@@ -17,15 +17,17 @@ use std::sync::Arc;
 
 pub(super) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
+    stop: Stop,
 }
 
 impl Http1 {
     pub async fn open(stream: Stream) -> Result<Self, Failure> {
-        let opened = handshake(stream).await;
+        let stop = Stop::default();
+        let opened = handshake(Stoppable::new(stream, &stop)).await;
         let (sender, connection) = opened.map_err(|error| Failure::Unreached(sentence(&error)))?;
         // Ends with the sender, or when the service closes. What went wrong is the call's error.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender })
+        Ok(Self { sender, stop })
     }
 
     pub fn is_open(&self) -> bool {
@@ -58,7 +60,7 @@ impl Http1 {
         let body = request.body().clone();
         let waiting = AwaitedReply::begin(pool);
         let mut request = request.map(Full::new);
-        let interim = Interim::of(&mut request);
+        let interim = Interim::of(&mut request, &self.stop);
         let exchange = self.sender.try_send_request(request);
         let outcome = interim.bounded(async { Ok(exchange.await) }).await;
         waiting.end();
