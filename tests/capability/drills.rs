@@ -14,9 +14,9 @@ async fn hold(name: &str, programs: Option<Arc<Programs>>) {
     assert!(report.holds(), "{what}: {}\n  {lines}", drill.must_hold);
 }
 
-fn programs() -> Option<Arc<Programs>> {
+fn programs() -> Arc<Programs> {
     let instance = PathBuf::from(env!("CARGO_BIN_EXE_portcullis"));
-    Some(Arc::new(Programs { gateway: instance.clone(), instance }))
+    Arc::new(Programs { gateway: instance.clone(), instance })
 }
 
 macro_rules! drills {
@@ -31,7 +31,7 @@ macro_rules! drills {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $apart() {
-                hold(stringify!($apart), programs()).await;
+                hold(stringify!($apart), Some(programs())).await;
             }
         )*
 

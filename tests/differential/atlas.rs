@@ -92,7 +92,7 @@ async fn serve(
         None => format!("{method} {target}"),
     };
     calls.lock().unwrap().entry(number.to_owned()).or_default().push(call);
-    let reply = reply(method, &target, body).to_string();
+    let reply = reply(method, &target, body.as_ref()).to_string();
     let (kind, text) = if target == "/ticks" {
         ("text/event-stream", format!("data: {reply}\n\n"))
     } else {
@@ -102,7 +102,7 @@ async fn serve(
     Ok(response.body(Full::new(Bytes::from(text))).expect("a head"))
 }
 
-fn reply(method: &str, target: &str, body: Option<Value>) -> Value {
+fn reply(method: &str, target: &str, body: Option<&Value>) -> Value {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let parameter = |name: &str| -> String {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));

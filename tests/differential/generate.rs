@@ -268,7 +268,6 @@ fn declare(
         Some(values.value(Form::Literal, name, ty, 0, &mut |_, _| None))
     };
     let (kind, default, value) = match values.random.below(12) {
-        0..3 => (ty.clone(), None, json(values, ty)),
         3 => (strict.clone(), None, json(values, &strict)),
         4 => (strict.clone(), default(values, &strict), json(values, &strict)),
         5 => (strict.clone(), default(values, &strict), None),

@@ -39,7 +39,7 @@ fn field(operation: &mut Operation, random: &mut Random) {
         (10, Some(some)) => {
             let all =
                 ["null", "1", "\"x\"", "1.5", "true", "[]", "{}", "RED", "[null]", "\"\"", "-1"];
-            arguments[some].1 = (*random.pick(&all)).to_owned();
+            (*random.pick(&all)).clone_into(&mut arguments[some].1);
         }
         // Two fields under one key that differ in what they are given.
         (11 | 12, Some(some)) => {
@@ -107,7 +107,7 @@ fn variable(operation: &mut Operation, random: &mut Random) {
         8 => variable.kind = format!("[{}]", variable.kind),
         9 => {
             let all = ["Nope", "Query", "Int", "String", "ID", "Float", "Boolean", "[Int]"];
-            variable.kind = (*random.pick(&all)).to_owned();
+            (*random.pick(&all)).clone_into(&mut variable.kind);
         }
         10 => {
             let twice = variable.clone();
@@ -150,7 +150,7 @@ fn selection(operation: &mut Operation, random: &mut Random) {
     if choice == 2 && !operation.fragments.is_empty() {
         let index = random.below(fragments.len());
         let all = ["Nope", "Query", "Int", "ID"];
-        operation.fragments[index].on = (*random.pick(&all)).to_owned();
+        (*random.pick(&all)).clone_into(&mut operation.fragments[index].on);
         return;
     }
     let set = operation.some_set(random);
@@ -257,8 +257,11 @@ pub fn tokens(case: &mut Case, random: &mut Random) {
         2 => tokens[at] = format!("{0} {0}", tokens[at]),
         3 => tokens.swap(at, other),
         4 => tokens[at] = format!("{} {}", tokens[at], random.pick(TOKENS)),
-        5 => tokens[at] = (*random.pick(TOKENS)).to_owned(),
-        6 => tokens[at] = tokens[other].clone(),
+        5 => (*random.pick(TOKENS)).clone_into(&mut tokens[at]),
+        6 => {
+            let copy = tokens[other].clone();
+            tokens[at] = copy;
+        }
         // A colon goes, alone or with what stands on one side of it.
         7 if !colons.is_empty() => tokens[*random.pick(&colons)].clear(),
         8 if !colons.is_empty() => {

@@ -192,10 +192,10 @@ impl Values<'_> {
                     self.object(form, &object, depth, hole)
                 }
                 Some(ExtendedType::Enum(all)) => {
-                    let names: Vec<&str> =
+                    let members: Vec<&str> =
                         all.values.keys().map(apollo_compiler::Name::as_str).collect();
-                    let name = (*self.random.pick(&names)).to_owned();
-                    if form == Form::Literal { name } else { format!("\"{name}\"") }
+                    let member = (*self.random.pick(&members)).to_owned();
+                    if form == Form::Literal { member } else { format!("\"{member}\"") }
                 }
                 _ => self.scalar(form, name, named),
             },
