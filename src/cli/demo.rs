@@ -6,6 +6,7 @@ use crate::demo::chaos::{DRILLS, Drill, Ground, Length, Plan, Programs, run_inst
 use crate::demo::{self, Fail, Issuer, Latency, Ports, Service, Storefront};
 use crate::edge;
 use crate::gateway::admin::PATH;
+use crate::gateway::shutdown::Hangups;
 use crate::gateway::{self, Gateway, Listeners};
 use crate::graph::Sdl;
 use crate::identity::ProviderSettings;
@@ -83,6 +84,7 @@ impl Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
+    let hangups = Hangups::take();
     gateway::descriptors::raise_limit();
     if let Some(plan) = arguments.instance {
         return instance(plan, terminal).await;
@@ -124,7 +126,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let admin = listeners.admin.as_ref().and_then(|listener| listener.local_addr().ok());
     let welcome = welcome(&storefront, &issuer, address, admin, terminal);
     terminal.out(&welcome);
-    let exit = listen::serve(gateway, listeners, terminal).await;
+    let exit = listen::serve(gateway, listeners, hangups, terminal).await;
     drop(storefront);
     exit
 }

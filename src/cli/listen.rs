@@ -3,7 +3,8 @@
 use super::{Exit, Terminal};
 use crate::edge;
 use crate::gateway::admin::PATH;
-use crate::gateway::{self, Gateway, Listeners, shutdown};
+use crate::gateway::shutdown::{self, Hangups};
+use crate::gateway::{self, Gateway, Listeners};
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -70,7 +71,12 @@ fn tell_admin(tls: bool, address: SocketAddr, terminal: &mut Terminal) {
 }
 
 /// Serves until the first signal, then drains; a second signal ends it at once.
-pub(super) async fn serve(gateway: Gateway, listeners: Listeners, terminal: &mut Terminal) -> Exit {
+pub(super) async fn serve(
+    gateway: Gateway,
+    listeners: Listeners,
+    hangups: Hangups,
+    terminal: &mut Terminal,
+) -> Exit {
     let (drain, end) = match shutdown::signals() {
         Ok(signals) => signals,
         Err(error) => {
@@ -80,7 +86,7 @@ pub(super) async fn serve(gateway: Gateway, listeners: Listeners, terminal: &mut
     };
     let has_tls = gateway.edge.settings().tls.is_some();
     tokio::select! {
-        () = shutdown::log_hangups(), if !has_tls => Exit::Done,
+        () = hangups.log(), if !has_tls => Exit::Done,
         () = Box::pin(gateway::serve_all(gateway, listeners, drain)) => Exit::Done,
         () = end => Exit::Interrupted,
     }

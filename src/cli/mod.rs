@@ -19,7 +19,6 @@ mod tests;
 
 pub use terminal::{Captured, Terminal};
 
-use crate::gateway::shutdown;
 use crate::gateway::telemetry::{self, LogFormat};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -127,9 +126,6 @@ pub fn main() -> ExitCode {
 
 /// Runs one command. `demo` and `serve` come back when the process is told to stop.
 pub async fn run(cli: Cli, terminal: &mut Terminal) -> Exit {
-    if matches!(cli.command, Command::Demo(_) | Command::Serve(_)) {
-        shutdown::outlive_hangups();
-    }
     match cli.command {
         Command::Demo(arguments) => Box::pin(demo::run(arguments, terminal)).await,
         Command::Serve(arguments) => Box::pin(serve::run(arguments, terminal)).await,

@@ -3,6 +3,7 @@
 use super::{ConfigFile, Exit, Terminal, listen};
 use crate::config::Config;
 use crate::edge;
+use crate::gateway::shutdown::Hangups;
 use crate::gateway::{self, Listeners};
 use crate::upstream::discovery::register::Registration;
 use clap::Args;
@@ -29,6 +30,7 @@ pub struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
+    let hangups = Hangups::take();
     let assembled = Config::read(&arguments.config.path)
         .and_then(|config| gateway::assemble(&config).map(|found| (config, found)));
     let (config, (gateway, warnings)) = match assembled {
@@ -81,7 +83,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let path = &config.edge.path;
     let scheme = edge::scheme(config.edge.tls.is_some());
     terminal.out(&format!("serving {}{path}\n", listen::url(scheme, address)));
-    listen::serve(gateway, listeners, terminal).await
+    listen::serve(gateway, listeners, hangups, terminal).await
 }
 
 /// As what a gateway that listens there is found in Consul.

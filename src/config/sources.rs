@@ -237,3 +237,28 @@ fn json_scalar(scalar: Scalar) -> Value {
     }
     Value::String(scalar.text)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::problem::SourceFile;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    #[test]
+    fn values_of_config_that_came_out_of_the_environment_are_known_and_never_printed() {
+        let text = r#"sources: { s: { rest: { url: http://h },
+            config: { a: 1, keys: [x, "Bearer ${KEY}"], other: "${NONE:-usual}" } } }"#;
+        let file = SourceFile { name: "portcullis.yaml".into(), text: text.to_owned() };
+        let env = |name: &str| (name == "KEY").then(|| "geheim".to_owned());
+        let config = Config::parse(&Arc::new(file), Path::new(""), &env).unwrap();
+        let of_source = &config.sources[0].config;
+        let [value] = of_source.from_env.as_slice() else { panic!("one value: {config:?}") };
+        assert_eq!(value.pointer, "/keys/1");
+        assert_eq!(value.texts, ["geheim", "Bearer geheim"], "the variable, and the whole");
+        let shown = of_source.shown(&|name| name.into());
+        let due = serde_json::json!({ "a": 1, "keys": ["x", "keys.1"], "other": "usual" });
+        assert_eq!(shown, due);
+        assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
+    }
+}

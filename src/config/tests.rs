@@ -66,14 +66,7 @@ sources:
     let Protocol::Grpc { protos, .. } = &products.protocol else { panic!("grpc") };
     assert_eq!(protos, &[PathBuf::from("conf/a.proto")]);
     assert!(!products.reuse);
-    let [from_env] = users.config.from_env.as_slice() else { panic!("one value: {config:?}") };
-    assert_eq!(from_env.pointer, "/big");
-    assert_eq!(from_env.texts, ["x: [\n", "x: [\n"], "the variable, and the whole");
-    let shown = users.config.shown(&|name| name.into());
-    assert_eq!((&shown["big"], &shown["a"]), (&"big".into(), &1.into()));
-    for secret in ["geheim", "x: ["] {
-        assert!(!format!("{config:?}").contains(secret), "secrets are never printed");
-    }
+    assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
 }
 
 #[test]
@@ -251,8 +244,7 @@ fn setting(path: &str, value: &str) -> String {
             return format!("server: {{ consul: {{ {service}{name}: {value} }} }}");
         }
         "server.metrics.tls" | "server.admin.tls" if value == "true" => {
-            let section = path.split('.').nth(1).unwrap();
-            let tls = "tls: { cert: c, key: k }";
+            let (section, tls) = (path.split('.').nth(1).unwrap(), "tls: { cert: c, key: k }");
             return format!("server: {{ {tls}, {section}: {{ listen: 127.0.0.1:1, tls: true }} }}");
         }
         "server.tls.cert" => return format!("server: {{ tls: {{ cert: {value}, key: k }} }}"),

@@ -20,24 +20,27 @@ pub fn signals() -> io::Result<(impl Future<Output = ()>, impl Future<Output = (
     Ok((drain, end))
 }
 
-/// Takes SIGHUP, which would end the process otherwise, from now on and for as long as the process lives. Does nothing where
-/// there is no such signal.
-pub fn outlive_hangups() {
-    #[cfg(unix)]
-    {
+/// SIGHUP, which ends the process unless it is taken: from when this is made on, and for as long as the process lives.
+/// Nothing where there is no such signal.
+#[cfg(unix)]
+pub struct Hangups(Option<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Hangups {
+    /// Takes the signal. Must run on a Tokio runtime.
+    #[must_use]
+    pub fn take() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Err(error) = signal(SignalKind::hangup()) {
+        let taken = signal(SignalKind::hangup());
+        if let Err(error) = &taken {
             tracing::warn!("SIGHUP would end this process: {error}");
         }
+        Self(taken.ok())
     }
-}
 
-/// Logs each SIGHUP of a gateway without TLS, which has nothing to read again. Never done.
-pub async fn log_hangups() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut hangups) = signal(SignalKind::hangup()) {
+    /// Logs each SIGHUP since this was made, for a gateway without TLS, which has nothing to read again. Never done.
+    pub async fn log(self) {
+        if let Some(mut hangups) = self.0 {
             while hangups.recv().await.is_some() {
                 tracing::info!(
                     "SIGHUP: nothing is read again, as `server.tls` is not set; a change of the \
@@ -45,8 +48,23 @@ pub async fn log_hangups() {
                 );
             }
         }
+        std::future::pending::<()>().await;
     }
-    std::future::pending::<()>().await;
+}
+
+#[cfg(not(unix))]
+pub struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    #[must_use]
+    pub fn take() -> Self {
+        Self
+    }
+
+    pub async fn log(self) {
+        std::future::pending::<()>().await;
+    }
 }
 
 #[cfg(unix)]
