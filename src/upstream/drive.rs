@@ -9,7 +9,7 @@
 use super::attempt::{Attempt, Trial};
 use super::breaker::Pass;
 use super::failure::{Failure, Fault, Repeat, Verdict};
-use super::members::Tried;
+use super::members::TriedMembers;
 use super::{Position, Terms, Upstream, now, retry};
 use futures_util::future::{Either, select};
 use std::pin::pin;
@@ -31,7 +31,7 @@ enum Next {
 }
 
 /// How a call ended after all its attempts.
-struct Outcome<T> {
+struct CallEnd<T> {
     reply: Result<T, Failure>,
     /// It would have been tried again if the budget had allowed it.
     starved: bool,
@@ -76,12 +76,12 @@ impl<C> Upstream<C> {
         outcome.reply
     }
 
-    async fn tries<T, A, F>(&self, terms: Terms, probes: bool, attempt: &A) -> Outcome<T>
+    async fn tries<T, A, F>(&self, terms: Terms, probes: bool, attempt: &A) -> CallEnd<T>
     where
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
-        let mut tried = Tried::new();
+        let mut tried = TriedMembers::new();
         let (mut sent, mut moves) = (0, 0);
         loop {
             let began = now();
@@ -92,7 +92,7 @@ impl<C> Upstream<C> {
                 },
                 Some(wait) => Box::pin(self.try_two(terms, wait, &mut tried, attempt)).await,
             };
-            let Err(failure) = &reply else { return Outcome { reply, starved: false } };
+            let Err(failure) = &reply else { return CallEnd { reply, starved: false } };
             match self.next(failure, &tried, (sent, moves), terms, began) {
                 Next::Move => {
                     moves += 1;
@@ -102,8 +102,8 @@ impl<C> Upstream<C> {
                     sent += 1;
                     tokio::time::sleep(wait).await;
                 }
-                Next::Starved => return Outcome { reply, starved: true },
-                Next::End => return Outcome { reply, starved: false },
+                Next::Starved => return CallEnd { reply, starved: true },
+                Next::End => return CallEnd { reply, starved: false },
             }
         }
     }
@@ -113,7 +113,7 @@ impl<C> Upstream<C> {
         &'a self,
         terms: Terms,
         probes: bool,
-        tried: &mut Tried<C>,
+        tried: &mut TriedMembers<C>,
         attempt: &A,
     ) -> Result<impl Future<Output = Result<T, Failure>> + use<'a, T, A, F, C>, Failure>
     where
@@ -139,7 +139,7 @@ impl<C> Upstream<C> {
         &self,
         terms: Terms,
         wait: Duration,
-        tried: &mut Tried<C>,
+        tried: &mut TriedMembers<C>,
         attempt: &A,
     ) -> Result<T, Failure>
     where
@@ -173,7 +173,7 @@ impl<C> Upstream<C> {
     fn next(
         &self,
         failure: &Failure,
-        tried: &Tried<C>,
+        tried: &TriedMembers<C>,
         (retries, moves): (u32, u32),
         terms: Terms,
         began: Instant,
@@ -253,7 +253,7 @@ impl<C> Admission<'_, C> {
         self.pass.is_some_and(|pass| pass.is_probe)
     }
 
-    fn settle<T>(mut self, outcome: &Outcome<T>) {
+    fn settle<T>(mut self, outcome: &CallEnd<T>) {
         let (upstream, now) = (self.upstream, now());
         let verdict = match &outcome.reply {
             Ok(_) => Verdict::Success,

@@ -240,7 +240,9 @@ fn latency_is_what_calls_take_or_how_long_nothing_has_come_back() {
     let mut health = Health::new(false, start);
     assert_eq!(health.latency(start), None);
     health.begin(start);
-    assert_eq!(health.latency(start + seconds(3)), None, "nothing to compare with yet");
+    assert_eq!(health.latency(start + 200 * MS), None, "nothing to compare with yet");
+    assert_eq!(health.latency(start + seconds(3)), Some(3.0), "it has not answered its first call");
+    assert!(health.share(Duration::ZERO, start + seconds(3)) < 0.01);
     health.end(Verdict::Success, 10 * MS, &Ejection::default(), start + 10 * MS);
     let known = health.latency(start + seconds(60)).unwrap();
     assert!(known < 0.011, "idle is not slow");
