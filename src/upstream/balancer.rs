@@ -1,6 +1,6 @@
 //! Picks the instance of the next attempt.
 //!
-//! All three ways draw instances by *weight*: the weight of its address times its share ([`Look::share`]), so that an
+//! All three ways draw instances by *weight*: the weight of its address times its share ([`Candidate::share`]), so that an
 //! instance in its slow start, or one that fails, is drawn less often, and one that is ejected or down not at all while
 //! another is healthy. They differ in when a drawn instance gives way to another one:
 //!
@@ -22,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// An instance as the balancer sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Look {
+pub struct Candidate {
     pub access: Access,
     /// Part of its full share of calls, above 0 and at most 1.
     pub share: f64,
@@ -37,7 +37,7 @@ pub trait Candidates {
     /// The largest weight of all.
     fn heaviest(&self) -> u32;
 
-    fn look(&self, place: usize) -> Look;
+    fn look(&self, place: usize) -> Candidate;
 
     /// It takes calls, and most of its last ones succeeded.
     fn is_healthy(&self, place: usize) -> bool;
@@ -73,13 +73,13 @@ const SLIGHTLY: f64 = 1.0 + 1e-9;
 
 /// An instance that may be chosen.
 #[derive(Debug, Clone, Copy)]
-struct Choice {
+struct Weighted {
     place: usize,
     weight: f64,
     in_flight: u32,
 }
 
-impl Choice {
+impl Weighted {
     /// Calls in flight for each unit of weight, with `more` added.
     fn load(&self, more: f64) -> f64 {
         (f64::from(self.in_flight) + more) / self.weight
@@ -150,27 +150,27 @@ impl<'a> Filter<'a> {
     }
 
     /// The instance at a place, if it may be chosen.
-    fn choice(&self, place: usize) -> Option<Choice> {
+    fn choice(&self, place: usize) -> Option<Weighted> {
         if !self.tried_too && self.candidates.is_tried(place) {
             return None;
         }
-        let Look { access, share, weight, in_flight } = self.candidates.look(place);
+        let Candidate { access, share, weight, in_flight } = self.candidates.look(place);
         let is_open = match access {
             Access::Up => true,
             Access::Ejected => !self.ejects(),
             Access::Down => false,
         };
-        is_open.then(|| Choice { place, weight: share * f64::from(weight), in_flight })
+        is_open.then(|| Weighted { place, weight: share * f64::from(weight), in_flight })
     }
 
-    fn choices(&self) -> impl Iterator<Item = Choice> {
+    fn choices(&self) -> impl Iterator<Item = Weighted> {
         (0..self.candidates.len()).filter_map(|place| self.choice(place))
     }
 
     /// The first of two that are drawn, unless it gives way to the second.
-    fn better_of_two(&self, dice: Dice<'_>) -> Option<Choice> {
+    fn better_of_two(&self, dice: Dice<'_>) -> Option<Weighted> {
         let (first, second) = if self.candidates.len() <= FEW {
-            let few: SmallVec<[Choice; FEW]> = self.choices().collect();
+            let few: SmallVec<[Weighted; FEW]> = self.choices().collect();
             let first = drawn(few.iter(), dice)?;
             let second = match &few[..] {
                 [one, other] => Some(if one.place == first.place { *other } else { *one }),
@@ -182,7 +182,7 @@ impl<'a> Filter<'a> {
             (first, self.draw(Some(first.place), dice))
         };
         let Some(second) = second else { return Some(first) };
-        let latency = |choice: Choice| self.candidates.latency(choice.place);
+        let latency = |choice: Weighted| self.candidates.latency(choice.place);
         // Of an instance whose latency is not known, only the calls in flight can be compared.
         let latencies = latency(first).zip(latency(second)).unwrap_or((1.0, 1.0));
         Some(if gives_way(first, second, latencies) { second } else { first })
@@ -190,7 +190,7 @@ impl<'a> Filter<'a> {
 
     /// One at random by weight, but not the one at `other`. Any is taken, and kept as often as its weight is of the
     /// heaviest one's; where that takes too long, all are looked at.
-    fn draw(&self, other: Option<usize>, dice: Dice<'_>) -> Option<Choice> {
+    fn draw(&self, other: Option<usize>, dice: Dice<'_>) -> Option<Weighted> {
         let len = self.candidates.len();
         let heaviest = f64::from(self.candidates.heaviest());
         if len > FEW {
@@ -204,20 +204,20 @@ impl<'a> Filter<'a> {
                 }
             }
         }
-        let all: SmallVec<[Choice; FEW]> =
+        let all: SmallVec<[Weighted; FEW]> =
             self.choices().filter(|choice| other != Some(choice.place)).collect();
         drawn(all.iter(), dice)
     }
 
     /// The one whose turn it is. Each saves up turns by its weight, and the one with the most is next.
-    fn in_turn(&self, turns: &Mutex<SmallVec<[f64; FEW]>>) -> Option<Choice> {
+    fn in_turn(&self, turns: &Mutex<SmallVec<[f64; FEW]>>) -> Option<Weighted> {
         let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
         if turns.len() != self.candidates.len() {
             turns.clear();
             turns.resize(self.candidates.len(), 0.0);
         }
         let mut total = 0.0;
-        let mut next: Option<Choice> = None;
+        let mut next: Option<Weighted> = None;
         for choice in self.choices() {
             turns[choice.place] += choice.weight;
             total += choice.weight;
@@ -231,8 +231,8 @@ impl<'a> Filter<'a> {
     }
 
     /// One that is drawn, unless it gives way to the one with the most room.
-    fn least(&self, dice: Dice<'_>) -> Option<Choice> {
-        let all: SmallVec<[Choice; FEW]> = self.choices().collect();
+    fn least(&self, dice: Dice<'_>) -> Option<Weighted> {
+        let all: SmallVec<[Weighted; FEW]> = self.choices().collect();
         let first = drawn(all.iter(), dice)?;
         let others = all.iter().filter(|choice| choice.place != first.place);
         let least = others.clone().map(|choice| choice.load(1.0)).fold(f64::INFINITY, f64::min);
@@ -242,7 +242,10 @@ impl<'a> Filter<'a> {
 }
 
 /// One at random, by weight.
-fn drawn<'a>(choices: impl Iterator<Item = &'a Choice> + Clone, dice: Dice<'_>) -> Option<Choice> {
+fn drawn<'a>(
+    choices: impl Iterator<Item = &'a Weighted> + Clone,
+    dice: Dice<'_>,
+) -> Option<Weighted> {
     let total: f64 = choices.clone().map(|choice| choice.weight).sum();
     let mut left = dice() * total;
     let mut last = None;
@@ -261,7 +264,7 @@ fn drawn<'a>(choices: impl Iterator<Item = &'a Choice> + Clone, dice: Dice<'_>) 
 /// Among equally fast ones, if the other has room for it. Otherwise, if it ends sooner there: the time of one call, and of
 /// those in flight beside it, by weight. An instance of less weight counts as if it were busier, by what it lacks: a light
 /// one, such as a canary, does not take over the calls of a heavier one because it is somewhat faster.
-fn gives_way(first: Choice, other: Choice, latencies: (f64, f64)) -> bool {
+fn gives_way(first: Weighted, other: Weighted, latencies: (f64, f64)) -> bool {
     let (of_first, of_other) = latencies;
     if of_first < of_other * CLEARLY && of_other < of_first * CLEARLY {
         return first.has_less_room_than(&other);

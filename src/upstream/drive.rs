@@ -9,7 +9,7 @@
 use super::attempt::{Attempt, Trial};
 use super::breaker::Pass;
 use super::failure::{Failure, Fault, Repeat, Verdict};
-use super::members::Tried;
+use super::members::TriedMembers;
 use super::{Position, Terms, Upstream, now, retry};
 use futures_util::future::{Either, select};
 use std::pin::pin;
@@ -31,7 +31,7 @@ enum Next {
 }
 
 /// How a call ended after all its attempts.
-struct Outcome<T> {
+struct CallEnd<T> {
     reply: Result<T, Failure>,
     /// It would have been tried again if the budget had allowed it.
     starved: bool,
@@ -77,12 +77,12 @@ impl<C> Upstream<C> {
         outcome.reply
     }
 
-    async fn tries<T, A, F>(&self, terms: Terms, probes: bool, attempt: &A) -> Outcome<T>
+    async fn tries<T, A, F>(&self, terms: Terms, probes: bool, attempt: &A) -> CallEnd<T>
     where
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
-        let mut tried = Tried::new();
+        let mut tried = TriedMembers::new();
         let (mut sent, mut moves) = (0, 0);
         loop {
             let began = now();
@@ -93,7 +93,7 @@ impl<C> Upstream<C> {
                 },
                 Some(wait) => Box::pin(self.try_two(terms, wait, &mut tried, attempt)).await,
             };
-            let Err(failure) = &reply else { return Outcome { reply, starved: false } };
+            let Err(failure) = &reply else { return CallEnd { reply, starved: false } };
             match self.next(failure, &tried, (sent, moves), terms, began) {
                 Next::Move => {
                     moves += 1;
@@ -103,8 +103,8 @@ impl<C> Upstream<C> {
                     sent += 1;
                     tokio::time::sleep(wait).await;
                 }
-                Next::Starved => return Outcome { reply, starved: true },
-                Next::End => return Outcome { reply, starved: false },
+                Next::Starved => return CallEnd { reply, starved: true },
+                Next::End => return CallEnd { reply, starved: false },
             }
         }
     }
@@ -114,7 +114,7 @@ impl<C> Upstream<C> {
         &'a self,
         terms: Terms,
         probes: bool,
-        tried: &mut Tried<C>,
+        tried: &mut TriedMembers<C>,
         attempt: &A,
     ) -> Result<impl Future<Output = Result<T, Failure>> + use<'a, T, A, F, C>, Failure>
     where
@@ -140,7 +140,7 @@ impl<C> Upstream<C> {
         &self,
         terms: Terms,
         wait: Duration,
-        tried: &mut Tried<C>,
+        tried: &mut TriedMembers<C>,
         attempt: &A,
     ) -> Result<T, Failure>
     where
@@ -174,7 +174,7 @@ impl<C> Upstream<C> {
     fn next(
         &self,
         failure: &Failure,
-        tried: &Tried<C>,
+        tried: &TriedMembers<C>,
         (retries, moves): (u32, u32),
         terms: Terms,
         began: Instant,
@@ -254,7 +254,7 @@ impl<C> Admission<'_, C> {
         self.pass.is_some_and(|pass| pass.is_probe)
     }
 
-    fn settle<T>(mut self, outcome: &Outcome<T>) {
+    fn settle<T>(mut self, outcome: &CallEnd<T>) {
         let (upstream, now) = (self.upstream, now());
         let verdict = match &outcome.reply {
             Ok(_) => Verdict::Success,

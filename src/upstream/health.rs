@@ -23,8 +23,8 @@ pub struct Health {
     begun: Instant,
     /// When the last reply came, a success or not.
     answered: Option<Instant>,
-    standing: Standing,
-    /// When it came to its present standing. Attempts that began earlier do not change it.
+    situation: Situation,
+    /// When it came to its present situation. Attempts that began earlier do not change it.
     since: Instant,
     penalty: Penalty,
     outcomes: Outcomes,
@@ -42,7 +42,7 @@ pub struct Health {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Standing {
+enum Situation {
     Up {
         /// It reaches its full share slowly: it is new among others, or has come back.
         slowly: bool,
@@ -111,7 +111,7 @@ impl Health {
             progress: now,
             begun: now,
             answered: None,
-            standing: Standing::Up { slowly, on_probation: false },
+            situation: Situation::Up { slowly, on_probation: false },
             since: now,
             penalty: Penalty::none(now),
             outcomes: Outcomes::default(),
@@ -174,10 +174,10 @@ impl Health {
         self.relapses = 0;
         self.penalty.ease(now);
         self.outcomes.push(true);
-        match &mut self.standing {
-            Standing::Up { on_probation, .. } => *on_probation = false,
+        match &mut self.situation {
+            Situation::Up { on_probation, .. } => *on_probation = false,
             // It was called although it takes no calls, and is back.
-            Standing::Ejected { .. } | Standing::Down { .. } => self.rise(false, now),
+            Situation::Ejected { .. } | Situation::Down { .. } => self.rise(false, now),
         }
     }
 
@@ -186,10 +186,10 @@ impl Health {
         self.outcomes.push(false);
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.broken = self.broken.saturating_add(u32::from(verdict == Verdict::Broken));
-        let on_probation = match self.standing {
-            Standing::Down { .. } => return Consequence::Nothing,
-            Standing::Up { on_probation, .. } => on_probation,
-            Standing::Ejected { .. } => false,
+        let on_probation = match self.situation {
+            Situation::Down { .. } => return Consequence::Nothing,
+            Situation::Up { on_probation, .. } => on_probation,
+            Situation::Ejected { .. } => false,
         };
         // A process that died breaks its connections before it refuses new ones.
         let is_gone = self.broken == self.in_a_row && !on_probation && self.is_failing(settings);
@@ -197,7 +197,7 @@ impl Health {
             self.go_down(on_probation, now);
             return Consequence::WentDown;
         }
-        let is_ejected = matches!(self.standing, Standing::Ejected { .. });
+        let is_ejected = matches!(self.situation, Situation::Ejected { .. });
         if is_ejected || !self.is_failing(settings) {
             return Consequence::Nothing;
         }
@@ -220,7 +220,7 @@ impl Health {
 
     /// It has failed so often in a row that it should be ejected.
     fn is_failing(&self, settings: &Ejection) -> bool {
-        let on_probation = matches!(self.standing, Standing::Up { on_probation: true, .. });
+        let on_probation = matches!(self.situation, Situation::Up { on_probation: true, .. });
         let enough = if on_probation { 1 } else { settings.failures };
         settings.failures > 0 && self.in_a_row >= enough
     }
@@ -234,12 +234,12 @@ impl Health {
     /// Takes it out for a while.
     pub fn eject(&mut self, settings: &Ejection, now: Instant) {
         self.ejections = (self.ejections + 1).min(MOST_EJECTIONS);
-        self.turn(Standing::Ejected { until: now + settings.time * self.ejections }, now);
+        self.turn(Situation::Ejected { until: now + settings.time * self.ejections }, now);
     }
 
     fn go_down(&mut self, again: bool, now: Instant) {
         self.relapses = if again { (self.relapses + 1).min(MOST_RELAPSES) } else { 0 };
-        self.turn(Standing::Down { check: now + self.pace() }, now);
+        self.turn(Situation::Down { check: now + self.pace() }, now);
     }
 
     /// It accepts connections again.
@@ -258,11 +258,11 @@ impl Health {
     fn rise(&mut self, on_probation: bool, now: Instant) {
         self.penalty = Penalty::none(now);
         self.outcomes = Outcomes::default();
-        self.turn(Standing::Up { slowly: true, on_probation }, now);
+        self.turn(Situation::Up { slowly: true, on_probation }, now);
     }
 
-    fn turn(&mut self, standing: Standing, now: Instant) {
-        self.standing = standing;
+    fn turn(&mut self, situation: Situation, now: Instant) {
+        self.situation = situation;
         self.since = now;
         self.in_a_row = 0;
         self.broken = 0;
@@ -275,8 +275,8 @@ impl Health {
     /// When it is next checked, if it is down.
     #[must_use]
     pub fn check_due(&self) -> Option<Instant> {
-        match self.standing {
-            Standing::Down { check } => Some(check),
+        match self.situation {
+            Situation::Down { check } => Some(check),
             _ => None,
         }
     }
@@ -284,7 +284,7 @@ impl Health {
     /// Puts the next check off while one runs that takes at most `most`.
     pub fn begin_check(&mut self, most: Duration, now: Instant) {
         let pace = self.pace();
-        if let Standing::Down { check } = &mut self.standing {
+        if let Situation::Down { check } = &mut self.situation {
             *check = now + most + pace;
         }
     }
@@ -292,18 +292,18 @@ impl Health {
     /// A check that began at `began` found that it accepts no connections.
     pub fn is_still_down(&mut self, began: Instant, now: Instant) {
         let pace = self.pace();
-        if let Standing::Down { check } = &mut self.standing {
+        if let Situation::Down { check } = &mut self.situation {
             *check = (began + pace).max(now);
         }
     }
 
     /// Whether it takes calls. An ejection that is over ends here.
     pub fn access(&mut self, now: Instant) -> Access {
-        match self.standing {
-            Standing::Up { .. } => Access::Up,
-            Standing::Down { .. } => Access::Down,
-            Standing::Ejected { until } if now < until => Access::Ejected,
-            Standing::Ejected { until } => {
+        match self.situation {
+            Situation::Up { .. } => Access::Up,
+            Situation::Down { .. } => Access::Down,
+            Situation::Ejected { until } if now < until => Access::Ejected,
+            Situation::Ejected { until } => {
                 self.rise(true, until);
                 Access::Up
             }
@@ -313,8 +313,8 @@ impl Health {
     /// Until when it is ejected, if it is.
     #[must_use]
     pub fn ejected_until(&self, now: Instant) -> Option<Instant> {
-        match self.standing {
-            Standing::Ejected { until } if now < until => Some(until),
+        match self.situation {
+            Situation::Ejected { until } if now < until => Some(until),
             _ => None,
         }
     }
@@ -334,7 +334,7 @@ impl Health {
     /// Part of its full share that the slow start allows.
     #[must_use]
     pub fn started(&self, slow_start: Duration, now: Instant) -> f64 {
-        if !matches!(self.standing, Standing::Up { slowly: true, .. }) {
+        if !matches!(self.situation, Situation::Up { slowly: true, .. }) {
             return 1.0;
         }
         let age = now.saturating_duration_since(self.since);

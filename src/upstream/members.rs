@@ -4,7 +4,7 @@
 //! that has left the set since. What is known of an instance stays with its host and port, whatever else changes.
 
 use super::Instance;
-use super::balancer::{Balancer, Candidates, Look};
+use super::balancer::{Balancer, Candidate, Candidates};
 use super::discovery::{Address, Found};
 use super::failure::Verdict;
 use super::health::{self, Access, Consequence, Health};
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 pub type Connect<C> = Box<dyn Fn(&Address) -> Result<Instance<C>, String> + Send + Sync>;
 
 /// Members at which a call was tried, the last one at the end.
-pub type Tried<C> = SmallVec<[Arc<Member<C>>; 2]>;
+pub type TriedMembers<C> = SmallVec<[Arc<Member<C>>; 2]>;
 
 /// How often success rates are compared.
 const COMPARED_EVERY: Duration = Duration::from_secs(10);
@@ -125,12 +125,12 @@ impl<C> Members<C> {
     ///
     /// # Errors
     /// None is known: why.
-    pub fn pick(&self, tried: &Tried<C>, now: Instant) -> Result<Arc<Member<C>>, String> {
+    pub fn pick(&self, tried: &TriedMembers<C>, now: Instant) -> Result<Arc<Member<C>>, String> {
         let set = self.set.load();
         let mut dice = fastrand::f64;
         let (slow_start, heaviest) = (self.settings.slow_start, set.heaviest);
         if !set.local.is_empty() {
-            let near = Choice { members: &set.local, tried, heaviest, slow_start, now };
+            let near = Choices { members: &set.local, tried, heaviest, slow_start, now };
             // With most of its own zone ill, the others are as good.
             if near.healthy() * 2 >= set.local.len()
                 && let Some(place) = self.local_balancer.pick_untried(&near, &mut dice)
@@ -138,7 +138,7 @@ impl<C> Members<C> {
                 return Ok(Arc::clone(&set.local[place]));
             }
         }
-        let all = Choice { members: &set.all, tried, heaviest, slow_start, now };
+        let all = Choices { members: &set.all, tried, heaviest, slow_start, now };
         match self.balancer.pick(&all, &mut dice).or_else(|| all.latest_to_answer()) {
             Some(place) => Ok(Arc::clone(&set.all[place])),
             None => Err(set.error.clone().unwrap_or_else(|| "discovery found none".to_owned())),
@@ -149,7 +149,11 @@ impl<C> Members<C> {
     ///
     /// # Errors
     /// None is known: why.
-    pub fn pick_for_probe(&self, tried: &Tried<C>, now: Instant) -> Result<Arc<Member<C>>, String> {
+    pub fn pick_for_probe(
+        &self,
+        tried: &TriedMembers<C>,
+        now: Instant,
+    ) -> Result<Arc<Member<C>>, String> {
         let set = self.set.load();
         let order = |member: &&Arc<Member<C>>| {
             let mut health = member.health();
@@ -163,10 +167,10 @@ impl<C> Members<C> {
     }
 
     /// An instance that takes calls was not tried yet.
-    pub fn has_untried(&self, tried: &Tried<C>, now: Instant) -> bool {
+    pub fn has_untried(&self, tried: &TriedMembers<C>, now: Instant) -> bool {
         let set = self.set.load();
         let (slow_start, heaviest) = (self.settings.slow_start, set.heaviest);
-        let all = Choice { members: &set.all, tried, heaviest, slow_start, now };
+        let all = Choices { members: &set.all, tried, heaviest, slow_start, now };
         (0..all.len()).any(|place| {
             !all.is_tried(place) && set.all[place].health().access(now) != Access::Down
         })
@@ -178,7 +182,7 @@ impl<C> Members<C> {
     }
 
     /// Another instance than the last one tried has replied since.
-    pub fn has_answered_since(&self, tried: &Tried<C>, since: Instant) -> bool {
+    pub fn has_answered_since(&self, tried: &TriedMembers<C>, since: Instant) -> bool {
         let Some(last) = tried.last() else { return false };
         let set = self.set.load();
         let others = set.all.iter().filter(|member| !member.address.is_same(&last.address));
@@ -264,15 +268,15 @@ impl<C> Members<C> {
 }
 
 /// Members as the balancer sees them.
-struct Choice<'a, C> {
+struct Choices<'a, C> {
     members: &'a [Arc<Member<C>>],
-    tried: &'a Tried<C>,
+    tried: &'a TriedMembers<C>,
     heaviest: u32,
     slow_start: Duration,
     now: Instant,
 }
 
-impl<C> Choice<'_, C> {
+impl<C> Choices<'_, C> {
     fn healthy(&self) -> usize {
         self.members.iter().filter(|member| member.health().is_healthy(self.now)).count()
     }
@@ -287,7 +291,7 @@ impl<C> Choice<'_, C> {
     }
 }
 
-impl<C> Candidates for Choice<'_, C> {
+impl<C> Candidates for Choices<'_, C> {
     fn len(&self) -> usize {
         self.members.len()
     }
@@ -296,10 +300,10 @@ impl<C> Candidates for Choice<'_, C> {
         self.heaviest
     }
 
-    fn look(&self, place: usize) -> Look {
+    fn look(&self, place: usize) -> Candidate {
         let member = &self.members[place];
         let mut health = member.health();
-        Look {
+        Candidate {
             access: health.access(self.now),
             share: health.share(self.slow_start, self.now),
             weight: member.address.weight,

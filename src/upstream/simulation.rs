@@ -16,7 +16,7 @@ const MS: Duration = Duration::from_millis(1);
 
 /// How an instance treats calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+enum Behaviour {
     Well,
     /// It refuses connections, and calls in flight break.
     Killed,
@@ -28,8 +28,8 @@ enum Mode {
     Leaving,
 }
 
-struct Instances {
-    modes: Vec<watched::Sender<Mode>>,
+struct SimulatedInstances {
+    modes: Vec<watched::Sender<Behaviour>>,
     /// Calls that reached each of them.
     visits: Vec<AtomicUsize>,
     /// By second since the start: calls, and attempts that reached an instance after one that had.
@@ -39,22 +39,22 @@ struct Instances {
 
 /// One call.
 #[derive(Debug, Clone)]
-struct Shot {
+struct SimulatedCall {
     at: Duration,
     took: Duration,
     failure: Option<Failure>,
 }
 
-struct Drill {
+struct FaultDrill {
     upstream: Arc<Upstream<usize>>,
-    instances: Arc<Instances>,
-    shots: JoinSet<Shot>,
+    instances: Arc<SimulatedInstances>,
+    shots: JoinSet<SimulatedCall>,
     repeat: Repeat,
     _following: tokio::task::JoinHandle<()>,
 }
 
-impl Instances {
-    fn set(&self, which: &[usize], mode: Mode) {
+impl SimulatedInstances {
+    fn set(&self, which: &[usize], mode: Behaviour) {
         for instance in which {
             self.modes[*instance].send_replace(mode);
         }
@@ -77,8 +77,8 @@ impl Instances {
     async fn answer(&self, place: usize, sent: &AtomicU64) -> Result<(), Failure> {
         let mut mode = self.modes[place].subscribe();
         match *mode.borrow_and_update() {
-            Mode::Killed => return Err(Failure::Unreached("connection refused".to_owned())),
-            Mode::Leaving => return Err(Failure::Unprocessed("GOAWAY".to_owned())),
+            Behaviour::Killed => return Err(Failure::Unreached("connection refused".to_owned())),
+            Behaviour::Leaving => return Err(Failure::Unprocessed("GOAWAY".to_owned())),
             _ => {}
         }
         self.visits[place].fetch_add(1, Ordering::Relaxed);
@@ -89,8 +89,8 @@ impl Instances {
             tokio::time::sleep(LATENCY.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
             loop {
                 match *mode.borrow_and_update() {
-                    Mode::Failing => return Err(Failure::status(503, "", Fault::Away)),
-                    Mode::Hanging => {}
+                    Behaviour::Failing => return Err(Failure::status(503, "", Fault::Away)),
+                    Behaviour::Hanging => {}
                     _ => return Ok(()),
                 }
                 // The sender lives as long as this.
@@ -98,7 +98,7 @@ impl Instances {
             }
         };
         let mut killed = self.modes[place].subscribe();
-        let killed = killed.wait_for(|mode| *mode == Mode::Killed);
+        let killed = killed.wait_for(|mode| *mode == Behaviour::Killed);
         tokio::select! {
             answer = answer => answer,
             _ = killed => Err(Failure::Unavailable("reset".to_owned())),
@@ -106,7 +106,7 @@ impl Instances {
     }
 }
 
-impl Drill {
+impl FaultDrill {
     fn new(count: usize, repeat: Repeat, change: impl FnOnce(&mut Settings)) -> Self {
         fastrand::seed(7);
         let mut settings = Settings::default();
@@ -116,8 +116,8 @@ impl Drill {
         let site = Site { https: false, name: None, prefix: String::new(), instances: fixed };
         let connect = |uri: &::http::Uri, _| Ok(usize::from(uri.port_u16().unwrap_or(80)) - 1);
         let mut upstream = Upstream::new("simulated", settings, site, connect);
-        let instances = Arc::new(Instances {
-            modes: (0..count).map(|_| watched::Sender::new(Mode::Well)).collect(),
+        let instances = Arc::new(SimulatedInstances {
+            modes: (0..count).map(|_| watched::Sender::new(Behaviour::Well)).collect(),
             visits: (0..count).map(|_| AtomicUsize::new(0)).collect(),
             seconds: Mutex::default(),
             start: now(),
@@ -125,7 +125,7 @@ impl Drill {
         let seen = Arc::clone(&instances);
         upstream.reach = Box::new(move |address, _| {
             let mode = *seen.modes[usize::from(address.port) - 1].borrow();
-            futures_util::future::ready(mode != Mode::Killed).boxed()
+            futures_util::future::ready(mode != Behaviour::Killed).boxed()
         });
         let upstream = Arc::new(upstream);
         let following = tokio::spawn(Arc::clone(&upstream).follow());
@@ -158,7 +158,7 @@ impl Drill {
                     async move { instances.answer(attempt.instance.connection, &sent).await }
                 });
                 let failure = reply.await.err();
-                Shot { at: called - instances.start, took: now() - called, failure }
+                SimulatedCall { at: began - instances.start, took: now() - began, failure }
             });
         }
     }
@@ -189,14 +189,14 @@ impl Drill {
 }
 
 struct Ends {
-    shots: Vec<Shot>,
+    shots: Vec<SimulatedCall>,
     seconds: Vec<(u32, u32)>,
 }
 
 impl Ends {
     /// Those that failed, of those made from one second to another.
     fn failed(&self, from: f64, to: f64) -> usize {
-        let within = |shot: &&Shot| (from..to).contains(&shot.at.as_secs_f64());
+        let within = |shot: &&SimulatedCall| (from..to).contains(&shot.at.as_secs_f64());
         self.shots.iter().filter(within).filter(|shot| shot.failure.is_some()).count()
     }
 
@@ -227,13 +227,13 @@ fn seconds(seconds: u64) -> Duration {
 async fn two_of_three_are_killed_and_come_back() {
     let (p2c, turns, least) = (Balance::P2c, Balance::RoundRobin, Balance::LeastInFlight);
     for (balance, count) in [(p2c, 3), (p2c, 5), (turns, 3), (least, 3)] {
-        let mut drill = Drill::new(count, Repeat::Always, |it| it.balance = balance);
+        let mut drill = FaultDrill::new(count, Repeat::Always, |it| it.balance = balance);
         drill.pass(seconds(10)).await;
         let killed: Vec<usize> = (0..count).filter(|place| place % 2 == 0).collect();
-        drill.instances.set(&killed, Mode::Killed);
+        drill.instances.set(&killed, Behaviour::Killed);
         drill.pass(seconds(6)).await;
         let before = drill.visits();
-        drill.instances.set(&killed, Mode::Well);
+        drill.instances.set(&killed, Behaviour::Well);
         drill.pass(seconds(2)).await;
         let back = drill.visits();
         assert!(killed.iter().all(|it| back[*it] > before[*it]), "{before:?} {back:?}");
@@ -252,12 +252,12 @@ async fn two_of_three_are_killed_and_come_back() {
 #[tokio::test(start_paused = true)]
 async fn a_rolling_restart_fails_no_query() {
     for balance in ALL {
-        let mut drill = Drill::of_three(|it| it.balance = balance);
+        let mut drill = FaultDrill::of_three(|it| it.balance = balance);
         drill.pass(seconds(10)).await;
         for place in [0, 1, 2] {
-            drill.instances.set(&[place], Mode::Killed);
+            drill.instances.set(&[place], Behaviour::Killed);
             drill.pass(1_500 * MS).await;
-            drill.instances.set(&[place], Mode::Well);
+            drill.instances.set(&[place], Behaviour::Well);
             drill.pass(4_500 * MS).await;
         }
         let ends = drill.ends().await;
@@ -270,14 +270,14 @@ async fn a_rolling_restart_fails_no_query() {
 #[tokio::test(start_paused = true)]
 async fn a_graceful_rolling_restart_fails_no_mutation() {
     for repeat in [Repeat::IfNotSent, Repeat::IfAway] {
-        let mut drill = Drill::new(3, repeat, |_| {});
+        let mut drill = FaultDrill::new(3, repeat, |_| {});
         drill.pass(seconds(10)).await;
         for place in [0, 1, 2] {
-            drill.instances.set(&[place], Mode::Leaving);
+            drill.instances.set(&[place], Behaviour::Leaving);
             drill.pass(100 * MS).await;
-            drill.instances.set(&[place], Mode::Killed);
+            drill.instances.set(&[place], Behaviour::Killed);
             drill.pass(1_400 * MS).await;
-            drill.instances.set(&[place], Mode::Well);
+            drill.instances.set(&[place], Behaviour::Well);
             drill.pass(4_500 * MS).await;
         }
         let ends = drill.ends().await;
@@ -289,12 +289,12 @@ async fn a_graceful_rolling_restart_fails_no_mutation() {
 async fn two_of_three_answer_503() {
     let (p2c, turns, least) = (Balance::P2c, Balance::RoundRobin, Balance::LeastInFlight);
     for (balance, count) in [(p2c, 3), (p2c, 5), (turns, 3), (least, 3)] {
-        let mut drill = Drill::new(count, Repeat::Always, |it| it.balance = balance);
+        let mut drill = FaultDrill::new(count, Repeat::Always, |it| it.balance = balance);
         drill.pass(seconds(10)).await;
         let failing: Vec<usize> = (1..count).collect();
-        drill.instances.set(&failing, Mode::Failing);
+        drill.instances.set(&failing, Behaviour::Failing);
         drill.pass(seconds(12)).await;
-        drill.instances.set(&failing, Mode::Well);
+        drill.instances.set(&failing, Behaviour::Well);
         drill.pass(seconds(30)).await;
         let shares = drill.shares(seconds(5)).await;
         let ends = drill.ends().await;
@@ -308,9 +308,9 @@ async fn two_of_three_answer_503() {
 #[tokio::test(start_paused = true)]
 async fn two_of_three_hang() {
     for balance in ALL {
-        let mut drill = Drill::of_three(|it| it.balance = balance);
+        let mut drill = FaultDrill::of_three(|it| it.balance = balance);
         drill.pass(seconds(10)).await;
-        drill.instances.set(&[0, 1], Mode::Hanging);
+        drill.instances.set(&[0, 1], Behaviour::Hanging);
         drill.pass(seconds(20)).await;
         let ends = drill.ends().await;
         let (at_first, later) = (ends.failed(10.0, 11.0), ends.failed(11.0, 100.0));
@@ -323,11 +323,11 @@ async fn two_of_three_hang() {
 
 #[tokio::test(start_paused = true)]
 async fn all_hang_and_nothing_waits_for_two_timeouts() {
-    let mut drill = Drill::of_three(|it| it.timeout = seconds(1));
+    let mut drill = FaultDrill::of_three(|it| it.timeout = seconds(1));
     drill.pass(seconds(10)).await;
-    drill.instances.set(&[0, 1, 2], Mode::Hanging);
+    drill.instances.set(&[0, 1, 2], Behaviour::Hanging);
     drill.pass(seconds(10)).await;
-    drill.instances.set(&[0, 1, 2], Mode::Well);
+    drill.instances.set(&[0, 1, 2], Behaviour::Well);
     drill.pass(seconds(10)).await;
     let ends = drill.ends().await;
     let mut took: Vec<_> = ends.shots.iter().filter(|shot| shot.at >= seconds(10)).collect();
@@ -343,20 +343,20 @@ async fn all_hang_and_nothing_waits_for_two_timeouts() {
 #[tokio::test(start_paused = true)]
 async fn a_source_is_back_within_five_seconds_of_any_fault() {
     for (mode, count, repeat, within) in [
-        (Mode::Failing, 3, Repeat::Always, 2.1),
-        (Mode::Failing, 1, Repeat::Always, 2.1),
-        (Mode::Failing, 3, Repeat::IfNotSent, 4.1),
-        (Mode::Hanging, 3, Repeat::Always, 2.1),
-        (Mode::Hanging, 1, Repeat::IfNotSent, 4.1),
-        (Mode::Killed, 3, Repeat::Always, 0.6),
-        (Mode::Killed, 1, Repeat::IfNotSent, 4.1),
+        (Behaviour::Failing, 3, Repeat::Always, 2.1),
+        (Behaviour::Failing, 1, Repeat::Always, 2.1),
+        (Behaviour::Failing, 3, Repeat::IfNotSent, 4.1),
+        (Behaviour::Hanging, 3, Repeat::Always, 2.1),
+        (Behaviour::Hanging, 1, Repeat::IfNotSent, 4.1),
+        (Behaviour::Killed, 3, Repeat::Always, 0.6),
+        (Behaviour::Killed, 1, Repeat::IfNotSent, 4.1),
     ] {
-        let mut drill = Drill::new(count, repeat, |it| it.timeout = seconds(2));
+        let mut drill = FaultDrill::new(count, repeat, |it| it.timeout = seconds(2));
         drill.pass(seconds(5)).await;
         let all: Vec<usize> = (0..count).collect();
         drill.instances.set(&all, mode);
         drill.pass(seconds(12)).await;
-        drill.instances.set(&all, Mode::Well);
+        drill.instances.set(&all, Behaviour::Well);
         drill.pass(seconds(8)).await;
         let ends = drill.ends().await;
         let back = ends.first_success_after(17.0);
@@ -369,11 +369,11 @@ async fn a_source_is_back_within_five_seconds_of_any_fault() {
 /// One instance of three that were killed returns: it serves all calls, half a second later.
 #[tokio::test(start_paused = true)]
 async fn the_first_of_all_that_returns_is_used_at_once() {
-    let mut drill = Drill::of_three(|_| {});
+    let mut drill = FaultDrill::of_three(|_| {});
     drill.pass(seconds(10)).await;
-    drill.instances.set(&[0, 1, 2], Mode::Killed);
+    drill.instances.set(&[0, 1, 2], Behaviour::Killed);
     drill.pass(seconds(20)).await;
-    drill.instances.set(&[1], Mode::Well);
+    drill.instances.set(&[1], Behaviour::Well);
     drill.pass(seconds(10)).await;
     let ends = drill.ends().await;
     assert!(ends.first_success_after(30.0) <= 0.55, "{}", ends.first_success_after(30.0));

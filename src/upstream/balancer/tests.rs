@@ -27,9 +27,9 @@ impl Candidates for Several {
         self.0.iter().map(|look| look.weight).max().unwrap_or(1)
     }
 
-    fn look(&self, place: usize) -> Look {
+    fn look(&self, place: usize) -> Candidate {
         let Seen { access, share, weight, in_flight, .. } = self.0[place];
-        Look { access, share, weight, in_flight }
+        Candidate { access, share, weight, in_flight }
     }
 
     fn is_healthy(&self, place: usize) -> bool {

@@ -82,9 +82,9 @@ impl Candidates for Simulation {
         self.weights.iter().copied().max().unwrap_or(1)
     }
 
-    fn look(&self, place: usize) -> Look {
+    fn look(&self, place: usize) -> Candidate {
         let mut health = self.health[place].borrow_mut();
-        Look {
+        Candidate {
             access: health.access(self.now),
             share: health.share(SLOW_START, self.now),
             weight: self.weights[place],
