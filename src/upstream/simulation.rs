@@ -158,7 +158,7 @@ impl FaultDrill {
                     async move { instances.answer(attempt.instance.connection, &sent).await }
                 });
                 let failure = reply.await.err();
-                SimulatedCall { at: began - instances.start, took: now() - began, failure }
+                SimulatedCall { at: called - instances.start, took: now() - called, failure }
             });
         }
     }

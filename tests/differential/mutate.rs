@@ -280,13 +280,13 @@ pub fn tokens(case: &mut Case, random: &mut Random) {
         }
         // All that may go between tokens goes.
         11 => {
-            for index in 0..tokens.len() {
-                if is_ignored(&tokens[index]) {
+            for (index, token) in tokens.iter_mut().enumerate() {
+                if is_ignored(token) {
                     let by =
                         |index: Option<usize>| index.and_then(|index| split.get(index)).copied();
                     let glues = by(index.checked_sub(1)).is_some_and(ends_as_word)
                         && by(Some(index + 1)).is_some_and(starts_as_word);
-                    tokens[index] = if glues { ",".into() } else { String::new() };
+                    *token = if glues { ",".into() } else { String::new() };
                 }
             }
         }
