@@ -22,8 +22,8 @@ pub const NUMBER: &str = "x-operation";
 pub const CALM_SERVER: &str =
     "timeout: 5m, header_timeout: 5m, body_timeout: 5m, idle_timeout: 10m";
 /// The same of a source.
-pub const CALM: &str =
-    "timeout: 5m, connect_timeout: 1m, breaker: { enabled: false }, ejection: { failures: 0 }";
+pub const CALM: &str = "timeout: 5m, connect_timeout: 1m, breaker: { enabled: false }, ejection: { failures: 0 }, \
+     concurrency: { adapt: false }";
 
 /// Calls by the number of their operation.
 type Calls = Arc<Mutex<HashMap<String, Vec<String>>>>;
