@@ -272,7 +272,6 @@ impl Engine {
         let outcome = execute::execute(snapshot, event).await;
         let writing = Writing {
             conditions,
-            sound: operation.plan.sound.as_ref(),
             introspection,
             given: &estimate.given,
             size: self.size(outcome.bytes),

@@ -97,7 +97,6 @@ impl Stages<'_> {
         let view = &prepared.0.plan.view;
         let writing = Writing {
             conditions: &ran.conditions,
-            sound: prepared.0.plan.sound.as_ref(),
             introspection: &[],
             given: &ran.given,
             size: self.0.size(*bytes),

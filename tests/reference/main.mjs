@@ -52,15 +52,22 @@ function variablesOf(schema, operation, text) {
  * where the type around the field is nullable and no list, since it looks at `By!` as something else than `By`.
  */
 function OneOfVariablesAreNonNull(context) {
+  /** Variables that are the value of a field of a `@oneOf` object, with its name. */
+  const within = new Map();
   return {
-    OperationDefinition: {
-      leave(operation) {
-        const declared = new Map(operation.variableDefinitions?.map((one) => [one.variable.name.value, one.type]));
-        for (const { node, parentType } of context.getRecursiveVariableUsages(operation)) {
-          const around = parentType && getNamedType(parentType);
-          const type = declared.get(node.name.value);
-          if (isInputObjectType(around) && around.isOneOf && type && type.kind !== "NonNullType") {
-            context.reportError(new GraphQLError(`Variable "$${node.name.value}" must be non-null in "${around}".`));
+    ObjectField(node) {
+      const around = getNamedType(context.getParentInputType());
+      if (node.value.kind === "Variable" && isInputObjectType(around) && around.isOneOf) within.set(node.value, around);
+    },
+    Document: {
+      leave(document) {
+        for (const operation of document.definitions.filter(({ kind }) => kind === "OperationDefinition")) {
+          const declared = new Map(operation.variableDefinitions?.map((one) => [one.variable.name.value, one.type]));
+          for (const { node } of context.getRecursiveVariableUsages(operation)) {
+            const type = declared.get(node.name.value);
+            if (within.has(node) && type && type.kind !== "NonNullType") {
+              context.reportError(new GraphQLError(`Variable "$${node.name.value}" must be non-null in "${within.get(node)}".`));
+            }
           }
         }
       },

@@ -4,11 +4,10 @@
 use super::check::CheckId;
 use super::condition::{Condition, Conditions};
 use super::error::{PlanError, Result};
-use crate::engine::response::Sound;
 use apollo_compiler::Name as ApolloName;
 use apollo_compiler::Node;
 use apollo_compiler::Schema;
-use apollo_compiler::ast::Value;
+use apollo_compiler::ast::{Directive, Value};
 use apollo_compiler::executable::{
     DirectiveList, ExecutableDocument, Field, Selection, SelectionSet,
 };
@@ -31,8 +30,6 @@ pub(super) struct Collected<'a> {
     pub checks: Vec<CheckId>,
     /// The fields' selection sets.
     pub sets: Sets<'a>,
-    /// What must hold for the selections to be told.
-    pub sound: Option<Sound>,
     /// The places at which it may stand among its siblings, with the number of the condition for each.
     pub positions: Vec<(usize, u32)>,
 }
@@ -160,22 +157,35 @@ fn merge<'a>(
         .collect();
     let (allowed, checks) = (Condition::always(), Vec::new());
     let (field, condition) = (occurrences[0].field, all);
-    Collected { key, field, condition, allowed, checks, sets, sound: None, positions }
+    Collected { key, field, condition, allowed, checks, sets, positions }
 }
 
 /// What `@skip` and `@include` say.
 fn condition_of(conditions: &mut Conditions, directives: &DirectiveList) -> Result<Condition> {
     let mut all = Condition::always();
-    for (name, wanted) in [("include", true), ("skip", false)] {
-        for directive in directives.get_all(name) {
-            let value = directive.specified_argument_by_name("if").map(Node::as_ref);
-            let condition = match value {
-                Some(Value::Boolean(value)) if *value == wanted => Condition::always(),
-                Some(Value::Variable(variable)) => conditions.variable(variable, wanted)?,
-                _ => Condition::never(),
-            };
-            all = all.and(&condition);
-        }
+    for (directive, wanted) in directives_of(directives) {
+        all = all.and(&condition_if(conditions, directive, wanted)?);
     }
     Ok(all)
+}
+
+/// `@skip` and `@include`, in the order in which they are looked at, with the value of `if` that keeps a selection.
+pub(super) fn directives_of(
+    directives: &DirectiveList,
+) -> impl Iterator<Item = (&Node<Directive>, bool)> {
+    let named = |(name, wanted)| directives.get_all(name).map(move |one| (one, wanted));
+    [("skip", false), ("include", true)].into_iter().flat_map(named)
+}
+
+/// The condition that one directive keeps a selection.
+pub(super) fn condition_if(
+    conditions: &mut Conditions,
+    directive: &Directive,
+    wanted: bool,
+) -> Result<Condition> {
+    Ok(match directive.specified_argument_by_name("if").map(Node::as_ref) {
+        Some(Value::Boolean(value)) if *value == wanted => Condition::always(),
+        Some(Value::Variable(variable)) => conditions.variable(variable, wanted)?,
+        _ => Condition::never(),
+    })
 }

@@ -6,6 +6,7 @@ use super::arguments::Input;
 use crate::graph::{GuardId, Guards};
 use crate::graphql::Name;
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
 
 /// All of these bits set, none of those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,17 +14,17 @@ pub(super) struct Conjunction {
     /// Variables.
     set: u64,
     clear: u64,
-    /// Variables that must not be null.
-    given: u64,
+    /// Lists of nulls, none of which may be there.
+    sound: u128,
     /// Rules that must hold.
     allowed: u128,
 }
 
-/// The outcome of every variable and rule for one request.
-#[derive(Clone, Copy)]
+/// The outcome of every variable, list of nulls and rule for one request.
+#[derive(Clone, Copy, Default)]
 struct Bits {
     variables: u64,
-    given: u64,
+    sound: u128,
     rules: u128,
 }
 
@@ -41,6 +42,15 @@ struct Entry {
     unless: Vec<Condition>,
 }
 
+/// A variable that is used where null cannot stand, and may be null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Null {
+    /// The number of the variable.
+    variable: usize,
+    /// Which requests come to where it is used: `@skip` and `@include` alone decide.
+    reached: Condition,
+}
+
 /// A rule as an operation asks it: once for each set of arguments it looks at.
 #[derive(Debug, PartialEq)]
 struct Rule {
@@ -52,7 +62,9 @@ struct Rule {
 #[derive(Debug)]
 pub(in crate::engine) struct Conditions {
     variables: Vec<Name>,
-    not_null: Vec<Name>,
+    /// Variables that may be null where null cannot stand.
+    nullable: Vec<Name>,
+    sound: Vec<Vec<Null>>,
     rules: Vec<Rule>,
     entries: Vec<Entry>,
 }
@@ -71,7 +83,7 @@ impl Conjunction {
         let both = Self {
             set: self.set | other.set,
             clear: self.clear | other.clear,
-            given: self.given | other.given,
+            sound: self.sound | other.sound,
             allowed: self.allowed | other.allowed,
         };
         (both.set & both.clear == 0).then_some(both)
@@ -80,14 +92,14 @@ impl Conjunction {
     fn implies(self, other: Self) -> bool {
         self.set & other.set == other.set
             && self.clear & other.clear == other.clear
-            && self.given & other.given == other.given
+            && self.sound & other.sound == other.sound
             && self.allowed & other.allowed == other.allowed
     }
 
     fn holds(self, bits: Bits) -> bool {
         bits.variables & self.set == self.set
             && bits.variables & self.clear == 0
-            && bits.given & self.given == self.given
+            && bits.sound & self.sound == self.sound
             && bits.rules & self.allowed == self.allowed
     }
 }
@@ -142,13 +154,22 @@ impl Condition {
     fn holds(&self, bits: Bits) -> bool {
         self.any.iter().any(|conjunction| conjunction.holds(bits))
     }
+
+    /// What it says about the variables of `@skip` and `@include`.
+    fn of_variables(&self) -> Self {
+        let mut all = Self::never();
+        for Conjunction { set, clear, .. } in &self.any {
+            all.add(Conjunction { set: *set, clear: *clear, ..Conjunction::default() });
+        }
+        all
+    }
 }
 
 impl Conditions {
     pub(super) fn new() -> Self {
         let always = Entry { condition: Condition::always(), unless: Vec::new() };
-        let (variables, not_null, rules) = (Vec::new(), Vec::new(), Vec::new());
-        Self { variables, not_null, rules, entries: vec![always] }
+        let (variables, nullable, sound) = (Vec::new(), Vec::new(), Vec::new());
+        Self { variables, nullable, sound, rules: Vec::new(), entries: vec![always] }
     }
 
     pub(super) fn has_rules(&self) -> bool {
@@ -174,17 +195,43 @@ impl Conditions {
         Ok(Condition { any: vec![conjunction] })
     }
 
-    /// The condition that a variable is not null.
-    pub(super) fn not_null(&mut self, name: &str) -> Result<Condition, TooMany> {
-        let bit = match self.not_null.iter().position(|known| &**known == name) {
-            Some(bit) => bit,
-            None if self.not_null.len() == 64 => return Err(TooMany::Nullable),
+    /// A null that counts where `reached` holds.
+    pub(super) fn null(&mut self, name: &str, reached: &Condition) -> Result<Null, TooMany> {
+        let variable = match self.nullable.iter().position(|known| &**known == name) {
+            Some(variable) => variable,
+            None if self.nullable.len() == 64 => return Err(TooMany::Nullable),
             None => {
-                self.not_null.push(name.into());
-                self.not_null.len() - 1
+                self.nullable.push(name.into());
+                self.nullable.len() - 1
             }
         };
-        Ok(Condition { any: vec![Conjunction { given: 1 << bit, ..Conjunction::default() }] })
+        Ok(Null { variable, reached: reached.of_variables() })
+    }
+
+    /// The condition that none of these nulls is there.
+    pub(super) fn none_of(&mut self, nulls: Vec<Null>) -> Result<Condition, TooMany> {
+        let bit = match self.sound.iter().position(|known| *known == nulls) {
+            _ if nulls.is_empty() => return Ok(Condition::always()),
+            Some(bit) => bit,
+            None if self.sound.len() == 128 => return Err(TooMany::Nullable),
+            None => {
+                self.sound.push(nulls);
+                self.sound.len() - 1
+            }
+        };
+        Ok(Condition { any: vec![Conjunction { sound: 1 << bit, ..Conjunction::default() }] })
+    }
+
+    /// The variables of these nulls, for people.
+    pub(super) fn names(&self, nulls: &[Null]) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for null in nulls {
+            let name = format!("`${}`", self.nullable[null.variable]);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.join(", ")
     }
 
     /// The condition that a rule holds, with these arguments where it looks at them.
@@ -223,17 +270,20 @@ impl Conditions {
         allows: impl Fn(GuardId, &[(Name, Input)]) -> bool,
     ) -> Vec<bool> {
         let is_true = |name: &Name| variables.get(&**name) == Some(&Value::Bool(true));
-        let is_given = |name: &Name| variables.get(&**name) != Some(&Value::Null);
-        let given = self.not_null.iter().enumerate();
-        let given = given.fold(0, |bits, (bit, name)| bits | (u64::from(is_given(name)) << bit));
-        let variables = self.variables.iter().enumerate();
+        let is_null = |name: &Name| variables.get(&**name) == Some(&Value::Null);
+        let set = self.variables.iter().enumerate();
+        let set = set.fold(0, |bits, (bit, name)| bits | (u64::from(is_true(name)) << bit));
+        let nulls: SmallVec<[bool; 8]> = self.nullable.iter().map(is_null).collect();
+        let bits = Bits { variables: set, ..Bits::default() };
         let bits = Bits {
-            given,
-            variables: variables
-                .fold(0, |bits, (bit, name)| bits | (u64::from(is_true(name)) << bit)),
-            rules: self.rules.iter().enumerate().fold(0, |bits, (bit, rule)| {
-                bits | (u128::from(allows(rule.guard, &rule.arguments)) << bit)
+            sound: self.sound.iter().enumerate().fold(0, |sound, (bit, list)| {
+                let is_there = |null: &Null| nulls[null.variable] && null.reached.holds(bits);
+                sound | (u128::from(!list.iter().any(is_there)) << bit)
             }),
+            rules: self.rules.iter().enumerate().fold(0, |rules, (bit, rule)| {
+                rules | (u128::from(allows(rule.guard, &rule.arguments)) << bit)
+            }),
+            ..bits
         };
         self.entries
             .iter()

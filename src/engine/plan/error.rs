@@ -8,7 +8,10 @@ use crate::graphql::ErrorCode;
 pub(in crate::engine) enum PlanError {
     #[error("the operation has more than 64 variables in `@skip` and `@include`; use fewer")]
     TooManyVariables,
-    #[error("the operation has more than 64 variables that may be null where null cannot stand")]
+    #[error(
+        "too many variables that may be null stand where null cannot (more than 64, or in more than 128 selections); \
+         declare them with `!`"
+    )]
     TooManyNullable,
     #[error(
         "the operation asks for more than 128 different rules on who may see what; select less"

@@ -6,16 +6,11 @@ use super::error::{PlanError, Result};
 use super::shapes::Shapes;
 use super::{Asking, Check, Fetch, FetchId, Permit, QueryPlan, Target, fan_out, held};
 use crate::engine::guard::cost::Formula;
-use crate::engine::response::{NodeId, Slot, Sound, View};
+use crate::engine::response::{NodeId, Slot, View};
 use crate::graph::CacheHint;
 use crate::graphql::Name;
 
-pub(super) fn finish(
-    mut planner: Planner<'_>,
-    view: View,
-    sound: Option<Sound>,
-    cost: &Formula,
-) -> Result<QueryPlan> {
+pub(super) fn finish(mut planner: Planner<'_>, view: View, cost: &Formula) -> Result<QueryPlan> {
     planner.wait_for_checks();
     planner.want_for_checks();
     if planner.mutation {
@@ -44,7 +39,6 @@ pub(super) fn finish(
         root_width,
         checks,
         view,
-        sound,
         conditions: planner.conditions,
         cost,
         introspection: planner.introspection,

@@ -40,7 +40,7 @@ pub(super) use usages::{VariableUsage, usages};
 
 use super::guard::access::Access;
 use super::guard::cost::Cost;
-use super::response::{Shape, Slot, Sound, View};
+use super::response::{Shape, Slot, View};
 use crate::graph::{BatchReply, BindingId, CacheHint, GuardId};
 use crate::graphql::Name;
 use fan_out::Objects;
@@ -61,8 +61,6 @@ pub(super) struct QueryPlan {
     /// Rules that are asked for each object.
     pub checks: Vec<Check>,
     pub view: View,
-    /// `None`: nothing that a request gives can keep it from being answered.
-    pub sound: Option<Sound>,
     pub conditions: Conditions,
     pub cost: Cost,
     /// Response keys of `__schema` and `__type` at the root, by number.

@@ -9,7 +9,7 @@ use super::error::Result;
 use super::length::Sized;
 use crate::engine::guard::cost::{FLOOR, Formula, MUTATION};
 use crate::engine::response::{
-    Entry, Leaf, NodeId, Output, OutputKind, Slot, Sound, TypeView, View,
+    Entries, Entry, Leaf, NodeId, Output, OutputKind, Slot, TypeView, View,
 };
 use crate::graph::Field;
 use crate::graphql::Name;
@@ -52,8 +52,9 @@ impl<'a> Planner<'a> {
         ty: &str,
         sets: &Sets<'a>,
         around: Around<'_, 'a>,
-    ) -> Result<(Vec<Entry>, Formula)> {
-        let mut collected = self.collector.collect(&mut self.conditions, ty, sets)?;
+    ) -> Result<(Entries, Formula)> {
+        let (sets, sound) = self.check_conditions(ty, sets)?;
+        let mut collected = self.collector.collect(&mut self.conditions, ty, &sets)?;
         for field in &mut collected {
             self.guard(node, ty, field)?;
         }
@@ -62,7 +63,7 @@ impl<'a> Planner<'a> {
         let mut costs = Vec::new();
         for field in &mut collected {
             self.step()?;
-            let sound = self.check_given(ty, field)?;
+            let sound = self.check_arguments(ty, field)?;
             let at = field.field.name.location().map(|at| self.lines.place(at.offset()));
             let Planned { slot, source, output, given, cost } =
                 self.field(node, ty, field, around)?;
@@ -89,8 +90,8 @@ impl<'a> Planner<'a> {
             }
         }
         placed.sort_by_key(|(position, _)| *position);
-        let entries = placed.into_iter().map(|(_, entry)| entry).collect();
-        Ok((entries, Formula::sum(costs)))
+        let list = placed.into_iter().map(|(_, entry)| entry).collect();
+        Ok((Entries { list, sound }, Formula::sum(costs)))
     }
 
     /// Adds the lookups for what no provider of the node has.
@@ -157,8 +158,7 @@ impl<'a> Planner<'a> {
         // Of an abstract type, each member has its weight in the view.
         let by_type = matches!(view.as_deref(), Some(View::ByType { .. }));
         let weight = if by_type { 0 } else { self.graph.weight(price.field, inner) };
-        let sound = collected.sound.as_ref();
-        let mut output = self.output(&definition.ty, view.as_ref(), sound, weight);
+        let mut output = self.output(&definition.ty, view.as_ref(), weight);
         output.assumed = price.assumed;
         let (slot, source) = (used.slot, Some(self.source(used.filled_by)));
         Ok(Planned { slot, source, output, given: price.given, cost })
@@ -255,23 +255,14 @@ impl<'a> Planner<'a> {
         }))
     }
 
-    fn output(
-        &self,
-        ty: &Type,
-        view: Option<&Arc<View>>,
-        sound: Option<&Sound>,
-        weight: u64,
-    ) -> Output {
+    fn output(&self, ty: &Type, view: Option<&Arc<View>>, weight: u64) -> Output {
         let (kind, weight) = match ty {
             Type::List(of) | Type::NonNullList(of) => {
-                (OutputKind::List(Box::new(self.output(of, view, sound, weight))), 0)
+                (OutputKind::List(Box::new(self.output(of, view, weight))), 0)
             }
-            Type::Named(name) | Type::NonNullNamed(name) => match (view, sound) {
-                (Some(view), Some(sound)) => {
-                    (OutputKind::Checked(Arc::clone(view), sound.clone()), weight)
-                }
-                (Some(view), None) => (OutputKind::Object(Arc::clone(view)), weight),
-                (None, _) => (OutputKind::Leaf(self.leaf(name)), weight),
+            Type::Named(name) | Type::NonNullNamed(name) => match view {
+                Some(view) => (OutputKind::Object(Arc::clone(view)), weight),
+                None => (OutputKind::Leaf(self.leaf(name)), weight),
             },
         };
         Output { non_null: ty.is_non_null(), weight, assumed: false, kind }

@@ -1,36 +1,33 @@
-//! The last check of what is given to a field: a variable that may be null, where null cannot stand.
+//! The last check of what a request gives: a variable that is null, where null cannot stand.
 //!
-//! Validation allows it where a default makes up for a variable that is left out (GraphQL spec, section 5.8.5), but a
-//! request can still send null. Then nothing is asked for the field, and it is an error with a path (section 6.4.1).
-//! Where the variable stands in `@skip` or `@include`, each object around it is the error: its fields cannot be told.
+//! Validation allows a variable that may be null where a default makes up for one that is left out (GraphQL spec,
+//! section 5.8.5), but a request can still send null. In an argument, the field is then an error with a path (section
+//! 6.4.1) and its call is not made. In `@skip` or `@include`, the object whose selections it decides is the error, and
+//! nothing below it is called. A selection that the request does not come to is not looked at: one that is skipped, one
+//! in a fragment on another type, an `@include` beside a `@skip` that holds.
 
 use super::access::restrict;
-use super::collect::Collected;
-use super::condition::Condition;
+use super::collect::{Collected, Sets, condition_if, directives_of};
+use super::condition::{Condition, Null};
 use super::draft::Planner;
 use super::error::{PlanError, Result};
-use super::usages::{VariableUsage, usages};
+use super::usages::usages;
 use crate::engine::response::Sound;
-use apollo_compiler::ast::Type;
+use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::executable::{DirectiveList, Selection, SelectionSet};
-use hashbrown::HashSet;
+use hashbrown::HashMap;
+use std::borrow::Cow;
 
-/// Conditions that hold while no variable is null where it must not be.
-pub(super) struct Soundness {
-    pub condition: Condition,
-    /// The variables that it looks at.
-    variables: Vec<String>,
-}
-
-impl Soundness {
-    fn new() -> Self {
-        Self { condition: Condition::always(), variables: Vec::new() }
-    }
-}
+/// Where the spreads of a fragment are reached whose selections were looked at.
+type Spread<'a> = HashMap<&'a str, Vec<Condition>>;
 
 impl<'a> Planner<'a> {
-    /// Restricts a field, and all below it, to requests that give it nothing wrong.
-    pub fn check_given(&mut self, ty: &str, field: &mut Collected<'a>) -> Result<Option<Sound>> {
+    /// Restricts a field, and all below it, to requests that give no null to an argument that cannot be null.
+    pub fn check_arguments(
+        &mut self,
+        ty: &str,
+        field: &mut Collected<'a>,
+    ) -> Result<Option<Sound>> {
         if self.nullable.is_empty() {
             return Ok(None);
         }
@@ -41,90 +38,96 @@ impl<'a> Planner<'a> {
                 usages(&self.graph.api_schema, definition, &argument.value, &mut found);
             }
         }
-        let mut own = Soundness::new();
-        self.must_not_be_null(&found, &mut own)?;
-        field.condition = field.condition.and(&own.condition);
-        let sets: Vec<&'a SelectionSet> = field.sets.iter().map(|(set, _)| *set).collect();
-        let mut below = Soundness::new();
-        self.check_conditions(&sets, &mut below)?;
-        field.sound = self.sound(&below);
-        restrict(&mut field.sets, &own.condition.and(&below.condition));
-        Ok(self.sound(&own))
+        let mut nulls = Vec::new();
+        for usage in found.into_iter().filter(|usage| usage.due.is_some_and(Type::is_non_null)) {
+            self.add_null(usage.variable, &Condition::always(), &mut nulls)?;
+        }
+        let (condition, sound) = self.sound(nulls)?;
+        field.condition = field.condition.and(&condition);
+        restrict(&mut field.sets, &condition);
+        Ok(sound)
     }
 
-    /// The same for the selections at the root.
-    pub fn check_root(&mut self, set: &'a SelectionSet) -> Result<(Condition, Option<Sound>)> {
-        let mut soundness = Soundness::new();
-        if !self.nullable.is_empty() {
-            self.check_conditions(&[set], &mut soundness)?;
+    /// Restricts what is selected of an object to requests that give no null to a `@skip` or `@include` among it.
+    pub fn check_conditions<'s>(
+        &mut self,
+        ty: &str,
+        sets: &'s Sets<'a>,
+    ) -> Result<(Cow<'s, Sets<'a>>, Option<Sound>)> {
+        if self.nullable.is_empty() {
+            return Ok((Cow::Borrowed(sets), None));
         }
-        let sound = self.sound(&soundness);
-        Ok((soundness.condition, sound))
+        let (mut spread, mut nulls) = (HashMap::new(), Vec::new());
+        for (set, reached) in sets {
+            self.check_set(ty, set, reached, &mut spread, &mut nulls)?;
+        }
+        let (condition, sound) = self.sound(nulls)?;
+        let mut sets = Cow::Borrowed(sets);
+        if sound.is_some() {
+            restrict(sets.to_mut(), &condition);
+        }
+        Ok((sets, sound))
     }
 
-    fn sound(&mut self, soundness: &Soundness) -> Option<Sound> {
-        if soundness.condition.is_always() {
-            return None;
+    /// The condition that none of these nulls is there, and what is said where one is.
+    fn sound(&mut self, nulls: Vec<Null>) -> Result<(Condition, Option<Sound>)> {
+        if nulls.is_empty() {
+            return Ok((Condition::always(), None));
         }
-        let condition = self.conditions.number(&soundness.condition, &[]);
-        let names = soundness.variables.join(", ");
+        let names = self.conditions.names(&nulls);
         let message = format!("null was sent for {names}, and cannot stand where it is used here");
-        Some(Sound { condition, message: message.into() })
+        let condition = self.conditions.none_of(nulls)?;
+        let number = self.conditions.number(&condition, &[]);
+        Ok((condition, Some(Sound { condition: number, message: message.into() })))
     }
 
-    fn must_not_be_null(
+    fn add_null(
         &mut self,
-        found: &[VariableUsage<'a>],
-        soundness: &mut Soundness,
+        variable: &str,
+        reached: &Condition,
+        nulls: &mut Vec<Null>,
     ) -> Result<()> {
-        for usage in found {
-            let name = usage.variable.as_str();
-            let is_due = usage.due.is_some_and(Type::is_non_null);
-            if is_due && self.nullable.contains(name) {
-                let condition = self.conditions.not_null(name)?;
-                soundness.condition = soundness.condition.and(&condition);
-                let name = format!("`${name}`");
-                if !soundness.variables.contains(&name) {
-                    soundness.variables.push(name);
-                }
+        if self.nullable.contains(variable) {
+            let null = self.conditions.null(variable, reached)?;
+            if !nulls.contains(&null) {
+                nulls.push(null);
             }
-        }
-        Ok(())
-    }
-
-    /// `@skip` and `@include` of the selections themselves, fragments included, not of what is below them.
-    fn check_conditions(
-        &mut self,
-        sets: &[&'a SelectionSet],
-        soundness: &mut Soundness,
-    ) -> Result<()> {
-        let mut spread = HashSet::new();
-        for set in sets {
-            self.check_set(set, &mut spread, soundness)?;
         }
         Ok(())
     }
 
     fn check_set(
         &mut self,
+        ty: &str,
         set: &'a SelectionSet,
-        spread: &mut HashSet<&'a str>,
-        soundness: &mut Soundness,
+        around: &Condition,
+        spread: &mut Spread<'a>,
+        nulls: &mut Vec<Null>,
     ) -> Result<()> {
         for selection in &set.selections {
             let visits = &self.collector.visits;
             visits.set(visits.get().checked_sub(1).ok_or(PlanError::TooLarge)?);
-            self.check_directives(selection.directives(), soundness)?;
             match selection {
-                Selection::Field(_) => {}
+                Selection::Field(field) => {
+                    self.check_directives(&field.directives, around, nulls)?;
+                }
                 Selection::InlineFragment(fragment) => {
-                    self.check_set(&fragment.selection_set, spread, soundness)?;
+                    let reached = self.check_directives(&fragment.directives, around, nulls)?;
+                    let wanted = fragment.type_condition.as_ref();
+                    if wanted.is_none_or(|wanted| self.collector.satisfies(ty, wanted)) {
+                        self.check_set(ty, &fragment.selection_set, &reached, spread, nulls)?;
+                    }
                 }
                 Selection::FragmentSpread(fragment) => {
-                    if spread.insert(&fragment.fragment_name)
-                        && let Some(fragment) = fragment.fragment_def(self.collector.document)
-                    {
-                        self.check_set(&fragment.selection_set, spread, soundness)?;
+                    let reached = self.check_directives(&fragment.directives, around, nulls)?;
+                    let Some(definition) = fragment.fragment_def(self.collector.document) else {
+                        continue;
+                    };
+                    let before = spread.entry(&fragment.fragment_name).or_default();
+                    let is_new = !before.iter().any(|before| reached.implies(before));
+                    if is_new && self.collector.satisfies(ty, definition.type_condition()) {
+                        before.push(reached.clone());
+                        self.check_set(ty, &definition.selection_set, &reached, spread, nulls)?;
                     }
                 }
             }
@@ -132,27 +135,21 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    /// Adds the nulls of the directives of a selection; the condition that it is kept.
     fn check_directives(
         &mut self,
         directives: &'a DirectiveList,
-        soundness: &mut Soundness,
-    ) -> Result<()> {
-        let schema = &self.graph.api_schema;
-        let mut found = Vec::new();
-        for directive in
-            directives.iter().filter(|one| matches!(one.name.as_str(), "skip" | "include"))
-        {
-            let Some(definition) = schema.directive_definitions.get(&directive.name) else {
-                continue;
-            };
-            for argument in &directive.arguments {
-                if let Some(definition) =
-                    definition.arguments.iter().find(|one| one.name == argument.name)
-                {
-                    usages(schema, definition, &argument.value, &mut found);
-                }
+        around: &Condition,
+        nulls: &mut Vec<Null>,
+    ) -> Result<Condition> {
+        let mut reached = around.clone();
+        for (directive, wanted) in directives_of(directives) {
+            let value = directive.specified_argument_by_name("if").map(|value| &**value);
+            if let (Some(Value::Variable(variable)), false) = (value, reached.is_never()) {
+                self.add_null(variable, &reached, nulls)?;
             }
+            reached = reached.and(&condition_if(&mut self.conditions, directive, wanted)?);
         }
-        self.must_not_be_null(&found, soundness)
+        Ok(reached)
     }
 }

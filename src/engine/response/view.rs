@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(in crate::engine) enum View {
     /// The same for every type that can stand here.
-    One(Vec<Entry>),
+    One(Entries),
     /// By the object's `__typename`, which stands in a slot.
     ByType { typename: Slot, types: Vec<TypeView> },
 }
@@ -23,10 +23,18 @@ pub(in crate::engine) struct TypeView {
     /// What one such object costs.
     pub weight: u64,
     /// Shared by the types that are asked for the same.
-    pub entries: Arc<Vec<Entry>>,
+    pub entries: Arc<Entries>,
 }
 
-/// What must hold of a request's variables for a field to be answered at all.
+/// The fields of an object, as one selection asks for them.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Entries {
+    pub list: Vec<Entry>,
+    /// `None`: nothing that a request gives can keep them from being told.
+    pub sound: Option<Sound>,
+}
+
+/// What must hold of a request's variables for something to be answered at all.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Sound {
     /// Number of the condition.
@@ -75,8 +83,6 @@ pub(in crate::engine) enum OutputKind {
     Leaf(Leaf),
     List(Box<Output>),
     Object(Arc<View>),
-    /// The same, where a request's variables may keep its fields from being told.
-    Checked(Arc<View>, Sound),
     /// `__typename` where the type is known: the JSON text. The slot is not read.
     Typename(Box<str>),
     /// `__typename` of an abstract type: the slot holds it.

@@ -4,7 +4,7 @@
 use super::errors::{Errors, Kind};
 use super::leaf::write_leaf;
 use super::store::{RowId, Slot, Store, Value};
-use super::view::{Entry, Output, OutputKind, Sound, View};
+use super::view::{Entries, Entry, Output, OutputKind, Sound, View};
 use crate::engine::settings::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode, Location, Name, PathSegment, error_id};
 use bytes::Bytes;
@@ -31,8 +31,6 @@ pub(in crate::engine) struct Written {
 pub(in crate::engine) struct Writing<'a> {
     /// The outcome of each numbered condition.
     pub conditions: &'a [bool],
-    /// What must hold for anything to be answered.
-    pub sound: Option<&'a Sound>,
     /// The JSON text of each introspection field, by number.
     pub introspection: &'a [String],
     /// What is given to fields costs, by number.
@@ -49,7 +47,7 @@ pub(in crate::engine) fn write(
     view: &View,
     writing: Writing<'_>,
 ) -> Written {
-    let Writing { conditions, sound, introspection, given, size, list_size } = writing;
+    let Writing { conditions, introspection, given, size, list_size } = writing;
     let mut out = Vec::with_capacity(size.expected.clamp(64, size.most.max(64)));
     out.extend_from_slice(OPEN);
     let errors = Errors::default();
@@ -67,10 +65,7 @@ pub(in crate::engine) fn write(
         visits: 0,
         too_large: false,
     };
-    let outcome = match writer.unsound(sound) {
-        Some(message) => writer.unsound_at(message, &Path::Root),
-        None => writer.object(root, view, &Path::Root),
-    };
+    let outcome = writer.object(root, view, &Path::Root);
     writer.too_large |= writer.out.len() > size.most;
     if outcome.is_err() || writer.too_large {
         writer.out.truncate(OPEN.len());
@@ -173,10 +168,11 @@ impl Writer<'_> {
         self.cost = self.cost.saturating_add(cost);
     }
 
-    fn entries(&mut self, row: RowId, entries: &[Entry], path: &Path<'_>) -> Result<(), Bubble> {
+    fn entries(&mut self, row: RowId, entries: &Entries, path: &Path<'_>) -> Result<(), Bubble> {
+        self.check_sound(entries.sound.as_ref(), path)?;
         self.out.push(b'{');
         let mut first = true;
-        for entry in entries {
+        for entry in &entries.list {
             if entry.condition != 0 && !self.conditions[entry.condition as usize] {
                 continue;
             }
@@ -189,9 +185,8 @@ impl Writer<'_> {
                 self.refused_field(entry, path)?;
                 continue;
             }
-            if let Some(message) = self.unsound(entry.sound.as_ref()) {
-                let outcome = self.unsound_at(message, &Path::Field(path, entry));
-                self.null_for(entry, outcome)?;
+            if let Err(bubble) = self.check_sound(entry.sound.as_ref(), &Path::Field(path, entry)) {
+                self.null_for(entry, Err(bubble))?;
                 continue;
             }
             if entry.given != 0 {
@@ -235,15 +230,13 @@ impl Writer<'_> {
         }
     }
 
-    /// Why the request gives something wrong here, if it does.
-    fn unsound<'s>(&self, sound: Option<&'s Sound>) -> Option<&'s Arc<str>> {
-        let sound = sound.filter(|sound| self.refuses(sound.condition))?;
-        Some(&sound.message)
-    }
-
-    fn unsound_at(&mut self, message: &str, path: &Path<'_>) -> Result<(), Bubble> {
+    /// An error at the path where the request gives something wrong here.
+    fn check_sound(&mut self, sound: Option<&Sound>, path: &Path<'_>) -> Result<(), Bubble> {
+        let Some(sound) = sound.filter(|sound| self.refuses(sound.condition)) else {
+            return Ok(());
+        };
         let code = ErrorCode::BadVariables;
-        self.errors.add(Kind::of(path, code), path, || Error::new(code, message));
+        self.errors.add(Kind::of(path, code), path, || Error::new(code, &*sound.message));
         Err(Bubble)
     }
 
@@ -290,13 +283,6 @@ impl Writer<'_> {
                 self.charge(output.weight);
                 return self.object(row, view, path);
             }
-            (OutputKind::Checked(view, sound), Value::Object(row)) => {
-                if let Some(message) = self.unsound(Some(sound)) {
-                    return self.unsound_at(message, path);
-                }
-                self.charge(output.weight);
-                return self.object(row, view, path);
-            }
             (OutputKind::List(of), value) => return self.list(value, of, output.assumed, path),
             (OutputKind::DynamicTypename(names), value) => {
                 let leaf = super::Leaf::Enum(Arc::clone(names));
@@ -304,9 +290,7 @@ impl Writer<'_> {
                     return self.misfit("the name of a possible type", path);
                 }
             }
-            (OutputKind::Object(_) | OutputKind::Checked(..), _) => {
-                return self.misfit("an object", path);
-            }
+            (OutputKind::Object(_), _) => return self.misfit("an object", path),
         }
         Ok(())
     }

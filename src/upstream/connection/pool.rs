@@ -60,7 +60,8 @@ impl ConnectionPool {
         Self {
             dialer,
             keep_alive: settings.keep_alive,
-            patience: settings.connect_timeout,
+            // Calls that time out sooner must tell, too.
+            patience: settings.connect_timeout.min(settings.timeout / 2),
             state: Mutex::new(state),
         }
     }

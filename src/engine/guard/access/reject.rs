@@ -55,11 +55,11 @@ impl Walk<'_> {
 
     fn view(&mut self, view: &View, path: &mut Vec<Arc<str>>) {
         match view {
-            View::One(entries) => self.entries(entries, path),
+            View::One(entries) => self.entries(&entries.list, path),
             View::ByType { types, .. } => {
                 for ty in types {
                     if self.holds(ty.guard) {
-                        self.entries(&ty.entries, path);
+                        self.entries(&ty.entries.list, path);
                     }
                 }
             }
@@ -83,7 +83,7 @@ impl Walk<'_> {
 
     fn output(&mut self, output: &Output, path: &mut Vec<Arc<str>>) {
         match &output.kind {
-            OutputKind::Object(view) | OutputKind::Checked(view, _) => self.view(view, path),
+            OutputKind::Object(view) => self.view(view, path),
             OutputKind::List(of) => self.output(of, path),
             _ => {}
         }

@@ -1,7 +1,8 @@
 //! Null bubbling, paths, conditions, types and the cap on errors, on stores made by hand.
 
 use crate::engine::response::{
-    Entry, Hole, Leaf, Output, OutputKind, RowId, Size, Store, TypeView, Value, View, Writing,
+    Entries, Entry, Hole, Leaf, Output, OutputKind, RowId, Size, Store, TypeView, Value, View,
+    Writing,
 };
 use crate::engine::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode};
@@ -43,14 +44,18 @@ fn write(
     size: Size,
 ) -> Whole {
     let list_size = Limit::new(10, Mode::Off);
-    let writing = Writing { conditions, sound: None, introspection, given: &[0], size, list_size };
+    let writing = Writing { conditions, introspection, given: &[0], size, list_size };
     let written = crate::engine::response::write(store, root, view, writing);
     let errors = written.errors.clone();
     Whole { body: written.finish(None::<&Json>), errors }
 }
 
 fn one(entries: Vec<Entry>) -> View {
-    View::One(entries)
+    View::One(all(entries))
+}
+
+fn all(list: Vec<Entry>) -> Entries {
+    Entries { list, sound: None }
 }
 
 fn nullable(kind: OutputKind) -> Output {
@@ -321,13 +326,13 @@ fn each_object_of_an_abstract_type_is_written_as_what_it_is() {
             guard: 0,
             weight: 1,
             name: "Cat".into(),
-            entries: Arc::new(vec![typename(), entry("lives", 1, nullable(int()))]),
+            entries: Arc::new(all(vec![typename(), entry("lives", 1, nullable(int()))])),
         },
         TypeView {
             guard: 0,
             weight: 1,
             name: "Dog".into(),
-            entries: Arc::new(vec![entry("bones", 1, nullable(int()))]),
+            entries: Arc::new(all(vec![entry("bones", 1, nullable(int()))])),
         },
     ];
     let pet = object(View::ByType { typename: 0, types });
