@@ -107,7 +107,7 @@ impl Bulkhead {
     }
 
     async fn wait(&self, deadline: Instant, came: Instant) -> Result<Place<'_>, Failure> {
-        let _waiting = self.join(came)?;
+        let mut waiting = self.join(deadline, came)?;
         let mut permit = pin!(self.places.acquire());
         loop {
             let mut stands = pin!(self.stands.notified());
@@ -118,11 +118,9 @@ impl Bulkhead {
                 biased;
                 permit = &mut permit => {
                     let Ok(permit) = permit else { break };
-                    let mut state = self.state();
-                    let healthy = state.limit.healthy();
                     let now = now();
-                    state.queue.goes(healthy, now);
-                    drop(state);
+                    waiting.goes(now);
+                    drop(waiting);
                     return Ok(self.place(permit, now));
                 }
                 () = stands => {}
@@ -138,35 +136,40 @@ impl Bulkhead {
     }
 
     /// Joins those that wait.
-    fn join(&self, now: Instant) -> Result<Waiting<'_>, Failure> {
+    fn join(&self, deadline: Instant, now: Instant) -> Result<Waiting<'_>, Failure> {
         let full = Failure::Overloaded("too many calls wait for their turn");
+        let most = self.settings.waiting;
+        let join = |waiting| (waiting < most).then_some(waiting + 1);
+        let mut state = self.state();
         if self.settings.adapt {
-            let mut state = self.state();
             let was_overload = state.queue.is_overload();
             let healthy = state.limit.healthy();
-            state.queue.comes(healthy, now);
-            let is_overload = state.queue.is_overload();
             if state.limit.is_silent(now) {
                 self.resize(&mut state);
             }
-            let age = state.queue.age(healthy);
+            state.queue.comes(deadline, healthy, now);
+            self.notice(&state, was_overload);
             let (ahead, limit) = (self.waiting() + 1, state.limit.get());
-            drop(state);
-            if is_overload && !was_overload {
-                self.stands.notify_waiters();
-            }
             let wait = healthy.unwrap_or_default().mul_f64(ahead as f64 / limit as f64);
-            if is_overload && wait > age {
+            if state.queue.is_overload() && wait > state.queue.age(healthy) {
+                state.queue.leaves(deadline);
                 return Err(full);
             }
         }
-        let most = self.settings.waiting;
-        let join = |waiting| (waiting < most).then_some(waiting + 1);
         if self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, join).is_err() {
+            state.queue.leaves(deadline);
             return Err(full);
         }
+        drop(state);
         self.measured.waiting.increment(1);
-        Ok(Waiting(self))
+        Ok(Waiting { bulkhead: self, deadline, is_gone: false })
+    }
+
+    /// Calls that wait learn that the queue has become one that stands.
+    fn notice(&self, state: &State, was_overload: bool) {
+        if state.queue.is_overload() && !was_overload {
+            self.stands.notify_waiters();
+        }
     }
 
     /// How long a call may wait.
@@ -245,14 +248,33 @@ impl Drop for Place<'_> {
     }
 }
 
-struct Waiting<'a>(&'a Bulkhead);
+/// A call that waits for its turn.
+struct Waiting<'a> {
+    bulkhead: &'a Bulkhead,
+    deadline: Instant,
+    is_gone: bool,
+}
+
+impl Waiting<'_> {
+    /// Its turn has come.
+    fn goes(&mut self, now: Instant) {
+        self.is_gone = true;
+        let mut state = self.bulkhead.state();
+        let (was_overload, healthy) = (state.queue.is_overload(), state.limit.healthy());
+        state.queue.goes(self.deadline, healthy, now);
+        self.bulkhead.notice(&state, was_overload);
+    }
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let before = self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.0.measured.waiting.decrement(1);
-        if before == 1 {
-            self.0.state().queue.is_empty();
+        let mut state = self.bulkhead.state();
+        if !self.is_gone {
+            state.queue.leaves(self.deadline);
+        }
+        self.bulkhead.measured.waiting.decrement(1);
+        if self.bulkhead.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
+            state.queue.clear(now());
         }
     }
 }

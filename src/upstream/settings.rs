@@ -91,7 +91,8 @@ pub struct Concurrency {
     pub max: usize,
     /// Calls that may wait for their turn.
     pub waiting: usize,
-    /// The longest wait; `None`: a second, and half of a healthy call's time where the service is overloaded.
+    /// The longest wait; `None`: five seconds or twenty times a healthy call's time, and half of that time (at least 25 ms)
+    /// where the service is overloaded.
     pub age: Option<Duration>,
     /// Fewer than `max` while the service answers more no sooner.
     pub adapt: bool,

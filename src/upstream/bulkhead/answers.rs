@@ -7,6 +7,9 @@ const SURE: f64 = 3.0;
 /// Seconds that no caller notices: what is that little slower is as fast.
 pub const LITTLE: f64 = 0.003;
 
+/// Of the mean: calls in flight that deviate less tell nothing about each other.
+const ALIKE_LEVELS: f64 = 0.15;
+
 /// Answers that a running mean is of.
 const REMEMBERED: u32 = 1024;
 
@@ -18,6 +21,9 @@ pub struct Answers {
     squares: f64,
     /// Calls in flight when they began.
     level: f64,
+    /// Squares of the same, and products with the seconds.
+    levels: f64,
+    products: f64,
 }
 
 impl Answers {
@@ -26,6 +32,8 @@ impl Answers {
         self.seconds += seconds;
         self.squares += seconds * seconds;
         self.level += level;
+        self.levels += level * level;
+        self.products += level * seconds;
     }
 
     pub fn merge(&mut self, other: &Self) {
@@ -33,6 +41,8 @@ impl Answers {
         self.seconds += other.seconds;
         self.squares += other.squares;
         self.level += other.level;
+        self.levels += other.levels;
+        self.products += other.products;
     }
 
     pub fn mean(&self) -> f64 {
@@ -69,12 +79,32 @@ impl Answers {
     pub fn forget(&mut self) {
         if self.count >= REMEMBERED {
             self.count /= 2;
-            (self.seconds, self.squares, self.level) =
-                (self.seconds / 2.0, self.squares / 2.0, self.level / 2.0);
+            for sum in [
+                &mut self.seconds,
+                &mut self.squares,
+                &mut self.level,
+                &mut self.levels,
+                &mut self.products,
+            ] {
+                *sum /= 2.0;
+            }
         }
     }
 
     pub fn level(&self) -> f64 {
         self.level / f64::from(self.count.max(1))
+    }
+
+    /// By how much of itself the latency grows where calls in flight grow by as much of themselves: 0 where they do not
+    /// matter, 1 where each waits for all others. `None`: they were about equal.
+    pub fn elasticity(&self) -> Option<f64> {
+        let count = f64::from(self.count.max(1));
+        let (level, seconds) = (self.level(), self.mean());
+        let spread = self.levels / count - level * level;
+        if spread < (ALIKE_LEVELS * level).powi(2) || seconds <= 0.0 {
+            return None;
+        }
+        let slope = (self.products / count - level * seconds) / spread;
+        Some(slope * level / seconds)
     }
 }

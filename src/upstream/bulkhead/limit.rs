@@ -8,9 +8,9 @@
 //! - calls at the limit that are as fast as the healthy ones raise it, quickly while nothing speaks against it;
 //! - calls at the limit that are slower set it to what Little's law says, and a little more, so that the service always
 //!   has a next call;
-//! - calls that began while so few were in flight that they were always fast, and are slow now, are not the limit's doing:
-//!   the service is slower by itself, that is its healthy latency from now on, and at this latency the same rate needs
-//!   more calls in flight;
+//! - calls that began while so few were in flight that they were always fast, and are slow now, are not the limit's doing,
+//!   nor are calls that are slow however many were in flight: the service is slower by itself, that is its healthy latency
+//!   from now on, and at this latency the same rate needs more calls in flight;
 //! - a service that says nothing for one and a half healthy latencies is not full, it hangs or is slow: the limit opens up
 //!   to its maximum. Timeouts, ejection and the breaker are for that.
 //!
@@ -29,10 +29,10 @@ use std::time::{Duration, Instant};
 
 /// Where nothing is known.
 const FIRST: f64 = 20.0;
-const LEAST: f64 = 2.0;
+const LEAST: f64 = 1.0;
 
 /// So few calls in flight are no load for any service.
-const QUIET: f64 = 2.0;
+const QUIET: f64 = 1.0;
 
 /// Times the healthy latency: alike, as fast but for chance, and slower.
 const ALIKE: f64 = 1.05;
@@ -61,13 +61,24 @@ const COHORTS: usize = 16;
 /// Fewer answers say nothing; after so many without a difference there is none.
 const FEW: u32 = 8;
 const ENOUGH: u32 = 512;
+/// The same where the healthy latency has just changed.
+const ENOUGH_SOON: u32 = 64;
 
-/// Answers in a row that chance does not make so slow: so many end quick growth, so many say that the service is full.
+/// Answers in a row that chance does not make so slow: so many end quick growth, so many at the limit say that the service
+/// is full, and so many below it tell whether the calls in flight are the reason.
 const SOME_SLOW: u32 = 2;
 const ALL_SLOW: u32 = 4;
+const TREND: u32 = 8;
+
+/// Elasticities of latencies that calls in flight are not the reason of, and that they are.
+const BY_ITSELF: f64 = 0.25;
+const BY_LOAD: f64 = 0.5;
+
+/// The limit opens up after this silence where no call was ever answered.
+const UNKNOWN: Duration = Duration::from_secs(1);
 
 /// Decisions at the limit until it is halved: after the healthy latency has changed, and at most.
-const SOON: u32 = 4;
+const SOON: u32 = 2;
 const SELDOM: u32 = 64;
 
 /// The largest step of careful growth; then it is quick again.
@@ -103,7 +114,7 @@ pub struct Limit {
 enum Growth {
     /// By one for each fast answer near the limit.
     Quick,
-    /// By a step, which doubles: where the service was full lately.
+    /// By a step, which doubles, and at most by an eighth: where the service was full lately.
     Careful { step: f64 },
 }
 
@@ -113,6 +124,8 @@ struct Halved {
     limit: f64,
     /// With twice as many, the seconds of an answer.
     before: f64,
+    /// Its calls have begun; it lasts until they have ended.
+    is_begun: bool,
 }
 
 /// Calls that began within a while.
@@ -167,7 +180,7 @@ impl Limit {
     /// Calls that may be in flight.
     #[must_use]
     pub fn get(&self) -> usize {
-        self.halved.map_or(self.current, |halved| halved.limit.min(self.current)) as usize
+        self.halved.map_or(self.current, |halved| halved.limit.min(self.current)).round() as usize
     }
 
     /// What a call takes while few are in flight.
@@ -179,25 +192,31 @@ impl Limit {
     /// A call begins, with `level` in flight, itself included.
     pub fn began(&mut self, level: usize, now: Instant) -> Of {
         let longest = self.healthy().unwrap_or_default().max(COHORT);
-        let halved = self.halved.filter(|halved| level as f64 <= halved.limit);
+        let counts = |halved: &Halved| !halved.is_begun && level as f64 <= halved.limit;
+        let halved = self.halved.filter(counts);
         if level == 1 {
             self.heard = now;
         }
         if let Some(last) = self.cohorts.back_mut() {
             let age = now.saturating_duration_since(last.opened);
-            let is_over = age >= longest && (last.begun >= CALLS || age >= 4 * longest);
-            if is_over && last.halved.is_some() {
-                self.halved = None;
+            let is_late = age >= 4 * longest && last.begun >= FEW;
+            let is_over = age >= longest && (last.begun >= CALLS || is_late);
+            if let Some(halved) = self.halved.as_mut().filter(|_| is_over && last.halved.is_some())
+            {
+                halved.is_begun = true;
             }
             last.is_open = !is_over && last.halved.is_some() == halved.is_some();
         }
         self.conclude(self.cohorts.len().saturating_sub(1));
         if self.cohorts.back().is_none_or(|last| !last.is_open) {
-            let (limit, decision) = (self.current.floor(), self.decision);
-            let halved = halved.filter(|_| self.halved.is_some());
+            let (limit, decision) = (self.current.round(), self.decision);
+            let halved = halved.filter(|_| self.halved.is_some_and(|halved| !halved.is_begun));
             self.cohorts.push_back(Cohort::new(limit, decision, halved, now));
             if self.cohorts.len() > COHORTS {
-                self.cohorts.pop_front();
+                let oldest = self.cohorts.pop_front();
+                if oldest.is_some_and(|oldest| oldest.halved.is_some() && !oldest.is_concluded) {
+                    self.halved = None;
+                }
                 self.forgotten += 1;
             }
         }
@@ -252,7 +271,7 @@ impl Limit {
     /// Calls wait: opens the limit if the service is silent. Returns that it did.
     pub fn is_silent(&mut self, now: Instant) -> bool {
         let silence = now.saturating_duration_since(self.heard);
-        let patience = self.healthy().unwrap_or_default().max(COHORT).mul_f64(1.5);
+        let patience = self.healthy().map_or(UNKNOWN, |healthy| healthy.max(COHORT).mul_f64(1.5));
         if silence <= patience || self.get() as f64 >= self.max {
             return false;
         }
@@ -281,20 +300,31 @@ impl Limit {
         if is_quick && seconds <= AS_FAST * healthy + LITTLE && self.current <= AHEAD * level {
             self.set(self.current + 1.0);
         }
-        // As soon as it is certain.
         if self.slow.count >= ALL_SLOW {
-            let slow = std::mem::take(&mut self.slow);
-            if slow.level() <= AS_FAST * self.carried {
-                self.slower_by_itself(slow, slow.level() >= NEAR * self.current);
-            } else {
-                self.full(&slow);
-            }
+            self.slowed();
         }
+    }
+
+    /// Some answers in a row are slow: decides as soon as it is certain why.
+    fn slowed(&mut self) {
+        let slow = self.slow;
+        let (level, is_at_limit) = (slow.level(), slow.level() >= NEAR * self.current);
+        let trend = slow.elasticity().filter(|_| slow.count >= TREND);
+        if level <= AS_FAST * self.carried || trend.is_some_and(|trend| trend < BY_ITSELF) {
+            self.slower_by_itself(slow, is_at_limit);
+        } else if is_at_limit {
+            self.full(&slow, self.current);
+        } else if trend.is_some_and(|trend| trend > BY_LOAD) {
+            self.full(&slow, level);
+        } else if slow.count < 4 * TREND {
+            return;
+        }
+        self.slow = Answers::default();
     }
 
     /// A cohort with half as many in flight.
     fn measured(&mut self, answers: &Answers, halved: Halved) {
-        let Halved { limit, before } = halved;
+        let Halved { limit, before, .. } = halved;
         self.halved = None;
         self.decide();
         if answers.count < FEW {
@@ -308,13 +338,20 @@ impl Limit {
         let is_alike = before <= ALIKE * answers.mean();
         self.carried = if is_alike { 2.0 * limit } else { limit }.max(QUIET);
         self.healthy = *answers;
+        if !is_alike {
+            let fits = 2.0 * limit * answers.mean() / before;
+            self.set((fits * SPARE).min(self.current));
+        }
     }
 
     /// Half of so many, with which a call took so long.
     fn halve(&mut self, limit: f64, before: f64) {
         self.decisions = 0;
-        let limit = (limit / 2.0).floor().max(1.0);
-        self.halved = Some(Halved { limit, before });
+        let limit = (limit / 2.0).floor();
+        if limit < 1.0 {
+            return;
+        }
+        self.halved = Some(Halved { limit, before, is_begun: false });
     }
 
     fn decide(&mut self) {
@@ -336,18 +373,23 @@ impl Limit {
             self.slower_by_itself(quiet, full.count >= FEW);
             return;
         }
-        self.healthy.merge(&seen.quiet);
+        // Those that were as fast as few are as good.
+        let healthy = if self.carry(&all) { &seen.all } else { &seen.quiet };
+        self.healthy.merge(healthy);
         self.healthy.forget();
-        self.carry(&all);
         if full.count < FEW {
             if all.count >= ENOUGH {
                 self.seen = Seen::default();
             }
         } else if full.is_over(SLOWER, &before) {
-            self.full(&full);
+            if all.elasticity().is_some_and(|elasticity| elasticity < BY_ITSELF) {
+                self.slower_by_itself(all, true);
+            } else {
+                self.full(&full, self.current);
+            }
         } else if full.is_under(AS_FAST, &before) {
             self.fast(&full);
-        } else if full.count >= ENOUGH {
+        } else if full.count >= if self.halved_after <= SOON { ENOUGH_SOON } else { ENOUGH } {
             if let Growth::Careful { step } = &mut self.growth {
                 *step = 1.0;
             }
@@ -356,12 +398,15 @@ impl Limit {
         }
     }
 
-    /// Keeps how many in flight were answered as fast as few.
-    fn carry(&mut self, answers: &Answers) {
-        let is_alike = answers.mean() <= ALIKE * self.healthy.mean();
-        if answers.count >= FEW && is_alike && answers.is_under(AS_FAST, &self.healthy) {
+    /// Keeps how many in flight were answered as fast as few. Returns whether these were.
+    fn carry(&mut self, answers: &Answers) -> bool {
+        let is_alike = answers.count >= FEW
+            && answers.mean() <= ALIKE * self.healthy.mean()
+            && answers.is_under(AS_FAST, &self.healthy);
+        if is_alike {
             self.carried = self.carried.max(answers.level());
         }
+        is_alike
     }
 
     fn slower_by_itself(&mut self, quiet: Answers, is_full: bool) {
@@ -374,12 +419,13 @@ impl Limit {
         (self.decisions, self.halved_after) = (0, SOON);
     }
 
-    /// Calls at the limit are slower than healthy ones.
-    fn full(&mut self, full: &Answers) {
+    /// Calls with as many in flight are slower than healthy ones.
+    fn full(&mut self, full: &Answers, level: f64) {
         self.decide();
+        self.growth = Growth::Careful { step: 1.0 };
         if self.healthy.count < FEW {
             // What is healthy is a guess.
-            self.halve(self.current, full.mean());
+            self.halve(level, full.mean());
             return;
         }
         // One look does not outweigh all that was seen before.
@@ -387,8 +433,7 @@ impl Limit {
         let fits = fits.max(self.carried / 2.0);
         self.carried = self.carried.min(fits).max(QUIET);
         self.set((fits * SPARE).min(self.current));
-        self.growth = Growth::Careful { step: 1.0 };
-        self.measure_again(full);
+        self.decisions += 1;
     }
 
     /// Calls at the limit are as fast as healthy ones.
@@ -398,13 +443,13 @@ impl Limit {
             self.seen = Seen::default();
             return;
         };
-        self.set(self.current + step);
+        self.decide();
+        self.measure_again(full);
+        self.set(self.current + step.min((self.current / 8.0).max(1.0)));
         self.growth = match step {
             LARGEST_STEP.. => Growth::Quick,
             _ => Growth::Careful { step: step * 2.0 },
         };
-        self.decide();
-        self.measure_again(full);
     }
 
     /// Once in a while, where the service was full lately: it costs calls.

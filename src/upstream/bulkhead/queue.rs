@@ -3,15 +3,20 @@
 //! A queue that comes with a burst and drains is what a queue is for: its calls wait as long as it takes. One that stands,
 //! because more comes than goes, makes every call late and helps none. So while it stands, calls wait no longer than half
 //! of what a call takes when the service is healthy, and one that would wait longer is refused when it comes (K. Nichols
-//! and V. Jacobson, "Controlling Queue Delay"). Time is an argument.
+//! and V. Jacobson, "Controlling Queue Delay"). Operations are what comes and goes: all calls of one are one burst, however
+//! many they are and however long it takes to make them. Time is an argument.
 
+use hashbrown::HashMap;
 use std::time::{Duration, Instant};
 
 /// A queue that lasts no longer than this is a burst.
 const BURST: Duration = Duration::from_millis(75);
 
+/// A queue that forms so soon after one that stood is the same overload.
+const RELAPSE: Duration = Duration::from_secs(1);
+
 /// The longest wait where nothing else is known or set.
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// A wait that is short for any caller.
 const SHORTEST: Duration = Duration::from_millis(25);
@@ -20,6 +25,10 @@ const SHORTEST: Duration = Duration::from_millis(25);
 pub struct Queue {
     /// While anything waits.
     standing: Option<Standing>,
+    /// When a queue that stood was empty at last.
+    stood: Option<Instant>,
+    /// Calls that wait, by operation: all of one have the same deadline.
+    waiting: HashMap<Instant, u32>,
 }
 
 #[derive(Debug)]
@@ -40,24 +49,44 @@ struct Moves {
 }
 
 impl Queue {
-    /// A call comes; `healthy` is what one takes.
-    pub fn comes(&mut self, healthy: Option<Duration>, now: Instant) {
-        let standing = self.standing.get_or_insert_with(|| Standing::new(now));
+    /// A call of an operation with this deadline comes; `healthy` is what a call takes.
+    pub fn comes(&mut self, deadline: Instant, healthy: Option<Duration>, now: Instant) {
+        let lately = |stood: Instant| now.saturating_duration_since(stood) < RELAPSE;
+        let is_overload = self.stood.is_some_and(lately);
+        let standing = self.standing.get_or_insert_with(|| Standing::new(now, is_overload));
         standing.judge(healthy, now);
-        standing.now.came += 1;
+        let calls = self.waiting.entry(deadline).or_default();
+        *calls += 1;
+        standing.now.came += u32::from(*calls == 1);
     }
 
-    /// A call's turn has come.
-    pub fn goes(&mut self, healthy: Option<Duration>, now: Instant) {
+    /// The turn of one of its calls has come.
+    pub fn goes(&mut self, deadline: Instant, healthy: Option<Duration>, now: Instant) {
+        let was_last = self.leaves(deadline);
         if let Some(standing) = &mut self.standing {
             standing.judge(healthy, now);
-            standing.now.went += 1;
+            standing.now.went += u32::from(was_last);
         }
     }
 
+    /// One of its calls does not wait any more. Returns that none of them does.
+    pub fn leaves(&mut self, deadline: Instant) -> bool {
+        let Some(calls) = self.waiting.get_mut(&deadline) else { return false };
+        *calls -= 1;
+        let was_last = *calls == 0;
+        if was_last {
+            self.waiting.remove(&deadline);
+        }
+        was_last
+    }
+
     /// Nothing waits.
-    pub fn is_empty(&mut self) {
+    pub fn clear(&mut self, now: Instant) {
+        if self.is_overload() {
+            self.stood = Some(now);
+        }
         self.standing = None;
+        self.waiting.clear();
     }
 
     #[must_use]
@@ -77,9 +106,9 @@ impl Queue {
 }
 
 impl Standing {
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, is_overload: bool) -> Self {
         let none = Moves::default();
-        Self { since: now, part: now, now: none, before: none, is_overload: false }
+        Self { since: now, part: now, now: none, before: none, is_overload }
     }
 
     fn judge(&mut self, healthy: Option<Duration>, now: Instant) {
