@@ -8,7 +8,7 @@ mod limit;
 mod queue;
 
 use self::limit::Limit;
-use self::queue::Queue;
+use self::queue::{Queue, Service};
 use super::failure::Failure;
 use super::metrics::OfSource;
 use super::now;
@@ -147,9 +147,10 @@ impl Bulkhead {
             if state.limit.is_silent(now) {
                 self.resize(&mut state);
             }
-            state.queue.comes(deadline, healthy, now);
+            let limit = state.limit.get();
+            state.queue.comes(deadline, Service { healthy, limit }, now);
             self.notice(&state, was_overload);
-            let (ahead, limit) = (self.waiting() + 1, state.limit.get());
+            let ahead = self.waiting() + 1;
             let wait = healthy.unwrap_or_default().mul_f64(ahead as f64 / limit as f64);
             if state.queue.is_overload() && wait > state.queue.age(healthy) {
                 state.queue.leaves(deadline);
@@ -260,8 +261,9 @@ impl Waiting<'_> {
     fn goes(&mut self, now: Instant) {
         self.is_gone = true;
         let mut state = self.bulkhead.state();
-        let (was_overload, healthy) = (state.queue.is_overload(), state.limit.healthy());
-        state.queue.goes(self.deadline, healthy, now);
+        let was_overload = state.queue.is_overload();
+        let service = Service { healthy: state.limit.healthy(), limit: state.limit.get() };
+        state.queue.goes(self.deadline, service, now);
         self.bulkhead.notice(&state, was_overload);
     }
 }

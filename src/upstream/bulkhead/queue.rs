@@ -12,6 +12,13 @@ use std::time::{Duration, Instant};
 /// A queue that lasts no longer than this is a burst.
 const BURST: Duration = Duration::from_millis(75);
 
+/// Operations that come, for each that goes: in each of two thirds of a burst's time, and in each of two longer parts. In both
+/// together more come than may be in flight: clients that wait for an answer before they ask again bring as many as go, but
+/// for chance and for what a lower limit keeps waiting.
+const QUICKLY: f64 = 1.25;
+const SLOWLY: f64 = 1.05;
+const LONG: Duration = Duration::from_secs(1);
+
 /// A queue that forms so soon after one that stood is the same overload.
 const RELAPSE: Duration = Duration::from_secs(1);
 
@@ -20,6 +27,15 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// A wait that is short for any caller.
 const SHORTEST: Duration = Duration::from_millis(25);
+
+/// The service before which calls wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    /// What a call takes without load, if that is known.
+    pub healthy: Option<Duration>,
+    /// Calls that may be in flight.
+    pub limit: usize,
+}
 
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -34,12 +50,21 @@ pub struct Queue {
 #[derive(Debug)]
 struct Standing {
     since: Instant,
-    /// The current part of its time, and what came and went in it and in the part before.
-    part: Instant,
-    now: Moves,
-    before: Moves,
+    /// The highest limit since then.
+    limit: usize,
+    short: Parts,
+    long: Parts,
     /// More comes than goes.
     is_overload: bool,
+}
+
+/// What came and went in the current part of its time, and in the two before.
+#[derive(Debug)]
+struct Parts {
+    began: Instant,
+    /// The first part has what came with the burst.
+    is_first: bool,
+    moves: [Moves; 3],
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -49,23 +74,27 @@ struct Moves {
 }
 
 impl Queue {
-    /// A call of an operation with this deadline comes; `healthy` is what a call takes.
-    pub fn comes(&mut self, deadline: Instant, healthy: Option<Duration>, now: Instant) {
+    /// A call of an operation with this deadline comes.
+    pub fn comes(&mut self, deadline: Instant, service: Service, now: Instant) {
         let lately = |stood: Instant| now.saturating_duration_since(stood) < RELAPSE;
         let is_overload = self.stood.is_some_and(lately);
         let standing = self.standing.get_or_insert_with(|| Standing::new(now, is_overload));
-        standing.judge(healthy, now);
+        standing.judge(service, now);
         let calls = self.waiting.entry(deadline).or_default();
         *calls += 1;
-        standing.now.came += u32::from(*calls == 1);
+        if *calls == 1 {
+            standing.short.moves[0].came += 1;
+            standing.long.moves[0].came += 1;
+        }
     }
 
     /// The turn of one of its calls has come.
-    pub fn goes(&mut self, deadline: Instant, healthy: Option<Duration>, now: Instant) {
+    pub fn goes(&mut self, deadline: Instant, service: Service, now: Instant) {
         let was_last = self.leaves(deadline);
         if let Some(standing) = &mut self.standing {
-            standing.judge(healthy, now);
-            standing.now.went += u32::from(was_last);
+            standing.judge(service, now);
+            standing.short.moves[0].went += u32::from(was_last);
+            standing.long.moves[0].went += u32::from(was_last);
         }
     }
 
@@ -107,19 +136,40 @@ impl Queue {
 
 impl Standing {
     fn new(now: Instant, is_overload: bool) -> Self {
-        let none = Moves::default();
-        Self { since: now, part: now, now: none, before: none, is_overload }
+        Self { since: now, limit: 0, short: Parts::new(now), long: Parts::new(now), is_overload }
     }
 
-    fn judge(&mut self, healthy: Option<Duration>, now: Instant) {
-        let burst = BURST.max(healthy.unwrap_or_default().mul_f64(1.5));
-        let age = now.saturating_duration_since(self.part);
-        if age >= burst / 2 {
-            self.before = if age >= burst { Moves::default() } else { self.now };
-            (self.part, self.now) = (now, Moves::default());
-        }
+    fn judge(&mut self, service: Service, now: Instant) {
+        self.limit = self.limit.max(service.limit);
+        let healthy = service.healthy.unwrap_or_default();
+        let burst = BURST.max(healthy.mul_f64(1.5));
         let lasts = now.saturating_duration_since(self.since) >= burst;
+        let grows = self.short.grow(burst / 3, QUICKLY, self.limit, now);
+        let grows_slowly = self.long.grow(LONG.max(10 * healthy), SLOWLY, self.limit, now);
+        self.is_overload |= (lasts && grows) || grows_slowly;
+    }
+}
+
+impl Parts {
+    fn new(now: Instant) -> Self {
+        Self { began: now, is_first: true, moves: [Moves::default(); 3] }
+    }
+
+    /// In both parts that are over, of this length, so many times more came than went, and in all more than `limit`.
+    fn grow(&mut self, length: Duration, times: f64, limit: usize, now: Instant) -> bool {
+        let age = now.saturating_duration_since(self.began);
+        if age >= length {
+            let [last, before, _] = self.moves;
+            let none = Moves::default();
+            let is_counted = age < 2 * length && !self.is_first;
+            self.moves = if is_counted { [none, last, before] } else { [none; 3] };
+            (self.began, self.is_first) = (now, false);
+        }
+        let over = &self.moves[1..];
+        let grew = |Moves { came, went }: &Moves| f64::from(*came) > times * f64::from(*went);
+        let more: u32 = over.iter().map(|part| part.came.saturating_sub(part.went)).sum();
         // Where nothing goes, the service is silent, and not full.
-        self.is_overload |= lasts && self.before.came > self.before.went && self.before.went > 0;
+        let is_silent = over.iter().all(|part| part.went == 0);
+        over.iter().all(grew) && !is_silent && more as usize > limit
     }
 }

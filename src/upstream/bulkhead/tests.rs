@@ -378,3 +378,26 @@ async fn services_of_every_size_are_as_fast_as_ever_under_overload() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_wait_for_their_answers_are_no_overload() {
+    for (clients, slots, latency) in [(64, 16, 50), (64, 4, 20), (200, 16, 20), (30, 1, 5)] {
+        let world = World::new(slots, move |_| latency * MS);
+        let mut all = JoinSet::new();
+        for client in 0..clients {
+            let world = Arc::clone(&world);
+            all.spawn(async move {
+                // Not all at one moment, and each with an operation of its own.
+                tokio::time::sleep(Duration::from_micros(client * 137)).await;
+                while world.time() < Duration::from_secs(10) {
+                    let deadline = later() + Duration::from_nanos(client);
+                    Arc::clone(&world).call(deadline).await;
+                    tokio::time::sleep(Duration::from_micros(100)).await;
+                }
+            });
+        }
+        all.join_all().await;
+        let (answers, calls) = world.answers(Duration::ZERO);
+        assert_eq!(answers, calls, "{clients} clients, {slots} slots of {latency} ms");
+    }
+}
