@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// that reads a moment late closes a moment late.
 pub(super) struct Activity {
     opened: Instant,
+    /// Requests, or [`RETIRED`].
     in_flight: AtomicUsize,
     /// Answers that are being sent.
     answering: AtomicUsize,
@@ -39,6 +40,9 @@ pub(super) struct Activity {
     header_timeout: Duration,
     idle_timeout: Duration,
 }
+
+/// Far more requests than there can be: the count of a connection that takes none.
+const RETIRED: usize = usize::MAX / 2;
 
 /// Counts a request for as long as it lives.
 pub(super) struct InFlight {
@@ -78,11 +82,21 @@ impl Activity {
         self.answering.fetch_sub(1, Relaxed);
     }
 
-    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Relaxed);
+    /// Begins a request; `None` on a connection that is [`retired`](Self::retire).
+    pub(super) fn begin(self: &Arc<Self>) -> Option<InFlight> {
+        if self.in_flight.fetch_add(1, Relaxed) >= RETIRED {
+            self.in_flight.fetch_sub(1, Relaxed);
+            return None;
+        }
         self.head.store(false, Relaxed);
         let number = self.begun.fetch_add(1, Relaxed);
-        InFlight { activity: Arc::clone(self), number }
+        Some(InFlight { activity: Arc::clone(self), number })
+    }
+
+    /// Lets no further request begin, so that the connection can be closed without breaking one off. Returns `false` and
+    /// changes nothing while a request is in flight.
+    pub(super) fn retire(&self) -> bool {
+        self.in_flight.compare_exchange(0, RETIRED, Relaxed, Relaxed).is_ok()
     }
 
     /// The connection cannot be used after the answer that is being made. For HTTP/1, which has one at a time.
@@ -296,7 +310,7 @@ mod tests {
     fn a_head_has_less_time_than_an_idle_connection() {
         let activity = Activity::new(HEADER, IDLE);
         let left = |activity: &Activity| activity.deadline().map(|at| at - activity.opened);
-        let request = activity.begin();
+        let request = activity.begin().unwrap();
         assert_eq!(left(&activity), None, "a request in flight has its own deadline");
         assert!(request.is_first() && !activity.is_idle());
         drop(request);
@@ -331,6 +345,16 @@ mod tests {
         assert!(activity.is_idle());
         activity.hand_over();
         assert!(!activity.is_idle());
+    }
+
+    #[test]
+    fn a_retired_connection_begins_no_request_and_one_with_a_request_is_not_retired() {
+        let activity = Activity::new(HEADER, IDLE);
+        let request = activity.begin().unwrap();
+        assert!(!activity.retire() && activity.begin().is_some());
+        drop(request);
+        assert!(activity.retire() && activity.begin().is_none());
+        assert!(!activity.retire() && !activity.is_idle(), "it is retired once");
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod unread;
 pub(super) use framing::Framing;
 pub(super) use tls::Certificates;
 
-use super::connection::{Activity, Watched};
+use super::connection::{Activity, InFlight, Watched};
 use super::exchange::Exchange;
 use super::quota::Quota;
 use super::subscription::Here;
@@ -49,7 +49,8 @@ use unread::Received;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long room that was made is waited for, before more is made.
 const ROOM_WAIT: Duration = Duration::from_millis(20);
-const HTTP2_STREAMS: u32 = 256;
+/// As many answers may wait in one connection for a client that does not read them.
+const HTTP2_STREAMS: u32 = 100;
 const HTTP2_HEADERS: u32 = 64 << 10;
 const HTTP2_PING: Duration = Duration::from_secs(30);
 /// Streams that a client opened and reset before they were looked at ("rapid reset", CVE-2023-44487).
@@ -252,11 +253,12 @@ impl Connection {
         talk.activity.serve();
         counted.begin();
         tokio::select! {
-            () = talk.begin(stream, &protocols) => {}
+            biased;
             () = counted.cut() => {
                 displaced.increment(1);
                 tracing::debug!("a silent or idle connection was closed for another client");
             }
+            () = talk.begin(stream, &protocols) => {}
         }
     }
 }
@@ -307,12 +309,14 @@ impl Talk {
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(here.clone());
             let in_flight = requests.begin();
-            if in_flight.is_first() {
+            if in_flight.as_ref().is_some_and(InFlight::is_first) {
                 counted.heard();
             }
-            let ambiguous = in_flight.is_ambiguous();
             let (edge, activity) = (edge.clone(), Arc::clone(&requests));
             async move {
+                // The connection is about to be closed for another client.
+                let Some(in_flight) = in_flight else { return std::future::pending().await };
+                let ambiguous = in_flight.is_ambiguous();
                 let response = edge.answer(peer, request, ambiguous, activity).await;
                 drop(in_flight);
                 Ok::<_, Infallible>(response)

@@ -31,7 +31,7 @@ pub use cache::CacheHint;
 pub use codes::CODES;
 pub use cost::{Costs, InputCost};
 pub use guard::{Allow, Guard, GuardId, Guards};
-pub use input::{Defaults, exactly_one, is_one_of, misfits};
+pub use input::{Defaults, expected, is_one_of, misfits};
 pub use load::{deny, load, load_with_env};
 pub use sdl::Sdl;
 

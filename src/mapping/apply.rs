@@ -2,7 +2,7 @@
 //! and `and` and `or` may be decided by what is beside it.
 
 use super::compare::{combine, compare, member, not};
-use super::evaluate::{Current, Frame, evaluate};
+use super::evaluate::{Current, Frame, evaluate, names, with_members};
 use super::found::{Found, equal};
 use super::text::{self, Values};
 use super::{Expr, ExprKind, Failure, Method};
@@ -69,6 +69,15 @@ pub(super) fn at_item<'a>(
     };
     match item {
         Found::Borrowed(at) => evaluate(expr, frame.with_at(Current::Value(at))),
+        // An object of its own has usually several keys.
+        Found::Text(at) if matches!(expr.kind, ExprKind::Object(_)) => with_members(
+            at,
+            || names([expr]),
+            |at| {
+                let found = evaluate(expr, frame.with_at(at))?;
+                Ok(Found::owned(found.into_owned(frame.values)?))
+            },
+        ),
         Found::Text(at) => evaluate(expr, frame.with_at(Current::Text(at))),
         Found::Owned(at) => owned(at),
         Found::List(_) => owned(&item.to_owned_value(frame.values)?),

@@ -6,6 +6,7 @@ use super::found::Found;
 use super::text::{Members, Values};
 use super::{Expr, ExprKind, Failure, Field, Method, Scope, TextScope, Variables};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// What `$`, `@` and the variables stand for at one place of the tree.
 #[derive(Clone, Copy)]
@@ -47,6 +48,19 @@ impl<'a> Frame<'a> {
         Self { current, at: None, variables: scope.variables, values: Values(Some(scope.values)) }
     }
 
+    /// The members of the object that `$` or `@` stands for, if they have been read.
+    fn members(&self, kind: &ExprKind) -> Option<&'a Members<'a>> {
+        let start = match kind {
+            ExprKind::Current => self.current,
+            ExprKind::At => self.at.unwrap_or(self.current),
+            _ => return None,
+        };
+        match start {
+            Current::Members(members) => Some(members),
+            Current::Value(_) | Current::Text(_) => None,
+        }
+    }
+
     pub(super) fn with_at(self, at: Current<'a>) -> Self {
         Self { at: Some(at), ..self }
     }
@@ -62,11 +76,9 @@ pub(super) fn evaluate<'a>(expr: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>
             Found::List(items.iter().map(|item| evaluate(item, frame)).collect::<Result<_, _>>()?)
         }
         ExprKind::Object(fields) => Found::owned(object(fields, frame)?),
-        ExprKind::Key { of, name, .. } => match (&of.kind, frame.current) {
-            (ExprKind::Current, Current::Members(members)) => {
-                members.get(name).map_or(Found::null(), Found::text)
-            }
-            _ => evaluate(of, frame)?.key(name, frame.values)?,
+        ExprKind::Key { of, name, .. } => match frame.members(&of.kind) {
+            Some(members) => members.get(name).map_or(Found::null(), Found::text),
+            None => evaluate(of, frame)?.key(name, frame.values)?,
         },
         ExprKind::Select { of, fields } => select(evaluate(of, frame)?, fields, frame)?,
         ExprKind::Method { of, method, arguments, optional } => {
@@ -93,7 +105,12 @@ fn select<'a>(of: Found<'a>, fields: &'a [Field], frame: Frame<'a>) -> Result<Fo
             Ok(Found::List(selected.collect::<Result<_, _>>()?))
         }
         Err(Found::Text(text)) if text.starts_with('{') => {
-            Ok(Found::owned(in_text(text, frame, |frame| object(fields, frame))?))
+            let object = with_members(
+                text,
+                || names_of(fields),
+                |current| object(fields, Frame { current, ..frame }),
+            );
+            Ok(Found::owned(object?))
         }
         Err(Found::Borrowed(current)) if current.is_object() => {
             let current = Current::Value(current);
@@ -107,12 +124,46 @@ fn select<'a>(of: Found<'a>, fields: &'a [Field], frame: Frame<'a>) -> Result<Fo
     }
 }
 
-/// Runs with a text as the current value.
-fn in_text<T>(text: &str, frame: Frame<'_>, run: impl FnOnce(Frame<'_>) -> T) -> T {
-    match Members::read(text) {
-        Some(members) => run(Frame { current: Current::Members(&members), ..frame }),
-        None => run(Frame { current: Current::Text(text), ..frame }),
+/// Runs with the members of a text, which is read once for all the keys in `wanted`.
+pub(super) fn with_members<'n, T>(
+    text: &str,
+    wanted: impl Fn() -> HashSet<&'n str>,
+    run: impl FnOnce(Current<'_>) -> T,
+) -> T {
+    match Members::read(text, wanted) {
+        Some(members) => run(Current::Members(&members)),
+        None => run(Current::Text(text)),
     }
+}
+
+fn names_of(fields: &[Field]) -> HashSet<&str> {
+    names(fields.iter().map(|field| &field.value))
+}
+
+/// All keys that expressions look up, of whatever object.
+pub(super) fn names<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> HashSet<&'e str> {
+    let (mut names, mut rest): (_, Vec<&Expr>) = (HashSet::new(), exprs.into_iter().collect());
+    while let Some(expr) = rest.pop() {
+        match &expr.kind {
+            ExprKind::Key { of, name, .. } => {
+                names.insert(&**name);
+                rest.push(of);
+            }
+            ExprKind::List(items) => rest.extend(items),
+            ExprKind::Object(fields) => rest.extend(fields.iter().map(|field| &field.value)),
+            ExprKind::Select { of, fields } => {
+                rest.push(of);
+                rest.extend(fields.iter().map(|field| &field.value));
+            }
+            ExprKind::Method { of, arguments, .. } => {
+                rest.push(of);
+                rest.extend(arguments);
+            }
+            ExprKind::Coalesce { left, right } => rest.extend([&**left, &**right]),
+            ExprKind::Current | ExprKind::At | ExprKind::Variable(_) | ExprKind::Literal(_) => {}
+        }
+    }
+    names
 }
 
 fn object<'a>(fields: &'a [Field], frame: Frame<'a>) -> Result<Value, Failure> {
@@ -155,7 +206,21 @@ pub(super) fn write_each(
         out.push_str(text);
         return Ok(());
     }
-    in_text(text, frame, |frame| write_object(fields, frame, out))
+    with_members(
+        text,
+        || names_of(fields),
+        |current| write_object(fields, Frame { current, ..frame }, out),
+    )
+}
+
+/// As [`write`], with the text that is the current value read once for all its keys.
+pub(super) fn write_from(
+    expr: &Expr,
+    text: &str,
+    frame: Frame<'_>,
+    out: &mut String,
+) -> Result<(), Failure> {
+    with_members(text, || names([expr]), |current| write(expr, Frame { current, ..frame }, out))
 }
 
 /// Appends an expression's value as JSON. Of a list that is computed, one element at a time is held.
@@ -206,9 +271,11 @@ fn write_selected(
 ) -> Result<(), Failure> {
     match of.into_list(frame.values)? {
         Ok(items) => write_list(items, out, |item, out| write_selected(item, fields, frame, out)),
-        Err(Found::Text(text)) if text.starts_with('{') => {
-            in_text(text, frame, |frame| write_object(fields, frame, out))
-        }
+        Err(Found::Text(text)) if text.starts_with('{') => with_members(
+            text,
+            || names_of(fields),
+            |current| write_object(fields, Frame { current, ..frame }, out),
+        ),
         Err(one) => {
             select(one, fields, frame)?.write(out);
             Ok(())

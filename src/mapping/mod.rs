@@ -214,6 +214,7 @@ impl Expr {
             ExprKind::Object(fields) if text::is_container(scope.current) => {
                 evaluate::write_each(fields, scope.current, frame, &mut out)?;
             }
+            // A part of the text, most of the time.
             ExprKind::Current | ExprKind::Key { .. } | ExprKind::Method { .. }
                 if !matches!(&self.kind, ExprKind::Method { method: Method::Map, .. }) =>
             {
@@ -222,7 +223,7 @@ impl Expr {
                     other => other.write(&mut out),
                 }
             }
-            _ => evaluate::write(self, frame, &mut out)?,
+            _ => evaluate::write_from(self, scope.current, frame, &mut out)?,
         }
         Ok(Cow::Owned(out))
     }

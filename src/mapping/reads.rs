@@ -1,13 +1,17 @@
-//! The part of the current value that an expression reads, so that whoever decodes a reply leaves out the rest.
+//! The part of the current value that an expression reads, so that the decoder of a reply leaves out the rest.
+//!
+//! A container is a part of it even if none of its values is: evaluation needs to know that it exists, and how many
+//! elements it has.
 
 use super::{Expr, ExprKind, Field, Method};
 
-/// Keys that are read; lists are followed wherever they come.
+/// Keys that are read; lists are followed wherever they come. With neither `whole` nor any key, only the presence of the
+/// value counts, and that of each element of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reads {
-    /// All of the value is read.
+    /// Reads all of the value.
     pub whole: bool,
-    /// The parts that are read otherwise, by key.
+    /// Otherwise its parts, by key.
     pub below: Vec<(Box<str>, Reads)>,
 }
 
@@ -23,16 +27,26 @@ impl Reads {
     }
 
     fn add(&mut self, path: &[&str]) {
-        let [first, rest @ ..] = path else {
-            self.whole = true;
-            return;
-        };
-        let known = self.below.iter().position(|(key, _)| **key == **first);
-        let at = known.unwrap_or_else(|| {
-            self.below.push(((*first).into(), Self::default()));
-            self.below.len() - 1
-        });
-        self.below[at].1.add(rest);
+        self.node(path).whole = true;
+    }
+
+    /// The node of a path, made on the way if need be.
+    fn node(&mut self, path: &[&str]) -> &mut Self {
+        path.iter().fold(self, |node, step| {
+            let known = node.below.iter().position(|(key, _)| **key == **step);
+            let at = known.unwrap_or_else(|| {
+                node.below.push(((*step).into(), Self::default()));
+                node.below.len() - 1
+            });
+            &mut node.below[at].1
+        })
+    }
+
+    /// Adds the presence of a value.
+    fn present(&mut self, path: Option<&[&str]>) {
+        if let Some(path) = path {
+            self.node(path);
+        }
     }
 
     /// Adds what an expression reads on its way, and returns the path of its value; `None`: it is computed.
@@ -53,6 +67,7 @@ impl Reads {
             }
             ExprKind::Select { of, fields } => {
                 let current = self.walk(of, base);
+                self.present(current.as_deref());
                 let (at, is_argument) = (base.at.clone(), base.is_argument);
                 self.fields(fields, &Base { current, at, is_argument })
             }
@@ -64,8 +79,11 @@ impl Reads {
                 match method {
                     // Elements of the same list.
                     Method::First | Method::Last | Method::Slice => path,
-                    // Its argument said what is read.
-                    Method::Map => None,
+                    // Its argument decides what is read of the elements.
+                    Method::Map => {
+                        self.present(path.as_deref());
+                        None
+                    }
                     _ => {
                         if let Some(path) = path {
                             self.add(&path);
@@ -119,6 +137,8 @@ mod tests {
         fn add(reads: &super::Reads, path: &str, out: &mut Vec<String>) {
             if reads.whole {
                 out.push(format!("{path}*"));
+            } else if reads.below.is_empty() && !path.is_empty() {
+                out.push(path.to_owned());
             }
             for (key, below) in &reads.below {
                 add(below, &format!("{path}{key}."), out);
@@ -141,5 +161,17 @@ mod tests {
         assert_eq!(paths("x: $->match([1, 'a'], [@, $.other])"), ["*", "other.*"]);
         assert_eq!(paths("x: $args.id"), [""; 0]);
         assert_eq!(paths("x: rows { y: $.kind->eq($.a) }"), ["rows.a.*", "rows.kind.*"]);
+    }
+
+    #[test]
+    fn a_container_of_which_nothing_is_read_is_still_present() {
+        assert_eq!(paths("items: $.rows { owner: $args.id }"), ["rows."]);
+        assert_eq!(paths("$.rows->map('x')"), ["rows."]);
+        assert_eq!(paths("x: $.lines->map({ o: $.id })"), ["lines.", "id.*"]);
+        assert_eq!(paths("x: $.a.rows->first { y: $args.id }"), ["a.rows."]);
+        assert_eq!(paths("x: $.a.rows->slice(0, 2)->map($args.id)->size"), ["a.rows."]);
+        assert_eq!(paths("x: $.rows { y: $.lines { z: $args.id } }"), ["rows.lines."]);
+        assert_eq!(paths("x: $.rows?->map(@.lines->map(1))"), ["rows.lines."]);
+        assert_eq!(paths("x: $.a { y: $args.id } ?? $.b { y: $args.id }"), ["a.", "b."]);
     }
 }

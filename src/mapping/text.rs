@@ -81,24 +81,40 @@ pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     found
 }
 
-/// An object whose values are looked up several times.
+/// An object whose values are looked up several times, and that is read once.
 pub(super) struct Members<'a> {
     pub(super) text: &'a str,
     members: Vec<(Cow<'a, str>, &'a str)>,
 }
 
-/// Bytes of the largest object that is read once for all its fields. A larger one is read for each of them.
-const LARGE: usize = 64 << 10;
+/// Members that are held whether or not they are looked up. Of an object with more, only those that may be looked up are.
+const HELD: usize = 256;
 
 impl<'a> Members<'a> {
-    /// `None`: not an object, or a large one.
-    pub(super) fn read(text: &'a str) -> Option<Self> {
-        if !text.starts_with('{') || text.len() > LARGE {
+    /// Reads an object of which the keys in `wanted` are looked up. `None`: not an object.
+    pub(super) fn read<'n>(text: &'a str, wanted: impl Fn() -> HashSet<&'n str>) -> Option<Self> {
+        if !text.starts_with('{') {
             return None;
         }
-        let mut members = Vec::new();
-        let push = |key, value| {
-            members.push((key, value));
+        let mut members: Vec<(Cow<'a, str>, &'a str)> = Vec::new();
+        let mut names: Option<HashSet<&str>> = None;
+        let push = |key: Cow<'a, str>, value| {
+            if names.is_none() && members.len() == HELD {
+                let wanted = wanted();
+                members.retain(|(key, _)| wanted.contains(&**key));
+                names = Some(wanted);
+            }
+            let Some(names) = &names else {
+                members.push((key, value));
+                return Ok(());
+            };
+            if names.contains(&*key) {
+                // Of equal keys the last one counts.
+                match members.iter_mut().rfind(|(known, _)| *known == key) {
+                    Some(known) => known.1 = value,
+                    None => members.push((key, value)),
+                }
+            }
             Ok(())
         };
         each_member(text, push).ok()?;
@@ -197,5 +213,66 @@ impl<'a> Visitor<'a> for Key {
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
         Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::{Mapping, TextScope, Variables};
+    use serde_json::json;
+
+    struct Nothing;
+
+    impl Variables for Nothing {
+        fn value(&self, _: crate::mapping::Variable) -> Cow<'_, Value> {
+            Cow::Owned(Value::Null)
+        }
+    }
+
+    /// An object with so many keys before the last ones, of which two repeat others.
+    fn object(keys: usize) -> String {
+        let keys: String = (0..keys).map(|key| format!("\"k{key}\":{key},")).collect();
+        let rows = r#"[{"q":1,"p":2},{"q":3}]"#;
+        format!(r#"{{{keys}"inner":{{"x":"y"}},"rows":{rows},"k3":"again","k0":null}}"#)
+    }
+
+    #[test]
+    fn a_large_object_is_read_once_and_only_what_is_looked_up_is_held() {
+        let wanted = || HashSet::from(["k3", "k9999", "inner", "missing"]);
+        let text = object(10_000);
+        let members = Members::read(&text, wanted).unwrap();
+        let found = ["k3", "k9999", "inner", "missing"].map(|name| members.get(name));
+        assert_eq!(found, [Some("\"again\""), Some("9999"), Some(r#"{"x":"y"}"#), None]);
+        assert!(members.members.len() <= 4, "{}", members.members.len());
+        let repeated = format!("{{{}\"k3\":1}}", "\"k3\":0,".repeat(10_000));
+        let members = Members::read(&repeated, wanted).unwrap();
+        assert_eq!(members.get("k3"), Some("1"));
+        assert!(members.members.len() <= HELD, "{}", members.members.len());
+        let long = format!(r#"{{"rows":"{}","k3":1}}"#, "x".repeat(1 << 20));
+        assert_eq!(Members::read(&long, wanted).unwrap().get("k3"), Some("1"));
+    }
+
+    #[test]
+    fn an_object_of_any_number_of_keys_is_evaluated_alike() {
+        for (mapping, expected) in [
+            ("a: k3 b: $.k2 { x: $ } c: $.inner { x }", json!({"a":"again","b":2,"c":{"x":"y"}})),
+            (
+                "r: $.rows { p q } z: k0 ?? $.k1",
+                json!({"r":[{"p":2,"q":1},{"p":null,"q":3}],"z":1}),
+            ),
+            ("$([$.k1, $.k2->eq(2), $.nothing])", json!([1, true, null])),
+            ("$.rows->map({ a: @.q, b: $.k1 })", json!([{"a":1,"b":1},{"a":3,"b":1}])),
+            ("k0 ?? $.k3", json!("again")),
+        ] {
+            let mapping = Mapping::parse(mapping).unwrap();
+            for keys in [4, HELD - 4, HELD, HELD + 1, 1_000] {
+                let (text, values) = (object(keys), Cell::new(1_000));
+                let scope = TextScope { current: &text, variables: &Nothing, values: &values };
+                let written = mapping.expr().evaluate_text(&scope).unwrap();
+                let found: Value = serde_json::from_str(&written).unwrap();
+                assert_eq!(found, expected, "{} of {keys}", mapping.text());
+            }
+        }
     }
 }

@@ -11,13 +11,20 @@ import * as storefront from "./storefront.mjs";
 
 const worlds = { atlas, storefront };
 
-/** An integer that a double cannot hold. */
+/** An integer of which a double may not have all digits, as it was sent. */
 class Large {
   constructor(digits) { this.digits = digits; }
+
+  /** The gateway keeps digits of up to 64 bits and refuses an ID that was rounded, with a value that no ID is. */
+  asId() {
+    const whole = /^-?\d+$/.test(this.digits) ? BigInt(this.digits) : undefined;
+    const isKept = whole !== undefined && whole >= -(2n ** 63n) && whole < 2n ** 64n;
+    return isKept ? whole : Number.NaN;
+  }
 }
 
 function keepDigits(_key, value, { source }) {
-  return typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? new Large(source) : value;
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? new Large(source) : value;
 }
 
 /** Large integers are digits where an ID is due, and doubles everywhere else, as `JSON.parse` has them. */
@@ -25,7 +32,7 @@ function resolve(value, type) {
   if (isNonNullType(type)) return resolve(value, type.ofType);
   if (value instanceof Large) {
     const of = isListType(type) ? innermost(type) : type;
-    return of?.name === "ID" ? BigInt(value.digits) : Number(value.digits);
+    return of?.name === "ID" ? value.asId() : Number(value.digits);
   }
   if (Array.isArray(value)) return value.map((item) => resolve(item, isListType(type) ? type.ofType : type));
   if (value === null || typeof value !== "object") return value;

@@ -128,12 +128,17 @@ impl Open {
         Some(link)
     }
 
+    /// Closes a connection, unless a request has just begun on it.
     fn cut(&mut self, address: IpAddr, number: u64) -> bool {
-        let link = self.remove(address, number);
-        if let Some(link) = &link {
+        let client = self.clients.get(&address);
+        let link = client.and_then(|client| client.connections.get(&number));
+        if !link.is_some_and(|link| link.activity.retire()) {
+            return false;
+        }
+        if let Some(link) = self.remove(address, number) {
             link.cut.notify_one();
         }
-        link.is_some()
+        true
     }
 
     /// Closes the longest silent connection of an address.
@@ -297,7 +302,7 @@ mod tests {
         let addresses = all(1_000);
         let held: Vec<_> = (0..3).map(|_| open(&addresses, "10.0.0.2").unwrap()).collect();
         held.iter().for_each(Counted::heard);
-        let busy = held[0].link.activity.begin();
+        let busy = held[0].link.activity.begin().unwrap();
         for counted in &held[1..] {
             drop(counted.link.activity.begin());
         }
@@ -311,6 +316,18 @@ mod tests {
         assert!(newcomer.make_room() && is_cut(&held[2]));
         assert!(!newcomer.make_room(), "one is busy");
         drop(busy);
+    }
+
+    #[test]
+    fn a_connection_is_not_cut_while_its_first_request_begins() {
+        let addresses = all(1_000);
+        let silent = open(&addresses, "10.0.0.1").unwrap();
+        let newcomer = addresses.admit(ip("10.0.0.3"), activity()).unwrap();
+        let request = silent.link.activity.begin().unwrap();
+        assert!(!newcomer.make_room() && !is_cut(&silent), "it is not counted as heard yet");
+        drop(request);
+        assert!(newcomer.make_room() && is_cut(&silent));
+        assert!(silent.link.activity.begin().is_none(), "a request that arrives now is not run");
     }
 
     #[test]

@@ -22,11 +22,13 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use chunk::Chunks;
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use places::Place;
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -73,7 +75,8 @@ pub(super) async fn answer(
     let Some(place) = here.and_then(|here| endpoint.places.take(here, &request.caller)) else {
         return reply::answer(media, full());
     };
-    let answers = match endpoint.engine.subscribe(request).await {
+    let opened = AssertUnwindSafe(endpoint.engine.subscribe(request)).catch_unwind().await;
+    let answers = match opened.unwrap_or_else(|panic| Err(graphql::panicked(&*panic))) {
         Ok(Answers::Many(answers)) => answers,
         Ok(Answers::One(answer)) if plain.is_some() => return reply::answer(media, answer),
         Ok(Answers::One(answer)) => stream::iter([answer]).boxed(),

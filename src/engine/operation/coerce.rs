@@ -4,7 +4,7 @@
 //! Numbers are judged by their value, as JSON has one kind of them: `1.0` and `-0` are whole. Digits are kept.
 
 use crate::engine::plan::constant;
-use crate::graph::{exactly_one, is_one_of};
+use crate::graph::{expected, is_one_of};
 use apollo_compiler::Schema;
 use apollo_compiler::ast::Type;
 use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
@@ -43,7 +43,7 @@ impl<'a> Coercion<'a> {
     pub fn value(&mut self, ty: &Type, value: Value, way: InputPath<'_>) -> Coerced {
         match (ty, value) {
             (Type::NonNullNamed(_) | Type::NonNullList(_), Value::Null) => {
-                Err(misfit(way, &format!("null cannot stand where `{ty}` is due")))
+                Err(misfit(way, &expected::not_null(ty)))
             }
             (_, Value::Null) => Ok(Value::Null),
             (Type::List(of) | Type::NonNullList(of), Value::Array(items)) => {
@@ -67,13 +67,13 @@ impl<'a> Coercion<'a> {
     fn object(&mut self, object: &InputObjectType, value: Value, way: InputPath<'_>) -> Coerced {
         let name = &object.name;
         let Value::Object(mut given) = value else {
-            return Err(misfit(way, &format!("`{name}` takes an object, not {}", kind(&value))));
+            return Err(misfit(way, &expected::an_object(name, kind(&value))));
         };
         if let Some(unknown) = given.keys().find(|key| !object.fields.contains_key(key.as_str())) {
-            return Err(misfit(way, &format!("`{name}` has no field `{unknown}`")));
+            return Err(misfit(way, &expected::no_field(name, unknown)));
         }
         if is_one_of(object) && (given.len() != 1 || given.values().any(Value::is_null)) {
-            return Err(misfit(way, &exactly_one(name)));
+            return Err(misfit(way, &expected::exactly_one(name)));
         }
         let mut coerced = Map::new();
         for field in object.fields.values() {
@@ -83,8 +83,7 @@ impl<'a> Coercion<'a> {
                 None => match &field.default_value {
                     Some(default) => self.default(constant(self.schema, &field.ty, default))?,
                     None if field.ty.is_non_null() => {
-                        let message = format!("`{name}` needs a value for its field `{key}`");
-                        return Err(misfit(way, &message));
+                        return Err(misfit(way, &expected::missing_field(name, key)));
                     }
                     None => continue,
                 },
@@ -109,48 +108,39 @@ fn count(value: &Value) -> u64 {
 }
 
 fn enum_value(definition: &EnumType, value: Value, way: InputPath<'_>) -> Coerced {
-    let name = &definition.name;
-    match value {
-        Value::String(text) if definition.values.contains_key(text.as_str()) => {
-            Ok(Value::String(text))
-        }
-        Value::String(text) => Err(misfit(way, &format!("`{name}` has no value `{text}`"))),
-        other => {
-            let message = format!("`{name}` takes one of its values, not {}", kind(&other));
-            Err(misfit(way, &message))
-        }
-    }
+    let message = match &value {
+        Value::String(text) => expected::no_value(definition, text),
+        other => Some(expected::not_a_value(definition, kind(other))),
+    };
+    message.map_or(Ok(value), |message| Err(misfit(way, &message)))
 }
 
 fn scalar(name: &str, value: Value, way: InputPath<'_>) -> Coerced {
-    let due = match (name, &value) {
+    let message = match (name, &value) {
         ("Int", Value::Number(number)) => match whole(number).map(i32::try_from) {
             Some(Ok(number)) => return Ok(number.into()),
-            Some(Err(_)) => return Err(misfit(way, "this number does not fit an `Int`")),
-            None => "a whole number",
+            Some(Err(_)) => Some(expected::out_of_range(name)),
+            None => expected::other_scalar(name, "this number"),
         },
         ("ID", Value::Number(number)) => match digits(number) {
             Some(text) => return Ok(text.into()),
-            None => "a string, or a whole number of at most 64 bits",
+            None => Some(format!(
+                "`{name}` takes a string, or a whole number of at most 64 bits, not this number"
+            )),
         },
         ("Float", Value::Number(_))
         | ("String" | "ID", Value::String(_))
-        | ("Boolean", Value::Bool(_)) => return Ok(value),
-        ("Int", _) => "a whole number",
-        ("Float", _) => "a number",
-        ("String", _) => "a string",
-        ("ID", _) => "a string or a whole number",
-        ("Boolean", _) => "a boolean",
-        // A custom scalar takes anything.
-        _ => return Ok(value),
+        | ("Boolean", Value::Bool(_)) => None,
+        _ => expected::other_scalar(name, kind(&value)),
     };
-    Err(misfit(way, &format!("`{name}` takes {due}, not {}", kind(&value))))
+    message.map_or(Ok(value), |message| Err(misfit(way, &message)))
 }
 
-/// The number, if it is whole: `1.0` and `-0` are, too.
+/// From here on a float may stand for several whole numbers: 2^53.
+const AMBIGUOUS: f64 = 9_007_199_254_740_992.0;
+
+/// The number, if it is whole: `1.0` and `-0` are, too. A float that is [`AMBIGUOUS`] is some number that no `Int` is.
 fn whole(number: &Number) -> Option<i128> {
-    /// From here on a float may stand for several whole numbers.
-    const MOST: f64 = 9_007_199_254_740_992.0;
     if let Some(number) = number.as_i64() {
         return Some(number.into());
     }
@@ -159,16 +149,15 @@ fn whole(number: &Number) -> Option<i128> {
     }
     let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
     #[expect(clippy::cast_possible_truncation, reason = "whole, and within bounds")]
-    let whole = float.clamp(-MOST * 2048.0, MOST * 2048.0) as i128;
+    let whole = float.clamp(-AMBIGUOUS, AMBIGUOUS) as i128;
     Some(whole)
 }
 
-/// The digits of a whole number, if all of them are known.
+/// The digits of a whole number, if all of them are known: of one with a fraction, an exponent or more than 64 bits, the
+/// parser keeps the nearest float.
 fn digits(number: &Number) -> Option<String> {
-    let whole = whole(number)?;
-    // A larger one was rounded when it was parsed.
-    let is_known = i64::try_from(whole).is_ok() || u64::try_from(whole).is_ok();
-    is_known.then(|| whole.to_string())
+    let is_rounded = number.is_f64() && number.as_f64()?.abs() >= AMBIGUOUS;
+    if is_rounded { None } else { whole(number).map(|whole| whole.to_string()) }
 }
 
 fn misfit(way: InputPath<'_>, message: &str) -> CoercionError {

@@ -2,6 +2,7 @@
 //! operation where no variable is involved, otherwise per request.
 
 use super::is_one_of::{self, Marked};
+use super::limits;
 use super::variables::{to_json_map, to_serde};
 use crate::graph::Graph;
 use crate::graphql::{Error, ErrorCode, Name};
@@ -49,6 +50,14 @@ impl Introspection {
         Ok(Self::Answered(asked.execute(graph, keys, &Map::new())?))
     }
 
+    /// Bytes it takes, roughly.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Answered(answers) => answers.iter().map(|answer| answer.capacity() + 24).sum(),
+            Self::PerRequest(asked) => asked.weight(),
+        }
+    }
+
     pub fn answer(
         &self,
         graph: &Graph,
@@ -62,7 +71,17 @@ impl Introspection {
     }
 }
 
+/// Bytes of a node of a document's tree, of which each token makes at most one.
+const NODE: usize = 256;
+
 impl Executable {
+    /// Bytes it takes, roughly: the document with its text.
+    fn weight(&self) -> usize {
+        let texts = self.document.sources.values().map(|file| file.source_text());
+        let bytes = |text: &str| text.len() * 2 + limits::extent(text, usize::MAX).tokens * NODE;
+        texts.map(bytes).sum()
+    }
+
     /// The answers as JSON, by number.
     fn execute(
         &self,

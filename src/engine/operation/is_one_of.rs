@@ -5,6 +5,7 @@ use crate::graph::is_one_of;
 use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Node, Schema};
+use hashbrown::HashSet;
 use serde_json::{Map, Value};
 
 const FIELD: &str = "isOneOf";
@@ -24,10 +25,7 @@ pub(super) fn mark(
     if !text.iter().any(|text| text.contains(FIELD)) {
         return None;
     }
-    let mut prefix = format!("{FIELD}_");
-    while text.iter().any(|text| text.contains(&prefix)) {
-        prefix.push('_');
-    }
+    let prefix = unused_prefix(&text);
     let (mut document, mut operation) = ((**document).clone(), operation.clone());
     rewrite(schema, &mut operation.selection_set, &prefix);
     for fragment in document.fragments.values_mut() {
@@ -35,6 +33,22 @@ pub(super) fn mark(
     }
     // As valid as before: `name` stands wherever `isOneOf` does, under keys that are in no one's way.
     Some((Valid::assume_valid(document), operation, Marked { prefix }))
+}
+
+/// Returns `isOneOf_<number>_` with the first number that these texts do not have, so that no name of theirs begins with it.
+/// One pass over the texts, and as short for every text: the prefix is repeated for each `isOneOf`.
+fn unused_prefix(texts: &[&str]) -> String {
+    let after = |text: &&str| text.split(FIELD).skip(1).filter_map(number).collect::<Vec<_>>();
+    let used: HashSet<usize> = texts.iter().flat_map(after).collect();
+    let unused = (0..=used.len()).find(|number| !used.contains(number));
+    format!("{FIELD}_{}_", unused.unwrap_or(used.len()))
+}
+
+/// The number in `_<number>`, unless it has more digits than any that is picked.
+fn number(rest: &str) -> Option<usize> {
+    let digits = rest.strip_prefix('_')?;
+    let end = digits.bytes().take(10).take_while(u8::is_ascii_digit).count();
+    digits[..end].parse().ok()
 }
 
 /// As deep as the parser lets documents be.
@@ -83,4 +97,31 @@ impl Marked {
 fn answer(schema: &Schema, name: &Value) -> Value {
     let object = name.as_str().and_then(|name| schema.get_input_object(name));
     object.map_or(Value::Null, |object| is_one_of(object).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unused_prefix;
+
+    #[test]
+    fn no_name_of_the_document_begins_with_the_prefix() {
+        for (text, prefix) in [
+            ("{ isOneOf }", "isOneOf_0_"),
+            ("isOneOf_0_x isOneOf_2 isOneOf_01_", "isOneOf_3_"),
+            ("isOneOf_isOneOf_0_isOneOf_1isOneOf_3", "isOneOf_2_"),
+            ("isOneOf_99999999999999999999", "isOneOf_0_"),
+        ] {
+            assert_eq!(unused_prefix(&[text]), prefix, "{text}");
+            assert!(!text.contains(prefix));
+        }
+        assert_eq!(unused_prefix(&["isOneOf_0_", "isOneOf_1_"]), "isOneOf_2_");
+    }
+
+    #[test]
+    fn the_prefix_is_short_whatever_the_document_has() {
+        let underscores = format!("isOneOf{}", "_".repeat(200_000));
+        assert_eq!(unused_prefix(&[&underscores]), "isOneOf_0_");
+        let numbers: String = (0..20_000).map(|number| format!("isOneOf_{number}_")).collect();
+        assert_eq!(unused_prefix(&[&numbers]), "isOneOf_20000_");
+    }
 }

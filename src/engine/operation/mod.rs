@@ -17,6 +17,7 @@ mod validate;
 mod variables;
 
 pub(super) use cache::Operations;
+use parse::Measured;
 pub(super) use parse::parse;
 pub use persisted::{ApqSettings, Document, Settings as PersistedSettings, Trust};
 pub(super) use persisted::{Found, Persisted};
@@ -30,6 +31,9 @@ use apollo_compiler::ast::OperationType;
 use introspection::Introspection;
 use serde_json::{Map, Value};
 use variables::Variables;
+
+/// Bytes of a value that a default of the schema adds to an operation: with its key, and with its place in an object.
+const VALUE: usize = 128;
 
 /// An operation ready to run.
 pub(super) struct Operation {
@@ -55,7 +59,8 @@ impl Operation {
         text: &str,
         name: Option<&str>,
     ) -> Result<Self, Vec<Error>> {
-        let (document, measured) = parse::parse(graph, &settings.limits, text)?;
+        let (document, Measured { exceeded, added_values }) =
+            parse::parse(graph, &settings.limits, text)?;
         let operation = document.operations.get(name).map_err(|_| vec![unknown(name)])?;
         let plan = plan::plan(graph, &document, operation, text, &settings.limits)
             .map_err(|error| vec![Error::new(error.code(), error.to_string())])?;
@@ -63,12 +68,21 @@ impl Operation {
             let message = "introspection is off; it is on where `server.introspection` is true";
             return Err(vec![Error::new(ErrorCode::IntrospectionDisabled, message)]);
         }
-        let weight = plan.weight + text.len() * 8;
         let is_mutation = operation.operation_type == OperationType::Mutation;
         let is_subscription = operation.operation_type == OperationType::Subscription;
         let variables = Variables::new(graph, operation, &settings.limits, text);
         let introspection = Introspection::new(graph, &plan.introspection, &document, operation)?;
-        Ok(Self { plan, is_mutation, is_subscription, variables, introspection, measured, weight })
+        let defaults = usize::try_from(added_values).unwrap_or(usize::MAX).saturating_mul(VALUE);
+        let weight = plan.weight + text.len() * 8 + introspection.weight();
+        Ok(Self {
+            plan,
+            is_mutation,
+            is_subscription,
+            variables,
+            introspection,
+            measured: exceeded,
+            weight: weight.saturating_add(defaults),
+        })
     }
 
     /// The request's variables, coerced to their types, defaults filled in.

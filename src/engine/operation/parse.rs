@@ -10,17 +10,22 @@ use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::parser::Parser;
 use apollo_compiler::validation::{DiagnosticList, Valid};
 
-/// Of the mistakes in one document, this many are told.
-const LISTED_MISTAKES: usize = 10;
-
 /// Nesting of brackets of any kind, strings and comments aside.
 const MAX_NESTING: usize = 200;
+
+/// Measurements of a document that passed.
+pub(in crate::engine) struct Measured {
+    /// Limits that it exceeds where they are only measured.
+    pub exceeded: Vec<Exceeded>,
+    /// Values that the schema's defaults add to it.
+    pub added_values: u64,
+}
 
 pub(in crate::engine) fn parse(
     graph: &Graph,
     limits: &Limits,
     text: &str,
-) -> Result<(Valid<ExecutableDocument>, Vec<Exceeded>), Vec<Error>> {
+) -> Result<(Valid<ExecutableDocument>, Measured), Vec<Error>> {
     let mut verdict = Verdict::default();
     verdict.hold(LimitName::Document, limits.document, text.len() as u64, || {
         format!("the document has more than {} bytes (limits.document)", limits.document.max)
@@ -49,15 +54,15 @@ pub(in crate::engine) fn parse(
     let parsed = parser.parse_ast(&*strict, "operation.graphql");
     let document = parsed.map_err(|invalid| vec![unreadable(text, &invalid.errors)])?;
     limits::check(&document, limits, &mut verdict)?;
-    let measured = verdict.finish()?;
+    let exceeded = verdict.finish()?;
     let document = match document.to_executable_validate(&graph.api_schema) {
         Ok(document) => document,
         // What is wrong with it is looked at again below.
         Err(failed) if is_counted_again(&failed.errors) => Valid::assume_valid(failed.partial),
         Err(failed) => return Err(mistakes(text, &failed.errors)),
     };
-    let errors = validate::validate(graph, &document, text, limits);
-    if errors.is_empty() { Ok((document, measured)) } else { Err(errors) }
+    let added_values = validate::validate(graph, &document, text, limits)?;
+    Ok((document, Measured { exceeded, added_values }))
 }
 
 fn is_counted_again(diagnostics: &DiagnosticList) -> bool {
@@ -82,7 +87,7 @@ fn mistakes(text: &str, diagnostics: &DiagnosticList) -> Vec<Error> {
         .iter()
         .filter(|diagnostic| !validate::is_counted_here(&diagnostic.error.to_string()))
         .filter(|diagnostic| !is_echo(text, diagnostic.error))
-        .take(LISTED_MISTAKES)
+        .take(validate::LISTED)
         .map(|diagnostic| {
             let error = diagnostic.to_json();
             let locations = error.locations.iter().map(|at| location(text, at.line, at.column));

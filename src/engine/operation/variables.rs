@@ -6,7 +6,7 @@ use crate::engine::guard::limits::LimitName;
 use crate::engine::plan::constant;
 use crate::engine::settings::Limits;
 use crate::graph::Graph;
-use crate::graphql::{Error, ErrorCode, Location};
+use crate::graphql::{Error, ErrorCode, Lines, Location};
 use apollo_compiler::ast::Type;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::response::{JsonMap, JsonValue};
@@ -29,6 +29,7 @@ struct VariableDefinition {
 
 impl Variables {
     pub fn new(graph: &Graph, operation: &Operation, limits: &Limits, text: &str) -> Self {
+        let lines = Lines::new(text);
         let declared = operation.variables.iter().map(|variable| VariableDefinition {
             name: variable.name.as_str().into(),
             ty: (*variable.ty).clone(),
@@ -36,7 +37,7 @@ impl Variables {
                 .default_value
                 .as_deref()
                 .map(|literal| constant(&graph.api_schema, &variable.ty, literal)),
-            at: variable.location().map(|at| Location::of(text, at.offset())),
+            at: variable.location().map(|at| lines.place(at.offset())),
         });
         let most = limits.variables.bound(LimitName::Variables);
         Self { declared: declared.collect(), most }

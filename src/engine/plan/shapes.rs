@@ -65,7 +65,7 @@ impl Shapes<'_, '_> {
             let fields = self.mapping(node);
             let expr = Expr { kind: ExprKind::Object(fields), span: 0..0 };
             let then = self.object(node, Names::Fields);
-            return Shape::General(Box::new(General { expr, then }));
+            return Shape::General(Box::new(General::new(expr, then)));
         }
         let mut shape = ObjectShape {
             width: self.node(node).width,
@@ -238,6 +238,6 @@ fn reach(expr: &Expr, then: Shape) -> Shape {
             .into_iter()
             .rev()
             .fold(then, |then, key| Shape::Key { key: key.into(), then: Box::new(then) }),
-        None => Shape::General(Box::new(General { expr: expr.clone(), then })),
+        None => Shape::General(Box::new(General::new(expr.clone(), then))),
     }
 }

@@ -2,7 +2,7 @@
 //! numbers, straight from the wire: only what is read is written, and no tree is built.
 
 use super::store::Store;
-use super::wire::{Occurrence, scan};
+use super::wire::{Occurrence, Scalar, merged, scan};
 use crate::mapping::Reads;
 use base64::Engine as _;
 use indexmap::IndexMap;
@@ -42,10 +42,7 @@ impl Text<'_> {
         bytes: &[u8],
         reads: Option<&Reads>,
     ) -> Result<(), String> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(format!("messages nest more than {MAX_DEPTH} levels deep"));
-        }
+        self.descend()?;
         self.store.charge(1)?;
         match well_known(message) {
             None => {
@@ -60,6 +57,15 @@ impl Text<'_> {
             Some(name) => self.decoded(name, message, bytes)?,
         }
         self.depth -= 1;
+        Ok(())
+    }
+
+    /// Into a message within the one at hand.
+    fn descend(&mut self) -> Result<(), String> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(format!("messages nest more than {MAX_DEPTH} levels deep"));
+        }
         Ok(())
     }
 
@@ -113,7 +119,10 @@ impl Text<'_> {
             return match (&kind, found) {
                 (Kind::Message(inner), [one]) => self.message(inner, one.bytes()?, reads),
                 (Kind::Message(inner), pieces) => self.message(inner, &merged(pieces)?, reads),
-                (_, []) => self.default(&kind, &field.default_value()),
+                (_, []) => {
+                    self.default(&kind, &field.default_value());
+                    Ok(())
+                }
                 (_, [.., last]) => self.scalar(&kind, *last),
             };
         }
@@ -162,74 +171,55 @@ impl Text<'_> {
     }
 
     fn scalar(&mut self, kind: &Kind, occurrence: Occurrence<'_>) -> Result<(), String> {
-        match kind {
-            Kind::String => {
-                let text = std::str::from_utf8(occurrence.bytes()?);
-                self.string(text.map_err(|error| format!("not UTF-8: {error}"))?);
-            }
-            Kind::Bytes => {
-                let text = base64::engine::general_purpose::STANDARD.encode(occurrence.bytes()?);
-                self.string(&text);
-            }
-            Kind::Enum(definition) if definition.full_name() == "google.protobuf.NullValue" => {
-                self.out.push_str("null");
-            }
-            Kind::Enum(definition) => {
-                let number = occurrence.varint()? as i32;
-                match definition.get_value(number) {
-                    Some(value) => self.string(value.name()),
-                    None => self.json(number),
-                }
-            }
-            Kind::Bool => self.json(occurrence.varint()? != 0),
-            Kind::Double => self.float(f64::from_bits(occurrence.fixed64()?), None),
-            Kind::Float => {
-                let number = f32::from_bits(occurrence.fixed32()?);
-                self.float(number.into(), Some(number));
-            }
-            Kind::Int32 => self.json(occurrence.varint()? as i32),
-            Kind::Int64 => self.json(occurrence.varint()?.cast_signed()),
-            Kind::Uint32 => self.json(occurrence.varint()? as u32),
-            Kind::Uint64 => self.json(occurrence.varint()?),
-            Kind::Sint32 => {
-                let zigzag = occurrence.varint()? as u32;
-                self.json((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed());
-            }
-            Kind::Sint64 => {
-                let zigzag = occurrence.varint()?;
-                self.json((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed());
-            }
-            Kind::Fixed32 => self.json(occurrence.fixed32()?),
-            Kind::Fixed64 => self.json(occurrence.fixed64()?),
-            Kind::Sfixed32 => self.json(occurrence.fixed32()?.cast_signed()),
-            Kind::Sfixed64 => self.json(occurrence.fixed64()?.cast_signed()),
-            Kind::Message(inner) => self.message(inner, occurrence.bytes()?, None)?,
+        if let Kind::Message(inner) = kind {
+            return self.message(inner, occurrence.bytes()?, None);
+        }
+        match occurrence.scalar(kind)? {
+            Some(Scalar::Bool(value)) => self.json(value),
+            Some(Scalar::Signed(number)) => self.json(number),
+            Some(Scalar::Unsigned(number)) => self.json(number),
+            Some(Scalar::Float(number)) => self.float(number.into(), Some(number)),
+            Some(Scalar::Double(number)) => self.float(number, None),
+            Some(Scalar::Text(text)) => self.string(text),
+            Some(Scalar::Bytes(bytes)) => self.base64(bytes),
+            Some(Scalar::Enum(number)) => self.enum_value(kind, number),
+            None => {}
         }
         Ok(())
     }
 
     /// The value of a field that is not on the wire.
-    fn default(&mut self, kind: &Kind, value: &Value) -> Result<(), String> {
-        match (kind, value) {
-            (Kind::Enum(_), Value::EnumNumber(number)) => {
-                let bits = i64::from(*number).cast_unsigned();
-                return self.scalar(kind, Occurrence::Varint(bits));
-            }
-            (_, Value::Bool(value)) => self.json(*value),
-            (_, Value::I32(value)) => self.json(*value),
-            (_, Value::I64(value)) => self.json(*value),
-            (_, Value::U32(value)) => self.json(*value),
-            (_, Value::U64(value)) => self.json(*value),
-            (_, Value::F32(value)) => self.float((*value).into(), Some(*value)),
-            (_, Value::F64(value)) => self.float(*value, None),
-            (_, Value::String(value)) => self.string(value),
-            (_, Value::Bytes(value)) => {
-                let text = base64::engine::general_purpose::STANDARD.encode(value);
-                self.string(&text);
-            }
+    fn default(&mut self, kind: &Kind, value: &Value) {
+        match value {
+            Value::EnumNumber(number) => self.enum_value(kind, *number),
+            Value::Bool(value) => self.json(*value),
+            Value::I32(value) => self.json(*value),
+            Value::I64(value) => self.json(*value),
+            Value::U32(value) => self.json(*value),
+            Value::U64(value) => self.json(*value),
+            Value::F32(value) => self.float((*value).into(), Some(*value)),
+            Value::F64(value) => self.float(*value, None),
+            Value::String(value) => self.string(value),
+            Value::Bytes(value) => self.base64(value),
             _ => self.out.push_str("null"),
         }
-        Ok(())
+    }
+
+    fn enum_value(&mut self, kind: &Kind, number: i32) {
+        let Kind::Enum(definition) = kind else { return };
+        if definition.full_name() == "google.protobuf.NullValue" {
+            self.out.push_str("null");
+            return;
+        }
+        match definition.get_value(number) {
+            Some(value) => self.string(value.name()),
+            None => self.json(number),
+        }
+    }
+
+    fn base64(&mut self, bytes: &[u8]) {
+        let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+        self.string(&text);
     }
 
     /// `google.protobuf.Any`: the fields of its message beside the type's name.
@@ -247,10 +237,7 @@ impl Text<'_> {
             self.out.push_str(",\"value\":");
             self.message(&message, payload, None)?;
         } else {
-            self.depth += 1;
-            if self.depth > MAX_DEPTH {
-                return Err(format!("messages nest more than {MAX_DEPTH} levels deep"));
-            }
+            self.descend()?;
             self.fields(&message, payload, None, false)?;
             self.depth -= 1;
         }
@@ -280,8 +267,9 @@ impl Text<'_> {
             return Ok(());
         };
         let found = scan(bytes, &[field.number()], self.store)?;
-        if let (Kind::Double, [.., last]) = (field.kind(), &found[0][..])
-            && !f64::from_bits(last.fixed64()?).is_finite()
+        if let [.., last] = &found[0][..]
+            && let Some(Scalar::Double(number)) = last.scalar(&field.kind())?
+            && !number.is_finite()
         {
             return Err("a `Value` that is not a finite number".to_owned());
         }
@@ -359,15 +347,6 @@ fn well_known(message: &MessageDescriptor) -> Option<&'static str> {
     ];
     let short = message.full_name().strip_prefix("google.protobuf.")?;
     NAMES.into_iter().find(|name| *name == short)
-}
-
-/// A message that comes in pieces: the pieces' bytes, one after another.
-fn merged(pieces: &[Occurrence<'_>]) -> Result<Vec<u8>, String> {
-    let mut merged = Vec::new();
-    for piece in pieces {
-        merged.extend_from_slice(piece.bytes()?);
-    }
-    Ok(merged)
 }
 
 /// The member of each `oneof` that stands last on the wire.

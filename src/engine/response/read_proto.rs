@@ -8,7 +8,7 @@ use super::proto_text::json_text;
 use super::read_json::{Rows, read_general, read_made};
 use super::shape::{General, ObjectShape, Shape};
 use super::store::{Store, Unreadable, Value};
-use super::wire::{Occurrence, scan};
+use super::wire::{Occurrence, Scalar, merged, scan};
 use crate::mapping::Variables;
 use base64::Engine as _;
 use bytes::Bytes;
@@ -112,13 +112,8 @@ impl Reader<'_> {
         match (field.kind(), found) {
             (Kind::Message(_), []) => Ok(Value::Null),
             (Kind::Message(inner), [one]) => self.message(&inner, one.bytes()?, shape),
-            (Kind::Message(inner), several) => {
-                // A message that comes in pieces is merged: the pieces' bytes, one after another.
-                let mut merged = Vec::new();
-                for piece in several {
-                    merged.extend_from_slice(piece.bytes()?);
-                }
-                read_message(self.store, &merged.into(), &inner, shape, self.variables)
+            (Kind::Message(inner), pieces) => {
+                read_message(self.store, &merged(pieces)?.into(), &inner, shape, self.variables)
             }
             (_, []) if field.supports_presence() => Ok(Value::Null),
             (kind, []) => Ok(self.default(&kind)),
@@ -184,43 +179,25 @@ impl Reader<'_> {
         if !matches!(shape, Shape::Leaf) {
             return Ok(shape.of_scalar());
         }
-        Ok(match kind {
-            Kind::String => {
-                let bytes = occurrence.bytes()?;
-                std::str::from_utf8(bytes).map_err(|error| format!("not UTF-8: {error}"))?;
-                self.text(bytes)
-            }
-            Kind::Bytes => {
-                let text = base64::engine::general_purpose::STANDARD.encode(occurrence.bytes()?);
+        Ok(match occurrence.scalar(kind)? {
+            Some(Scalar::Bool(value)) => Value::Bool(value),
+            Some(Scalar::Signed(number)) => Value::Int(number),
+            Some(Scalar::Unsigned(number)) => self.unsigned(number),
+            Some(Scalar::Float(number)) => Value::Float(widen(number)),
+            Some(Scalar::Double(number)) => Value::Float(number),
+            Some(Scalar::Text(text)) => self.text(text.as_bytes()),
+            Some(Scalar::Bytes(bytes)) => {
+                let text = base64::engine::general_purpose::STANDARD.encode(bytes);
                 Value::Text(self.store.scratch(&text))
             }
-            Kind::Enum(definition) => {
-                let number = occurrence.varint()? as i32;
-                match definition.get_value(number) {
+            Some(Scalar::Enum(number)) => match kind {
+                Kind::Enum(definition) => match definition.get_value(number) {
                     Some(value) => Value::Text(self.store.scratch(value.name())),
                     None => Value::Int(number.into()),
-                }
-            }
-            Kind::Bool => Value::Bool(occurrence.varint()? != 0),
-            Kind::Double => Value::Float(f64::from_bits(occurrence.fixed64()?)),
-            Kind::Float => Value::Float(widen(f32::from_bits(occurrence.fixed32()?))),
-            Kind::Int32 => Value::Int((occurrence.varint()? as i32).into()),
-            Kind::Int64 => Value::Int(occurrence.varint()?.cast_signed()),
-            Kind::Uint32 => Value::Int((occurrence.varint()? as u32).into()),
-            Kind::Uint64 => self.unsigned(occurrence.varint()?),
-            Kind::Sint32 => {
-                let zigzag = occurrence.varint()? as u32;
-                Value::Int(((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed()).into())
-            }
-            Kind::Sint64 => {
-                let zigzag = occurrence.varint()?;
-                Value::Int((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
-            }
-            Kind::Fixed32 => Value::Int(occurrence.fixed32()?.into()),
-            Kind::Fixed64 => self.unsigned(occurrence.fixed64()?),
-            Kind::Sfixed32 => Value::Int(occurrence.fixed32()?.cast_signed().into()),
-            Kind::Sfixed64 => Value::Int(occurrence.fixed64()?.cast_signed()),
-            Kind::Message(_) => Value::Misfit,
+                },
+                _ => Value::Int(number.into()),
+            },
+            None => Value::Misfit,
         })
     }
 
@@ -260,8 +237,7 @@ impl Reader<'_> {
         bytes: &[u8],
         general: &General,
     ) -> Result<Value, String> {
-        let reads = general.expr.reads();
-        let text = json_text(self.store, message, bytes, Some(&reads))?;
+        let text = json_text(self.store, message, bytes, Some(&general.reads))?;
         read_general(self.store, text, general, self.variables)
     }
 

@@ -1,7 +1,7 @@
 //! How a reply is read into slots: the selection, composed with the mapping, from the reply's point of view.
 
 use super::store::{Slot, Value};
-use crate::mapping::Expr;
+use crate::mapping::{Expr, Reads};
 
 /// What to make of the value at a place in a reply. Lists are followed wherever they come: a shape is applied to each
 /// element.
@@ -42,7 +42,15 @@ impl Shape {
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) struct General {
     pub expr: Expr,
+    /// The part of the value that `expr` reads.
+    pub reads: Reads,
     pub then: Shape,
+}
+
+impl General {
+    pub fn new(expr: Expr, then: Shape) -> Self {
+        Self { reads: expr.reads(), expr, then }
+    }
 }
 
 /// How an object of a reply fills a row, and the rows of the groups in it.

@@ -13,6 +13,19 @@ pub(super) enum Occurrence<'a> {
     Bytes(&'a [u8]),
 }
 
+/// The value of a scalar field.
+pub(super) enum Scalar<'a> {
+    Bool(bool),
+    Signed(i64),
+    Unsigned(u64),
+    Float(f32),
+    Double(f64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    /// The number of an enum's value.
+    Enum(i32),
+}
+
 /// For each of `numbers`, the appearances of that field, in order, each of them counted. Groups are skipped.
 pub(super) fn scan<'a>(
     message: &'a [u8],
@@ -81,21 +94,53 @@ impl<'a> Occurrence<'a> {
         }
     }
 
-    pub(super) fn varint(self) -> Result<u64, String> {
+    /// Decodes a scalar; `None` if a field of this kind is a message.
+    pub(super) fn scalar(self, kind: &Kind) -> Result<Option<Scalar<'a>>, String> {
+        Ok(Some(match kind {
+            Kind::String => {
+                let text = std::str::from_utf8(self.bytes()?);
+                Scalar::Text(text.map_err(|error| format!("not UTF-8: {error}"))?)
+            }
+            Kind::Bytes => Scalar::Bytes(self.bytes()?),
+            Kind::Enum(_) => Scalar::Enum(self.varint()? as i32),
+            Kind::Bool => Scalar::Bool(self.varint()? != 0),
+            Kind::Double => Scalar::Double(f64::from_bits(self.fixed64()?)),
+            Kind::Float => Scalar::Float(f32::from_bits(self.fixed32()?)),
+            Kind::Int32 => Scalar::Signed((self.varint()? as i32).into()),
+            Kind::Int64 => Scalar::Signed(self.varint()?.cast_signed()),
+            Kind::Uint32 => Scalar::Unsigned((self.varint()? as u32).into()),
+            Kind::Uint64 => Scalar::Unsigned(self.varint()?),
+            Kind::Sint32 => {
+                let zigzag = self.varint()? as u32;
+                Scalar::Signed(((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed()).into())
+            }
+            Kind::Sint64 => {
+                let zigzag = self.varint()?;
+                Scalar::Signed((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
+            }
+            Kind::Fixed32 => Scalar::Unsigned(self.fixed32()?.into()),
+            Kind::Fixed64 => Scalar::Unsigned(self.fixed64()?),
+            Kind::Sfixed32 => Scalar::Signed(self.fixed32()?.cast_signed().into()),
+            Kind::Sfixed64 => Scalar::Signed(self.fixed64()?.cast_signed()),
+            Kind::Message(_) => return Ok(None),
+        }))
+    }
+
+    fn varint(self) -> Result<u64, String> {
         match self {
             Self::Varint(number) => Ok(number),
             _ => Err(wrong()),
         }
     }
 
-    pub(super) fn fixed32(self) -> Result<u32, String> {
+    fn fixed32(self) -> Result<u32, String> {
         match self {
             Self::Fixed32(number) => Ok(number),
             _ => Err(wrong()),
         }
     }
 
-    pub(super) fn fixed64(self) -> Result<u64, String> {
+    fn fixed64(self) -> Result<u64, String> {
         match self {
             Self::Fixed64(number) => Ok(number),
             _ => Err(wrong()),
@@ -122,6 +167,15 @@ impl<'a> Occurrence<'a> {
         }
         Ok(Some(elements))
     }
+}
+
+/// A message that comes in pieces: the pieces' bytes, one after another.
+pub(super) fn merged(pieces: &[Occurrence<'_>]) -> Result<Vec<u8>, String> {
+    let mut merged = Vec::new();
+    for piece in pieces {
+        merged.extend_from_slice(piece.bytes()?);
+    }
+    Ok(merged)
 }
 
 fn wrong() -> String {

@@ -15,6 +15,18 @@ async fn a_panic_ends_one_request_and_not_the_gateway() {
 }
 
 #[tokio::test]
+async fn a_panic_before_the_first_event_ends_one_stream_and_not_its_connection() {
+    let gateway = start(edge::Settings::default()).await;
+    for accepted in ["text/event-stream", "multipart/mixed;subscriptionSpec=1.0, application/json"]
+    {
+        let accept = format!("accept: {accepted}\r\n");
+        let answer = gateway.post(&accept, r#"{"query":"{ panic }"}"#).await;
+        assert!(answer.body.contains("\"INTERNAL\""), "{answer:?}");
+        assert!(answer.body.contains("errorId") && !answer.body.contains("as told"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_hangs_up_cancels_its_calls() {
     let mut gateway = start(edge::Settings::default()).await;
     let client = gateway.begin("{ hang }").await;

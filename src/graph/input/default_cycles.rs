@@ -16,6 +16,9 @@ const MAX_VALUES: u64 = 1_000;
 /// Levels of lists and objects in one default, with the defaults inside it.
 const MAX_LEVELS: u64 = 100;
 
+/// Fields of one cycle that are named.
+const MAX_NAMED: usize = 10;
+
 /// A field of an input object, by the names of both.
 type FieldCoordinate<'a> = (&'a str, &'a str);
 
@@ -79,15 +82,18 @@ impl<'a> DefaultSearch<'a, '_> {
     /// Walks from one field's default to all that it fills in. A stack of its own: a chain may be as long as the schema.
     fn field(&mut self, start: FieldCoordinate<'a>) {
         let mut way: Vec<(FieldCoordinate<'a>, Vec<FieldCoordinate<'a>>)> = Vec::new();
+        // The place of each on the way.
+        let mut open: HashMap<FieldCoordinate<'a>, usize> = HashMap::new();
         let mut next = Some(start);
         loop {
             if let Some(field) = next.take().filter(|field| !self.known.contains_key(field)) {
-                if let Some(begin) = way.iter().position(|(open, _)| *open == field) {
+                if let Some(&begin) = open.get(&field) {
                     let fields: Vec<_> = way[begin..].iter().map(|(open, _)| *open).collect();
                     self.report(&fields);
                     // Counted as nothing, so that each cycle is one problem.
                     self.known.insert(field, DefaultExtent::default());
                 } else {
+                    open.insert(field, way.len());
                     way.push((field, self.filled_by(field)));
                 }
             }
@@ -96,6 +102,7 @@ impl<'a> DefaultSearch<'a, '_> {
             if next.is_none() {
                 let field = *field;
                 way.pop();
+                open.remove(&field);
                 self.close(field);
             }
         }
@@ -165,7 +172,12 @@ impl<'a> DefaultSearch<'a, '_> {
         let via = match rest {
             [] => String::new(),
             rest => {
-                format!(", by way of {}", rest.iter().map(name).collect::<Vec<_>>().join(", "))
+                let named: Vec<_> = rest.iter().take(MAX_NAMED).map(name).collect();
+                let others = match rest.len() - named.len() {
+                    0 => String::new(),
+                    others => format!(" and {others} others"),
+                };
+                format!(", by way of {}{others}", named.join(", "))
             }
         };
         let message = format!("the default of {} fills in itself{via}", name(first));

@@ -3,6 +3,7 @@
 //!
 //! Variables are passed over: what may stand in their place depends on how they are declared.
 
+use super::expected;
 use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
@@ -17,7 +18,7 @@ pub fn misfits(
 ) {
     match (ty, &**literal) {
         (Type::NonNullList(_) | Type::NonNullNamed(_), Value::Null) => {
-            report(literal.location(), format!("null cannot stand where `{ty}` is due"));
+            report(literal.location(), expected::not_null(ty));
         }
         (_, Value::Variable(_) | Value::Null) => {}
         (Type::List(of) | Type::NonNullList(of), Value::List(items)) => {
@@ -61,15 +62,14 @@ fn input_object(
 ) {
     let name = &object.name;
     let Value::Object(given) = &**literal else {
-        let found = kind(literal);
-        return report(literal.location(), format!("`{name}` takes an object, not {found}"));
+        return report(literal.location(), expected::an_object(name, kind(literal)));
     };
     let mut seen: Vec<&Name> = Vec::new();
     for (key, value) in given {
         // The value's place: a key has none in the tree of every literal.
         let at = key.location().or_else(|| value.location());
         match object.fields.get(key) {
-            None => report(at, format!("`{name}` has no field `{key}`")),
+            None => report(at, expected::no_field(name, key)),
             Some(_) if seen.contains(&key) => {
                 report(at, format!("the field `{key}` is given more than once"));
             }
@@ -81,8 +81,7 @@ fn input_object(
     }
     for field in object.fields.values() {
         if field.is_required() && !seen.contains(&&field.name) {
-            let message = format!("`{name}` needs a value for its field `{}`", field.name);
-            report(literal.location(), message);
+            report(literal.location(), expected::missing_field(name, &field.name));
         }
     }
     if is_one_of(object) {
@@ -91,47 +90,30 @@ fn input_object(
             _ => false,
         };
         if !only {
-            report(literal.location(), exactly_one(name));
+            report(literal.location(), expected::exactly_one(name));
         }
     }
 }
 
-/// What a `@oneOf` asks for.
-#[must_use]
-pub fn exactly_one(name: &str) -> String {
-    format!("`{name}` takes exactly one of its fields, with a value that is not null")
-}
-
 fn enum_value(definition: &EnumType, value: &Value) -> Option<String> {
-    let name = &definition.name;
     match value {
-        Value::Enum(value) if definition.values.contains_key(value) => None,
-        Value::Enum(value) => Some(format!("`{name}` has no value `{value}`")),
-        other => Some(format!("`{name}` takes one of its values, not {}", kind(other))),
+        Value::Enum(value) => expected::no_value(definition, value),
+        other => Some(expected::not_a_value(definition, kind(other))),
     }
 }
 
 fn scalar(name: &str, value: &Value) -> Option<String> {
-    let due = match (name, value) {
-        ("Int", Value::Int(number)) if number.try_to_i32().is_ok() => return None,
-        ("Int", Value::Int(_)) => return Some("this number does not fit an `Int`".to_owned()),
-        ("Float", Value::Int(number)) if number.try_to_f64().is_ok() => return None,
-        ("Float", Value::Float(number)) if number.try_to_f64().is_ok() => return None,
-        ("Float", Value::Int(_) | Value::Float(_)) => {
-            return Some("this number does not fit a `Float`".to_owned());
-        }
+    match (name, value) {
+        ("Int", Value::Int(number)) if number.try_to_i32().is_ok() => None,
+        ("Int", Value::Int(_)) => Some(expected::out_of_range(name)),
+        ("Float", Value::Int(number)) if number.try_to_f64().is_ok() => None,
+        ("Float", Value::Float(number)) if number.try_to_f64().is_ok() => None,
+        ("Float", Value::Int(_) | Value::Float(_)) => Some(expected::out_of_range(name)),
         ("String" | "ID", Value::String(_))
         | ("ID", Value::Int(_))
-        | ("Boolean", Value::Boolean(_)) => return None,
-        ("Int", _) => "a whole number",
-        ("Float", _) => "a number",
-        ("String", _) => "a string",
-        ("ID", _) => "a string or a whole number",
-        ("Boolean", _) => "`true` or `false`",
-        // A custom scalar takes anything.
-        _ => return None,
-    };
-    Some(format!("`{name}` takes {due}, not {}", kind(value)))
+        | ("Boolean", Value::Boolean(_)) => None,
+        _ => expected::other_scalar(name, kind(value)),
+    }
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -6,12 +6,13 @@
 mod default_cycles;
 mod default_values;
 mod deprecated;
+pub mod expected;
 mod literal;
 mod one_of;
 mod unread;
 
 pub use default_cycles::Defaults;
-pub use literal::{exactly_one, is_one_of, misfits};
+pub use literal::{is_one_of, misfits};
 
 use super::binding::Bindings;
 use super::merge::Merged;

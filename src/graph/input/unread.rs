@@ -6,6 +6,7 @@
 use crate::graph::binding::Bindings;
 use crate::graph::merge::Merged;
 use crate::graph::words::Words;
+use crate::mapping::{Mapping, Reference, Variable};
 use crate::problem::Problem;
 use apollo_compiler::ast::FieldDefinition;
 
@@ -23,10 +24,8 @@ pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Pro
             if !is_known || bindings.get(type_name, &field.name).is_some() {
                 continue;
             }
-            for argument in &field.arguments {
-                if is_read_by_rule(field, &argument.name) {
-                    continue;
-                }
+            let read = Read::of(field);
+            for argument in field.arguments.iter().filter(|argument| !read.has(&argument.name)) {
                 let message = format!(
                     "nothing reads the argument `{}` of `{type_name}.{}`, which has no binding",
                     argument.name, field.name
@@ -41,16 +40,32 @@ pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Pro
     }
 }
 
-/// A rule on who may see the field looks at the argument.
-fn is_read_by_rule(field: &FieldDefinition, argument: &str) -> bool {
-    field.directives.get_all("allow").any(|directive| {
-        let rule = directive.specified_argument_by_name("if").and_then(|rule| rule.as_str());
-        let named = format!("$args.{argument}");
-        rule.is_some_and(|rule| {
-            rule.match_indices(&named).any(|(at, _)| {
-                let rest = rule[at + named.len()..].chars().next();
-                !rest.is_some_and(|next| next == '_' || next.is_ascii_alphanumeric())
-            })
-        })
-    })
+/// The arguments that rules on who may see a field look at.
+enum Read {
+    /// Their names, as the first step of a path.
+    Some(Vec<Reference>),
+    /// Unknown: a rule cannot be parsed, which is a problem of its own.
+    Unknown,
+}
+
+impl Read {
+    fn of(field: &FieldDefinition) -> Self {
+        let mut references = Vec::new();
+        for directive in field.directives.get_all("allow") {
+            let rule = directive.specified_argument_by_name("if").and_then(|rule| rule.as_str());
+            match rule.map(Mapping::parse) {
+                Some(Ok(rule)) => references.extend(rule.references()),
+                Some(Err(_)) | None => return Self::Unknown,
+            }
+        }
+        Self::Some(references)
+    }
+
+    fn has(&self, argument: &str) -> bool {
+        let Self::Some(references) = self else { return true };
+        let arguments = references.iter().filter(|one| one.variable == Variable::Args);
+        let mut names = arguments.map(|one| one.path.first());
+        // `$args` alone is a problem of its own, too.
+        names.any(|name| name.is_none_or(|name| **name == *argument))
+    }
 }

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tokio::task::unconstrained;
 use tokio::time::{interval_at, sleep, sleep_until};
 
 /// Payload bytes of a message before the connection is acknowledged: as yet nobody knows who sends it.
@@ -70,8 +71,6 @@ pub(super) struct Conversation<S> {
     stage: Stage,
     operations: OpenOperations,
     pace: Pace,
-    /// When the client was last heard.
-    heard: Instant,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
@@ -87,9 +86,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         let most = endpoint.settings.subscriptions.max_per_connection;
         let (engine, places) = (endpoint.engine.clone(), endpoint.places.clone());
         let operations = OpenOperations::new(engine, places, here, most);
-        let now = Instant::now();
-        let (stage, pace, heard) = (Stage::Open(guest), Pace::new(now), now);
-        Self { endpoint, protocol, socket, stage, operations, pace, heard }
+        let (stage, pace) = (Stage::Open(guest), Pace::new(Instant::now()));
+        Self { endpoint, protocol, socket, stage, operations, pace }
     }
 
     pub(super) async fn run(mut self) {
@@ -110,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
         let settings = self.endpoint.settings.subscriptions.clone();
         let mut draining = self.endpoint.draining.subscribe();
-        let late = sleep_until((self.heard + settings.init_timeout).into());
+        let late = sleep_until(tokio::time::Instant::now() + settings.init_timeout);
         tokio::pin!(late);
         let first = tokio::time::Instant::now() + settings.keep_alive;
         let mut beat = interval_at(first, settings.keep_alive);
@@ -126,8 +124,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                     return close(4408, "Connection initialisation timeout");
                 }
                 _ = beat.tick() => {
-                    if self.heard.elapsed() > settings.keep_alive * 2 {
-                        return Err(End::Gone);
+                    if is_read && self.socket.is_silent(settings.keep_alive * 2) {
+                        // A frame may have arrived while an answer was sent.
+                        let waiting = unconstrained(self.socket.next()).now_or_never();
+                        self.hear(waiting.ok_or(End::Gone)?).await?;
                     }
                     self.beat(is_acknowledged).await?;
                 }
@@ -191,7 +191,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
 
     async fn hear(&mut self, incoming: Result<Incoming, Unreadable>) -> Result<(), End> {
         let now = Instant::now();
-        self.heard = now;
         let text = match incoming {
             Ok(Incoming::Text(text)) => Bytes::from(text),
             Ok(Incoming::Binary(bytes)) => bytes,

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 /// Bytes read at once, over the stack.
@@ -44,11 +44,18 @@ pub(super) struct Socket<S> {
     frames: Frames,
     /// The time that a client may take over a piece of what it is sent.
     patience: Duration,
+    /// When the client last showed that it is there: it sent a frame, or took one piece of an answer after another.
+    seen: Instant,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) fn new(stream: S, limit: usize, patience: Duration) -> Self {
-        Self { stream, frames: Frames::new(limit), patience }
+        Self { stream, frames: Frames::new(limit), patience, seen: Instant::now() }
+    }
+
+    /// For longer than this, the client has sent no frame, and has taken no further piece of an answer.
+    pub(super) fn is_silent(&self, time: Duration) -> bool {
+        self.seen.elapsed() > time
     }
 
     /// Sets the payload bytes that later messages may have.
@@ -60,6 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     pub(super) async fn next(&mut self) -> Result<Incoming, Unreadable> {
         loop {
             if let Some(incoming) = self.frames.next().map_err(Unreadable::Broken)? {
+                self.seen = Instant::now();
                 return Ok(incoming);
             }
             match self.read().await {
@@ -95,10 +103,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Returns when the system has taken all of it.
     async fn send(&mut self, opcode: OpCode, payload: Bytes) -> Result<(), Stuck> {
         let mut frame = Bytes::from(header(opcode, payload.len())).chain(payload);
+        let mut is_first = true;
         while frame.has_remaining() {
             let mut piece = (&mut frame).take(PIECE);
             let written = timeout(self.patience, self.stream.write_all_buf(&mut piece)).await;
             written.map_err(|_| Stuck)?.map_err(|_| Stuck)?;
+            if !std::mem::take(&mut is_first) {
+                self.seen = Instant::now();
+            }
         }
         let flushed = timeout(self.patience, self.stream.flush()).await;
         flushed.map_err(|_| Stuck)?.map_err(|_| Stuck)
@@ -135,5 +147,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             io::Result::Ok(())
         };
         let _ = timeout(FAREWELL, rest).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::time::sleep;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_a_large_answer_slowly_is_not_silent() {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        let (gateway, mut client) = tokio::io::duplex(PIECE);
+        let mut socket = Socket::new(gateway, 1 << 20, PATIENCE);
+        let sending = tokio::spawn(async move {
+            socket.text(vec![b'x'; 10 * PIECE]).await.expect("it is taken");
+            (socket.is_silent(PATIENCE), socket)
+        });
+        let mut piece = vec![0; PIECE];
+        for _ in 0..10 {
+            sleep(PATIENCE / 2).await;
+            client.read_exact(&mut piece).await.unwrap();
+        }
+        let (is_silent, mut socket) = sending.await.unwrap();
+        assert!(!is_silent, "it took a piece a moment ago");
+        sleep(PATIENCE * 2).await;
+        assert!(socket.is_silent(PATIENCE));
+        // A pong, masked with zeros.
+        client.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).await.unwrap();
+        assert!(matches!(socket.next().await, Ok(Incoming::Pong)));
+        assert!(!socket.is_silent(PATIENCE));
     }
 }

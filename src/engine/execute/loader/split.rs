@@ -115,13 +115,13 @@ impl Cutter<'_> {
         let of = Box::new(Expr { kind: ExprKind::Current, span: 0..0 });
         let each = Expr { kind: ExprKind::Select { of, fields: fields.to_vec() }, span: 0..0 };
         let mut found = vec![Loaded::Missing; keys.len()];
-        let mut text = Vec::new();
+        let (positions, mut text) = (positions(keys), Vec::new());
         // Anything else has no entries.
         let entries: Parts<'_> = serde_json::from_slice(&map).unwrap_or_default();
         self.count(entries.len())?;
         for (name, value) in entries {
             key_of_json([&Json::String(name.into_owned())], &mut text);
-            let Some(position) = keys.iter().position(|key| **key == *text) else { continue };
+            let Some(&position) = positions.get(&*text) else { continue };
             found[position] = if fields.is_empty() {
                 loaded(&map, value)
             } else {
@@ -140,15 +140,15 @@ fn by_key(
     keys: &[&[u8]],
 ) -> Result<Vec<Loaded>, Unreadable> {
     let mut found: Vec<Vec<&RawValue>> = vec![Vec::new(); keys.len()];
-    let mut text = Vec::new();
+    let (positions, mut text) = (positions(keys), Vec::new());
     for element in elements {
         let Ok(parts) = serde_json::from_str::<Parts<'_>>(element.get()) else { continue };
         let scalars: Vec<Json> = batch.key.iter().map(|name| scalar(&parts, name)).collect();
         if !key_of_json(&scalars, &mut text) {
             continue;
         }
-        if let Some(position) = keys.iter().position(|key| **key == *text) {
-            found[position].push(element);
+        if let Some(position) = positions.get(&*text) {
+            found[*position].push(element);
         }
     }
     let group = batch.reply == BatchReply::GroupBy;
@@ -161,6 +161,11 @@ fn by_key(
         Some(first) => Ok(loaded(list, first)),
     };
     found.into_iter().map(part).collect()
+}
+
+/// The place of each key. A service may send far more elements than it was asked for.
+fn positions<'k>(keys: &[&'k [u8]]) -> HashMap<&'k [u8], usize> {
+    keys.iter().enumerate().rev().map(|(position, key)| (*key, position)).collect()
 }
 
 /// A scalar that may be a part of a key; null for everything else.

@@ -167,6 +167,12 @@ async fn numbers_in_variables_are_judged_by_their_value() {
         ("ID", "id", "1.5", VARIABLES),
         // Its digits are lost.
         ("ID", "id", "184467440737095516150", VARIABLES),
+        ("ID", "id", "18446744073709551616", VARIABLES),
+        ("ID", "id", "-9223372036854775809", VARIABLES),
+        ("ID", "id", "9007199254740993.0", VARIABLES),
+        ("ID", "id", "9007199254740992.0", VARIABLES),
+        ("ID", "id", "-9007199254740992e0", VARIABLES),
+        ("ID", "id", "1e300", VARIABLES),
     ] {
         let variables = json!({ "x": serde_json::from_str::<Value>(value).unwrap() });
         assert_eq!(verdict(&query(ty, name), variables).await, expected, "{value} for {ty}");
@@ -177,7 +183,10 @@ async fn numbers_in_variables_are_judged_by_their_value() {
         ("-9223372036854775808", "-9223372036854775808"),
         ("-0", "0"),
         ("1.0", "1"),
-        ("9007199254740992.0", "9007199254740992"),
+        ("9007199254740991.0", "9007199254740991"),
+        ("-9007199254740991e0", "-9007199254740991"),
+        ("9007199254740993", "9007199254740993"),
+        ("1e3", "1000"),
     ] {
         let (upstream, value) = (upstream(), serde_json::from_str::<Value>(value).unwrap());
         let query = "query($x: ID!) { must(id: $x) }";

@@ -74,6 +74,21 @@ async fn the_cache_is_bounded_by_bytes() {
 }
 
 #[test]
+fn what_introspection_and_defaults_add_is_weighed() {
+    let settings = Settings { introspection: true, ..Settings::default() };
+    let weight = |text: &str| prepare_with(&settings, text).unwrap().weight;
+    let all = "{ __schema { types { name fields { name args { name type { name } } } } } }";
+    let answered = prepare_with(&settings, all).unwrap();
+    let answer = answered.introspect(graph(), &serde_json::Map::new()).unwrap()[0].len();
+    assert!(answer > 1_000, "{answer}");
+    assert!(answered.weight >= answered.plan.weight + all.len() * 8 + answer);
+    // Kept as a document, because a variable decides about the answer.
+    let text = format!("query($t: String!) {{ __type(name: $t) {{ {} }} }}", "kind ".repeat(1_000));
+    assert!(weight(&text) > 1_000 * 256, "{}", weight(&text));
+    assert!(weight("{ find(by: {}) }") > weight("{ find(n:  1) }"), "its name is `x`");
+}
+
+#[test]
 fn mistakes_come_with_their_places() {
     let errors = |text: &str| prepare_with(&Settings::default(), text).err().unwrap();
     let found = errors("{\n  a\n  nothing\n  node { id }\n}");

@@ -6,8 +6,9 @@ use crate::graph::Defaults;
 use crate::graphql::{Error, ErrorCode};
 use apollo_compiler::ast::{Type, Value};
 
-/// Refuses a document whose arguments hold more than `most` values with their defaults.
-pub(super) fn check(rules: &mut Rules<'_>, defaults: &Defaults, most: u64) {
+/// Refuses a document whose arguments hold more than `most` values with their defaults. Returns the number of values that
+/// defaults add.
+pub(super) fn check(rules: &mut Rules<'_>, defaults: &Defaults, most: u64) -> u64 {
     let (schema, document) = (rules.schema, rules.document);
     let mut added: u64 = 0;
     let mut see = |given: GivenArguments<'_>| {
@@ -41,6 +42,7 @@ pub(super) fn check(rules: &mut Rules<'_>, defaults: &Defaults, most: u64) {
         );
         rules.errors.push(Error::new(ErrorCode::LimitExceeded, message));
     }
+    added
 }
 
 fn size(defaults: &Defaults, schema: &apollo_compiler::Schema, ty: &Type, value: &Value) -> u64 {

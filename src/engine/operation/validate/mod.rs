@@ -27,19 +27,22 @@ pub(super) struct Rules<'a> {
     pub errors: Vec<Error>,
 }
 
-/// So many errors of a document are told.
-const LISTED: usize = 10;
+/// Errors of one document that are listed.
+pub(super) const LISTED: usize = 10;
 
 /// Looks at fields while selections are merged, for each selection that is allowed.
 const STEPS_FOR_EACH_SELECTION: u64 = 8;
 
-/// The first errors of a document.
+/// Returns the number of values that the schema's defaults add to a document.
+///
+/// # Errors
+/// The first [`LISTED`] ones of the document.
 pub(super) fn validate(
     graph: &Graph,
     document: &ExecutableDocument,
     text: &str,
     limits: &Limits,
-) -> Vec<Error> {
+) -> Result<u64, Vec<Error>> {
     let mut rules = Rules { schema: &graph.api_schema, document, text, errors: Vec::new() };
     let selections = limits.selections.bound(LimitName::Selections);
     let steps = selections.saturating_mul(STEPS_FOR_EACH_SELECTION);
@@ -48,8 +51,8 @@ pub(super) fn validate(
     usages::check(&mut rules);
     field_selection_merging::check(&mut rules, steps);
     let most = limits.variables.bound(LimitName::Variables);
-    defaults::check(&mut rules, &graph.defaults, most);
-    rules.errors
+    let added = defaults::check(&mut rules, &graph.defaults, most);
+    if rules.errors.is_empty() { Ok(added) } else { Err(rules.errors) }
 }
 
 /// Apollo counts fields where the specification counts response keys; [`single_root_field`] does it right.

@@ -1,7 +1,7 @@
 //! "All Variable Uses Defined" and "All Variable Usages Are Allowed" (GraphQL spec, sections 5.8.3 and 5.8.5), inside of
 //! lists and objects, too, and with them that a variable in a `@oneOf` is never null.
 
-use super::{GivenArguments, Rules, visit, visit_directives};
+use super::{GivenArguments, Rules, short, visit, visit_directives};
 use crate::engine::plan::{VariableUsage, usages};
 use apollo_compiler::ast::{Type, VariableDefinition};
 use apollo_compiler::executable::{
@@ -28,7 +28,8 @@ pub(super) fn check(rules: &mut Rules<'_>) {
         let others = used.iter().filter_map(|name| fragments.get(name)).flatten();
         for usage in own.iter().chain(others) {
             if let Some(message) = mistake(&declared, usage) {
-                found.push((usage.at, message));
+                // A name may be as long as the document, and used by each of its operations.
+                found.push((usage.at, short(message)));
             }
         }
     }

@@ -126,7 +126,7 @@ pub(super) fn group(frame: Frame, slot: u32, width: u32, identity: &[u32]) -> Gr
 }
 
 pub(super) fn general(mapping: &str, then: Shape) -> Shape {
-    Shape::General(Box::new(super::General { expr: expr(mapping), then }))
+    Shape::General(Box::new(super::General::new(expr(mapping), then)))
 }
 
 pub(super) fn expr(mapping: &str) -> Expr {

@@ -254,6 +254,26 @@ fn a_computed_value_reads_numbers_as_a_picked_one_does() {
 }
 
 #[test]
+fn a_container_of_which_nothing_is_read_is_present_and_has_its_length() {
+    let lists = r#"{"inners":[{"name":"x"},{}],"texts":["a"]}"#;
+    let optional = r#"{"inner":{"name":"x"}}"#;
+    for (name, json, mapping, expected) in [
+        ("Lists", lists, "n: $.inners { owner: $('o') }", r#"([{"owner":"o"},{"owner":"o"}])"#),
+        ("Lists", lists, "n: $.inners->map('x')", r#"(["x","x"])"#),
+        ("Lists", lists, "n: $.inners->map({ o: $.texts })", r#"([{"o":["a"]},{"o":["a"]}])"#),
+        ("Lists", lists, "n: $.inners->first { owner: $('o') }", r#"({"owner":"o"})"#),
+        ("Lists", lists, "n: $.inners->slice(1)->map(1)->size", "(1)"),
+        ("Lists", "{}", "n: $.inners->map('x')", "([])"),
+        ("Optional", optional, "n: inner { owner: $('o') }", r#"({"owner":"o"})"#),
+        ("Optional", optional, "n: inner.inner { owner: $('o') }", "(null)"),
+        ("Optional", "{}", "n: inner { owner: $('o') }", "(null)"),
+    ] {
+        let shown = read(name, json, &general(mapping, leaves(&["n"])));
+        assert_eq!(shown, expected, "{mapping} of {json}");
+    }
+}
+
+#[test]
 fn integers_of_64_bits_fit_every_scalar_that_can_hold_them() {
     let mut store = Store::new(1_000_000);
     let body = Bytes::from(encoded("Scalars", r#"{"int64":"7","uint64":"18446744073709551615"}"#));

@@ -1,0 +1,54 @@
+//! Messages about input values that do not fit their types: the same for literals of SDL and documents as for JSON of variables.
+
+use apollo_compiler::ast::Type;
+use apollo_compiler::schema::EnumType;
+use std::fmt::Display;
+
+pub fn not_null(ty: &Type) -> String {
+    format!("null cannot stand where `{ty}` is due")
+}
+
+/// A scalar was given a value of another kind. `None` for a custom scalar, which takes anything.
+pub fn other_scalar(name: &str, found: &str) -> Option<String> {
+    let expected = match name {
+        "Int" => "a whole number",
+        "Float" => "a number",
+        "String" => "a string",
+        "ID" => "a string or a whole number",
+        "Boolean" => "`true` or `false`",
+        _ => return None,
+    };
+    Some(format!("`{name}` takes {expected}, not {found}"))
+}
+
+pub fn out_of_range(name: &str) -> String {
+    let article = if name == "Int" { "an" } else { "a" };
+    format!("this number does not fit {article} `{name}`")
+}
+
+/// `None` if the enum has the value.
+pub fn no_value(definition: &EnumType, value: &str) -> Option<String> {
+    let is_known = definition.values.contains_key(value);
+    (!is_known).then(|| format!("`{}` has no value `{value}`", definition.name))
+}
+
+pub fn not_a_value(definition: &EnumType, found: &str) -> String {
+    format!("`{}` takes one of its values, not {found}", definition.name)
+}
+
+pub fn an_object(name: &str, found: &str) -> String {
+    format!("`{name}` takes an object, not {found}")
+}
+
+pub fn no_field(name: &str, key: impl Display) -> String {
+    format!("`{name}` has no field `{key}`")
+}
+
+pub fn missing_field(name: &str, key: impl Display) -> String {
+    format!("`{name}` needs a value for its field `{key}`")
+}
+
+/// What a `@oneOf` asks for.
+pub fn exactly_one(name: &str) -> String {
+    format!("`{name}` takes exactly one of its fields, with a value that is not null")
+}
