@@ -121,8 +121,11 @@ impl Bulkhead {
                     let mut state = self.state();
                     let healthy = state.limit.healthy();
                     let now = now();
-                    state.queue.goes(healthy, now);
+                    let turns = state.queue.goes(healthy, now);
                     drop(state);
+                    if turns {
+                        self.stands.notify_waiters();
+                    }
                     return Ok(self.place(permit, now));
                 }
                 () = stands => {}
@@ -142,17 +145,16 @@ impl Bulkhead {
         let full = Failure::Overloaded("too many calls wait for their turn");
         if self.settings.adapt {
             let mut state = self.state();
-            let was_overload = state.queue.is_overload();
             let healthy = state.limit.healthy();
-            state.queue.comes(healthy, now);
+            let turns = state.queue.comes(healthy, now);
             let is_overload = state.queue.is_overload();
-            if state.limit.is_silent(now) {
+            if state.limit.open_if_silent(now) {
                 self.resize(&mut state);
             }
             let age = state.queue.age(healthy);
             let (ahead, limit) = (self.waiting() + 1, state.limit.get());
             drop(state);
-            if is_overload && !was_overload {
+            if turns {
                 self.stands.notify_waiters();
             }
             let wait = healthy.unwrap_or_default().mul_f64(ahead as f64 / limit as f64);
@@ -212,7 +214,7 @@ pub struct Place<'a> {
     permit: Option<SemaphorePermit<'a>>,
     /// Calls in flight when it began, itself included.
     level: usize,
-    of: Option<limit::Of>,
+    of: Option<limit::CohortId>,
     began: Instant,
     answered: Option<Instant>,
 }
@@ -252,7 +254,7 @@ impl Drop for Waiting<'_> {
         let before = self.0.waiting.fetch_sub(1, Ordering::Relaxed);
         self.0.measured.waiting.decrement(1);
         if before == 1 {
-            self.0.state().queue.is_empty();
+            self.0.state().queue.clear();
         }
     }
 }

@@ -40,23 +40,27 @@ struct Moves {
 }
 
 impl Queue {
-    /// A call comes; `healthy` is what one takes.
-    pub fn comes(&mut self, healthy: Option<Duration>, now: Instant) {
+    /// A call comes; `healthy` is what one takes. Returns whether it is from now on that more comes than goes: those that
+    /// wait may do so for a shorter time.
+    #[must_use]
+    pub fn comes(&mut self, healthy: Option<Duration>, now: Instant) -> bool {
         let standing = self.standing.get_or_insert_with(|| Standing::new(now));
-        standing.judge(healthy, now);
+        let turns = standing.judge(healthy, now);
         standing.now.came += 1;
+        turns
     }
 
-    /// A call's turn has come.
-    pub fn goes(&mut self, healthy: Option<Duration>, now: Instant) {
-        if let Some(standing) = &mut self.standing {
-            standing.judge(healthy, now);
-            standing.now.went += 1;
-        }
+    /// A call's turn has come. Returns the same.
+    #[must_use]
+    pub fn goes(&mut self, healthy: Option<Duration>, now: Instant) -> bool {
+        let Some(standing) = &mut self.standing else { return false };
+        let turns = standing.judge(healthy, now);
+        standing.now.went += 1;
+        turns
     }
 
     /// Nothing waits.
-    pub fn is_empty(&mut self) {
+    pub fn clear(&mut self) {
         self.standing = None;
     }
 
@@ -82,7 +86,8 @@ impl Standing {
         Self { since: now, part: now, now: none, before: none, is_overload: false }
     }
 
-    fn judge(&mut self, healthy: Option<Duration>, now: Instant) {
+    /// Returns whether it is an overload from now on.
+    fn judge(&mut self, healthy: Option<Duration>, now: Instant) -> bool {
         let burst = BURST.max(healthy.unwrap_or_default().mul_f64(1.5));
         let age = now.saturating_duration_since(self.part);
         if age >= burst / 2 {
@@ -91,6 +96,9 @@ impl Standing {
         }
         let lasts = now.saturating_duration_since(self.since) >= burst;
         // Where nothing goes, the service is silent, and not full.
-        self.is_overload |= lasts && self.before.came > self.before.went && self.before.went > 0;
+        let is_overload = lasts && self.before.came > self.before.went && self.before.went > 0;
+        let turns = is_overload && !self.is_overload;
+        self.is_overload |= is_overload;
+        turns
     }
 }

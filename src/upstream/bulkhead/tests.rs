@@ -8,7 +8,7 @@ use crate::upstream::settings::Concurrency;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 const MS: Duration = Duration::from_millis(1);
@@ -135,6 +135,42 @@ fn holds_overload(world: &World, since: Duration, capacity: u32) {
     assert!(door < MS, "refused after {door:?}");
     let dropped = world.took(since, End::Dropped);
     assert!(quantile(&dropped, 1.0) <= 100 * MS, "{:?}", dropped.last());
+}
+
+/// More comes than goes, and it shows when a call's turn comes, with none coming afterwards.
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_learn_of_an_overload_from_one_that_goes() {
+    let settings = Concurrency { max: 2, ..Concurrency::default() };
+    let metrics = OfSource::new(&Arc::from("simulated"));
+    let bulkhead = Arc::new(Bulkhead::new(settings, &metrics, now()));
+    let deadline = now() + Duration::from_secs(15);
+    let mut first = bulkhead.enter(deadline, now()).await.expect("a place");
+    tokio::time::sleep(10 * MS).await;
+    first.answered(now());
+    drop(first);
+    let leave = Arc::new(Notify::new());
+    let mut calls = JoinSet::new();
+    let mut come = |count| {
+        for _ in 0..count {
+            let (bulkhead, leave) = (Arc::clone(&bulkhead), Arc::clone(&leave));
+            calls.spawn(async move {
+                let _place = bulkhead.enter(deadline, now()).await;
+                leave.notified().await;
+            });
+        }
+    };
+    come(20);
+    tokio::time::sleep(10 * MS).await;
+    leave.notify_one();
+    tokio::time::sleep(30 * MS).await;
+    leave.notify_one();
+    tokio::time::sleep(10 * MS).await;
+    come(5);
+    tokio::time::sleep(28 * MS).await;
+    assert_eq!(bulkhead.waiting(), 21);
+    leave.notify_one();
+    tokio::time::sleep(MS).await;
+    assert_eq!(bulkhead.waiting(), 0, "they have waited for long enough");
 }
 
 #[tokio::test(start_paused = true)]
