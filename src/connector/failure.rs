@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The meaning of a status number of a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meaning {
+    /// What clients get: the number goes along with [`ErrorCode::UpstreamStatus`] alone.
+    pub code: ErrorCode,
     pub kind: ErrorKind,
     /// The service says that it did not do what it was asked to.
     pub is_refusal: bool,
@@ -60,13 +62,14 @@ impl Drop for Doubt<'_> {
 
 pub(super) fn to_error(failure: &Failure, meaning: fn(u16) -> Meaning) -> Error {
     let code = match failure {
-        Failure::Unreached(_) | Failure::Unprocessed(_) | Failure::Unavailable(_) => {
-            ErrorCode::UpstreamUnavailable
-        }
+        Failure::Unreached(_)
+        | Failure::Unprocessed(_)
+        | Failure::Unavailable(_)
+        | Failure::Reset(_) => ErrorCode::UpstreamUnavailable,
         Failure::Timeout(_) | Failure::Silent(_) => ErrorCode::UpstreamTimeout,
         Failure::TooLarge(_) => ErrorCode::UpstreamTooLarge,
         Failure::Invalid(_) => ErrorCode::UpstreamInvalidReply,
-        Failure::Status { .. } => ErrorCode::UpstreamStatus,
+        Failure::Status { number, .. } => meaning(*number).code,
         Failure::NotSent(_) => ErrorCode::InvalidRequest,
         Failure::CircuitOpen(_) => ErrorCode::CircuitOpen,
         Failure::NoInstance(_) => ErrorCode::NoInstance,
@@ -75,7 +78,7 @@ pub(super) fn to_error(failure: &Failure, meaning: fn(u16) -> Meaning) -> Error 
     let mut error = Error::new(code, failure.to_string());
     error.outcome = outcome_of(failure, meaning);
     if let Failure::Status { number, .. } = failure {
-        error.status = Some(*number);
+        error.status = (code == ErrorCode::UpstreamStatus).then_some(*number);
         error.kind = meaning(*number).kind;
     }
     error
@@ -86,6 +89,7 @@ fn outcome_of(failure: &Failure, meaning: fn(u16) -> Meaning) -> MutationOutcome
         Failure::Status { number, .. } if meaning(*number).is_refusal => MutationOutcome::Refused,
         Failure::Status { .. }
         | Failure::Unavailable(_)
+        | Failure::Reset(_)
         | Failure::Timeout(_)
         | Failure::Silent(_)
         | Failure::TooLarge(_)
@@ -103,7 +107,8 @@ mod tests {
     use std::time::Duration;
 
     fn meaning(status: u16) -> Meaning {
-        Meaning { kind: ErrorKind::Failed, is_refusal: status < 500 }
+        let code = ErrorCode::UpstreamStatus;
+        Meaning { code, kind: ErrorKind::Failed, is_refusal: status < 500 }
     }
 
     fn text() -> String {
@@ -125,6 +130,7 @@ mod tests {
             (Failure::status(500, text(), Fault::Broken), Unknown),
             (Failure::status(503, text(), Fault::Away), Unknown),
             (Failure::Unavailable(text()), Unknown),
+            (Failure::Reset(text()), Unknown),
             (Failure::Timeout(second), Unknown),
             (Failure::Silent(second), Unknown),
             (Failure::TooLarge(1), Unknown),

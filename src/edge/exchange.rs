@@ -95,7 +95,7 @@ impl Exchange {
     }
 
     /// Nothing of the body is left.
-    pub(super) fn is_whole(&mut self) {
+    pub(super) fn complete(&mut self) {
         self.whole = true;
     }
 }
@@ -180,7 +180,7 @@ mod tests {
             answer(exchange);
             exchange.sent(10);
             exchange.sent(20);
-            exchange.is_whole();
+            exchange.complete();
         });
         for (name, value) in [
             ("message", Value::from("answered")),

@@ -64,7 +64,12 @@ impl<'a, C> Trial<'a, C> {
     }
 
     /// Runs an attempt until `until`, and tells its instance how it ended.
-    pub async fn run<T, F>(mut self, attempt: F, until: Instant) -> Result<T, Failure>
+    pub async fn run<T, F>(
+        mut self,
+        attempt: F,
+        until: Instant,
+        has_begun: fn(&T) -> bool,
+    ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
@@ -73,8 +78,7 @@ impl<'a, C> Trial<'a, C> {
             Err(_) => Err(Failure::Timeout(until.saturating_duration_since(self.began))),
         };
         let failure = outcome.as_ref().err();
-        let verdict = failure
-            .map_or(Verdict::Success, |failure| failure.verdict(|| self.upstream.fair_time()));
+        let verdict = self.upstream.verdict(&outcome, has_begun);
         self.end(&End { verdict, outcome: failure.map_or(Outcome::Ok, Outcome::of), failure });
         outcome
     }

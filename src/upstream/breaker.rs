@@ -121,14 +121,16 @@ impl Breaker {
         }
     }
 
-    /// A call that was let through was cancelled before anything was known: another one may take its place.
-    pub fn forget(&mut self, pass: Pass, now: Instant) {
-        if let State::Open { next, probes } = &mut self.state
-            && pass.turn == self.turn
-        {
-            *probes = probes.saturating_sub(1);
-            *next = now.min(*next);
+    /// A call that was let through was cancelled before anything was known: another one may take its place. Returns the
+    /// position that this brought about, if another.
+    pub fn forget(&mut self, pass: Pass, now: Instant) -> Option<Position> {
+        let State::Open { next, probes } = &mut self.state else { return None };
+        if pass.turn != self.turn {
+            return None;
         }
+        *probes = probes.saturating_sub(1);
+        *next = now.min(*next);
+        (*probes == 0).then_some(Position::Open)
     }
 
     /// There is a sign that the source is back: the next call passes, whatever time it is, unless a probe is in flight.

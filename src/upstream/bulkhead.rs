@@ -144,7 +144,7 @@ impl Bulkhead {
         if self.settings.adapt {
             let was_overload = state.queue.is_overload();
             let healthy = state.limit.healthy();
-            if state.limit.is_silent(now) {
+            if state.limit.open_if_silent(now) {
                 self.resize(&mut state);
             }
             let limit = state.limit.get();
@@ -216,7 +216,7 @@ pub struct Place<'a> {
     permit: Option<SemaphorePermit<'a>>,
     /// Calls in flight when it began, itself included.
     level: usize,
-    of: Option<limit::Of>,
+    of: Option<limit::CohortId>,
     began: Instant,
     answered: Option<Instant>,
 }

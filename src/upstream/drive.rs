@@ -3,11 +3,12 @@
 //! A call passes the breaker, enters the bulkhead and is tried at an instance, perhaps with a hedge beside it. A failed
 //! attempt of which nothing was sent *moves* on to another instance: at once, and without budget, since it was no load for
 //! anything. Any other failed attempt may be *retried*: after a wait, and out of the budget. What is decided at each step is
-//! decided elsewhere, without IO. Nothing is spawned: dropping the call drops its attempts, and gives back everything it
-//! held.
+//! decided elsewhere, without IO. No attempt is spawned: dropping the call drops its attempts, and gives back everything it
+//! held. A connection that is being opened for it goes on, for the next call (`connection::pool`).
 
 use super::attempt::{Attempt, Trial};
 use super::breaker::Pass;
+use super::bulkhead::Place;
 use super::failure::{Failure, Fault, Repeat, Verdict};
 use super::members::TriedMembers;
 use super::{Position, Terms, Upstream, now, retry};
@@ -20,10 +21,21 @@ use std::time::{Duration, Instant};
 /// Times that a call moves on after attempts of which nothing was sent.
 const MOST_MOVES: u32 = 5;
 
+/// What a call has had so far.
+#[derive(Default)]
+struct Progress {
+    retries: u32,
+    moves: u32,
+    /// Moves to an instance that had been tried.
+    returns: u32,
+}
+
 /// How a call goes on after a failed attempt.
 enum Next {
     /// Another instance takes it, at once.
     Move,
+    /// The same one takes it over another connection, at once.
+    Return,
     Retry(Duration),
     /// It would be retried, but the budget is empty.
     Starved,
@@ -48,42 +60,74 @@ impl<C> Upstream<C> {
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
+        self.open(terms, attempt, |_| true).await
+    }
+
+    /// The same for replies that may begin late: of one that has not begun, the time it took says nothing of the service.
+    ///
+    /// # Errors
+    /// As of [`Upstream::call`].
+    pub async fn open<T, A, F>(
+        &self,
+        terms: Terms,
+        attempt: A,
+        has_begun: fn(&T) -> bool,
+    ) -> Result<T, Failure>
+    where
+        A: Fn(Attempt<C>) -> F,
+        F: Future<Output = Result<T, Failure>>,
+    {
         let counted = self.metrics.begin();
-        let reply = self.admitted(terms, attempt).await;
+        let reply = self.admitted(terms, attempt, has_begun).await;
         counted.end(reply.as_ref().err());
         reply
     }
 
     /// A call that the breaker and the bulkhead let through, or why they do not.
-    async fn admitted<T, A, F>(&self, terms: Terms, attempt: A) -> Result<T, Failure>
+    async fn admitted<T, A, F>(
+        &self,
+        terms: Terms,
+        attempt: A,
+        has_begun: fn(&T) -> bool,
+    ) -> Result<T, Failure>
     where
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
         let came = now();
         self.passes(terms, came)?;
-        let mut place = self.bulkhead.enter(terms.deadline, came).await?;
+        let mut place = Some(self.bulkhead.enter(terms.deadline, came).await?);
         let admission = self.admit(terms, now())?;
         let attempts = AtomicU32::new(0);
         let attempt = |it| {
             attempts.fetch_add(1, Ordering::Relaxed);
             attempt(it)
         };
-        let outcome = self.tries(terms, admission.is_probe(), &attempt).await;
-        admission.settle(&outcome);
-        if attempts.load(Ordering::Relaxed) == 1 && is_answer(&outcome.reply) {
+        let attempt = Way { attempt, has_begun };
+        let outcome = self.tries(terms, admission.is_probe(), &attempt, &mut place).await;
+        admission.settle(&outcome, has_begun);
+        let is_answer = is_answer(&outcome.reply, has_begun);
+        if let Some(place) = place.as_mut().filter(|_| is_answer)
+            && attempts.load(Ordering::Relaxed) == 1
+        {
             place.answered(now());
         }
         outcome.reply
     }
 
-    async fn tries<T, A, F>(&self, terms: Terms, probes: bool, attempt: &A) -> CallEnd<T>
+    async fn tries<'a, T, A, F>(
+        &'a self,
+        terms: Terms,
+        probes: bool,
+        attempt: &Way<A, T>,
+        place: &mut Option<Place<'a>>,
+    ) -> CallEnd<T>
     where
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
         let mut tried = TriedMembers::new();
-        let (mut sent, mut moves) = (0, 0);
+        let mut progress = Progress::default();
         loop {
             let began = now();
             let reply = match self.hedge_after(terms, probes) {
@@ -94,19 +138,38 @@ impl<C> Upstream<C> {
                 Some(wait) => Box::pin(self.try_two(terms, wait, &mut tried, attempt)).await,
             };
             let Err(failure) = &reply else { return CallEnd { reply, starved: false } };
-            match self.next(failure, &tried, (sent, moves), terms, began) {
-                Next::Move => {
-                    moves += 1;
+            match self.next(failure, &tried, &progress, terms, began) {
+                next @ (Next::Move | Next::Return) => {
+                    progress.moves += 1;
+                    progress.returns += u32::from(matches!(next, Next::Return));
                     self.metrics.moves();
                 }
                 Next::Retry(wait) => {
-                    sent += 1;
-                    tokio::time::sleep(wait).await;
+                    progress.retries += 1;
+                    if failure.retry_after().is_none() {
+                        tokio::time::sleep(wait).await;
+                    } else if !self.stand_aside(wait, terms, place).await {
+                        return CallEnd { reply, starved: false };
+                    }
                 }
                 Next::Starved => return CallEnd { reply, starved: true },
                 Next::End => return CallEnd { reply, starved: false },
             }
         }
+    }
+
+    /// Waits as long as the service asks to be left alone: others have the place meanwhile. Returns whether the call has
+    /// one afterwards.
+    async fn stand_aside<'a>(
+        &'a self,
+        wait: Duration,
+        terms: Terms,
+        place: &mut Option<Place<'a>>,
+    ) -> bool {
+        *place = None;
+        tokio::time::sleep(wait).await;
+        *place = self.bulkhead.enter(terms.deadline, now()).await.ok();
+        place.is_some()
     }
 
     /// An attempt at the instance whose turn it is.
@@ -115,7 +178,7 @@ impl<C> Upstream<C> {
         terms: Terms,
         probes: bool,
         tried: &mut TriedMembers<C>,
-        attempt: &A,
+        way: &Way<A, T>,
     ) -> Result<impl Future<Output = Result<T, Failure>> + use<'a, T, A, F, C>, Failure>
     where
         A: Fn(Attempt<C>) -> F,
@@ -131,8 +194,8 @@ impl<C> Upstream<C> {
         tried.push(Arc::clone(&member));
         let until = terms.deadline.min(now + self.settings.timeout);
         let instance = Arc::clone(&member.instance);
-        let attempt = attempt(Attempt { instance, until, fresh: probes });
-        Ok(Trial::begin(self, member, tried.len(), now).run(attempt, until))
+        let attempt = (way.attempt)(Attempt { instance, until, fresh: probes });
+        Ok(Trial::begin(self, member, tried.len(), now).run(attempt, until, way.has_begun))
     }
 
     /// An attempt, and another one if it has not come back after `wait`. The first answer counts.
@@ -141,7 +204,7 @@ impl<C> Upstream<C> {
         terms: Terms,
         wait: Duration,
         tried: &mut TriedMembers<C>,
-        attempt: &A,
+        attempt: &Way<A, T>,
     ) -> Result<T, Failure>
     where
         A: Fn(Attempt<C>) -> F,
@@ -155,8 +218,9 @@ impl<C> Upstream<C> {
         if !self.state().budget.spend(now()) {
             return first.await;
         }
+        let Ok(second) = self.try_one(terms, false, tried, attempt) else { return first.await };
         self.metrics.hedges.increment(1);
-        let second = pin!(self.try_one(terms, false, tried, attempt)?);
+        let second = pin!(second);
         match select(first, second).await {
             Either::Left((Ok(reply), _)) | Either::Right((Ok(reply), _)) => Ok(reply),
             Either::Left((Err(_), second)) => second.await,
@@ -175,19 +239,23 @@ impl<C> Upstream<C> {
         &self,
         failure: &Failure,
         tried: &TriedMembers<C>,
-        (retries, moves): (u32, u32),
+        progress: &Progress,
         terms: Terms,
         began: Instant,
     ) -> Next {
         let now = now();
         if failure.is_unsent() {
             let has_other = self.members.has_untried(tried, now);
-            // A connection that is closing says nothing against the next one to the same instance.
-            let may_move = has_other || !matches!(failure, Failure::Unreached(_));
-            if may_move && moves < MOST_MOVES && now < terms.deadline {
+            let is_away = matches!(failure, Failure::Unreached(_));
+            let may_move = progress.moves < MOST_MOVES && now < terms.deadline;
+            if may_move && has_other {
                 return Next::Move;
             }
-            if !has_other && self.members.are_several() {
+            // A connection that is closing says nothing against the next one to the same instance. Two of them do.
+            if may_move && !is_away && progress.returns == 0 {
+                return Next::Return;
+            }
+            if is_away && !has_other && self.members.are_several() {
                 return Next::End;
             }
         }
@@ -198,7 +266,7 @@ impl<C> Upstream<C> {
         let left = terms.deadline.saturating_duration_since(now);
         let mut state = self.state();
         let p50 = state.latency.at(0.5, now);
-        let number = retries + 1;
+        let number = progress.retries + 1;
         let failed = retry::Tried { failure, number, repeat: terms.repeat, left, p50 };
         let Some(wait) = retry::wait(&self.settings.retry, &failed, fastrand::f64()) else {
             return Next::End;
@@ -235,12 +303,23 @@ fn may_probe(terms: Terms) -> bool {
 }
 
 /// The service did what it was asked, so that the time it took says how busy it is.
-fn is_answer<T>(outcome: &Result<T, Failure>) -> bool {
-    let Err(failure) = outcome else { return true };
+fn is_answer<T>(outcome: &Result<T, Failure>, has_begun: fn(&T) -> bool) -> bool {
+    let failure = match outcome {
+        Ok(reply) => return has_begun(reply),
+        Err(failure) => failure,
+    };
     matches!(
         failure,
         Failure::Status { fault: Fault::Call, .. } | Failure::TooLarge(_) | Failure::Invalid(_)
     )
+}
+
+/// How a call is made.
+struct Way<A, T> {
+    /// Makes one attempt.
+    attempt: A,
+    /// Whether a reply has begun.
+    has_begun: fn(&T) -> bool,
 }
 
 /// A call that the breaker let through. Dropped before it is settled, it says nothing.
@@ -254,15 +333,12 @@ impl<C> Admission<'_, C> {
         self.pass.is_some_and(|pass| pass.is_probe)
     }
 
-    fn settle<T>(mut self, outcome: &CallEnd<T>) {
+    fn settle<T>(mut self, outcome: &CallEnd<T>, has_begun: fn(&T) -> bool) {
         let (upstream, now) = (self.upstream, now());
-        let verdict = match &outcome.reply {
-            Ok(_) => Verdict::Success,
-            Err(failure) => failure.verdict(|| upstream.fair_time()),
-        };
+        let verdict = upstream.verdict(&outcome.reply, has_begun);
         // Another instance could have answered a call that the budget had nothing left for.
         let excused = outcome.starved && upstream.members.has_healthy(now);
-        if verdict == Verdict::Nothing || excused {
+        if matches!(verdict, Verdict::Nothing | Verdict::Unheard) || excused {
             return;
         }
         let Some(pass) = self.pass.take() else { return };
@@ -284,8 +360,12 @@ impl<C> Admission<'_, C> {
 
 impl<C> Drop for Admission<'_, C> {
     fn drop(&mut self) {
-        if let Some(pass) = self.pass {
-            self.upstream.state().breaker.forget(pass, now());
+        let Some(pass) = self.pass else { return };
+        let mut state = self.upstream.state();
+        let turned = state.breaker.forget(pass, now());
+        // While nothing else turns it.
+        if let Some(position) = turned {
+            self.upstream.metrics.turned(position);
         }
     }
 }

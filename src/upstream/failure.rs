@@ -15,6 +15,9 @@ pub enum Failure {
     /// The connection broke before the reply was whole.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// The service gave the call up before the reply was whole: it reset the stream, and the connection lives.
+    #[error("unavailable: {0}")]
+    Reset(String),
     /// The attempt's time, or the request's deadline, ran out.
     #[error("no reply within {} ms", .0.as_millis())]
     Timeout(Duration),
@@ -79,16 +82,15 @@ pub enum Verdict {
     Late,
     /// It accepts no connection.
     Refused,
+    /// It accepts connections, and processes no call.
+    Unprocessed,
+    /// It took a call whose reply may begin as late as it likes, and has not begun one.
+    Unheard,
     /// Cancelled, or not sent for another reason: this says nothing about the instance.
     Nothing,
 }
 
 impl Verdict {
-    #[must_use]
-    pub fn is_failure(self) -> bool {
-        !matches!(self, Self::Success | Self::Nothing)
-    }
-
     /// The instance sent a reply.
     #[must_use]
     pub fn is_answer(self) -> bool {
@@ -121,9 +123,12 @@ impl Failure {
         match self {
             Self::Timeout(had) if *had < fair() => Verdict::Nothing,
             Self::Unreached(_) => Verdict::Refused,
+            Self::Unprocessed(_) => Verdict::Unprocessed,
             Self::Unavailable(_) => Verdict::Broken,
             Self::Timeout(_) => Verdict::Late,
-            Self::Status { fault: Fault::Away | Fault::Broken, .. } => Verdict::Failure,
+            Self::Reset(_) | Self::Status { fault: Fault::Away | Fault::Broken, .. } => {
+                Verdict::Failure
+            }
             Self::Status { .. } | Self::TooLarge(_) | Self::Invalid(_) => Verdict::Success,
             _ => Verdict::Nothing,
         }
@@ -143,7 +148,9 @@ impl Failure {
             Self::Unreached(_) | Self::Unprocessed(_) | Self::Exhausted(_) => {
                 Some(Repeat::IfNotSent)
             }
-            Self::Unavailable(_) | Self::Status { fault: Fault::Away, .. } => Some(Repeat::IfAway),
+            Self::Unavailable(_) | Self::Reset(_) | Self::Status { fault: Fault::Away, .. } => {
+                Some(Repeat::IfAway)
+            }
             // Of one that has too much to do only if it says itself when it will have time.
             Self::Timeout(_)
             | Self::Status { fault: Fault::Broken, .. }

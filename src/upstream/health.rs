@@ -142,9 +142,22 @@ impl Health {
         now: Instant,
     ) -> Consequence {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if verdict == Verdict::Nothing {
-            self.took_at_least(took, now);
-            return Consequence::Nothing;
+        let is_current = now.checked_sub(took).is_none_or(|began| began >= self.since);
+        match verdict {
+            // It said nothing because it need not.
+            Verdict::Unheard => return Consequence::Nothing,
+            Verdict::Nothing => {
+                self.took_at_least(took, now);
+                return Consequence::Nothing;
+            }
+            // No failure: it may be leaving, or have as many streams as it wants.
+            Verdict::Unprocessed => {
+                if is_current {
+                    self.penalty.raise(now);
+                }
+                return Consequence::Nothing;
+            }
+            _ => {}
         }
         self.progress = now;
         self.rate.calls = self.rate.calls.saturating_add(1);
@@ -152,7 +165,6 @@ impl Health {
         if verdict.is_answer() {
             self.answered = Some(now);
         }
-        let is_current = now.checked_sub(took).is_none_or(|began| began >= self.since);
         if verdict == Verdict::Success {
             self.succeeded(took, is_current, now);
             return Consequence::Nothing;
@@ -290,7 +302,7 @@ impl Health {
     }
 
     /// A check that began at `began` found that it accepts no connections.
-    pub fn is_still_down(&mut self, began: Instant, now: Instant) {
+    pub fn stay_down(&mut self, began: Instant, now: Instant) {
         let pace = self.pace();
         if let Situation::Down { check } = &mut self.situation {
             *check = (began + pace).max(now);

@@ -23,7 +23,8 @@ pub struct HttpClient {
     max_reply: usize,
 }
 
-/// Status and headers of a reply whose body is still on the wire. Dropping it closes the connection.
+/// Status and headers of a reply whose body is still on the wire. Dropped before the body's end, it closes the connection
+/// (HTTP/1.1) or the stream (HTTP/2).
 #[derive(Debug)]
 pub struct HttpReply {
     pub status: StatusCode,

@@ -69,7 +69,7 @@ impl Outcome {
     pub fn of(failure: &Failure) -> Self {
         match failure {
             Failure::Unreached(_) | Failure::Unprocessed(_) => Self::Unreached,
-            Failure::Unavailable(_) => Self::Broken,
+            Failure::Unavailable(_) | Failure::Reset(_) => Self::Broken,
             Failure::Timeout(_) | Failure::Silent(_) => Self::Timeout,
             Failure::TooLarge(_) => Self::TooLarge,
             Failure::Invalid(_) => Self::Invalid,

@@ -194,7 +194,7 @@ impl<C> Upstream<C> {
             self.went_down.notify_one();
         }
         member.metrics.attempted(end.outcome);
-        if end.outcome != Outcome::Cancelled {
+        if end.outcome != Outcome::Cancelled && end.verdict != Verdict::Unheard {
             self.metrics.seconds.record(took);
         }
         if end.verdict == Verdict::Success {
@@ -202,6 +202,15 @@ impl<C> Upstream<C> {
         }
         if let Some(failure) = end.failure {
             self.state().recent.add(member.address.authority(), failure.to_string(), now);
+        }
+    }
+
+    /// What an outcome says of the instance; `has_begun` tells whether a reply has.
+    fn verdict<T>(&self, outcome: &Result<T, Failure>, has_begun: fn(&T) -> bool) -> Verdict {
+        match outcome {
+            Ok(reply) if has_begun(reply) => Verdict::Success,
+            Ok(_) => Verdict::Unheard,
+            Err(failure) => failure.verdict(|| self.fair_time()),
         }
     }
 

@@ -36,12 +36,12 @@ pub struct Settings {
 /// Which of the instances that are well is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Balance {
-    /// Of two taken at random, the one whose latency times calls under way is smaller (M. Mitzenmacher, "The Power of
-    /// Two Choices in Randomized Load Balancing").
+    /// One drawn by weight, unless a second one has room for the call, or answers clearly sooner (M. Mitzenmacher, "The
+    /// Power of Two Choices in Randomized Load Balancing").
     P2c,
-    /// One after another.
+    /// One after another, as often as its weight says.
     RoundRobin,
-    /// The one with the fewest calls under way.
+    /// One drawn by weight, unless the one with the fewest calls in flight for its weight has room for the call.
     LeastInFlight,
 }
 
@@ -91,8 +91,8 @@ pub struct Concurrency {
     pub max: usize,
     /// Calls that may wait for their turn.
     pub waiting: usize,
-    /// The longest wait; `None`: five seconds or twenty times a healthy call's time, and half of that time (at least 25 ms)
-    /// where the service is overloaded.
+    /// The longest wait. `None`: five seconds, or twenty times what a healthy call takes if that is longer; where the service
+    /// is overloaded, half of what a healthy call takes, and at least 25 ms; while that is not known, until the deadline.
     pub age: Option<Duration>,
     /// Fewer than `max` while the service answers more no sooner.
     pub adapt: bool,

@@ -1,6 +1,7 @@
 //! Driving attempts, on stopped time: who is called, how often and for how long, and what becomes of what was held.
 
 mod instances;
+mod moves;
 
 use super::*;
 use futures_util::future::{Either, select};

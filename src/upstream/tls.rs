@@ -67,26 +67,6 @@ impl Tls {
             format!("`{}` and `{}` do not go together: {error}", cert.display(), key.display())
         })
     }
-
-    /// The same as text, for who makes a configuration of their own: roots, certificate and key.
-    ///
-    /// # Errors
-    /// As of [`Tls::client_config`].
-    pub fn texts(&self) -> Result<Texts, String> {
-        self.client_config()?;
-        let ca = self.ca.as_deref().map(read).transpose()?;
-        let identity = match &self.identity {
-            Some((cert, key)) => Some((read(cert)?, read(key)?)),
-            None => None,
-        };
-        Ok(Texts { ca, identity })
-    }
-}
-
-/// What the files hold.
-pub struct Texts {
-    pub ca: Option<Vec<u8>>,
-    pub identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// Read once, since the system's roots are many, and every instance needs them.

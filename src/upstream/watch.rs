@@ -113,7 +113,7 @@ impl<C> Upstream<C> {
             let accepts = reached.await;
             let now = now();
             if !accepts {
-                return member.health().is_still_down(began, now);
+                return member.health().stay_down(began, now);
             }
             if member.health().accepts(now) {
                 let (source, instance) = (&*self.source, member.address.authority());

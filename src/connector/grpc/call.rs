@@ -2,11 +2,11 @@
 
 use super::GrpcSource;
 use super::encode::encode;
-use super::stream;
+use super::stream::{self, Listening};
 use crate::connector::failure::{Attempts, Meaning, to_error};
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::scope;
-use crate::graphql::Name;
+use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping};
 use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request};
 use crate::upstream::{self, Repeat, Terms};
@@ -126,12 +126,10 @@ impl Call for GrpcCall {
     ) -> BoxFuture<'static, Result<Replies, Error>> {
         let (upstream, path) = (Arc::clone(&self.source.upstream), self.path.clone());
         let terms = Terms { deadline, repeat: self.repeat };
-        let until = deadline.min(Instant::now() + self.timeout());
         async move {
+            let attempt = |attempt| stream::open(attempt, path.clone(), Arc::clone(&request));
             upstream
-                .call(terms, |attempt| {
-                    stream::open(attempt, path.clone(), Arc::clone(&request), until)
-                })
+                .open(terms, attempt, Listening::has_begun)
                 .await
                 .map_err(|failure| to_error(&failure, meaning_of))
                 .map(|listening| stream::replies(listening, meaning_of))
@@ -202,5 +200,10 @@ fn meaning_of(status: u16) -> Meaning {
             | Code::Unimplemented
             | Code::Unauthenticated
     );
-    Meaning { kind, is_refusal }
+    let code = match code {
+        // As where there is no connection: for a client it is the same.
+        Code::Unavailable => ErrorCode::UpstreamUnavailable,
+        _ => ErrorCode::UpstreamStatus,
+    };
+    Meaning { code, kind, is_refusal }
 }

@@ -15,7 +15,7 @@ use futures_util::stream::{self, StreamExt};
 use http::HeaderMap;
 use http::uri::PathAndQuery;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tonic::Streaming;
 
 /// Of the time for opening, what is left to say that it is open.
@@ -35,17 +35,16 @@ enum State {
     },
 }
 
-/// Sends the call; done with the server's head, or when it has not come until shortly before `until`.
+/// Sends the call; done with the server's head, or when it has not come until shortly before the attempt's end.
 pub(super) async fn open(
     attempt: Attempt<Wire>,
     path: PathAndQuery,
     request: Arc<Request>,
-    until: Instant,
 ) -> Result<Listening, Failure> {
+    let enough = attempt.until.checked_sub(MARGIN).unwrap_or(attempt.until);
     let wire = &attempt.instance.connection;
     let opening = wire.stream(path, metadata_of(&request), &request.body, attempt.fresh);
     let mut listening = Listening { attempt, state: State::Opening(opening) };
-    let enough = until.checked_sub(MARGIN).unwrap_or(until);
     // Without a head in that time it counts as open.
     if let Ok(outcome) = tokio::time::timeout_at(enough.into(), listening.opened()).await {
         outcome?;
@@ -67,6 +66,11 @@ pub(super) fn replies(listening: Listening, meaning: fn(u16) -> Meaning) -> Repl
 }
 
 impl Listening {
+    /// The server has answered: its head has come.
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
     async fn opened(&mut self) -> Result<(), Failure> {
         if let State::Opening(opening) = &mut self.state {
             let (headers, messages) = opening.await?;

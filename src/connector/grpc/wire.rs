@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_TYPE, HeaderName, TE, USER_AGENT};
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use std::error::Error;
@@ -172,18 +172,35 @@ fn messages(
 ) -> Result<(HeaderMap, Streaming<Bytes>), Failure> {
     let (mut parts, body) = reply.into_parts();
     parts.headers.remove(DETAILS);
+    let status = Status::from_header_map(&parts.headers);
+    if status.is_none() && parts.status != StatusCode::OK {
+        return Err(foreign(parts.status));
+    }
     if parts.headers.get(ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(Failure::Invalid(
             "it is compressed, though no encoding was offered".to_owned(),
         ));
     }
     let body = body.map_frame(frame_without_details);
-    let messages = match Status::from_header_map(&parts.headers) {
+    let messages = match status {
         Some(status) if status.code() != Code::Ok => return Err(failure(&status, left)),
         Some(_) => Streaming::new_empty(Raw, body),
         None => Streaming::new_response(Raw, body, parts.status, None, Some(max_reply)),
     };
     Ok((parts.headers, messages))
+}
+
+/// An answer that is not of the service, but of a proxy before it (grpc/grpc, "HTTP to gRPC Status Code Mapping").
+fn foreign(status: StatusCode) -> Failure {
+    let code = match status.as_u16() {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502..=504 => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    Failure::status(code as u16, format!("HTTP {status}, and no gRPC status"), fault(code))
 }
 
 fn failure(status: &Status, left: Duration) -> Failure {
@@ -196,7 +213,6 @@ fn failure(status: &Status, left: Duration) -> Failure {
     };
     match status.code() {
         Code::DeadlineExceeded => Failure::Timeout(left),
-        Code::Unavailable => Failure::Unavailable(reason()),
         // A cause is one of this side: the connection broke.
         _ if status.source().is_some() => Failure::Unavailable(reason()),
         code => Failure::status(code as u16, reason(), fault(code)),
@@ -206,7 +222,7 @@ fn failure(status: &Status, left: Duration) -> Failure {
 /// As gRPC's codes are mapped to those of HTTP (google/rpc/code.proto).
 fn fault(code: Code) -> Fault {
     match code {
-        Code::Unavailable | Code::DeadlineExceeded => Fault::Away,
+        Code::Unavailable => Fault::Away,
         Code::ResourceExhausted => Fault::Load,
         Code::Internal | Code::DataLoss | Code::Unknown => Fault::Broken,
         _ => Fault::Call,

@@ -8,6 +8,7 @@ use crate::connector::testing::{
 };
 use crate::graphql::ErrorCode;
 use crate::source::{Body, Error, ErrorKind, Reply};
+use crate::upstream::status::Wellness;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream;
 use http_body_util::StreamBody;
@@ -134,6 +135,72 @@ async fn statuses_are_told_apart() {
     let trailers = |_| async { message(b"", &[("grpc-status", "5")]) };
     let error = ask_server(trailers).await.expect_err("an error");
     assert_eq!(error.kind, ErrorKind::NotFound);
+}
+
+/// What a proxy says for a service that it does not reach.
+#[tokio::test]
+async fn answers_without_a_grpc_status_count_as_their_http_status_says() {
+    for (status, code, number) in [
+        (400, ErrorCode::UpstreamStatus, Some(13)),
+        (401, ErrorCode::UpstreamStatus, Some(16)),
+        (403, ErrorCode::UpstreamStatus, Some(7)),
+        (404, ErrorCode::UpstreamStatus, Some(12)),
+        (429, ErrorCode::UpstreamUnavailable, None),
+        (500, ErrorCode::UpstreamStatus, Some(2)),
+        (502, ErrorCode::UpstreamUnavailable, None),
+        (503, ErrorCode::UpstreamUnavailable, None),
+        (504, ErrorCode::UpstreamUnavailable, None),
+    ] {
+        let html = ("content-type", "text/html");
+        let respond = move |_| async move { answer(status, &[html], "<h1>sorry</h1>") };
+        let error = ask_server(respond).await.expect_err("an error");
+        assert_eq!((error.code, error.status), (code, number), "{status}: {error}");
+    }
+    // A status of gRPC's own comes first.
+    let both = |_| async { answer(503, &[GRPC, ("grpc-status", "5")], "") };
+    assert_eq!(ask_server(both).await.expect_err("an error").kind, ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_service_that_sheds_load_is_not_down() {
+    let html = ("content-type", "text/html");
+    let answers: [fn((&'static str, &'static str)) -> Answer; 2] =
+        [|_| status(14, &[]), |html| answer(503, &[html], "<h1>sorry</h1>")];
+    for respond in answers {
+        let server = Server::start(move |_| async move { respond(html) }).await;
+        let mut settings = source(server.url());
+        settings.upstream.retry.attempts = 1;
+        let grpc = Grpc::new(&[settings]).unwrap_or_else(|found| panic!("{found:?}"));
+        let call = grpc.compile(&binding(GET)).unwrap_or_else(|found| panic!("{found:?}"));
+        for _ in 0..8 {
+            assert_eq!(ask(&call).await.expect_err("away").code, ErrorCode::UpstreamUnavailable);
+        }
+        let status = grpc.upstreams()[0].status(std::time::Instant::now());
+        let instance = &status.instances[0];
+        assert_eq!((instance.health, instance.failures), (Wellness::Well, 8));
+        drop((call, grpc));
+        server.stop().await;
+    }
+}
+
+/// Servers may send their head with the first message: what it took to wait for it is not the service's latency.
+#[tokio::test]
+async fn a_stream_without_a_head_is_open_and_says_nothing_of_the_service() {
+    let server = Server::start(|_| std::future::pending()).await;
+    let mut settings = source(server.url());
+    settings.upstream.timeout = Duration::from_millis(150);
+    let mut spec = binding(r#"@grpc(source: "products", method: "shop.v1.Products/Watch")"#);
+    spec.operation = crate::source::Operation::Subscription;
+    let grpc = Grpc::new(&[settings]).unwrap_or_else(|found| panic!("{found:?}"));
+    let call = grpc.compile(&spec).unwrap_or_else(|found| panic!("{found:?}"));
+    let request = with_inputs(&json!({}), &caller(&[]), |inputs| call.render(inputs));
+    let replies = call.subscribe(Arc::new(request.expect("it renders")), in_an_hour()).await;
+    assert!(replies.is_ok());
+    let status = grpc.upstreams()[0].status(std::time::Instant::now());
+    let instance = &status.instances[0];
+    assert_eq!((status.p50_ms, instance.latency_ms, instance.calls), (None, None, 0));
+    drop((replies, call, grpc));
+    server.stop().await;
 }
 
 #[tokio::test]

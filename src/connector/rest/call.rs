@@ -366,5 +366,6 @@ fn meaning_of(status: u16) -> Meaning {
     };
     // 501 and 505 say that the service cannot do it. A redirect may follow what was done (303), and whatever else fails
     // with 5xx may have failed after it was done.
-    Meaning { kind, is_refusal: matches!(status, 400..=499 | 501 | 505) }
+    let is_refusal = matches!(status, 400..=499 | 501 | 505);
+    Meaning { code: crate::graphql::ErrorCode::UpstreamStatus, kind, is_refusal }
 }

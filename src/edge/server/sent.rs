@@ -47,7 +47,7 @@ impl http_body::Body for Sent {
                 },
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => {
-                    self.exchange.is_whole();
+                    self.exchange.complete();
                     return Poll::Ready(None);
                 }
             }
@@ -78,7 +78,7 @@ impl Drop for Sent {
     fn drop(&mut self) {
         self.activity.answered();
         if self.is_end_stream() {
-            self.exchange.is_whole();
+            self.exchange.complete();
         }
     }
 }

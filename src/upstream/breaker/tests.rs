@@ -149,7 +149,7 @@ fn a_probe_that_is_given_up_makes_room_for_another() {
     let mut bench = Bench::opened();
     bench.later(Duration::from_secs(2));
     let probe = bench.breaker.admit(true, bench.now).unwrap();
-    bench.breaker.forget(probe, bench.now);
+    assert_eq!(bench.breaker.forget(probe, bench.now), Some(Position::Open));
     let probe = bench.breaker.admit(true, bench.now).unwrap();
     assert!(probe.is_probe);
 }
@@ -161,7 +161,7 @@ fn calls_of_before_have_no_say() {
     bench.calls(20, false).later(Duration::from_secs(2));
     let probe = bench.breaker.admit(true, bench.now).unwrap();
     assert_eq!(bench.breaker.settle(early, true, || true, bench.now), None);
-    bench.breaker.forget(early, bench.now);
+    assert_eq!(bench.breaker.forget(early, bench.now), None);
     assert_eq!(bench.breaker.position(), Position::HalfOpen);
     assert!(bench.breaker.admit(true, bench.now).is_err());
     bench.breaker.settle(probe, false, || true, bench.now);
@@ -237,7 +237,7 @@ proptest! {
                     let pass = in_flight.swap_remove(which % in_flight.len());
                     match how {
                         Some(success) => drop(breaker.settle(pass, success, || true, now)),
-                        None => breaker.forget(pass, now),
+                        None => drop(breaker.forget(pass, now)),
                     }
                 }
             }

@@ -151,9 +151,9 @@ struct Seen {
     full: Answers,
 }
 
-/// Which cohort a call is of.
+/// The cohort that a call is of.
 #[derive(Debug, Clone, Copy)]
-pub struct Of(u64);
+pub struct CohortId(u64);
 
 impl Limit {
     #[must_use]
@@ -190,7 +190,7 @@ impl Limit {
     }
 
     /// A call begins, with `level` in flight, itself included.
-    pub fn began(&mut self, level: usize, now: Instant) -> Of {
+    pub fn began(&mut self, level: usize, now: Instant) -> CohortId {
         let longest = self.healthy().unwrap_or_default().max(COHORT);
         let counts = |halved: &Halved| !halved.is_begun && level as f64 <= halved.limit;
         let halved = self.halved.filter(counts);
@@ -223,13 +223,13 @@ impl Limit {
         if let Some(last) = self.cohorts.back_mut() {
             last.begun += 1;
         }
-        Of(self.forgotten + self.cohorts.len() as u64 - 1)
+        CohortId(self.forgotten + self.cohorts.len() as u64 - 1)
     }
 
     /// A call that began with `level` in flight ended; `answered`: after this time, with an answer.
     pub fn ended(
         &mut self,
-        of: Of,
+        of: CohortId,
         level: usize,
         answered: Option<Duration>,
         left: usize,
@@ -268,8 +268,8 @@ impl Limit {
         }
     }
 
-    /// Calls wait: opens the limit if the service is silent. Returns that it did.
-    pub fn is_silent(&mut self, now: Instant) -> bool {
+    /// Calls wait: opens the limit if the service is silent. Returns whether it did.
+    pub fn open_if_silent(&mut self, now: Instant) -> bool {
         let silence = now.saturating_duration_since(self.heard);
         let patience = self.healthy().map_or(UNKNOWN, |healthy| healthy.max(COHORT).mul_f64(1.5));
         if silence <= patience || self.get() as f64 >= self.max {

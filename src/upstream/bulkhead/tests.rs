@@ -8,7 +8,7 @@ use crate::upstream::settings::Concurrency;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 const MS: Duration = Duration::from_millis(1);
@@ -160,6 +160,46 @@ fn holds_overload(world: &World, since: Duration, capacity: u32) {
     assert!(door < MS, "refused after {door:?}");
     let dropped = world.took(since, End::Dropped);
     assert!(quantile(&dropped, 1.0) <= 100 * MS, "{:?}", dropped.last());
+}
+
+/// More comes than goes, and it shows when a call's turn comes, with none coming afterwards.
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_learn_of_an_overload_from_one_that_goes() {
+    let settings = Concurrency { max: 2, ..Concurrency::default() };
+    let metrics = OfSource::new(&Arc::from("simulated"));
+    let bulkhead = Arc::new(Bulkhead::new(settings, &metrics, now()));
+    let deadline = now() + Duration::from_secs(15);
+    let mut first = bulkhead.enter(deadline, now()).await.expect("a place");
+    tokio::time::sleep(10 * MS).await;
+    first.answered(now());
+    drop(first);
+    let leave = Arc::new(Notify::new());
+    let mut calls = JoinSet::new();
+    let mut come = |count| {
+        for one in 0..count {
+            let (bulkhead, leave) = (Arc::clone(&bulkhead), Arc::clone(&leave));
+            let deadline = later() + Duration::from_nanos(one);
+            calls.spawn(async move {
+                let _place = bulkhead.enter(deadline, now()).await;
+                leave.notified().await;
+            });
+        }
+    };
+    // In each of the two parts of 25 ms after the burst, five come and one goes.
+    come(20);
+    tokio::time::sleep(27 * MS).await;
+    come(5);
+    tokio::time::sleep(3 * MS).await;
+    leave.notify_one();
+    tokio::time::sleep(25 * MS).await;
+    come(5);
+    tokio::time::sleep(5 * MS).await;
+    leave.notify_one();
+    tokio::time::sleep(22 * MS).await;
+    assert_eq!(bulkhead.waiting(), 26);
+    leave.notify_one();
+    tokio::time::sleep(MS).await;
+    assert_eq!(bulkhead.waiting(), 0, "they have waited for long enough");
 }
 
 #[tokio::test(start_paused = true)]

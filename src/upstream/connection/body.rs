@@ -122,19 +122,23 @@ fn poll_http2(
                 *left = left.map(|left| left.saturating_sub(part.len() as u64));
                 return Poll::Ready(Some(Ok(Frame::data(part))));
             }
-            // A service that answers before it has the whole request ends the stream like this (RFC 9113, section 8.1).
-            Some(Err(error)) if error.reason() == Some(Reason::NO_ERROR) => {
-                return Poll::Ready(None);
-            }
+            Some(Err(error)) if is_early_end(&error, *left) => return Poll::Ready(None),
             Some(Err(error)) => return Poll::Ready(Some(Err(broken(&error)))),
             None => *is_data_over = true,
         }
     }
     match ready!(stream.poll_trailers(context)) {
         Ok(trailers) => Poll::Ready(trailers.map(|map| Ok(Frame::trailers(map)))),
-        Err(error) if error.reason() == Some(Reason::NO_ERROR) => Poll::Ready(None),
+        Err(error) if is_early_end(&error, *left) => Poll::Ready(None),
         Err(error) => Poll::Ready(Some(Err(broken(&error)))),
     }
+}
+
+/// A service that answers before it has the whole request ends the stream like this (RFC 9113, section 8.1). With bytes to
+/// come, it did not answer.
+fn is_early_end(error: &h2::Error, left: Option<u64>) -> bool {
+    let is_early = error.is_reset() && error.reason() == Some(Reason::NO_ERROR);
+    is_early && left.is_none_or(|left| left == 0)
 }
 
 impl std::fmt::Debug for ReplyBody {

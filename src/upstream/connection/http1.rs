@@ -3,9 +3,10 @@
 use super::super::Failure;
 use super::super::http::sentence;
 use super::super::interim::{Interim, Stop, Stoppable};
+use super::awaited::AwaitedReply;
 use super::body::ReplyBody;
 use super::dial::Stream;
-use super::pool::{AwaitedReply, ConnectionPool};
+use super::pool::ConnectionPool;
 use super::unsent::{Failed, of_http1};
 use bytes::Bytes;
 use http::header::HOST;
@@ -58,7 +59,7 @@ impl Http1 {
         let target = uri.path_and_query().cloned();
         *request.uri_mut() = target.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
         let body = request.body().clone();
-        let waiting = AwaitedReply::begin(pool);
+        let waiting = AwaitedReply::begin(pool.patience(), |since| pool.doubt(since));
         let mut request = request.map(Full::new);
         let interim = Interim::of(&mut request, &self.stop);
         let exchange = self.sender.try_send_request(request);

@@ -7,6 +7,7 @@
 use super::super::Failure;
 use super::super::http::sentence;
 use super::super::interim::MAX_INTERIM;
+use super::awaited::AwaitedReply;
 use super::body::ReplyBody;
 use super::dial::Stream;
 use super::ping::Pings;
@@ -27,7 +28,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
@@ -83,6 +84,13 @@ impl Http2 {
         self.is_retired.store(true, Ordering::Relaxed);
     }
 
+    /// A call was given up: if nothing was heard since it was sent, new ones go elsewhere.
+    fn doubt(&self, heard: u64) {
+        if self.heard() == heard {
+            self.retire();
+        }
+    }
+
     pub fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
     }
@@ -118,7 +126,8 @@ impl Http2 {
             // It is in memory already, and goes out as the windows allow. Where the stream was reset, its reply says why.
             let _ = stream.send_data(body, true);
         }
-        let silence = Silence::begin(&self, pool.patience());
+        let heard = self.heard();
+        let waiting = AwaitedReply::begin(pool.patience(), |_| self.doubt(heard));
         let mut lost = endless.then(|| Arc::clone(&self).lost().boxed());
         let outcome = match &mut lost {
             None => reply_of(reply).await,
@@ -127,7 +136,7 @@ impl Http2 {
                 failure = lost => Err(failure),
             },
         };
-        silence.end();
+        waiting.end();
         let reply = outcome?;
         let length = reply.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length = length.and_then(|length| length.parse().ok());
@@ -176,36 +185,6 @@ fn strip(headers: &mut HeaderMap) {
     }
     if headers.get(TE).is_some_and(|value| value != "trailers") {
         headers.remove(TE);
-    }
-}
-
-/// A call that waits for its reply. Dropped before the reply came, on a connection that was silent since, it retires the
-/// connection.
-struct Silence<'a> {
-    connection: &'a Http2,
-    heard: u64,
-    since: Instant,
-    patience: Duration,
-    is_over: bool,
-}
-
-impl<'a> Silence<'a> {
-    fn begin(connection: &'a Http2, patience: Duration) -> Self {
-        let (heard, since) = (connection.heard(), Instant::now());
-        Self { connection, heard, since, patience, is_over: false }
-    }
-
-    fn end(mut self) {
-        self.is_over = true;
-    }
-}
-
-impl Drop for Silence<'_> {
-    fn drop(&mut self) {
-        let is_silent = !self.is_over && self.connection.heard() == self.heard;
-        if is_silent && self.since.elapsed() >= self.patience {
-            self.connection.retire();
-        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! | which connection does a call take, and when is one more opened | `pool` |
 //! | what does one exchange look like | `http1`, `http2` |
 //! | was the request processed | `unsent` |
-//! | does a silent connection live | `http2` by timeouts, `ping` for endless replies |
+//! | does a silent connection live | `awaited` by timeouts, `ping` for endless replies |
 //!
 //! Behind it stand hyper's HTTP/1.1 connection and the `h2` crate, not a pooled client. A pooled client opens a connection
 //! for each call that finds none idle, also if one becomes idle first, so that a burst leaves many times more connections
@@ -14,6 +14,7 @@
 //!
 //! Never retries a request that may have been processed, never follows a redirect, never inflates a body.
 
+mod awaited;
 mod body;
 mod dial;
 mod http1;
@@ -35,7 +36,7 @@ use http::{Request, Response, Uri};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Connections that may turn out closed before a call opens one of its own.
+/// Connections that may turn out closed before a call requires a new one.
 const STALE_CONNECTIONS: u32 = 2;
 
 /// The connections to one instance.

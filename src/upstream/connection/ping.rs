@@ -4,6 +4,7 @@
 //! (`ENHANCE_YOUR_CALM`, "too_many_pings"). So there is one ping for each silence, which lasts until the service sends
 //! something else than the answer, and another one in the same silence only after those five minutes.
 
+use futures_util::FutureExt as _;
 use h2::{Ping, PingPong};
 use std::future::poll_fn;
 use std::time::Duration;
@@ -25,11 +26,13 @@ struct State {
     pings: PingPong,
     /// When the last ping was answered, and what had been heard by then.
     answered: Option<(Instant, u64)>,
+    /// What had been heard when a ping was not answered.
+    lost: Option<u64>,
 }
 
 impl Pings {
     pub fn new(pings: PingPong) -> Self {
-        Self(Mutex::new(State { pings, answered: None }))
+        Self(Mutex::new(State { pings, answered: None, lost: None }))
     }
 
     /// Done when a ping is not answered. `heard` counts what the service sends.
@@ -43,15 +46,20 @@ impl Pings {
         }
     }
 
-    /// Sends a ping, unless this silence had one lately or another stream's was answered meanwhile.
+    /// Sends a ping, unless this silence had one lately, whatever became of it, or ended meanwhile.
     async fn is_answered(&self, before: u64, heard: &impl Fn() -> u64) -> bool {
         let mut state = self.0.lock().await;
+        if state.lost == Some(heard()) {
+            return false;
+        }
         let had_one = state
             .answered
             .is_some_and(|(when, after)| after == before && when.elapsed() < PING_AGAIN);
         if heard() != before || had_one {
             return true;
         }
+        // An answer that came too late is none to this ping.
+        let _ = poll_fn(|context| state.pings.poll_pong(context)).now_or_never();
         // Fails if one is out already, of a stream that was closed meanwhile: its answer is as good.
         let _ = state.pings.send_ping(Ping::opaque());
         let answer = poll_fn(|context| state.pings.poll_pong(context));
@@ -59,7 +67,11 @@ impl Pings {
             Ok(Ok(_)) => state.answered = Some((Instant::now(), heard())),
             // The connection broke: its streams get that error.
             Ok(Err(_)) => {}
-            Err(_) => return heard() != before,
+            Err(_) if heard() == before => {
+                state.lost = Some(before);
+                return false;
+            }
+            Err(_) => {}
         }
         true
     }
@@ -69,6 +81,7 @@ impl Pings {
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use futures_util::future::join_all;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
@@ -76,8 +89,17 @@ mod tests {
     const PING: u8 = 6;
     const ACK: u8 = 1;
 
-    /// Counts pings, and answers them if it `lives`.
-    async fn service(mut stream: DuplexStream, lives: bool, pings: Arc<AtomicU64>) {
+    /// How a service treats pings.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Manner {
+        Answers,
+        Dead,
+        /// It answers the first one ten seconds late, and is dead then.
+        AnswersOnceLate,
+    }
+
+    /// Counts pings, and answers them as its manner is.
+    async fn service(mut stream: DuplexStream, manner: Manner, pings: Arc<AtomicU64>) {
         let mut preface = [0; 24];
         stream.read_exact(&mut preface).await.expect("a preface");
         // Its settings: none.
@@ -88,8 +110,12 @@ mod tests {
             let mut payload = vec![0; length as usize];
             stream.read_exact(&mut payload).await.expect("a payload");
             if head[3] == PING && head[4] != ACK {
-                pings.fetch_add(1, Ordering::SeqCst);
-                if lives {
+                let before = pings.fetch_add(1, Ordering::SeqCst);
+                let is_late = manner == Manner::AnswersOnceLate && before == 0;
+                if is_late {
+                    tokio::time::sleep(Duration::from_secs(10)).await;
+                }
+                if is_late || manner == Manner::Answers {
                     head[4] = ACK;
                     stream.write_all(&head).await.expect("written");
                     stream.write_all(&payload).await.expect("written");
@@ -98,23 +124,35 @@ mod tests {
         }
     }
 
+    struct Watched {
+        pings: Pings,
+        count: Arc<AtomicU64>,
+        _sender: h2::client::SendRequest<Bytes>,
+    }
+
+    async fn watched(manner: Manner) -> Watched {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let count = Arc::new(AtomicU64::new(0));
+        tokio::spawn(service(theirs, manner, Arc::clone(&count)));
+        let opened = h2::client::Builder::new().handshake::<_, Bytes>(ours).await;
+        let (sender, mut connection) = opened.expect("a connection");
+        let pings = Pings::new(connection.ping_pong().expect("the first to ask"));
+        tokio::spawn(async move { drop(connection.await) });
+        Watched { pings, count, _sender: sender }
+    }
+
     /// Pings in an hour, and whether one of them was not answered. A service that `speaks` does so every ten seconds.
     async fn an_hour(lives: bool, speaks: bool) -> (u64, bool) {
-        let (ours, theirs) = tokio::io::duplex(1 << 16);
-        let pings = Arc::new(AtomicU64::new(0));
-        tokio::spawn(service(theirs, lives, Arc::clone(&pings)));
-        let opened = h2::client::Builder::new().handshake::<_, Bytes>(ours).await;
-        let (_sender, mut connection) = opened.expect("a connection");
-        let watched = Pings::new(connection.ping_pong().expect("the first to ask"));
-        tokio::spawn(async move { drop(connection.await) });
+        let watched = watched(if lives { Manner::Answers } else { Manner::Dead }).await;
         let began = Instant::now();
         // An answer to a ping is heard like anything else.
         let heard = || {
-            let answers = if lives { pings.load(Ordering::SeqCst) } else { 0 };
+            let answers = if lives { watched.count.load(Ordering::SeqCst) } else { 0 };
             answers + if speaks { began.elapsed().as_secs() / 10 } else { 0 }
         };
-        let lost = tokio::time::timeout(Duration::from_hours(1), watched.unanswered(heard)).await;
-        (pings.load(Ordering::SeqCst), lost.is_ok())
+        let lost = watched.pings.unanswered(heard);
+        let lost = tokio::time::timeout(Duration::from_hours(1), lost).await;
+        (watched.count.load(Ordering::SeqCst), lost.is_ok())
     }
 
     #[tokio::test(start_paused = true)]
@@ -123,5 +161,27 @@ mod tests {
         let (pings, is_lost) = an_hour(true, false).await;
         assert!(!is_lost && (2..=12).contains(&pings), "a silent service: {pings}");
         assert_eq!(an_hour(true, true).await, (0, false), "one that speaks");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_streams_of_a_dead_connection_learn_of_it_together() {
+        let watched = watched(Manner::Dead).await;
+        let began = Instant::now();
+        let streams = (0..100).map(|_| watched.pings.unanswered(|| 0));
+        join_all(streams).await;
+        assert_eq!(began.elapsed().as_secs(), 25);
+        assert_eq!(watched.count.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_came_too_late_is_none_to_the_next_ping() {
+        let watched = watched(Manner::AnswersOnceLate).await;
+        let began = Instant::now();
+        // Something is heard in time after the first ping, and then its late answer.
+        let heard =
+            || [22, 30].iter().filter(|at| began.elapsed().as_secs() >= **at).count() as u64;
+        let lost = watched.pings.unanswered(heard);
+        tokio::time::timeout(Duration::from_secs(100), lost).await.expect("it is dead");
+        assert_eq!(watched.count.load(Ordering::SeqCst), 2);
     }
 }

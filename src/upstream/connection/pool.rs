@@ -1,8 +1,11 @@
 //! Which connection a call takes, and when one more is opened.
 //!
 //! A connection is opened only if more calls wait than connections are coming: being opened, or about to finish their last
-//! exchange. So there are never more connections than calls were in flight at once. Which of the two comes first goes to
-//! the call that has waited longest. HTTP/2 has one connection for all calls, and one being opened at most.
+//! exchange. So there are no more connections than calls were in flight at once. Which of the two comes first goes to the
+//! call that has waited longest. Over HTTP/1.1, two kinds of connections come on top: new ones that calls require (a probe, or
+//! a call that found two closed), one for each such call; and those to services that reply without having read the request,
+//! for [`SETTLING`] at most. HTTP/2 has one connection for all calls, and one being opened at most, also for calls that
+//! require a new one.
 
 use super::super::{Failure, Settings};
 use super::Dialed;
@@ -12,6 +15,7 @@ use super::http2::Http2;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// Idle connections of HTTP/1.1 that are kept.
@@ -19,7 +23,11 @@ const MAX_IDLE: usize = 1024;
 
 /// The time that a connection may take from the end of a reply until it takes the next request. It takes longer where the
 /// service replied before it had read the whole request.
-const SETTLING: Duration = Duration::from_secs(1);
+const SETTLING: Duration =
+    if cfg!(test) { Duration::from_hours(1) } else { Duration::from_secs(1) };
+
+/// The part of it in which calls that wait count on the connection.
+const SETTLES_SOON: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 pub(super) struct ConnectionPool {
@@ -74,26 +82,34 @@ impl ConnectionPool {
     /// # Errors
     /// No connection could be opened.
     pub async fn checkout(self: &Arc<Self>, fresh: bool) -> Result<Dialed, Failure> {
-        if fresh {
+        if fresh && self.state().is_shared != Some(true) {
             // Rare, and large.
-            let connection = Box::pin(self.dialer.dial()).await?;
-            if let Dialed::Http2(shared) = &connection {
-                self.state().shared = Some(Arc::clone(shared));
-            }
-            return Ok(connection);
+            return Box::pin(self.open_one()).await;
         }
-        let coming = {
+        let mut waiting = {
             let mut state = self.state();
-            if let Some(connection) = state.take(self.keep_alive) {
+            if !fresh && let Some(connection) = state.take(self.keep_alive) {
                 return Ok(connection);
             }
             let (sender, coming) = oneshot::channel();
             state.waiting.push_back(sender);
             self.open_more(&mut state);
-            coming
+            WaitingCall { pool: self, coming }
         };
         let none = || Err(Failure::Unreached("the connection was given up".to_owned()));
-        coming.await.unwrap_or_else(|_| none())
+        (&mut waiting.coming).await.unwrap_or_else(|_| none())
+    }
+
+    /// A connection for one call alone, unless it turns out to be one for all.
+    async fn open_one(&self) -> Result<Dialed, Failure> {
+        let connection = self.dialer.dial().await?;
+        let mut state = self.state();
+        state.is_shared = Some(matches!(connection, Dialed::Http2(_)));
+        if let Dialed::Http2(shared) = &connection {
+            state.shared = Some(Arc::clone(shared));
+        }
+        drop(state);
+        Ok(connection)
     }
 
     fn open_more(self: &Arc<Self>, state: &mut State) {
@@ -122,9 +138,17 @@ impl ConnectionPool {
         self.state().coming += 1;
         tokio::spawn(async move {
             let coming = Coming { pool: &self };
-            let settled = tokio::time::timeout(SETTLING, connection.settled()).await;
+            if let Ok(settled) = tokio::time::timeout(SETTLES_SOON, connection.settled()).await {
+                if settled {
+                    coming.opened(Ok(Dialed::Http1(connection)));
+                }
+                return;
+            }
+            // Calls that wait get another one.
+            drop(coming);
+            let settled = tokio::time::timeout(SETTLING - SETTLES_SOON, connection.settled()).await;
             if settled == Ok(true) {
-                coming.opened(Ok(Dialed::Http1(connection)));
+                self.hand_over(&mut self.state(), connection);
             }
         });
     }
@@ -148,7 +172,7 @@ impl ConnectionPool {
     }
 
     /// A call got no byte in answer since then: connections that were idle before may be dead as well.
-    fn doubt(&self, since: Instant) {
+    pub fn doubt(&self, since: Instant) {
         self.state().idle.retain(|idle| idle.since >= since);
     }
 
@@ -215,28 +239,19 @@ impl Drop for Coming<'_> {
     }
 }
 
-/// A call that waits for the reply of an HTTP/1.1 connection. Dropped before, after a while without a byte, it lets the
-/// pool doubt the connections that are idle for longer.
-pub(super) struct AwaitedReply<'a> {
-    pool: &'a ConnectionPool,
-    since: Instant,
-    is_over: bool,
+/// A call that waits for a connection. Dropped with one, it gives the connection back.
+struct WaitingCall<'a> {
+    pool: &'a Arc<ConnectionPool>,
+    coming: oneshot::Receiver<Result<Dialed, Failure>>,
 }
 
-impl<'a> AwaitedReply<'a> {
-    pub fn begin(pool: &'a ConnectionPool) -> Self {
-        Self { pool, since: Instant::now(), is_over: false }
-    }
-
-    pub fn end(mut self) {
-        self.is_over = true;
-    }
-}
-
-impl Drop for AwaitedReply<'_> {
+impl Drop for WaitingCall<'_> {
     fn drop(&mut self) {
-        if !self.is_over && self.since.elapsed() >= self.pool.patience {
-            self.pool.doubt(self.since);
+        self.coming.close();
+        let given = self.coming.try_recv();
+        // Without a runtime, the connection ends with it.
+        if let (Ok(Ok(Dialed::Http1(connection))), Ok(_)) = (given, Handle::try_current()) {
+            Arc::clone(self.pool).put(connection);
         }
     }
 }

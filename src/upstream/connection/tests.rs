@@ -118,6 +118,61 @@ async fn a_fresh_connection_is_a_new_one() {
     }
 }
 
+#[tokio::test]
+async fn calls_that_require_a_new_connection_share_one_over_http2() {
+    let (address, accepted) = serve(|_, _| async { "ok".to_owned() }).await;
+    let connections = connections(address, Versions::Http2, &Settings::default());
+    let calls: FuturesUnordered<_> = (0..20)
+        .map(|_| async { text(connections.send(request(address, "/"), true).await).await })
+        .collect();
+    let replies: Vec<_> = calls.collect().await;
+    assert!(replies.into_iter().all(|reply| reply == Ok("ok".to_owned())));
+    assert_eq!(accepted.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_a_dropped_call_was_given_is_used_by_the_next_one() {
+    let (address, accepted) = serve(|_, _| async { "ok".to_owned() }).await;
+    let connections = connections(address, Versions::Negotiated, &Settings::default());
+    let mut given_up = Box::pin(connections.send(request(address, "/"), false));
+    assert!((&mut given_up).now_or_never().is_none());
+    while accepted.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Its connection is there, and it is not polled again.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    drop(given_up);
+    let reply = text(connections.send(request(address, "/"), false).await).await;
+    assert_eq!((reply, accepted.load(Ordering::SeqCst)), (Ok("ok".to_owned()), 1));
+}
+
+#[tokio::test]
+async fn nothing_waits_for_a_connection_whose_service_does_not_read() {
+    let (listener, address) = listen().await;
+    let service = async {
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let _ = stream.read(&mut [0; 1024]).await.expect("a request");
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+            stream.write_all(answer).await.expect("sent");
+            held.push(stream);
+        }
+        std::future::pending().await
+    };
+    let connections = connections(address, Versions::Negotiated, &Settings::default());
+    let calls = async {
+        let large = request(address, "/").map(|_| Bytes::from(vec![b'x'; 32 << 20]));
+        for asked in [large, request(address, "/")] {
+            let reply = text(connections.send(asked, false).await).await;
+            assert_eq!(reply, Ok("ok".to_owned()));
+        }
+    };
+    tokio::select! { () = calls => {}, () = service => {} }
+}
+
 const HEADERS: u8 = 1;
 
 fn frame(kind: u8, stream: u32, payload: &[u32]) -> Vec<u8> {
@@ -158,8 +213,17 @@ async fn read_frame(stream: &mut TcpStream) -> std::io::Result<([u8; 9], Vec<u8>
     Ok((head, payload))
 }
 
+/// The head of a reply with status 200, and perhaps its `content-length` of ten.
+fn reply_head(stream: u32, announces_ten: bool) -> Vec<u8> {
+    // Entries 8 and 28 of HPACK's static table.
+    let fields: &[u8] = if announces_ten { b"\x88\x0f\x0d\x0210" } else { b"\x88" };
+    let end_of_headers = 4;
+    let head = [0, 0, fields.len() as u8, HEADERS, end_of_headers];
+    head.into_iter().chain(stream.to_be_bytes()).chain(fields.iter().copied()).collect()
+}
+
 /// How a call ends if the service answers its stream with these frames, and closes.
-async fn ends(answer: fn(u32) -> Vec<u8>) -> Failure {
+async fn ends(answer: fn(u32) -> Vec<u8>) -> Result<String, Failure> {
     let (listener, address) = listen().await;
     let connections = connections(address, Versions::Http2, &Settings::default());
     let service = async {
@@ -170,9 +234,18 @@ async fn ends(answer: fn(u32) -> Vec<u8>) -> Failure {
         // What is still on its way is read, so that no reset overtakes the answer.
         drop(stream.read_to_end(&mut Vec::new()).await);
     };
-    let call = connections.send(request(address, "/"), false);
+    let call = async { text(connections.send(request(address, "/"), false).await).await };
     let (outcome, ()) = tokio::join!(call, service);
-    outcome.expect_err("a failure")
+    outcome
+}
+
+#[tokio::test]
+async fn a_reply_that_is_reset_before_its_announced_end_is_broken() {
+    let begun: fn(u32) -> Vec<u8> = |stream| [reply_head(stream, true), reset(stream, 0)].concat();
+    let failure = ends(begun).await;
+    assert!(matches!(failure, Err(Failure::Reset(_))), "{failure:?}");
+    let early: fn(u32) -> Vec<u8> = |stream| [reply_head(stream, false), reset(stream, 0)].concat();
+    assert_eq!(ends(early).await, Ok(String::new()), "the service did not want the whole request");
 }
 
 #[tokio::test]
@@ -189,19 +262,25 @@ async fn only_the_services_own_word_proves_that_a_request_was_not_processed() {
     ];
     for answer in unprocessed {
         let failure = ends(answer).await;
-        assert!(matches!(failure, Failure::Unprocessed(_)), "{failure:?}");
+        assert!(matches!(failure, Err(Failure::Unprocessed(_))), "{failure:?}");
     }
-    let unknown: [fn(u32) -> Vec<u8>; 6] = [
+    let broken: [fn(u32) -> Vec<u8>; 3] = [
         |_| Vec::new(),
         |stream| go_away(stream, NO_ERROR),
         |stream| go_away(stream, INTERNAL_ERROR),
+    ];
+    for answer in broken {
+        let failure = ends(answer).await;
+        assert!(matches!(failure, Err(Failure::Unavailable(_))), "{failure:?}");
+    }
+    let given_up: [fn(u32) -> Vec<u8>; 3] = [
         |stream| reset(stream, CANCEL),
         |stream| reset(stream, INTERNAL_ERROR),
         |stream| reset(stream, NO_ERROR),
     ];
-    for answer in unknown {
+    for answer in given_up {
         let failure = ends(answer).await;
-        assert!(matches!(failure, Failure::Unavailable(_)), "{failure:?}");
+        assert!(matches!(failure, Err(Failure::Reset(_))), "{failure:?}");
     }
 }
 

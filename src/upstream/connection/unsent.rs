@@ -43,9 +43,10 @@ pub(super) fn of_opening(error: &h2::Error) -> Failure {
     Failure::NotSent(sentence(error))
 }
 
-/// The error of a stream whose reply has begun.
+/// The error of a stream that ended before its reply was whole. A stream that was reset says nothing of its connection.
 pub(super) fn broken(error: &h2::Error) -> Failure {
-    Failure::Unavailable(sentence(error))
+    let text = sentence(error);
+    if error.is_reset() { Failure::Reset(text) } else { Failure::Unavailable(text) }
 }
 
 /// The error of a request that an HTTP/1.1 connection took.

@@ -54,7 +54,7 @@ fn one_refused_connection_takes_it_down_until_it_accepts_one() {
     assert!(due >= now + 400 * MS && due <= now + 500 * MS, "{:?}", due - now);
     health.begin_check(seconds(1), due);
     assert!(health.check_due().unwrap() > due + seconds(1), "one check at a time");
-    health.is_still_down(due, due + MS);
+    health.stay_down(due, due + MS);
     assert!(health.check_due().unwrap() <= due + 500 * MS);
     let back = now + seconds(2);
     assert!(health.accepts(back) && !health.accepts(back));

@@ -34,7 +34,7 @@ pub fn wait(settings: &Retry, tried: &Tried<'_>, dice: f64) -> Option<Duration> 
     let doubled = settings.backoff.saturating_mul(1 << (tried.number - 1).min(20));
     let backoff = doubled.min(settings.max_backoff).mul_f64(dice);
     let wait = tried.failure.retry_after().unwrap_or(backoff);
-    let needed = wait + tried.p50.unwrap_or_default();
+    let needed = wait.saturating_add(tried.p50.unwrap_or_default());
     (needed < tried.left).then_some(wait)
 }
 

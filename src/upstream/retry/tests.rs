@@ -26,6 +26,7 @@ fn what_a_call_must_allow_depends_on_what_went_wrong() {
         (&unreached, Some(Repeat::IfNotSent)),
         (&Failure::Unprocessed(String::new()), Some(Repeat::IfNotSent)),
         (&broken, Some(Repeat::IfAway)),
+        (&Failure::Reset(String::new()), Some(Repeat::IfAway)),
         (&status(Fault::Away), Some(Repeat::IfAway)),
         (&status(Fault::Broken), Some(Repeat::Always)),
         (&timeout, Some(Repeat::Always)),
@@ -40,6 +41,16 @@ fn what_a_call_must_allow_depends_on_what_went_wrong() {
             let again = wait_after(failure, 1, repeat, AN_HOUR).is_some();
             assert_eq!(again, least.is_some_and(|least| repeat >= least), "{failure} {repeat:?}");
         }
+    }
+}
+
+#[test]
+fn a_service_may_ask_to_be_left_alone_for_ever() {
+    for seconds in [u64::MAX, u64::MAX / 2, 3_601] {
+        let retry_after = Some(Duration::from_secs(seconds));
+        let (number, reason, fault) = (503, String::new(), Fault::Away);
+        let failure = Failure::Status { number, reason, fault, retry_after };
+        assert_eq!(wait_after(&failure, 1, Repeat::Always, AN_HOUR), None, "{seconds} s");
     }
 }
 

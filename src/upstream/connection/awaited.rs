@@ -1,0 +1,29 @@
+//! A call that waits for its reply. Dropped before, after a while, it lets its connection be doubted.
+
+use std::time::{Duration, Instant};
+
+pub(super) struct AwaitedReply<F: Fn(Instant)> {
+    since: Instant,
+    patience: Duration,
+    is_over: bool,
+    give_up: F,
+}
+
+impl<F: Fn(Instant)> AwaitedReply<F> {
+    /// The wait begins now. `give_up` is called with this time if the wait is dropped after `patience`.
+    pub fn begin(patience: Duration, give_up: F) -> Self {
+        Self { since: Instant::now(), patience, is_over: false, give_up }
+    }
+
+    pub fn end(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl<F: Fn(Instant)> Drop for AwaitedReply<F> {
+    fn drop(&mut self) {
+        if !self.is_over && self.since.elapsed() >= self.patience {
+            (self.give_up)(self.since);
+        }
+    }
+}
