@@ -342,7 +342,8 @@ impl<C> Admission<'_, C> {
             return;
         }
         let Some(pass) = self.pass.take() else { return };
-        let success = verdict == Verdict::Success;
+        // A call that no instance answers in a form that makes sense is one that the schema may be wrong about.
+        let success = matches!(verdict, Verdict::Success | Verdict::Unreadable);
         let mut state = upstream.state();
         let may_open = || !upstream.members.has_healthy(now);
         let turned = state.breaker.settle(pass, success, may_open, now);

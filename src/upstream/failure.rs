@@ -76,6 +76,8 @@ pub enum Verdict {
     Success,
     /// It answered that it cannot.
     Failure,
+    /// It answered something that is not of the protocol or of the promised form: other instances may do better.
+    Unreadable,
     /// The connection broke while the call was in flight.
     Broken,
     /// It did not answer in time.
@@ -94,7 +96,7 @@ impl Verdict {
     /// The instance sent a reply.
     #[must_use]
     pub fn is_answer(self) -> bool {
-        matches!(self, Self::Success | Self::Failure)
+        matches!(self, Self::Success | Self::Failure | Self::Unreadable)
     }
 }
 
@@ -129,7 +131,8 @@ impl Failure {
             Self::Reset(_) | Self::Status { fault: Fault::Away | Fault::Broken, .. } => {
                 Verdict::Failure
             }
-            Self::Status { .. } | Self::TooLarge(_) | Self::Invalid(_) => Verdict::Success,
+            Self::Invalid(_) => Verdict::Unreadable,
+            Self::Status { .. } | Self::TooLarge(_) => Verdict::Success,
             _ => Verdict::Nothing,
         }
     }
@@ -153,6 +156,7 @@ impl Failure {
             }
             // Of one that has too much to do only if it says itself when it will have time.
             Self::Timeout(_)
+            | Self::Invalid(_)
             | Self::Status { fault: Fault::Broken, .. }
             | Self::Status { fault: Fault::Load, retry_after: Some(_), .. } => Some(Repeat::Always),
             _ => None,

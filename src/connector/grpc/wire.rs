@@ -222,7 +222,8 @@ fn failure(status: &Status, left: Duration) -> Failure {
 /// As gRPC's codes are mapped to those of HTTP (google/rpc/code.proto).
 fn fault(code: Code) -> Fault {
     match code {
-        Code::Unavailable => Fault::Away,
+        // A call that the caller did not cancel was cut by a service that shuts down.
+        Code::Unavailable | Code::Cancelled => Fault::Away,
         Code::ResourceExhausted => Fault::Load,
         Code::Internal | Code::DataLoss | Code::Unknown => Fault::Broken,
         _ => Fault::Call,

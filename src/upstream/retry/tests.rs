@@ -33,7 +33,7 @@ fn what_a_call_must_allow_depends_on_what_went_wrong() {
         (&status(Fault::Load), None),
         (&status(Fault::Call), None),
         (&Failure::TooLarge(1), None),
-        (&Failure::Invalid(String::new()), None),
+        (&Failure::Invalid(String::new()), Some(Repeat::Always)),
         (&Failure::NotSent(String::new()), None),
         (&Failure::Overloaded(""), None),
     ] {

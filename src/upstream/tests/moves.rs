@@ -43,6 +43,34 @@ async fn a_source_that_processes_nothing_has_its_breaker_open() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_instance_that_answers_something_else_fails_no_call_and_is_ejected() {
+    for balance in [Balance::P2c, Balance::RoundRobin, Balance::LeastInFlight] {
+        let upstream = upstream(&["a", "b", "c"], |settings| settings.balance = balance);
+        let script = Script::new(|name| match name {
+            "a" => Err(Failure::Invalid("content-type `text/html` is not JSON".to_owned())),
+            _ => Ok(()),
+        });
+        for _ in 0..300 {
+            let outcome = script.call(&upstream, Repeat::Always).await;
+            assert!(outcome.is_ok(), "{balance:?}: {outcome:?}");
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+        assert_eq!(script.calls("a"), 5, "{balance:?}: five failures in a row");
+        assert_eq!(upstream.status(now()).instances[0].health, status::Wellness::Ejected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_no_instance_gives_in_the_promised_form_opens_no_breaker() {
+    let upstream = upstream(&["a"], |_| {});
+    let script = Script::new(|_| Err(Failure::Invalid("not JSON".to_owned())));
+    for _ in 0..50 {
+        assert!(script.call(&upstream, Repeat::IfNotSent).await.is_err());
+    }
+    assert_eq!(upstream.status(now()).breaker, Position::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_instance_that_gives_calls_up_is_ejected_and_not_down() {
     let upstream = upstream(&["a", "b", "c"], |_| {});
     let script = Script::new(|name| match name {
