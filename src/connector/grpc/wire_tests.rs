@@ -164,10 +164,11 @@ async fn answers_without_a_grpc_status_count_as_their_http_status_says() {
 #[tokio::test]
 async fn a_service_that_sheds_load_is_not_down() {
     let html = ("content-type", "text/html");
-    let answers: [fn((&'static str, &'static str)) -> Answer; 2] =
-        [|_| status(14, &[]), |html| answer(503, &[html], "<h1>sorry</h1>")];
-    for respond in answers {
-        let server = Server::start(move |_| async move { respond(html) }).await;
+    for by_proxy in [false, true] {
+        let respond = move |_| async move {
+            if by_proxy { answer(503, &[html], "<h1>sorry</h1>") } else { status(14, &[]) }
+        };
+        let server = Server::start(respond).await;
         let mut settings = source(server.url());
         settings.upstream.retry.attempts = 1;
         let grpc = Grpc::new(&[settings]).unwrap_or_else(|found| panic!("{found:?}"));

@@ -76,7 +76,11 @@ pub(super) async fn answer(
         return reply::answer(media, full());
     };
     let opened = AssertUnwindSafe(endpoint.engine.subscribe(request)).catch_unwind().await;
-    let answers = match opened.unwrap_or_else(|panic| Err(graphql::panicked(&*panic))) {
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(panic) => Err(graphql::panicked(&*panic)),
+    };
+    let answers = match opened {
         Ok(Answers::Many(answers)) => answers,
         Ok(Answers::One(answer)) if plain.is_some() => return reply::answer(media, answer),
         Ok(Answers::One(answer)) => stream::iter([answer]).boxed(),

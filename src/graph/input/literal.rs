@@ -105,10 +105,11 @@ fn enum_value(definition: &EnumType, value: &Value) -> Option<String> {
 fn scalar(name: &str, value: &Value) -> Option<String> {
     match (name, value) {
         ("Int", Value::Int(number)) if number.try_to_i32().is_ok() => None,
-        ("Int", Value::Int(_)) => Some(expected::out_of_range(name)),
         ("Float", Value::Int(number)) if number.try_to_f64().is_ok() => None,
         ("Float", Value::Float(number)) if number.try_to_f64().is_ok() => None,
-        ("Float", Value::Int(_) | Value::Float(_)) => Some(expected::out_of_range(name)),
+        ("Int", Value::Int(_)) | ("Float", Value::Int(_) | Value::Float(_)) => {
+            Some(expected::out_of_range(name))
+        }
         ("String" | "ID", Value::String(_))
         | ("ID", Value::Int(_))
         | ("Boolean", Value::Boolean(_)) => None,

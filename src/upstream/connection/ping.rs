@@ -65,13 +65,12 @@ impl Pings {
         let answer = poll_fn(|context| state.pings.poll_pong(context));
         match tokio::time::timeout(PING_WITHIN, answer).await {
             Ok(Ok(_)) => state.answered = Some((Instant::now(), heard())),
-            // The connection broke: its streams get that error.
-            Ok(Err(_)) => {}
             Err(_) if heard() == before => {
                 state.lost = Some(before);
                 return false;
             }
-            Err(_) => {}
+            // Something else was heard, or the connection broke: its streams get that error.
+            Err(_) | Ok(Err(_)) => {}
         }
         true
     }

@@ -26,7 +26,7 @@ const MAX_IDLE: usize = 1024;
 const SETTLING: Duration =
     if cfg!(test) { Duration::from_hours(1) } else { Duration::from_secs(1) };
 
-/// The part of it in which calls that wait count on the connection.
+/// The time before that in which calls that wait count on the connection.
 const SETTLES_SOON: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl ConnectionPool {
             }
             // Calls that wait get another one.
             drop(coming);
-            let settled = tokio::time::timeout(SETTLING - SETTLES_SOON, connection.settled()).await;
+            let settled = tokio::time::timeout(SETTLING, connection.settled()).await;
             if settled == Ok(true) {
                 self.hand_over(&mut self.state(), connection);
             }

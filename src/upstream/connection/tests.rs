@@ -160,7 +160,7 @@ async fn nothing_waits_for_a_connection_whose_service_does_not_read() {
             stream.write_all(answer).await.expect("sent");
             held.push(stream);
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let connections = connections(address, Versions::Negotiated, &Settings::default());
     let calls = async {
