@@ -101,11 +101,11 @@ fn conditions_say_what_is_made() {
          at most 1 call
          | call orders /orders?users={id}&first=10
       3. Query.products from products
-         only if $orders and not $hide
+         only if not $hide and $orders
          at most 1 call
          | call products /products?first=1
     3 fetches in 2 sequential rounds, at most 3 calls upstream
-    costs 15: user: (1 + (if $orders: orders: 10 × 1)) + (if $orders and not $hide: products: 1 × 1) + 3 calls
+    costs 15: user: (1 + (if $orders: orders: 10 × 1)) + (if not $hide and $orders: products: 1 × 1) + 3 calls
     "#);
 }
 
