@@ -262,7 +262,7 @@ fn a_container_of_which_nothing_is_read_is_present_and_has_its_length() {
         ("Lists", lists, "n: $.inners->map('x')", r#"(["x" "x"])"#),
         ("Lists", lists, "n: $.inners->map({ o: $.texts })", r#"([{"o":["a"]} {"o":["a"]}])"#),
         ("Lists", lists, "n: $.inners->first { owner: $('o') }", r#"({"owner":"o"})"#),
-        ("Lists", lists, "n: $.inners->slice(1)->map(1)->size", "(1)"),
+        ("Lists", lists, "n: $.inners->slice(1)->map(1)->size", "(i1)"),
         ("Lists", "{}", "n: $.inners->map('x')", "([])"),
         ("Optional", optional, "n: inner { owner: $('o') }", r#"({"owner":"o"})"#),
         ("Optional", optional, "n: inner.inner { owner: $('o') }", "(null)"),
