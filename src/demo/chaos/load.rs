@@ -1,6 +1,6 @@
 //! Steady load: a request is due every so often, whatever became of the others, and its time counts from when it was due.
 
-use super::figures::quantile;
+use super::figures::{quantile, shown};
 use crate::upstream::http::sentence;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -114,11 +114,21 @@ impl Shots {
         quantile(self.times(), share)
     }
 
-    /// Those without data, of how many, and the first reason.
+    /// Those without data, of how many, the first reason, and when the first and the last were due after the first request.
     pub fn failures(&self) -> (usize, String) {
         let failed = self.ended(|end| *end != End::Data);
-        let first = failed.0.first().map_or(String::new(), |it| format!(", first {:?}", it.end));
-        (failed.len(), format!("{} of {} requests failed{first}", failed.len(), self.len()))
+        let mut text = format!("{} of {} requests failed", failed.len(), self.len());
+        let start = self.0.iter().map(|shot| shot.due).min();
+        if let (Some(start), Some(first), Some(last)) = (start, failed.0.first(), failed.0.last()) {
+            let after = |shot: &Shot| shown(shot.due.duration_since(start));
+            text.push_str(&format!(
+                ", {:?}, due after {} to {}",
+                first.end,
+                after(first),
+                after(last)
+            ));
+        }
+        (failed.len(), text)
     }
 }
 
