@@ -19,6 +19,7 @@ mod tests;
 
 pub use terminal::{Captured, Terminal};
 
+use crate::gateway::shutdown::Hangups;
 use crate::gateway::telemetry::{self, LogFormat};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -76,7 +77,15 @@ enum Command {
     ExplainError(explain_error::Arguments),
 }
 
+/// The exit code of a process that SIGHUP ends.
+const HUNG_UP: i32 = 128 + 1;
+
 impl Command {
+    /// Whether it serves until it is told to stop, and so goes on without its terminal.
+    fn serves(&self) -> bool {
+        matches!(self, Self::Demo(_) | Self::Serve(_))
+    }
+
     /// What it logs where nobody says.
     fn usual_log(&self) -> &'static str {
         match self {
@@ -105,12 +114,6 @@ struct ConfigFile {
 /// Runs the process's command.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        // Help and version come this way too, with exit code 0.
-        Err(error) => error.exit(),
-    };
-    telemetry::init(cli.log_format, cli.command.usual_log());
     let mut terminal = Terminal::of_process();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -119,6 +122,23 @@ pub fn main() -> ExitCode {
             return ExitCode::from(Exit::Problems as u8);
         }
     };
+    // Before all else, since a signal that comes before ends the process.
+    let hangups = {
+        let _entered = runtime.enter();
+        Hangups::take()
+    };
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version come this way too, with exit code 0.
+        Err(error) => error.exit(),
+    };
+    telemetry::init(cli.log_format, cli.command.usual_log());
+    if !cli.command.serves() {
+        runtime.spawn(async move {
+            hangups.first().await;
+            std::process::exit(HUNG_UP);
+        });
+    }
     let exit = runtime.block_on(run(cli, &mut terminal));
     runtime.shutdown_background();
     ExitCode::from(exit as u8)

@@ -1,20 +1,28 @@
 //! A request's body, read up to a limit and within a time.
 //!
-//! A body that comes in one piece, as most do, is not copied. One that is too large is still read for a while and
-//! thrown away: a client that is answered in the middle of sending mostly sees a broken connection instead of the
-//! answer. A client that waits for `100 Continue` is answered at once.
+//! A body that comes in one piece, as most do, is not copied. One that is too large is refused as soon as that is seen,
+//! whether or not its end ever comes, and is still read for a while and thrown away behind the answer: a client that cannot
+//! go on sending mostly sees a broken connection instead of the answer. A client that waits for `100 Continue` sends nothing.
 
-use super::inflate;
+use super::inflate::{self, Coding};
 use super::intake::Taken;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
+use http_body::Frame;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
 
-/// How much of a body that is too large is thrown away before giving up on the connection.
+/// How much of a body that is too large is thrown away before giving up on the connection, and for how long.
 const DRAIN: usize = 32 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// A compressed body that stops coming for this long is inflated as far as it goes, so that one without an end is refused.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Pauses of one body after which it is inflated.
+const PAUSES: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mistake {
@@ -58,7 +66,8 @@ pub(super) async fn read(
     if !codings.is_empty() && !bounds.inflate {
         return Err(Mistake::UnknownCoding);
     }
-    let read = tokio::time::timeout(bounds.time, read_all(headers, body, bounds.limit, taken));
+    let read = read_all(headers, body, bounds.limit, &codings, taken);
+    let read = tokio::time::timeout(bounds.time, read);
     let body = read.await.unwrap_or(Err(Mistake::TooSlow))?;
     let inflated = inflate::inflate(&codings, body, bounds.limit)?;
     if !codings.is_empty() {
@@ -71,22 +80,26 @@ async fn read_all(
     headers: &HeaderMap,
     mut body: Body,
     limit: usize,
+    codings: &[Coding],
     taken: &mut Taken,
 ) -> Result<Bytes, Mistake> {
     if declared(headers).is_some_and(|length| length > limit as u64) {
         if !headers.contains_key(EXPECT) {
-            drain(&mut body, 0).await;
+            drain(body);
         }
         return Err(Mistake::TooLarge);
     }
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut length = 0;
-    while let Some(frame) = body.frame().await {
+    let mut pauses = Pauses { codings, left: PAUSES };
+    loop {
+        let so_far = if rest.is_empty() { &first[..] } else { &rest[..] };
+        let Some(frame) = pauses.frame(&mut body, so_far, limit).await? else { break };
         let Ok(data) = frame.map_err(|_| Mistake::Broken)?.into_data() else { continue };
         length += data.len();
         if length > limit {
-            drain(&mut body, length).await;
+            drain(body);
             return Err(Mistake::TooLarge);
         }
         taken.add(data.len()).map_err(|_| Mistake::Crowded)?;
@@ -102,13 +115,44 @@ async fn read_all(
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
-async fn drain(body: &mut Body, mut length: usize) {
-    while let Some(Ok(frame)) = body.frame().await {
-        length += frame.data_ref().map_or(0, Bytes::len);
-        if length > DRAIN {
-            return;
+/// The pauses of a compressed body.
+struct Pauses<'a> {
+    codings: &'a [Coding],
+    left: usize,
+}
+
+impl Pauses<'_> {
+    /// The next frame of a body, of which so much has come.
+    async fn frame(
+        &mut self,
+        body: &mut Body,
+        so_far: &[u8],
+        limit: usize,
+    ) -> Result<Option<Result<Frame<Bytes>, axum::Error>>, Mistake> {
+        if !self.codings.is_empty() && self.left > 0 && !so_far.is_empty() {
+            if let Ok(frame) = tokio::time::timeout(PAUSE, body.frame()).await {
+                return Ok(frame);
+            }
+            self.left -= 1;
+            if inflate::exceeds(self.codings, so_far, limit) {
+                return Err(Mistake::TooLarge);
+            }
         }
+        Ok(body.frame().await)
     }
+}
+
+/// Reads on while the answer goes out.
+fn drain(mut body: Body) {
+    tokio::spawn(tokio::time::timeout(DRAIN_TIME, async move {
+        let mut length = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if length > DRAIN {
+                return;
+            }
+        }
+    }));
 }
 
 fn declared(headers: &HeaderMap) -> Option<u64> {
@@ -119,7 +163,7 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::edge::intake::Intake;
-    use futures_util::stream;
+    use futures_util::{StreamExt as _, stream};
     use http::HeaderValue;
     use http::header::CONTENT_ENCODING;
 
@@ -165,6 +209,38 @@ mod tests {
         assert_eq!(read(&none, chunks(&["abcd", "efg"])).await, Err(Mistake::TooLarge));
         let declared = HeaderMap::from_iter([(CONTENT_LENGTH, 7.into())]);
         assert_eq!(read(&declared, Body::empty()).await, Err(Mistake::TooLarge));
+    }
+
+    /// They come, and nothing after them.
+    fn without_end(parts: &[Bytes]) -> Body {
+        let parts: Vec<_> = parts.iter().cloned().map(Ok::<_, std::io::Error>).collect();
+        Body::from_stream(stream::iter(parts).chain(stream::pending()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_over_the_limit_is_refused_before_its_end() {
+        let bounds = Bounds { limit: 1 << 20, time: Duration::from_secs(30), inflate: true };
+        let (none, intake) = (HeaderMap::new(), Intake::new(1 << 20));
+        let start = tokio::time::Instant::now();
+        let large = without_end(&[Bytes::from(vec![b' '; 1 << 20]), Bytes::from_static(b"x")]);
+        let read = super::read(&none, large, &bounds, &mut intake.begin()).await;
+        assert_eq!((read, start.elapsed()), (Err(Mistake::TooLarge), Duration::ZERO));
+        let declared = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(3 << 20))]);
+        let read = super::read(&declared, without_end(&[]), &bounds, &mut intake.begin()).await;
+        assert_eq!((read, start.elapsed()), (Err(Mistake::TooLarge), Duration::ZERO));
+
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, &vec![b' '; 30 << 20]).unwrap();
+        let bomb = encoder.finish().unwrap();
+        let parts: Vec<_> = bomb.chunks(10_000).map(Bytes::copy_from_slice).collect();
+        let gzip = HeaderMap::from_iter([(CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
+        let read = super::read(&gzip, without_end(&parts), &bounds, &mut intake.begin()).await;
+        assert_eq!(read, Err(Mistake::TooLarge));
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        let read =
+            super::read(&gzip, without_end(&[parts[0].slice(..100)]), &bounds, &mut intake.begin())
+                .await;
+        assert_eq!(read, Err(Mistake::TooSlow), "a slow one has its time");
     }
 
     #[tokio::test]

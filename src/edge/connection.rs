@@ -7,7 +7,8 @@
 //! apart. So the socket and the requests report here what they do, and a connection that is idle for too long, or takes
 //! too long over a head, is closed, whatever protocol it speaks.
 
-use super::server::Framing;
+use super::server::{Framing, PREFACE};
+use crate::upstream::{Frames, Overhead};
 use bytes::Bytes;
 use metrics::Counter;
 use std::io;
@@ -37,6 +38,7 @@ pub(super) struct Activity {
     ambiguous: AtomicU64,
     /// The connection is closed after the answer that is being made, since the rest of its request is not read.
     closes: AtomicBool,
+    overhead: Arc<Overhead>,
     header_timeout: Duration,
     idle_timeout: Duration,
 }
@@ -63,6 +65,7 @@ impl Activity {
             handed_over: AtomicBool::new(false),
             ambiguous: AtomicU64::new(u64::MAX),
             closes: AtomicBool::new(false),
+            overhead: Overhead::new(),
             header_timeout,
             idle_timeout,
         })
@@ -89,6 +92,11 @@ impl Activity {
             return None;
         }
         self.head.store(false, Relaxed);
+        if self.http2.load(Relaxed) {
+            self.overhead.message();
+        } else {
+            self.overhead.restart();
+        }
         let number = self.begun.fetch_add(1, Relaxed);
         Some(InFlight { activity: Arc::clone(self), number })
     }
@@ -106,6 +114,16 @@ impl Activity {
 
     pub(super) fn closes_after_answer(&self) -> bool {
         self.closes.load(Relaxed)
+    }
+
+    /// The client sent a part of a body, and it is used.
+    pub(super) fn delivered(&self, bytes: usize) {
+        self.overhead.delivered(bytes);
+    }
+
+    /// A piece of an answer goes to the client.
+    pub(super) fn gives(&self, bytes: usize) {
+        self.overhead.sent(bytes);
     }
 
     /// The rest of a refused request is over: what comes next is the head of another one.
@@ -218,13 +236,25 @@ pub(super) struct Watched<S> {
     first: Bytes,
     activity: Arc<Activity>,
     framing: Framing,
+    frames: Frames,
     received: Counter,
     used: bool,
 }
 
 impl<S> Watched<S> {
     pub(super) fn new(socket: S, first: Bytes, activity: Arc<Activity>, received: Counter) -> Self {
-        Self { socket, first, activity, framing: Framing::new(), received, used: false }
+        let (framing, frames) = (Framing::new(), Frames::after(PREFACE.len()));
+        Self { socket, first, activity, framing, frames, received, used: false }
+    }
+
+    /// Counts what was read and is no message.
+    fn count(&mut self, read: &[u8]) -> io::Result<()> {
+        if self.activity.handed_over.load(Relaxed) {
+            return Ok(());
+        }
+        let is_http2 = self.activity.http2.load(Relaxed);
+        let bytes = if is_http2 { self.frames.overhead(read) } else { read.len() as u64 };
+        self.activity.overhead.read(bytes)
     }
 }
 
@@ -256,6 +286,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
                 self.activity.ambiguous.store(number, Relaxed);
             }
             self.used = true;
+            self.count(read)?;
         }
         polled
     }

@@ -67,12 +67,32 @@ pub(super) fn inflate(codings: &[Coding], body: Bytes, limit: usize) -> Result<B
 }
 
 fn read(decoder: impl Read, limit: usize) -> Result<Bytes, Mistake> {
-    let mut inflated = Vec::new();
-    let read = decoder.take(limit as u64 + 1).read_to_end(&mut inflated);
+    let (inflated, is_whole) = read_part(decoder, limit);
     if inflated.len() > limit {
         return Err(Mistake::TooLarge);
     }
-    read.map(|_| inflated.into()).map_err(|_| Mistake::Broken)
+    if is_whole { Ok(inflated.into()) } else { Err(Mistake::Broken) }
+}
+
+/// What can be inflated, up to one byte past the limit, and whether nothing is wrong with it.
+fn read_part(decoder: impl Read, limit: usize) -> (Vec<u8>, bool) {
+    let mut inflated = Vec::new();
+    let read = decoder.take(limit as u64 + 1).read_to_end(&mut inflated);
+    (inflated, read.is_ok())
+}
+
+/// Whether the beginning of a body is over the limit already.
+pub(super) fn exceeds(codings: &[Coding], beginning: &[u8], limit: usize) -> bool {
+    let mut part = beginning.to_vec();
+    codings.iter().rev().any(|coding| {
+        let (inflated, _) = match coding {
+            Coding::Gzip => read_part(flate2::bufread::MultiGzDecoder::new(&*part), limit),
+            Coding::Deflate => read_part(flate2::bufread::ZlibDecoder::new(&*part), limit),
+            Coding::Brotli => read_part(brotli::Decompressor::new(&*part, 4096), limit),
+        };
+        part = inflated;
+        part.len() > limit
+    })
 }
 
 #[cfg(test)]
@@ -148,7 +168,10 @@ mod tests {
         let bomb = Bytes::from(member.repeat(1024));
         assert!(bomb.len() < 2 << 20, "{}", bomb.len());
         assert_eq!(inflate(&[Coding::Gzip], bomb.clone(), 1 << 20), Err(Mistake::TooLarge));
+        assert!(exceeds(&[Coding::Gzip], &bomb[..4_000], 1 << 20), "its beginning says as much");
+        assert!(!exceeds(&[Coding::Gzip], &bomb[..400], 1 << 20));
         let packed = deflate(Coding::Gzip, &bomb);
+        assert!(exceeds(&[Coding::Gzip; 2], &packed[..packed.len() - 20], 1 << 20));
         let codings = [Coding::Gzip, Coding::Gzip];
         assert_eq!(inflate(&codings, packed, 1 << 20), Err(Mistake::TooLarge));
     }

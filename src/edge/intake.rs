@@ -14,13 +14,20 @@ const LEAST: usize = 8 << 20;
 /// Bytes are counted by this many.
 const UNIT: usize = 1 << 10;
 
+/// Copies of a request's bytes while it runs.
+const RUNNING: usize = 3;
+
 /// What a client reads of it.
 pub(super) const EXHAUSTED: &str =
     "the requests in flight on this connection hold too many bytes; send this one again later";
 
 /// The bytes of one connection. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Intake(Arc<Semaphore>);
+pub(super) struct Intake {
+    units: Arc<Semaphore>,
+    /// All of them, in bytes.
+    bytes: usize,
+}
 
 /// What one request holds, given back when it is dropped.
 #[derive(Debug)]
@@ -38,7 +45,7 @@ impl Intake {
     /// `body` is what a single body may have.
     pub(super) fn new(body: usize) -> Self {
         let units = body.max(LEAST).div_ceil(UNIT).min(Semaphore::MAX_PERMITS);
-        Self(Arc::new(Semaphore::new(units)))
+        Self { units: Arc::new(Semaphore::new(units)), bytes: units.saturating_mul(UNIT) }
     }
 
     /// A request that holds nothing yet.
@@ -48,12 +55,18 @@ impl Intake {
 }
 
 impl Taken {
+    /// Counts the bytes of a request that is read and runs: what it was read into, and what its calls are made of, are
+    /// beside it. One that has the connection to itself always fits.
+    pub(super) fn add_running(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        self.add(bytes.saturating_mul(RUNNING).min(self.intake.bytes))
+    }
+
     /// Counts more bytes.
     pub(super) fn add(&mut self, bytes: usize) -> Result<(), Exhausted> {
         let before = self.bytes.div_ceil(UNIT);
         let after = self.bytes.saturating_add(bytes).div_ceil(UNIT);
         let units = u32::try_from(after - before).map_err(|_| Exhausted)?;
-        let permit = Arc::clone(&self.intake.0).try_acquire_many_owned(units);
+        let permit = Arc::clone(&self.intake.units).try_acquire_many_owned(units);
         let permit = permit.map_err(|_| Exhausted)?;
         self.bytes = self.bytes.saturating_add(bytes);
         match &mut self.permit {
@@ -89,5 +102,17 @@ mod tests {
         assert_eq!(taken.add(100 << 20), Ok(()));
         assert_eq!(taken.add(1), Err(Exhausted));
         assert_eq!(Intake::new(usize::MAX).begin().add(1 << 30), Ok(()));
+        let intake = Intake::new(5 << 20);
+        let mut first = intake.begin();
+        assert_eq!(first.add_running(5 << 20), Ok(()));
+        assert_eq!(intake.begin().add_running(1), Err(Exhausted));
+    }
+
+    #[test]
+    fn requests_that_run_count_with_their_copies() {
+        let intake = Intake::new(1 << 20);
+        let mut held: Vec<_> = (0..100).map(|_| intake.begin()).collect();
+        let running = held.iter_mut().filter_map(|taken| taken.add_running(900_000).ok());
+        assert_eq!(running.count(), 3);
     }
 }

@@ -14,6 +14,7 @@ mod tls;
 mod unread;
 
 pub(super) use framing::Framing;
+pub(super) use opening::PREFACE;
 pub(super) use tls::Certificates;
 
 use super::connection::{Activity, InFlight, Watched};

@@ -38,6 +38,14 @@ impl Hangups {
         Self(taken.ok())
     }
 
+    /// Done at the first SIGHUP since this was made.
+    pub async fn first(self) {
+        match self.0 {
+            Some(mut hangups) => drop(hangups.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+
     /// Logs each SIGHUP since this was made, for a gateway without TLS, which has nothing to read again. Never done.
     pub async fn log(self) {
         if let Some(mut hangups) = self.0 {
@@ -60,6 +68,10 @@ impl Hangups {
     #[must_use]
     pub fn take() -> Self {
         Self
+    }
+
+    pub async fn first(self) {
+        std::future::pending().await
     }
 
     pub async fn log(self) {

@@ -1,14 +1,14 @@
 //! Interim replies of HTTP/1.1 (status 1xx; RFC 9110, section 15.2), which hyper reads and drops: a service may send a few
 //! before its reply, and not without end.
 
-use super::Failure;
+use super::{Failure, Overhead};
 use http::Request;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
 /// Interim replies before the reply.
@@ -61,32 +61,35 @@ impl Interim {
     }
 }
 
-/// A connection whose reading can be stopped.
+/// A connection whose reading can be stopped, and stops by itself when too much comes that belongs to no reply.
 pub struct Stoppable<T> {
     stream: T,
     stop: Stop,
+    overhead: Arc<Overhead>,
 }
 
 impl<T> Stoppable<T> {
-    pub fn new(stream: T, stop: &Stop) -> Self {
-        Self { stream, stop: stop.clone() }
+    pub fn new(stream: T, stop: &Stop, overhead: &Arc<Overhead>) -> Self {
+        Self { stream, stop: stop.clone(), overhead: Arc::clone(overhead) }
     }
 }
 
-impl<T: Read + Unpin> Read for Stoppable<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for Stoppable<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.stop.0.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::Error::other("too many interim replies")));
         }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        Poll::Ready(self.overhead.read((buffer.filled().len() - before) as u64))
     }
 }
 
-impl<T: Write + Unpin> Write for Stoppable<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Stoppable<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -110,6 +110,9 @@ async fn heads_and_ends_of_replies_are_bounded() {
         ("a status line without end", "HTTP/1.1 200 ".to_owned(), "OKOKOKOKOKOKOKOK"),
         ("an extension of a chunk without end", format!("{chunked}1;"), "xxxxxxxxxxxxxxxx"),
         ("extensions of chunks without end", chunked.clone(), "1;xxxxxxxxxxxxxxxxxxxx\r\n \r\n"),
+        ("a size of a chunk without end", chunked.clone(), "0000000000000000"),
+        ("spaces behind a size of a chunk", format!("{chunked}1"), "                "),
+        ("a later size of a chunk without end", format!("{chunked}1\r\n7\r\n"), "0000000000000000"),
         ("trailers without end", format!("{chunked}1\r\n7\r\n0\r\n"), "x: y\r\n"),
         ("a body without end", chunked.clone(), &*chunk),
     ] {

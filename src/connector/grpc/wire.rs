@@ -19,16 +19,13 @@ use tonic::codec::{DecodeBuf, Decoder};
 use tonic::{Code, Status, Streaming};
 
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// Set by the protocol, never by a binding.
-const RESERVED: [HeaderName; 5] = [
-    CONTENT_TYPE,
-    TE,
-    HeaderName::from_static("grpc-message"),
-    HeaderName::from_static("grpc-message-type"),
-    HeaderName::from_static("grpc-status"),
-];
+const RESERVED: [HeaderName; 5] =
+    [CONTENT_TYPE, TE, MESSAGE, HeaderName::from_static("grpc-message-type"), STATUS];
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
@@ -171,6 +168,12 @@ fn messages(
     left: Duration,
 ) -> Result<(HeaderMap, Streaming<Bytes>), Failure> {
     let (mut parts, body) = reply.into_parts();
+    if parts.status == StatusCode::OK && !is_grpc(&parts.headers) {
+        return Err(Failure::Invalid("its `content-type` is not that of gRPC".to_owned()));
+    }
+    if is_ambiguous(&parts.headers) {
+        return Err(Failure::Invalid(TWO_STATUSES.to_owned()));
+    }
     parts.headers.remove(DETAILS);
     let status = Status::from_header_map(&parts.headers);
     if status.is_none() && parts.status != StatusCode::OK {
@@ -181,7 +184,7 @@ fn messages(
             "it is compressed, though no encoding was offered".to_owned(),
         ));
     }
-    let body = body.map_frame(frame_without_details);
+    let body = body.map_frame(checked_frame);
     let messages = match status {
         Some(status) if status.code() != Code::Ok => return Err(failure(&status, left)),
         Some(_) => Streaming::new_empty(Raw, body),
@@ -233,9 +236,27 @@ fn fault(code: Code) -> Fault {
 /// Nothing reads it, and tonic panics on one that is not base64.
 const DETAILS: &str = "grpc-status-details-bin";
 
-fn frame_without_details(mut frame: Frame<Bytes>) -> Frame<Bytes> {
+/// Begins as tonic's own words for broken replies do.
+const TWO_STATUSES: &str = "protocol error: more than one `grpc-status`";
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let rest = kind.get(..GRPC.len()).filter(|kind| kind.eq_ignore_ascii_case(GRPC.as_bytes()));
+    rest.is_some() && matches!(kind.get(GRPC.len()), None | Some(b'+' | b';' | b' '))
+}
+
+fn is_ambiguous(headers: &HeaderMap) -> bool {
+    headers.get_all(STATUS).iter().nth(1).is_some()
+}
+
+/// Takes out of trailers what must not be read. Two statuses become the one that says so.
+fn checked_frame(mut frame: Frame<Bytes>) -> Frame<Bytes> {
     if let Some(trailers) = frame.trailers_mut() {
         trailers.remove(DETAILS);
+        if is_ambiguous(trailers) {
+            trailers.insert(STATUS, HeaderValue::from(Code::Internal as i32));
+            trailers.insert(MESSAGE, HeaderValue::from_static(TWO_STATUSES));
+        }
     }
     frame
 }

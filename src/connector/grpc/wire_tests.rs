@@ -46,7 +46,7 @@ const GRPC: (&str, &str) = ("content-type", "application/grpc");
 fn message(message: &[u8], trailers: &[(&'static str, &str)]) -> Answer {
     let mut map = http::HeaderMap::new();
     for (name, value) in trailers {
-        map.insert(*name, value.parse().expect("a value"));
+        map.append(*name, value.parse().expect("a value"));
     }
     let frames = [Frame::data(framed(message)), Frame::trailers(map)];
     let frames = stream::iter(frames.into_iter().map(Ok::<_, Infallible>));
@@ -230,6 +230,20 @@ async fn details_that_are_not_base64_do_no_harm() {
 async fn answers_that_are_not_grpc_are_errors() {
     let html = |_| async { answer(200, &[("content-type", "text/html")], "<h1>hello</h1>") };
     let error = ask_server(html).await.expect_err("an error");
+    assert_eq!(error.code, ErrorCode::UpstreamInvalidReply, "{error}");
+    let unnamed = |_| async {
+        let (mut parts, body) = ok(b"").into_parts();
+        parts.headers.remove("content-type");
+        Answer::from_parts(parts, body)
+    };
+    let error = ask_server(unnamed).await.expect_err("it has no content type");
+    assert_eq!(error.code, ErrorCode::UpstreamInvalidReply, "{error}");
+    let twice = [("grpc-status", "0"), ("grpc-status", "13")];
+    let trailers = move |_| async move { message(b"", &twice) };
+    let error = ask_server(trailers).await.expect_err("it has two statuses");
+    assert_eq!(error.code, ErrorCode::UpstreamInvalidReply, "{error}");
+    let headers = move |_| async move { status(0, &[("grpc-status", "13")]) };
+    let error = ask_server(headers).await.expect_err("it has two statuses");
     assert_eq!(error.code, ErrorCode::UpstreamInvalidReply, "{error}");
     let cut = |_| async { answer(200, &[GRPC], Bytes::from_static(&[0, 0, 0, 0, 9, 1])) };
     let error = ask_server(cut).await.expect_err("an error");

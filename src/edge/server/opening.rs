@@ -10,7 +10,7 @@ use std::task::{Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// What a connection of HTTP/2 begins with (RFC 9113 §3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(in crate::edge) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A longer head is hyper's to gather.
 const LONGEST: usize = 4 << 10;

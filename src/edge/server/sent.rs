@@ -55,6 +55,7 @@ impl http_body::Body for Sent {
         let most = self.rest.len().min(PIECE);
         let piece = self.rest.split_to(most);
         self.exchange.sent(piece.len());
+        self.activity.gives(piece.len());
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

@@ -11,9 +11,9 @@ use crate::source::{Caller, Inputs};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
-/// Marks what a reply will tell, in characters that no encoding changes.
-const OPEN: &str = "~~";
-const CLOSE: &str = "~.~";
+/// Marks what a reply will tell, in characters that neither URLs nor forms encode.
+const OPEN: &str = "-_.";
+const CLOSE: &str = "._-";
 
 pub(in crate::engine) fn explain(
     graph: &Graph,
@@ -135,12 +135,45 @@ fn call(graph: &Graph, fetch: &Fetch, variables: &Map<String, Value>) -> String 
         match binding.call.render(&inputs) {
             Ok(request) => {
                 let text = binding.call.describe(&request);
-                return text.replace(CLOSE, "}").replace(OPEN, "{");
+                return in_braces(&text);
             }
             Err(error) => failure = failure.or(Some(error)),
         }
     }
     failure.map_or_else(String::new, |failure| format!("cannot be made: {failure}"))
+}
+
+/// Puts braces where marks stand. A mark that a method cut has an ellipsis where its rest was.
+fn in_braces(text: &str) -> String {
+    let is_named = |letter: char| letter.is_alphanumeric() || "_-.".contains(letter);
+    let mut shown = String::with_capacity(text.len());
+    let mut parts = text.split(OPEN);
+    put_ends(&mut shown, parts.next().unwrap_or_default());
+    for part in parts {
+        let length = part.find(|letter| !is_named(letter)).unwrap_or(part.len());
+        let (name, rest) = match part[..length].find(CLOSE) {
+            Some(end) => (format!("{{{}}}", &part[..end]), &part[end + CLOSE.len()..]),
+            None => {
+                (format!("{{{}…}}", part[..length].trim_end_matches(['.', '_'])), &part[length..])
+            }
+        };
+        shown.push_str(&name);
+        put_ends(&mut shown, rest);
+    }
+    shown
+}
+
+/// Puts a text without beginnings of marks, in which a mark may end whose beginning was cut.
+fn put_ends(shown: &mut String, text: &str) {
+    let is_named = |letter: char| letter.is_alphanumeric() || "_.".contains(letter);
+    let mut rest = text;
+    while let Some(end) = rest.find(CLOSE) {
+        let name = rest[..end].trim_end_matches(is_named).len();
+        let cut = rest[name..end].trim_start_matches(['.', '_']);
+        shown.push_str(&format!("{}{{…{cut}}}", &rest[..name]));
+        rest = &rest[end + CLOSE.len()..];
+    }
+    shown.push_str(rest);
 }
 
 fn mark(name: &Name) -> Value {
@@ -204,4 +237,29 @@ fn name_of(part: &KeyPart) -> Name {
 fn plural(count: u64, noun: &str) -> String {
     let plural = if noun.ends_with("ch") { "es" } else { "s" };
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}{plural}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_become_braces_also_where_a_method_cut_them() {
+        let mark = |name: &str| mark(&name.into()).as_str().unwrap_or_default().to_owned();
+        let whole = mark("config.api_key");
+        for (text, due) in [
+            (format!("GET /{whole}/a?b={}", mark("id")), "GET /{config.api_key}/a?b={id}"),
+            (format!("x={}&y=1", &whole[..10]), "x={config…}&y=1"),
+            (format!("x={}", &whole[..9]), "x={config…}"),
+            (format!("x={}", &whole[..whole.len() - 1]), "x={config.api_key…}"),
+            (format!("x={}/y", &whole[5..]), "x={…nfig.api_key}/y"),
+            (format!("x={}", &whole[1..]), "x={…config.api_key}"),
+            (format!("{}{}", &whole[..10], mark("id")), "{config…}{id}"),
+            ("a-b_c.d/e.".to_owned(), "a-b_c.d/e."),
+        ] {
+            assert_eq!(in_braces(&text), due, "{text}");
+        }
+        let is_kept = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        assert!(whole.chars().all(is_kept), "forms encode all else");
+    }
 }

@@ -220,12 +220,6 @@ async fn streams_that_are_reset_at_once_end_the_connection() {
     assert_eq!(gateway.get("/health").await.status, 200);
 }
 
-/// Type, flags, stream and payload (RFC 9113 §4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
 #[tokio::test]
 async fn heads_of_http2_are_bounded() {
     let gateway = start(edge::Settings::default()).await;

@@ -32,7 +32,7 @@ enum BodyKind {
         is_data_over: bool,
         /// Done when the connection is lost, for a reply that may take as long as it likes.
         lost: Option<BoxFuture<'static, Failure>>,
-        _connection: Arc<Http2>,
+        connection: Arc<Http2>,
     },
 }
 
@@ -51,7 +51,7 @@ impl ReplyBody {
         lost: Option<BoxFuture<'static, Failure>>,
         connection: Arc<Http2>,
     ) -> Self {
-        Self(BodyKind::Http2 { stream, left, is_data_over: false, lost, _connection: connection })
+        Self(BodyKind::Http2 { stream, left, is_data_over: false, lost, connection })
     }
 }
 
@@ -72,6 +72,9 @@ impl http_body::Body for ReplyBody {
         match &mut self.0 {
             BodyKind::Http1 { incoming, back } => {
                 let frame = ready!(Pin::new(&mut *incoming).poll_frame(context));
+                if let (Some(Ok(frame)), Some((connection, _))) = (&frame, &*back) {
+                    connection.delivered(frame.data_ref().map_or(0, Bytes::len));
+                }
                 match &frame {
                     Some(Err(_)) => drop(back.take()),
                     Some(Ok(_)) if !incoming.is_end_stream() => {}
@@ -80,8 +83,11 @@ impl http_body::Body for ReplyBody {
                 let failure = |error| Failure::Unavailable(sentence(&error));
                 Poll::Ready(frame.map(|frame| frame.map_err(failure)))
             }
-            BodyKind::Http2 { stream, left, is_data_over, lost, .. } => {
+            BodyKind::Http2 { stream, left, is_data_over, lost, connection } => {
                 let frame = poll_http2(stream, left, is_data_over, context);
+                if let Poll::Ready(Some(Ok(frame))) = &frame {
+                    connection.delivered(frame.data_ref().map_or(0, Bytes::len));
+                }
                 match lost {
                     Some(lost) if frame.is_pending() => {
                         lost.as_mut().poll(context).map(|failure| Some(Err(failure)))

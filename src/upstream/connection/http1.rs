@@ -1,8 +1,8 @@
 //! One HTTP/1.1 connection: one exchange at a time, then back to the pool.
 
-use super::super::Failure;
 use super::super::http::sentence;
 use super::super::interim::{Interim, Stop, Stoppable};
+use super::super::{Failure, Overhead};
 use super::awaited::AwaitedReply;
 use super::body::ReplyBody;
 use super::dial::Stream;
@@ -14,21 +14,24 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 
 pub(super) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
     stop: Stop,
+    overhead: Arc<Overhead>,
 }
 
 impl Http1 {
     pub async fn open(stream: Stream) -> Result<Self, Failure> {
-        let stop = Stop::default();
-        let opened = handshake(Stoppable::new(stream, &stop)).await;
+        let (stop, overhead) = (Stop::default(), Overhead::new());
+        let stream = Stoppable::new(TokioIo::new(stream), &stop, &overhead);
+        let opened = handshake(TokioIo::new(stream)).await;
         let (sender, connection) = opened.map_err(|error| Failure::Unreached(sentence(&error)))?;
         // Ends with the sender, or when the service closes. What went wrong is the call's error.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, stop })
+        Ok(Self { sender, stop, overhead })
     }
 
     pub fn is_open(&self) -> bool {
@@ -43,6 +46,11 @@ impl Http1 {
     /// Waits until it takes another request; `false`: it never will.
     pub async fn settled(&mut self) -> bool {
         self.sender.ready().await.is_ok()
+    }
+
+    /// Bytes of a reply were delivered.
+    pub fn delivered(&self, bytes: usize) {
+        self.overhead.delivered(bytes);
     }
 
     pub async fn exchange(
@@ -61,6 +69,7 @@ impl Http1 {
         let body = request.body().clone();
         let waiting = AwaitedReply::begin(pool.patience(), |since| pool.doubt(since));
         let mut request = request.map(Full::new);
+        self.overhead.restart();
         let interim = Interim::of(&mut request, &self.stop);
         let exchange = self.sender.try_send_request(request);
         let outcome = interim.bounded(async { Ok(exchange.await) }).await;

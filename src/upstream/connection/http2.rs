@@ -4,9 +4,9 @@
 //! new calls go to a new one, and those that are still running stay where they are. That needs no ping, so a service that
 //! answers late has none to count. Only an endless stream of replies, which has no timeout, is watched by pings (`ping`).
 
-use super::super::Failure;
 use super::super::http::sentence;
 use super::super::interim::MAX_INTERIM;
+use super::super::{Failure, Frames, Overhead};
 use super::awaited::AwaitedReply;
 use super::body::ReplyBody;
 use super::dial::Stream;
@@ -50,6 +50,7 @@ pub(super) struct Http2 {
     sender: SendRequest<Bytes>,
     /// Reads that brought something.
     heard: Arc<AtomicU64>,
+    overhead: Arc<Overhead>,
     /// New calls go elsewhere.
     is_retired: AtomicBool,
     pings: Option<Pings>,
@@ -59,7 +60,13 @@ pub(super) struct Http2 {
 impl Http2 {
     pub async fn open(stream: Stream) -> Result<Arc<Self>, Failure> {
         let heard = Arc::new(AtomicU64::new(0));
-        let stream = CountedStream { stream: TokioIo::new(stream), reads: Arc::clone(&heard) };
+        let overhead = Overhead::new();
+        let stream = CountedStream {
+            stream: TokioIo::new(stream),
+            reads: Arc::clone(&heard),
+            frames: Frames::after(0),
+            overhead: Arc::clone(&overhead),
+        };
         let opened = Builder::new()
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
@@ -73,7 +80,8 @@ impl Http2 {
         let pings = connection.ping_pong().map(Pings::new);
         let (open, closed) = oneshot::channel();
         tokio::spawn(run(connection, closed));
-        Ok(Arc::new(Self { sender, heard, is_retired: AtomicBool::new(false), pings, _open: open }))
+        let is_retired = AtomicBool::new(false);
+        Ok(Arc::new(Self { sender, heard, overhead, is_retired, pings, _open: open }))
     }
 
     pub fn is_usable(&self) -> bool {
@@ -93,6 +101,11 @@ impl Http2 {
 
     pub fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of a reply were delivered.
+    pub fn delivered(&self, bytes: usize) {
+        self.overhead.delivered(bytes);
     }
 
     /// Done when the connection does not answer a ping; never, while it lives.
@@ -122,6 +135,8 @@ impl Http2 {
         let opened = sender.send_request(Request::from_parts(parts, ()), body.is_empty());
         let (reply, mut stream) = opened.map_err(|error| of_opening(&error))?;
         drop(sender);
+        self.overhead.message();
+        self.overhead.sent(body.len());
         if !body.is_empty() {
             // It is in memory already, and goes out as the windows allow. Where the stream was reset, its reply says why.
             let _ = stream.send_data(body, true);
@@ -188,10 +203,12 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Counts the reads that bring something.
+/// Counts the reads that bring something, and ends when too many of them bring no reply.
 struct CountedStream {
     stream: TokioIo<Stream>,
     reads: Arc<AtomicU64>,
+    frames: Frames,
+    overhead: Arc<Overhead>,
 }
 
 impl AsyncRead for CountedStream {
@@ -202,8 +219,11 @@ impl AsyncRead for CountedStream {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
+        let read = &buffer.filled()[before..];
+        if !read.is_empty() {
             self.reads.fetch_add(1, Ordering::Relaxed);
+            let overhead = self.frames.overhead(read);
+            self.overhead.read(overhead)?;
         }
         polled
     }

@@ -1,6 +1,8 @@
 //! Connections against servers on loopback ports: how many are opened, which requests count as never processed, and what a
 //! silent connection means for other calls.
 
+mod floods;
+
 use super::*;
 use crate::upstream::Failure;
 use futures_util::FutureExt;

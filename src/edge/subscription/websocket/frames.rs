@@ -92,6 +92,9 @@ impl Frames {
         if header.mask.is_none() {
             return Err(broken("a client's frame must be masked"));
         }
+        if length > i64::MAX as u64 {
+            return Err(broken("the highest bit of a length is set"));
+        }
         match header.opcode {
             OpCode::Control(_) if !header.is_final => {
                 return Err(broken("a control frame must not be fragmented"));
@@ -266,8 +269,15 @@ mod tests {
     #[test]
     fn a_large_message_is_refused_by_its_header() {
         let mut frames = Frames::new(1000);
-        frames.push(&[0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
+        frames.push(&[0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
         assert_eq!(frames.next().map_err(|closing| closing.code), Err(1009));
+        frames = Frames::new(1000);
+        frames.push(&[0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
+        assert_eq!(
+            frames.next().map_err(|closing| closing.code),
+            Err(1002),
+            "no length has that bit"
+        );
         frames = Frames::new(1000);
         frames.push(&[0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(frames.next().map_err(|closing| closing.code), Err(1009));

@@ -21,6 +21,9 @@ pub(super) enum Protocol {
 /// In the order of preference.
 pub(super) const PROTOCOLS: [Protocol; 2] = [Protocol::Transport, Protocol::Legacy];
 
+/// Bytes of an operation's id, which is kept for as long as the operation runs.
+const LONGEST_ID: usize = 1024;
+
 pub(super) const ACKNOWLEDGED: &str = r#"{"type":"connection_ack"}"#;
 
 /// The older protocol's sign of life.
@@ -77,8 +80,8 @@ impl ClientMessage {
 impl Wire<'_> {
     fn id(&self) -> Result<String, Mistake> {
         let id = self.id.and_then(|id| serde_json::from_str::<String>(id.get()).ok());
-        let id = id.filter(|id| !id.is_empty());
-        id.ok_or_else(|| "Invalid message: `id` must be a string that is not empty".into())
+        let id = id.filter(|id| (1..=LONGEST_ID).contains(&id.len()));
+        id.ok_or_else(|| "Invalid message: `id` must be a string of 1 to 1024 bytes".into())
     }
 
     /// The payload of a message that may have one.
@@ -217,8 +220,15 @@ mod tests {
         );
     }
 
+    /// With an id of so many bytes.
+    fn subscribe(id: usize) -> String {
+        let id = "i".repeat(id);
+        format!(r#"{{"type":"subscribe","id":"{id}","payload":{{"query":"{{a}}"}}}}"#)
+    }
+
     #[test]
     fn a_subscribe_names_one_document() {
+        assert!(read(&subscribe(1024)).is_ok());
         for (payload, document) in [
             (r#"{"query":"{a}","variables":null,"extensions":{}}"#, Document::Text("{a}".into())),
             (r#"{"documentId":"a"}"#, Document::Id("a".into())),
@@ -290,6 +300,8 @@ mod tests {
             r#"{"type":"connection_terminate"}"#,
             &deep,
             &deeper,
+            &subscribe(1025),
+            &subscribe(1_000_000),
         ] {
             assert!(read(text).is_err(), "{}", &text[..text.len().min(80)]);
         }

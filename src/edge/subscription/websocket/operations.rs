@@ -72,7 +72,7 @@ impl OpenOperations {
         bytes: usize,
     ) -> Result<(), Duplicate> {
         let mut taken = self.here.intake().begin();
-        if taken.add(bytes).is_err() {
+        if taken.add_running(bytes).is_err() {
             let error = Error::new(ErrorCode::Overloaded, EXHAUSTED);
             return self.add(id, refused(Response::refuse(&[error])), None);
         }
