@@ -1,5 +1,6 @@
 //! Why a call gave no reply, and what that says: of the instance, and of trying again.
 
+use crate::memory::{EXHAUSTED, Exhausted};
 use std::time::Duration;
 
 /// Why an attempt, or a call as a whole, gave no reply.
@@ -24,6 +25,9 @@ pub enum Failure {
     /// Reading stopped there.
     #[error("the reply is larger than {0} bytes")]
     TooLarge(usize),
+    /// The gateway has no room for the reply.
+    #[error("{EXHAUSTED}")]
+    NoRoom,
     /// An answer that is not of the protocol or of the promised form.
     #[error("invalid reply: {0}")]
     Invalid(String),
@@ -107,6 +111,12 @@ pub enum Repeat {
     Always,
 }
 
+impl From<Exhausted> for Failure {
+    fn from(_: Exhausted) -> Self {
+        Self::NoRoom
+    }
+}
+
 impl Failure {
     /// A status that is the call's own fault.
     #[must_use]
@@ -124,7 +134,9 @@ impl Failure {
             Self::Unavailable(_) => Verdict::Broken,
             Self::Timeout(_) => Verdict::Late,
             Self::Status { fault: Fault::Away | Fault::Broken, .. } => Verdict::Failure,
-            Self::Status { .. } | Self::TooLarge(_) | Self::Invalid(_) => Verdict::Success,
+            Self::Status { .. } | Self::TooLarge(_) | Self::NoRoom | Self::Invalid(_) => {
+                Verdict::Success
+            }
             _ => Verdict::Nothing,
         }
     }

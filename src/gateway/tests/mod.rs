@@ -6,6 +6,7 @@ mod bodies;
 mod connections;
 mod executor;
 mod fake;
+mod held;
 mod ids;
 mod life;
 mod observed;
@@ -37,6 +38,7 @@ type Query {
   hang: String @fake(source: "s", does: "hang")
   panic: String @fake(source: "s", does: "panic")
   fail: String @fake(source: "s", does: "fail")
+  large: String @fake(source: "s", does: "large")
   number: Int @fake(source: "s", does: "answer")
   secret: String @authenticated @fake(source: "s", does: "answer")
 }
