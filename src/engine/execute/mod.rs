@@ -198,6 +198,7 @@ impl<'a> Run<'a> {
         let in_flight = snapshot.pool.in_flight.as_ref();
         let within = plan.repeats && in_flight.is_some();
         let reuse = Reuse::new(in_flight.filter(|_| snapshot.is_query), within);
+        let charge = snapshot.caller.account.charge();
         Self {
             snapshot,
             store,
@@ -211,7 +212,7 @@ impl<'a> Run<'a> {
             share: Share::default(),
             sent: Calls::default(),
             bytes: 0,
-            charge: snapshot.caller.account.charge(),
+            charge,
             late: false,
         }
     }
