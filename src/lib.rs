@@ -24,6 +24,7 @@ pub mod graph;
 pub mod graphql;
 pub mod identity;
 pub mod mapping;
+pub mod memory;
 pub mod problem;
 pub mod shared;
 pub mod source;

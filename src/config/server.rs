@@ -29,6 +29,7 @@ pub(super) fn read(
     section.read("access_log", &mut edge.access_log, values::boolean);
     section.read_list("trusted_proxies", &mut edge.trusted_proxies, rate::proxy);
     section.read("connections_per_ip", &mut edge.connections_per_ip, values::positive);
+    section.read("memory", &mut edge.memory, |it| values::size(it).map(|bytes| bytes as usize));
     section.read("client_share", &mut edge.client_share, values::share);
     section.read("compression", &mut edge.compression, values::boolean);
     section.read("trace_sample", &mut edge.trace_sample, values::share);

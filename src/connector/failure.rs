@@ -73,7 +73,7 @@ pub(super) fn to_error(failure: &Failure, meaning: fn(u16) -> Meaning) -> Error 
         Failure::NotSent(_) => ErrorCode::InvalidRequest,
         Failure::CircuitOpen(_) => ErrorCode::CircuitOpen,
         Failure::NoInstance(_) => ErrorCode::NoInstance,
-        Failure::Overloaded(_) | Failure::Exhausted(_) => ErrorCode::Overloaded,
+        Failure::Overloaded(_) | Failure::Exhausted(_) | Failure::NoRoom => ErrorCode::Overloaded,
     };
     let mut error = Error::new(code, failure.to_string());
     error.outcome = outcome_of(failure, meaning);
@@ -93,6 +93,7 @@ fn outcome_of(failure: &Failure, meaning: fn(u16) -> Meaning) -> MutationOutcome
         | Failure::Timeout(_)
         | Failure::Silent(_)
         | Failure::TooLarge(_)
+        | Failure::NoRoom
         | Failure::Invalid(_) => MutationOutcome::Unknown,
         _ => MutationOutcome::NotSent,
     }
@@ -134,6 +135,7 @@ mod tests {
             (Failure::Timeout(second), Unknown),
             (Failure::Silent(second), Unknown),
             (Failure::TooLarge(1), Unknown),
+            (Failure::NoRoom, Unknown),
             (Failure::Invalid(text()), Unknown),
         ]
     }

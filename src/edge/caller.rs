@@ -8,6 +8,7 @@ use super::trace::Ids;
 use super::{Peer, reply};
 use crate::graphql::{Error, ErrorCode, error_id};
 use crate::identity::{Identity, Refused, Verified};
+use crate::memory::Account;
 use crate::source::Caller;
 use axum::response::Response;
 use http::HeaderValue;
@@ -68,12 +69,18 @@ impl Guest {
 fn caller(parts: &mut Parts, verified: Option<Arc<Verified>>) -> Arc<Caller> {
     let expires = verified.as_ref().map(|verified| verified.expires());
     Arc::new(Caller {
-        ip: parts.extensions.get::<Peer>().map(|peer| peer.0),
+        ip: parts.extensions.get::<Peer>().map(|peer| peer.address),
+        account: account(parts),
         headers: std::mem::take(&mut parts.headers),
         claims: verified.map(|verified| verified.claims.clone()).unwrap_or_default(),
         expires,
         trace: parts.extensions.get::<Ids>().map(|ids| ids.carried.clone()).unwrap_or_default(),
     })
+}
+
+/// What a request and its answer are counted on.
+pub(super) fn account(parts: &Parts) -> Account {
+    parts.extensions.get::<Peer>().map(|peer| peer.account.clone()).unwrap_or_default()
 }
 
 /// The answer to a caller who is not let in.

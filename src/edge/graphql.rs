@@ -13,6 +13,7 @@ use super::{Settings, batch, caller, csrf, inflate, reply};
 use crate::engine::{self, Engine, Limit, LimitName};
 use crate::graphql::{Error, ErrorCode, error_id};
 use crate::identity::Identity;
+use crate::memory::EXHAUSTED;
 use crate::source::Caller;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -97,7 +98,9 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
             }
             response
         }
-        Asked::Many(payloads) => reply::answers(media, &run.many(payloads).await),
+        Asked::Many(payloads) => {
+            reply::answers(media, &run.many(payloads).await, &run.caller.account)
+        }
     }
 }
 
@@ -106,7 +109,7 @@ type Refused<T> = Result<T, Box<Response>>;
 
 impl Endpoint {
     /// What can be said of a request by its head: nobody else made the browser send it, and there is an answer that the
-    /// client takes.
+    /// client takes. There is room for it, too.
     fn admit(&self, parts: &Parts) -> Refused<Accepted> {
         let accepted = Accepted {
             plain: negotiate::accept(&parts.headers, self.settings.statuses),
@@ -125,6 +128,9 @@ impl Endpoint {
                            and of subscriptions `text/event-stream` or `multipart/mixed; \
                            subscriptionSpec=1.0`";
             return Err(reply::refuse(media, ErrorCode::NotAcceptable, message).into());
+        }
+        if !caller::account(parts).admits() {
+            return Err(reply::overloaded(media, EXHAUSTED).into());
         }
         Ok(accepted)
     }

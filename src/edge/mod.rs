@@ -41,6 +41,7 @@ pub use subscription::Settings as SubscriptionSettings;
 use self::metrics::Metrics;
 use crate::engine::Engine;
 use crate::identity::Identity;
+use crate::memory::{Account, Memory};
 use axum::Router;
 use axum::routing::{any, get};
 use graphql::Endpoint;
@@ -58,6 +59,7 @@ pub struct Edge {
     router: Router,
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
+    memory: Memory,
     certificates: Option<Arc<Certificates>>,
     exposition: Option<Exposition>,
     /// An address beside the endpoint's, for operators.
@@ -66,9 +68,13 @@ pub struct Edge {
     draining: watch::Sender<bool>,
 }
 
-/// The client's address, behind trusted proxies too; put on each request by the server.
-#[derive(Debug, Clone, Copy)]
-struct Peer(IpAddr);
+/// The client, behind trusted proxies too; put on each request by the server.
+#[derive(Debug, Clone)]
+struct Peer {
+    address: IpAddr,
+    /// What its requests hold.
+    account: Account,
+}
 
 /// All metrics of the process, as a scraper reads them.
 pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;
@@ -89,6 +95,7 @@ impl Edge {
     ) -> Self {
         let settings = Arc::new(settings);
         let draining = watch::Sender::new(false);
+        let memory = engine.settings().memory.clone();
         let endpoint = Arc::new(Endpoint {
             engine,
             identity,
@@ -117,6 +124,7 @@ impl Edge {
             router,
             settings,
             metrics,
+            memory,
             certificates: None,
             exposition,
             is_beside: false,

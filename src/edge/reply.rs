@@ -7,15 +7,19 @@ use super::sharing;
 use super::throttle;
 use crate::engine::{self, Share};
 use crate::graphql::{Error, ErrorCode};
+use crate::memory::Account;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use std::borrow::Cow;
 
 /// What the endpoint takes.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
+
+/// After which there may be room again.
+const RETRY_SECONDS: u16 = 1;
 
 /// The engine's answer as it goes out; its bytes are not copied.
 pub(super) fn answer(media: Media, response: engine::Response) -> Response {
@@ -36,9 +40,10 @@ pub(super) fn answer(media: Media, response: engine::Response) -> Response {
 
 /// The answers to a list of operations. Each has its own errors, so the list itself went well. Of their buckets the
 /// emptiest is told.
-pub(super) fn answers(media: Media, responses: &[engine::Response]) -> Response {
+pub(super) fn answers(media: Media, responses: &[engine::Response], account: &Account) -> Response {
     let content_type = HeaderValue::from_static(media.content_type());
-    let mut reply = bytes(StatusCode::OK, content_type, batch::join(responses));
+    let joined = account.answer(batch::join(responses));
+    let mut reply = bytes(StatusCode::OK, content_type, joined);
     reply.headers_mut().extend(sharing::headers(&Share::none()));
     let throttles = responses.iter().filter_map(|response| response.throttle.as_ref());
     if let Some(throttle) = throttles.min_by_key(|throttle| throttle.available) {
@@ -87,6 +92,13 @@ pub(super) fn unknown_coding(media: Media, understood: &'static str) -> Response
     let message = "the body is compressed in a way that is not understood";
     let mut response = refuse(media, ErrorCode::UnsupportedMediaType, message);
     response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(understood));
+    response
+}
+
+/// A request for which there is no room now.
+pub(super) fn overloaded(media: Media, message: &'static str) -> Response {
+    let mut response = refuse(media, ErrorCode::Overloaded, message);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
     response
 }
 

@@ -10,6 +10,7 @@ mod drain;
 mod framing;
 mod opening;
 mod sent;
+mod stalled;
 mod tls;
 mod unread;
 
@@ -19,10 +20,11 @@ pub(super) use tls::Certificates;
 
 use super::connection::{Activity, InFlight, Watched};
 use super::exchange::Exchange;
-use super::quota::Quota;
+use super::quota::{self, Quota};
 use super::subscription::Here;
 use super::trace::{Ids, REQUEST_ID};
 use super::{Edge, Peer, Settings, forwarded, reply};
+use crate::memory::Account;
 use addresses::{Addresses, Counted};
 use axum::extract::Request;
 use axum::response::Response;
@@ -30,12 +32,13 @@ use http::header::{CONNECTION, HOST, HeaderValue};
 use http::{StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use opening::Opened;
 use sent::Sent;
+use stalled::Streams;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,7 +121,7 @@ impl Door {
                 edge.settings.connections_per_ip,
                 Quota::new(edge.settings.connections, edge.settings.client_share),
             ),
-            protocols: Arc::new(Protocols::new()),
+            protocols: Arc::new(Protocols::new(edge.settings.idle_timeout)),
             connections: JoinSet::new(),
         }
     }
@@ -211,15 +214,15 @@ fn of_one_connection(error: &io::Error) -> bool {
 /// How HTTP is spoken.
 struct Protocols {
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
 }
 
 impl Protocols {
-    fn new() -> Self {
+    fn new(idle_timeout: Duration) -> Self {
         let mut http1 = http1::Builder::new();
         // Heads are timed by `Activity`, for both protocols.
         http1.timer(TokioTimer::new()).header_read_timeout(None);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(Streams::new(idle_timeout));
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(HTTP2_STREAMS)
@@ -250,7 +253,8 @@ impl Connection {
         // Without it small answers wait for the client's acknowledgements; where it fails they are late, not wrong.
         let _ = stream.set_nodelay(true);
         let displaced = edge.metrics.displaced.clone();
-        let talk = Talk { peer, here, activity, counted: Arc::clone(&counted), edge };
+        let account = edge.account(peer.ip());
+        let talk = Talk { peer, account, here, activity, counted: Arc::clone(&counted), edge };
         talk.activity.serve();
         counted.begin();
         tokio::select! {
@@ -267,6 +271,8 @@ impl Connection {
 /// One connection's requests.
 struct Talk {
     peer: SocketAddr,
+    /// Of a client that is not behind a proxy.
+    account: Account,
     here: Here,
     activity: Arc<Activity>,
     counted: Arc<Counted>,
@@ -295,7 +301,8 @@ impl Talk {
         mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         protocols: &Protocols,
     ) {
-        let Self { peer, here, activity, counted, edge } = self;
+        let Self { peer, account, here, activity, counted, edge } = self;
+        let peer = Peer { address: peer.ip().to_canonical(), account };
         let mut over =
             pin!(drain::is_over(edge.draining.subscribe(), edge.settings.shutdown_grace));
         let opening = tokio::select! {
@@ -313,7 +320,7 @@ impl Talk {
             if in_flight.as_ref().is_some_and(InFlight::is_first) {
                 counted.heard();
             }
-            let (edge, activity) = (edge.clone(), Arc::clone(&requests));
+            let (edge, activity, peer) = (edge.clone(), Arc::clone(&requests), peer.clone());
             async move {
                 // The connection is about to be closed for another client.
                 let Some(in_flight) = in_flight else { return std::future::pending().await };
@@ -368,17 +375,26 @@ async fn until_over<C: Future<Output = hyper::Result<()>>>(
 }
 
 impl Edge {
+    /// What requests from an address are counted on. Proxies are many clients.
+    fn account(&self, address: IpAddr) -> Account {
+        if forwarded::is_trusted(address, &self.settings.trusted_proxies) {
+            self.memory.account_of_many()
+        } else {
+            self.memory.account(quota::client(address))
+        }
+    }
+
     /// One request of a connection.
     async fn answer(
         mut self,
-        peer: SocketAddr,
+        mut peer: Peer,
         request: hyper::Request<Incoming>,
         ambiguous: bool,
         activity: Arc<Activity>,
     ) -> http::Response<Sent> {
         let mut request: Request = Received::of(request, &activity).map(axum::body::Body::new);
         let trusted = &self.settings.trusted_proxies;
-        let is_proxy = forwarded::is_trusted(peer.ip(), trusted);
+        let is_proxy = forwarded::is_trusted(peer.address, trusted);
         let ids = Ids::take(request.headers(), is_proxy, self.settings.trace_sample);
         let (method, path) = (request.method(), request.uri().path());
         let (logged, version) = (self.settings.access_log, request.version());
@@ -387,9 +403,12 @@ impl Edge {
         let mut response = if let Some(mistake) = mistake(&request, ambiguous) {
             refuse(mistake, request.version())
         } else {
-            let client = forwarded::client(peer.ip(), request.headers(), trusted);
+            if is_proxy {
+                peer.address = forwarded::client(peer.address, request.headers(), trusted);
+                peer.account = self.account(peer.address);
+            }
             request.headers_mut().insert(REQUEST_ID, id.clone());
-            request.extensions_mut().insert(Peer(client));
+            request.extensions_mut().insert(peer);
             request.extensions_mut().insert(ids);
             match self.router.call(request).await {
                 Ok(response) => response,

@@ -32,7 +32,9 @@ pub struct Settings {
     pub connections: usize,
     /// Open connections of one client address; further ones are closed at once.
     pub connections_per_ip: usize,
-    /// Of connections and of subscriptions, what one client may hold once more than half are taken; in thousandths.
+    /// Bytes of replies and answers that requests hold, of the whole process.
+    pub memory: usize,
+    /// Of connections, of subscriptions and of `memory`, what one client may hold once more than half are taken; in thousandths.
     pub client_share: u16,
     /// The time a client may take to send a request's head; the first one is due from when the connection is accepted.
     pub header_timeout: Duration,
@@ -141,6 +143,7 @@ impl Default for Settings {
             shutdown_grace: Duration::from_secs(10),
             connections: 10_000,
             connections_per_ip: 1_000,
+            memory: 512 << 20,
             client_share: 100,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),

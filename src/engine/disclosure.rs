@@ -219,22 +219,23 @@ const SETTINGS: [&str; 4] = ["server.introspection", "operationName", "@skip", "
 /// Words of English, and of this product's settings, that messages use outside of quotations. A schema may have fields of
 /// these names; the messages say nothing about them.
 const WORDS: &str = "\
-    GET HTTP JSON POST a again age aliases all allowed already an and anonymous answer any applied \
-    are argument arguments array as asks at be because before body boolean brackets but by bytes \
-    call calls can cannot character client coerce coerced come composite condition conditions \
-    conflicting contain contains cost costs could cycle declared deep default defined deprecated \
-    depth description different directive directives document does due each element elements empty \
-    enum error ever exactly exceeds executable exist expected expects false field fields finite \
-    first float for found fragment fragments from gets given got has have header held hold id if \
-    in inline input int integer interface into introspection is it item its itself key know last \
-    left less limit limits list lists location long max measure message missing more multiple must \
-    mutation name named nests no node non none not nothing null number object objects of off on \
-    once one only operation operations or other output parse path per planning position provide \
-    provided query range rate read reached reply request required response result root s same \
-    scalar schema select selected selection selections server several sources spend string \
-    subscription subselection subselections such supported syntax than that the there this to \
-    token tokens too true try type types union unique unknown unused use used using value values \
-    variable variables was were what which with without you";
+    GET HTTP JSON POST a again age aliases all allowed already an and anonymous answer answers \
+    any applied are argument arguments array as asks at be because before body boolean brackets \
+    but by bytes call calls can cannot character client coerce coerced come composite condition \
+    conditions conflicting contain contains cost costs could cycle declared deep default defined \
+    deprecated depth description different directive directives document does due each element \
+    elements empty enum error ever exactly exceeds executable exist expected expects false field \
+    fields finite first float for found fragment fragments from gateway gets given got has have \
+    header held hold holds id if in inline input int integer interface into introspection is it \
+    item its itself key know last later left less limit limits list lists location long many max \
+    may measure memory message missing more multiple must mutation name named nests no node non \
+    none not nothing null number object objects of off on once one only operation operations or \
+    other output parse path per planning position provide provided query range rate reached read \
+    replies reply request required response result root s same scalar schema select selected \
+    selection selections server several sources spend string subscription subselection \
+    subselections such supported syntax than that the there this to token tokens too true try \
+    type types union unique unknown unused use used using value values variable variables was \
+    were what which with without you";
 
 #[cfg(test)]
 mod tests;

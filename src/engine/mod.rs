@@ -31,6 +31,7 @@ pub use subscribe::Answers;
 
 use crate::graph::Graph;
 use crate::graphql::{Error, ErrorCode};
+use crate::memory::Account;
 use crate::problem::{Problem, SourceFile};
 use crate::source::Caller;
 use bytes::Bytes;
@@ -157,10 +158,11 @@ impl Engine {
     pub async fn execute(&self, request: Request) -> Response {
         let caller = Arc::clone(&request.caller);
         let mut debit = Debit::new(self.buckets.as_deref(), &caller);
-        match self.run(request, &mut debit).await {
+        let response = match self.run(request, &mut debit).await {
             Ok(response) => response,
             Err(refusal) => self.refuse(refusal, &mut debit).await,
-        }
+        };
+        response.counted(&caller.account)
     }
 
     /// Whether a body of JSON holds far more values than the variables of so many requests may. It is not parsed for
@@ -274,7 +276,7 @@ impl Engine {
             conditions,
             introspection,
             given: &estimate.given,
-            size: self.size(outcome.bytes),
+            size: self.size(outcome.bytes, &caller.account),
             list_size: self.settings.limits.list_size,
         };
         let view = &operation.plan.view;
@@ -305,9 +307,10 @@ impl Engine {
     }
 
     /// Of a response whose replies have `expected` bytes.
-    fn size(&self, expected: usize) -> Size {
-        let most = self.settings.limits.response.bound(LimitName::Response);
-        Size { expected, most: usize::try_from(most).unwrap_or(usize::MAX) }
+    fn size(&self, expected: usize, account: &Account) -> Size {
+        let limit = self.settings.limits.response.bound(LimitName::Response);
+        let (limit, room) = (usize::try_from(limit).unwrap_or(usize::MAX), account.room());
+        Size { expected, most: limit.min(room), lacks_room: room < limit }
     }
 
     fn tell_written(&self, written: &Written, name: Option<&str>) {
@@ -443,6 +446,12 @@ impl Response {
         let (errors, cache) = (errors.len(), Share::none());
         let refusal = Some(code);
         Self { body, refusal, errors, upstream_calls: 0, cost: None, cache, throttle: None }
+    }
+
+    /// Its bytes are counted until they are sent.
+    fn counted(mut self, account: &Account) -> Self {
+        self.body = account.answer(self.body);
+        self
     }
 
     fn refused(refusal: Refusal, expose: bool) -> Self {

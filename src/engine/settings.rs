@@ -4,6 +4,7 @@ use super::guard::access::GuardMode;
 pub use super::guard::bucket::{Allowance, Fail, Rate, Refill, Store, Tier};
 use super::operation::PersistedSettings;
 use super::replies::CacheSettings;
+use crate::memory::Memory;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Settings {
     /// The time one request may take.
     pub timeout: Duration,
     pub persisted: PersistedSettings,
+    /// Where the bytes that requests hold are counted.
+    pub memory: Memory,
 }
 
 /// Counted before any work that is more than linear in the size of the text.
@@ -122,6 +125,7 @@ impl Default for Settings {
             guards: GuardMode::default(),
             timeout: Duration::from_secs(15),
             persisted: PersistedSettings::default(),
+            memory: Memory::default(),
         }
     }
 }

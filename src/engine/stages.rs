@@ -5,6 +5,7 @@ use super::guard::access::Access;
 use super::operation::Operation;
 use super::response::{self, Store, Writing, read_json};
 use super::{Engine, Error, Request, plan};
+use crate::memory::Account;
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
 use bytes::Bytes;
@@ -99,7 +100,7 @@ impl Stages<'_> {
             conditions: &ran.conditions,
             introspection: &[],
             given: &ran.given,
-            size: self.0.size(*bytes),
+            size: self.0.size(*bytes, &Account::default()),
             list_size: self.0.settings.limits.list_size,
         };
         response::write(store, *root, view, writing).finish(None::<&()>)

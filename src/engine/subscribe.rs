@@ -42,9 +42,11 @@ impl Engine {
     pub async fn subscribe(&self, request: Request) -> Result<Answers, Response> {
         let caller = Arc::clone(&request.caller);
         let mut debit = Debit::new(self.buckets.as_deref(), &caller);
+        let account = &caller.account;
         match self.open(request, &mut debit).await {
+            Ok(Answers::One(answer)) => Ok(Answers::One(answer.counted(account))),
             Ok(answers) => Ok(answers),
-            Err(refusal) => Err(self.refuse(refusal, &mut debit).await),
+            Err(refusal) => Err(self.refuse(refusal, &mut debit).await.counted(account)),
         }
     }
 
@@ -138,7 +140,7 @@ impl Listening {
         let Self { engine, asked, .. } = self;
         let mut debit = Debit::new(engine.buckets.as_deref(), &asked.caller);
         let answer = engine.answer(asked, deadline, &[], Some(event), &mut debit).await;
-        Some((answer, goes_on))
+        Some((answer.counted(&asked.caller.account), goes_on))
     }
 }
 

@@ -13,9 +13,10 @@ mod tests;
 use crate::config::Config;
 use crate::connector::{grpc::Grpc, rest::Rest};
 use crate::edge::{self, Edge};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::graph::{self, Sdl};
 use crate::identity::{self, Identity, Unusable};
+use crate::memory::Memory;
 use crate::problem::{Problem, read_files};
 use crate::source::{Connector, secrets};
 use crate::upstream::Watched;
@@ -68,7 +69,8 @@ pub fn assemble_from(
     // Before anything that counts is made.
     let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();
     let exposition = measured.then(telemetry::exposition).flatten();
-    let parts = (sdl, connectors(config), identity(&config.auth), manifests);
+    let memory = Memory::new(config.edge.memory, config.edge.client_share);
+    let parts = (sdl, connectors(config, &memory), identity(&config.auth), manifests);
     let (graph, warnings, upstreams, identity, manifests) = match parts {
         (Ok(sdl), Ok((connectors, upstreams)), Ok(identity), Ok(manifests)) => {
             let (graph, warnings) = graph::load_with_env(&sdl, &connectors, env)?;
@@ -81,7 +83,8 @@ pub fn assemble_from(
             return Err(found.into_iter().flatten().flatten().collect());
         }
     };
-    let engine = Engine::new(Arc::new(graph), config.engine.clone()).with_documents(&manifests)?;
+    let of_engine = engine::Settings { memory, ..config.engine.clone() };
+    let engine = Engine::new(Arc::new(graph), of_engine).with_documents(&manifests)?;
     let of_edge = config.edge.clone();
     let edge = Edge::with_metrics(engine.clone(), identity.clone(), of_edge, exposition);
     let warnings = config.warnings.iter().cloned().chain(warnings).collect();
@@ -90,8 +93,12 @@ pub fn assemble_from(
 
 type Connectors = (Vec<Box<dyn Connector>>, Vec<Arc<dyn Watched>>);
 
-fn connectors(config: &Config) -> Result<Connectors, Vec<Problem>> {
-    let (rest, grpc) = (Rest::new(&config.sources), Grpc::new(&config.sources)?);
+fn connectors(config: &Config, memory: &Memory) -> Result<Connectors, Vec<Problem>> {
+    let mut sources = config.sources.clone();
+    for source in &mut sources {
+        source.upstream.memory = memory.clone();
+    }
+    let (rest, grpc) = (Rest::new(&sources), Grpc::new(&sources)?);
     let upstreams = [rest.upstreams(), grpc.upstreams()].concat();
     Ok((vec![Box::new(rest), Box::new(grpc)], upstreams))
 }

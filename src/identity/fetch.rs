@@ -74,7 +74,7 @@ impl Fetcher {
                 if reply.status != StatusCode::OK {
                     return Err(NoKeys::Status(reply.status.as_u16()));
                 }
-                let (_, body) = reply.read().await?;
+                let (_, body, _held) = reply.read().await?;
                 Ok(KeySet::parse(&body)?)
             }
             Self::File(path) => {

@@ -4,6 +4,7 @@
 use super::{Argument, BindingSpec, Body, Call, Connector, Error, Inputs, Placed, Reply, Request};
 use crate::graphql::Name;
 use crate::mapping::{Failure, Mapping, ParseError, Scope, Template};
+use crate::memory::Held;
 pub use crate::problem::{Problem, render};
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
@@ -40,7 +41,8 @@ impl FakeConnector {
 impl Reply {
     /// Status 200 and this JSON.
     pub fn json(value: &Value) -> Self {
-        Self { body: Body::Json(value.to_string().into()), status: 200, headers: Arc::default() }
+        let (body, held) = (Body::Json(value.to_string().into()), Held::default());
+        Self { body, status: 200, headers: Arc::default(), held }
     }
 }
 

@@ -17,6 +17,7 @@ pub use trace::Trace;
 
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping, Reference};
+use crate::memory::Held;
 use crate::problem::Problem;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -164,6 +165,8 @@ pub struct Reply {
     /// HTTP status, or 200 where the protocol has none.
     pub status: u16,
     pub headers: Arc<http::HeaderMap>,
+    /// What the body counts as. A reply that is kept across time is counted by who keeps it.
+    pub held: Held,
 }
 
 /// The replies of a subscription. It ends where the source ends it, and after an error. Nothing is read ahead of who

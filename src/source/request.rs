@@ -2,6 +2,7 @@
 
 use super::Trace;
 use crate::mapping::{Variable, Variables};
+use crate::memory::Account;
 use bytes::Bytes;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -19,6 +20,8 @@ pub struct Caller {
     pub expires: Option<SystemTime>,
     /// Where the request belongs in a distributed trace.
     pub trace: Trace,
+    /// What its replies and answers are counted on.
+    pub account: Account,
 }
 
 /// The values a call is rendered from.

@@ -1,5 +1,6 @@
 //! Why a call gave no reply, and what that says: of the instance, and of trying again.
 
+use crate::memory::{EXHAUSTED, Exhausted};
 use std::time::Duration;
 
 /// Why an attempt, or a call as a whole, gave no reply.
@@ -27,6 +28,9 @@ pub enum Failure {
     /// Reading stopped there.
     #[error("the reply is larger than {0} bytes")]
     TooLarge(usize),
+    /// The gateway has no room for the reply.
+    #[error("{EXHAUSTED}")]
+    NoRoom,
     /// An answer that is not of the protocol or of the promised form.
     #[error("invalid reply: {0}")]
     Invalid(String),
@@ -111,6 +115,12 @@ pub enum Repeat {
     Always,
 }
 
+impl From<Exhausted> for Failure {
+    fn from(_: Exhausted) -> Self {
+        Self::NoRoom
+    }
+}
+
 impl Failure {
     /// A status that is the call's own fault.
     #[must_use]
@@ -132,7 +142,7 @@ impl Failure {
                 Verdict::Failure
             }
             Self::Invalid(_) => Verdict::Unreadable,
-            Self::Status { .. } | Self::TooLarge(_) => Verdict::Success,
+            Self::Status { .. } | Self::TooLarge(_) | Self::NoRoom => Verdict::Success,
             _ => Verdict::Nothing,
         }
     }

@@ -7,6 +7,7 @@
 use super::connection::{Connections, ReplyBody, Versions};
 use super::discovery::Address;
 use super::{Failure, Settings};
+use crate::memory::{Arriving, Held, Memory};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
@@ -21,6 +22,7 @@ const MAX_DISCARDED: usize = 64 << 10;
 pub struct HttpClient {
     connections: Connections,
     max_reply: usize,
+    memory: Memory,
 }
 
 /// Status and headers of a reply whose body is still on the wire. Dropped before the body's end, it closes the connection
@@ -31,6 +33,7 @@ pub struct HttpReply {
     pub headers: HeaderMap,
     body: ReplyBody,
     max_reply: usize,
+    memory: Memory,
 }
 
 impl HttpClient {
@@ -41,7 +44,7 @@ impl HttpClient {
     /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
     pub fn new(settings: &Settings, uri: &Uri, detour: Option<Address>) -> Result<Self, String> {
         let connections = Connections::new(settings, uri, detour, Versions::Negotiated)?;
-        Ok(Self { connections, max_reply: settings.max_reply })
+        Ok(Self { connections, max_reply: settings.max_reply, memory: settings.memory.clone() })
     }
 
     /// Sends a request with an absolute URI, and returns when status and headers are here.
@@ -71,6 +74,7 @@ impl HttpClient {
             headers: parts.headers,
             body,
             max_reply: self.max_reply,
+            memory: self.memory.clone(),
         })
     }
 }
@@ -95,14 +99,26 @@ impl HttpReply {
         }
     }
 
-    /// The whole body.
+    /// The whole body, which counts as held until the last clone of [`Held`] is dropped.
     ///
     /// # Errors
-    /// It is larger than allowed (nothing is read if the headers say so), compressed, or breaks off.
-    pub async fn read(mut self) -> Result<(HeaderMap, Bytes), Failure> {
+    /// It is larger than allowed (nothing is read if the headers say so), compressed, or breaks off, or there is no room for
+    /// it.
+    pub async fn read(mut self) -> Result<(HeaderMap, Bytes, Held), Failure> {
         self.expect_plain()?;
-        let body = read_body(&mut self.body, self.max_reply).await?;
-        Ok((self.headers, body))
+        let mut arriving = self.memory.begin();
+        let body = read_body(&mut self.body, self.max_reply, &mut arriving).await?;
+        Ok((self.headers, body, arriving.finish()))
+    }
+
+    /// Counts a piece of the body that is kept.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn hold(&self, bytes: usize) -> Result<Held, Failure> {
+        let mut arriving = self.memory.begin();
+        arriving.add(bytes)?;
+        Ok(arriving.finish())
     }
 
     /// The next part of a body that is read as it comes; `None` at its end.
@@ -120,11 +136,16 @@ impl HttpReply {
 
     /// Gives the connection back if little is left to read, and closes it otherwise.
     pub async fn discard(mut self) {
-        let _ = read_body(&mut self.body, MAX_DISCARDED).await;
+        let mut arriving = self.memory.begin();
+        let _ = read_body(&mut self.body, MAX_DISCARDED, &mut arriving).await;
     }
 }
 
-async fn read_body(body: &mut ReplyBody, limit: usize) -> Result<Bytes, Failure> {
+async fn read_body(
+    body: &mut ReplyBody,
+    limit: usize,
+    arriving: &mut Arriving,
+) -> Result<Bytes, Failure> {
     let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Failure::TooLarge(limit));
@@ -136,6 +157,7 @@ async fn read_body(body: &mut ReplyBody, limit: usize) -> Result<Bytes, Failure>
         if only.len() + joined.len() + part.len() > limit {
             return Err(Failure::TooLarge(limit));
         }
+        arriving.add(part.len())?;
         if only.is_empty() && joined.is_empty() {
             only = part;
             continue;

@@ -79,7 +79,7 @@ impl Outcome {
             Failure::Exhausted(_) => Self::Exhausted,
             Failure::CircuitOpen(_) => Self::CircuitOpen,
             Failure::NoInstance(_) => Self::NoInstance,
-            Failure::Overloaded(_) => Self::Overloaded,
+            Failure::Overloaded(_) | Failure::NoRoom => Self::Overloaded,
         }
     }
 

@@ -1,6 +1,7 @@
 //! How the instances behind a source are treated. Every default is safe to leave alone.
 
 use super::tls::Tls;
+use crate::memory::Memory;
 use std::time::Duration;
 
 /// How a source is called.
@@ -12,6 +13,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// The largest reply, in bytes after inflation.
     pub max_reply: usize,
+    /// Where the bytes of replies are counted.
+    pub memory: Memory,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
     /// How long connections are used at all, so that a name's new addresses are seen; give or take a tenth.
@@ -104,6 +107,7 @@ impl Default for Settings {
             timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
             max_reply: 8 << 20,
+            memory: Memory::default(),
             keep_alive: Duration::from_secs(90),
             max_age: Duration::from_mins(5),
             stream_idle: Duration::from_mins(5),

@@ -26,6 +26,7 @@ const WALLS: &[Wall] = &[
             "upstream",
             "mapping",
             "shared",
+            "memory",
             "graphql",
             "problem",
         ],
@@ -33,17 +34,17 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         room: "edge",
-        rooms: &["engine", "identity", "mapping", "graphql", "source", "shared"],
+        rooms: &["engine", "identity", "mapping", "graphql", "source", "shared", "memory"],
         no_crates: &["reqwest", "tonic", "redis"],
     },
     Wall {
         room: "engine",
-        rooms: &["graph", "mapping", "source", "graphql", "problem", "shared"],
+        rooms: &["graph", "mapping", "source", "graphql", "problem", "shared", "memory"],
         no_crates: SOCKETS,
     },
     Wall {
         room: "connector",
-        rooms: &["source", "mapping", "upstream", "graphql", "problem"],
+        rooms: &["source", "mapping", "upstream", "memory", "graphql", "problem"],
         no_crates: &["axum"],
     },
     Wall {
@@ -52,9 +53,14 @@ const WALLS: &[Wall] = &[
         no_crates: &["axum", "reqwest", "tonic"],
     },
     Wall { room: "graph", rooms: &["mapping", "source", "graphql", "problem"], no_crates: SOCKETS },
-    Wall { room: "source", rooms: &["mapping", "graphql", "problem"], no_crates: SOCKETS },
+    Wall {
+        room: "source",
+        rooms: &["mapping", "memory", "graphql", "problem"],
+        no_crates: SOCKETS,
+    },
     Wall { room: "mapping", rooms: &[], no_crates: SOCKETS },
-    Wall { room: "upstream", rooms: &[], no_crates: &["axum"] },
+    Wall { room: "upstream", rooms: &["memory"], no_crates: &["axum"] },
+    Wall { room: "memory", rooms: &[], no_crates: SOCKETS },
     Wall {
         room: "shared",
         rooms: &[],

@@ -168,7 +168,8 @@ async fn exchange(
     let left = attempt.left();
     let wire = &attempt.instance.connection;
     let (headers, message) = wire.unary(path, metadata, &request.body, left, attempt.fresh).await?;
-    Ok(Reply { body: Body::Proto(message), status: 200, headers: Arc::new(headers) })
+    let held = wire.hold(message.len())?;
+    Ok(Reply { body: Body::Proto(message), status: 200, headers: Arc::new(headers), held })
 }
 
 pub(super) fn metadata_of(request: &Request) -> HeaderMap {

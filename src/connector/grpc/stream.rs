@@ -85,12 +85,11 @@ impl Listening {
         self.opened().await?;
         let State::Open { headers, messages } = &mut self.state else { return Ok(None) };
         let message = messages.message().await;
-        let message = message.map_err(|status| self.attempt.instance.connection.ended(&status))?;
-        let reply = |message| Reply {
-            body: Body::Proto(message),
-            status: 200,
-            headers: Arc::clone(headers),
-        };
-        Ok(message.map(reply))
+        let wire = &self.attempt.instance.connection;
+        let message = message.map_err(|status| wire.ended(&status))?;
+        let Some(message) = message else { return Ok(None) };
+        let held = wire.hold(message.len())?;
+        let (body, headers) = (Body::Proto(message), Arc::clone(headers));
+        Ok(Some(Reply { body, status: 200, headers, held }))
     }
 }

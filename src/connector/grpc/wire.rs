@@ -1,5 +1,6 @@
 //! Calls of a gRPC server over its connection, with bytes in and bytes out.
 
+use crate::memory::{Held, Memory};
 use crate::upstream::connection::{Connections, ReplyBody, Versions};
 use crate::upstream::discovery::Address;
 use crate::upstream::http::sentence;
@@ -42,6 +43,7 @@ pub(super) struct Wire {
     /// Calls are addressed to it.
     url: Uri,
     max_reply: usize,
+    memory: Memory,
 }
 
 impl Wire {
@@ -56,7 +58,8 @@ impl Wire {
     ) -> Result<Self, String> {
         let connections = Connections::new(settings, url, detour, Versions::Http2)?;
         let (connections, url) = (Arc::new(connections), url.clone());
-        Ok(Self { connections, url, max_reply: settings.max_reply })
+        let (max_reply, memory) = (settings.max_reply, settings.memory.clone());
+        Ok(Self { connections, url, max_reply, memory })
     }
 
     /// One unary call: the reply's metadata and its encoded message. `left` goes to the server as `grpc-timeout`. `fresh`
@@ -98,6 +101,13 @@ impl Wire {
             messages(reply, max_reply, Duration::ZERO)
         }
         .boxed()
+    }
+
+    /// Counts a message that has arrived.
+    pub(super) fn hold(&self, bytes: usize) -> Result<Held, Failure> {
+        let mut arriving = self.memory.begin();
+        arriving.add(bytes)?;
+        Ok(arriving.finish())
     }
 
     fn request(

@@ -9,6 +9,7 @@ use crate::connector::headers::{self, Headers};
 use crate::connector::texts::{Text, scope};
 use crate::graphql::Name;
 use crate::mapping::{Failure, Mapping};
+use crate::memory::Held;
 use crate::source::{
     Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request, Validators,
 };
@@ -259,7 +260,8 @@ async fn exchange(
     if status == StatusCode::NOT_MODIFIED && asks_whether {
         let headers = Arc::new(reply.headers.clone());
         reply.discard().await;
-        return Ok(Reply { body: Body::Json(Bytes::new()), status: status.as_u16(), headers });
+        let (body, held) = (Body::Json(Bytes::new()), Held::default());
+        return Ok(Reply { body, status: status.as_u16(), headers, held });
     }
     if !status.is_success() {
         let refused = refused(status, &reply.headers);
@@ -269,8 +271,9 @@ async fn exchange(
     if !reply.is_empty() {
         expect_json(&reply.headers)?;
     }
-    let (headers, body) = reply.read().await?;
-    Ok(Reply { body: Body::Json(body), status: status.as_u16(), headers: Arc::new(headers) })
+    let (headers, body, held) = reply.read().await?;
+    let (body, headers) = (Body::Json(body), Arc::new(headers));
+    Ok(Reply { body, status: status.as_u16(), headers, held })
 }
 
 /// The service said no.

@@ -90,7 +90,9 @@ impl Listening {
         loop {
             if let Some(data) = self.events.next_event()? {
                 let headers = Arc::clone(&self.headers);
-                return Ok(Some(Reply { body: Body::Json(data), status: self.status, headers }));
+                let held = self.reply.hold(data.len())?;
+                let (body, status) = (Body::Json(data), self.status);
+                return Ok(Some(Reply { body, status, headers, held }));
             }
             match tokio::time::timeout(self.idle, self.reply.part()).await {
                 Ok(Ok(Some(part))) => self.events.feed(part),

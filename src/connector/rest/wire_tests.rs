@@ -6,7 +6,7 @@ use crate::connector::testing::{
     read_asked, settings, site, with_inputs,
 };
 use crate::graphql::ErrorCode;
-use crate::source::{Body, Error, ErrorKind, Reply};
+use crate::source::{Body, Error, ErrorKind, MutationOutcome, Reply};
 use bytes::Bytes;
 use http_body_util::StreamBody;
 use hyper::body::{Body as HttpBody, Frame};
@@ -281,6 +281,26 @@ async fn a_reply_past_the_limit_is_left_unread() {
         async move { answer_with(500, &[], body) }
     };
     assert_eq!(ask_server(respond).await.expect_err("an error").status, Some(500));
+}
+
+/// However long it is, and whether or not the service says so.
+#[tokio::test]
+async fn a_reply_without_room_fails_and_gives_back_what_it_took() {
+    let memory = crate::memory::Memory::new(64 << 10, 100);
+    let text = || format!("\"{}\"", "x".repeat(40 << 10));
+    let server = Server::start(move |_| async move { answer(200, &[], text()) }).await;
+    let mut settings = source(server.url());
+    settings.upstream.memory = memory.clone();
+    let ask = async || ask_source(settings.clone(), r#"@rest(source: "users", GET: "/")"#).await;
+    let first = ask().await.expect("a reply");
+    assert_eq!(memory.held(), text().len());
+    let error = ask().await.expect_err("no room");
+    assert_eq!((error.code, error.outcome), (ErrorCode::Overloaded, MutationOutcome::Unknown));
+    assert_eq!(memory.held(), text().len());
+    drop(first);
+    assert_eq!(memory.held(), 0);
+    assert!(ask().await.is_ok());
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! where pings are writes, too. Cut up, each piece that is asked for shows that the ones before were taken; a client that
 //! stops reading is idle, and loses its connection as any other idle one. Cutting copies nothing.
 
+use super::stalled::Progress;
 use crate::edge::connection::Activity;
 use crate::edge::exchange::Exchange;
 use axum::body::Body;
@@ -20,13 +21,14 @@ pub(in crate::edge) struct Sent {
     /// Of the piece that `body` gave last.
     rest: Bytes,
     activity: Arc<Activity>,
+    stream: Option<Arc<Progress>>,
     exchange: Exchange,
 }
 
 impl Sent {
     pub(in crate::edge) fn new(body: Body, activity: Arc<Activity>, exchange: Exchange) -> Self {
         activity.answer();
-        Self { body, rest: Bytes::new(), activity, exchange }
+        Self { body, rest: Bytes::new(), activity, stream: Progress::of_stream(), exchange }
     }
 }
 
@@ -39,6 +41,9 @@ impl http_body::Body for Sent {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.activity.progressed();
+        if let Some(stream) = &self.stream {
+            stream.progressed();
+        }
         if self.rest.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {

@@ -18,6 +18,7 @@ use super::negotiate::{Media, Streaming};
 use super::reply;
 use crate::engine::{Answers, Request, Response as Answer};
 use crate::graphql::{Error, ErrorCode};
+use crate::memory::Account;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -72,6 +73,7 @@ pub(super) async fn answer(
 ) -> Response {
     let Asked { request, taken } = asked;
     let media = plain.unwrap_or(Media::Json);
+    let account = request.caller.account.clone();
     let Some(place) = here.and_then(|here| endpoint.places.take(here, &request.caller)) else {
         return reply::answer(media, full());
     };
@@ -101,6 +103,7 @@ pub(super) async fn answer(
             .keep_alive
             .min(endpoint.settings.idle_timeout / 2),
         draining: endpoint.draining.subscribe(),
+        account,
         _held: (place, taken),
     };
     let mut response = Response::new(Body::from_stream(open.chunks()));
@@ -125,6 +128,7 @@ struct Open {
     chunks: Chunks,
     keep_alive: Duration,
     draining: watch::Receiver<bool>,
+    account: Account,
     _held: (Place, Taken),
 }
 
@@ -149,7 +153,9 @@ impl Open {
         tokio::select! {
             biased;
             _ = self.draining.wait_for(|draining| *draining) => None,
-            answer = self.answers.next() => Some(self.chunks.answer(&answer?.body)),
+            answer = self.answers.next() => {
+                Some(self.account.answer(self.chunks.answer(&answer?.body)))
+            }
             () = tokio::time::sleep(self.keep_alive) => Some(self.chunks.sign_of_life()),
         }
     }

@@ -8,6 +8,7 @@ use crate::engine::replies::{Answer, Asked, Replies, Served};
 use crate::engine::response::{RowId, Unreadable, Value, read_json, read_proto};
 use crate::graphql::ErrorCode;
 use crate::mapping::{Variable, Variables};
+use crate::memory::EXHAUSTED;
 use crate::source::{
     self, Body, ErrorKind, Inputs, MutationOutcome, Reply, Request, headers_to_value,
 };
@@ -239,6 +240,9 @@ impl<'a> Run<'a> {
         match answer {
             Ok(Served { reply, left, private }) => {
                 self.share.meet(left, private);
+                if self.charge.add(&reply.held).is_err() {
+                    return self.fail(call, &no_room());
+                }
                 match self.read(call, fetch, &reply) {
                     Ok(value) => self.place(call, value),
                     Err(unreadable) => self.fail(call, &unreadable.into()),
@@ -291,6 +295,12 @@ const MOST_CALLS: usize = 10_000;
 
 fn too_late() -> source::Error {
     source::Error::new(ErrorCode::UpstreamTimeout, "the request's deadline is over")
+}
+
+/// The reply came, and the caller's client holds its share.
+fn no_room() -> source::Error {
+    let error = source::Error::new(ErrorCode::Overloaded, EXHAUSTED);
+    source::Error { outcome: MutationOutcome::Unknown, ..error }
 }
 
 /// What a mapping of a reply may name.

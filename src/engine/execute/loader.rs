@@ -177,7 +177,8 @@ impl KeyLoader {
         let keys: Vec<&[u8]> = keys.iter().map(|key| &*key.key).collect();
         let most = self.pool.most_values;
         let loaded = split::split(&*call, &self.batch, inputs, &served.reply, &keys, most)?;
-        let part = |loaded| Part { loaded, left: served.left, private: served.private };
+        let Served { reply, left, private } = served;
+        let part = |loaded| Part { loaded, left, private, held: reply.held.clone() };
         Ok(loaded.into_iter().map(part).collect())
     }
 

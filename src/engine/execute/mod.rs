@@ -25,6 +25,7 @@ pub use share::Share;
 use super::plan::{FetchId, QueryPlan};
 use super::response::{RowId, Store};
 use crate::graph::Graph;
+use crate::memory::Charge;
 use crate::source::{self, Caller, Reply};
 use call::{Call, Pending, Waiting};
 use futures_util::StreamExt;
@@ -93,6 +94,7 @@ pub(super) async fn execute(snapshot: Snapshot<'_>, event: Option<Event>) -> Out
         root: run.root,
         calls: run.sent,
         bytes: run.bytes,
+        _charge: run.charge,
         share: run.share,
     }
 }
@@ -123,6 +125,8 @@ pub(super) struct Outcome {
     pub calls: Calls,
     /// Bytes of all replies: a good first guess at the size of the response.
     pub bytes: usize,
+    /// The replies in the store, as they count.
+    _charge: Charge,
     /// What those who get the answer may do with it.
     pub share: Share,
 }
@@ -142,6 +146,7 @@ struct Run<'a> {
     share: Share,
     sent: Calls,
     bytes: usize,
+    charge: Charge,
     /// The deadline is over: no call is sent any more.
     late: bool,
 }
@@ -193,6 +198,7 @@ impl<'a> Run<'a> {
         let in_flight = snapshot.pool.in_flight.as_ref();
         let within = plan.repeats && in_flight.is_some();
         let reuse = Reuse::new(in_flight.filter(|_| snapshot.is_query), within);
+        let charge = snapshot.caller.account.charge();
         Self {
             snapshot,
             store,
@@ -206,6 +212,7 @@ impl<'a> Run<'a> {
             share: Share::default(),
             sent: Calls::default(),
             bytes: 0,
+            charge,
             late: false,
         }
     }

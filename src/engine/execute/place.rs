@@ -8,6 +8,7 @@ use crate::engine::plan::{Asking, BatchRule, Fetch, Target};
 use crate::engine::response::{Hole, RowId, Value};
 use crate::graph::BatchReply;
 use crate::graphql::{ErrorCode, Name, error_id};
+use crate::memory::EXHAUSTED;
 use crate::source::{self, MutationOutcome, secrets};
 
 /// Characters of what a client may be told of an upstream's own words.
@@ -226,6 +227,7 @@ fn message(source: &str, code: ErrorCode, error: &source::Error) -> String {
             format!("no call to `{source}` can be made of these values: {}", error.detail)
         }
         (ErrorCode::LimitExceeded, _) => error.detail.clone(),
+        (ErrorCode::Overloaded, _) if error.detail == EXHAUSTED => EXHAUSTED.to_owned(),
         (ErrorCode::UpstreamUnavailable, _) => format!("`{source}` cannot be reached"),
         (ErrorCode::UpstreamOutcomeUnknown, _) => {
             format!("`{source}` became unavailable: the mutation may have been done")

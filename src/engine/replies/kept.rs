@@ -3,6 +3,7 @@
 use super::freshness::Lifetime;
 use super::policy::Policy;
 use super::retry::Retry;
+use crate::memory::Held;
 use crate::source::{Body, Reply, Validators};
 use http::header::{
     AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES,
@@ -89,11 +90,15 @@ impl Kept {
                 headers.append(name.clone(), value.clone());
             }
         }
-        Reply { body: self.body.clone(), status: self.status, headers: Arc::new(headers) }
+        self.with(Arc::new(headers))
     }
 
     pub(super) fn reply(&self) -> Reply {
-        Reply { body: self.body.clone(), status: self.status, headers: Arc::clone(&self.headers) }
+        self.with(Arc::clone(&self.headers))
+    }
+
+    fn with(&self, headers: Arc<HeaderMap>) -> Reply {
+        Reply { body: self.body.clone(), status: self.status, headers, held: Held::default() }
     }
 
     pub(super) fn age(&self, now: Instant) -> Duration {

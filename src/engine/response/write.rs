@@ -7,6 +7,7 @@ use super::store::{RowId, Slot, Store, Value};
 use super::view::{Entries, Entry, Output, OutputKind, Sound, View};
 use crate::engine::settings::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode, Location, Name, PathSegment, error_id};
+use crate::memory::EXHAUSTED;
 use bytes::Bytes;
 use serde::Serialize;
 use std::fmt;
@@ -22,7 +23,7 @@ pub(in crate::engine) struct Written {
     pub cost: u64,
     /// The length of the longest list that nothing says the length of.
     pub longest: u64,
-    /// Writing was given up: there was too much.
+    /// Writing was given up: there was more than is allowed.
     too_large: bool,
 }
 
@@ -71,15 +72,14 @@ pub(in crate::engine) fn write(
         writer.out.truncate(OPEN.len());
         writer.out.extend_from_slice(b"null");
     }
-    let errors = if writer.too_large {
-        let message = format!("the response is larger than {} bytes (limits.response)", size.most);
-        vec![Error::new(ErrorCode::LimitExceeded, message)]
-    } else {
-        writer.errors.finish()
-    };
+    let errors = if writer.too_large { vec![size.exceeded()] } else { writer.errors.finish() };
     let Writer { out: text, cost, longest, too_large, .. } = writer;
+    let too_large = too_large && !size.lacks_room;
     Written { text, errors, cost, longest, too_large }
 }
+
+/// Bytes beyond its length that an answer may take for as long as it waits for the client.
+const SPARE: usize = 16 << 10;
 
 const OPEN: &[u8] = b"{\"data\":";
 
@@ -105,6 +105,9 @@ impl Written {
             serde_json::to_writer(&mut out, extensions).expect("extensions serialise");
         }
         out.push(b'}');
+        if out.capacity() - out.len() > SPARE {
+            out.shrink_to_fit();
+        }
         Bytes::from(out)
     }
 }
@@ -116,6 +119,18 @@ pub(in crate::engine) struct Size {
     pub expected: usize,
     /// Past it, writing stops and `data` is null.
     pub most: usize,
+    /// Other answers leave room for no more.
+    pub lacks_room: bool,
+}
+
+impl Size {
+    fn exceeded(self) -> Error {
+        if self.lacks_room {
+            return Error::new(ErrorCode::Overloaded, EXHAUSTED);
+        }
+        let message = format!("the response is larger than {} bytes (limits.response)", self.most);
+        Error::new(ErrorCode::LimitExceeded, message)
+    }
 }
 
 struct Writer<'a> {

@@ -2,6 +2,7 @@
 
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping};
+use crate::memory::Held;
 use crate::problem::Problem;
 use crate::source::{
     BindingSpec, Body, Call, Connector, Error, Inputs, Operation, Placed, Reply, Request,
@@ -10,6 +11,9 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
+
+/// Bytes of a large reply.
+pub(super) const LARGE: usize = 100 << 10;
 
 #[derive(Clone)]
 pub(super) struct Fake {
@@ -46,7 +50,7 @@ impl Connector for Fake {
     fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>> {
         assert!(matches!(spec.operation, Operation::Query | Operation::Mutation));
         let text = spec.argument("does").and_then(|argument| argument.text()).unwrap();
-        let does = ["answer", "caller", "wait", "hang", "fail", "panic"];
+        let does = ["answer", "caller", "wait", "hang", "fail", "panic", "large"];
         let does = does.into_iter().find(|known| *known == text).expect("something it can do");
         Ok(Arc::new(FakeCall { fake: self.clone(), source: spec.source.clone(), does }))
     }
@@ -109,8 +113,10 @@ impl Call for FakeCall {
                 _ => {}
             }
             work.0 = None;
-            let body = serde_json::Value::from(request.target.clone()).to_string();
-            Ok(Reply { body: Body::Json(body.into()), status: 200, headers: Arc::default() })
+            let text = if does == "large" { "x".repeat(LARGE) } else { request.target.clone() };
+            let body = serde_json::Value::from(text).to_string();
+            let (body, headers) = (Body::Json(body.into()), Arc::default());
+            Ok(Reply { body, status: 200, headers, held: Held::default() })
         })
     }
 

@@ -7,6 +7,7 @@ mod connections;
 mod executor;
 mod fake;
 mod floods;
+mod held;
 mod ids;
 mod life;
 mod observed;
@@ -38,6 +39,7 @@ type Query {
   hang: String @fake(source: "s", does: "hang")
   panic: String @fake(source: "s", does: "panic")
   fail: String @fake(source: "s", does: "fail")
+  large: String @fake(source: "s", does: "large")
   number: Int @fake(source: "s", does: "answer")
   secret: String @authenticated @fake(source: "s", does: "answer")
 }

@@ -79,7 +79,7 @@ impl Agent {
         };
         let outcome = tokio::time::timeout(limit, exchange).await;
         match outcome.unwrap_or(Err(Failure::Timeout(limit))) {
-            Ok(answer) => answer,
+            Ok(answer) => answer.map(|(headers, body, _)| (headers, body)),
             Err(failure) => Err(Refusal::Call(self.said(failure))),
         }
     }

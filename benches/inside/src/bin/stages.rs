@@ -62,7 +62,7 @@ impl Call for Canned {
     ) -> futures_util::future::BoxFuture<'static, Result<Reply, source::Error>> {
         let body = Body::Json(self.reply.clone());
         let reply: Ready<Result<Reply, source::Error>> =
-            ready(Ok(Reply { body, status: 200, headers: Arc::default() }));
+            ready(Ok(Reply { body, status: 200, headers: Arc::default(), held: portcullis::memory::Held::default() }));
         Box::pin(reply)
     }
 

@@ -9,6 +9,7 @@ use crate::edge::subscription::full;
 use crate::edge::subscription::places::{Here, Place, Places};
 use crate::engine::{Answers, Engine, Request, Response};
 use crate::graphql::{Error, ErrorCode};
+use crate::memory;
 use futures_util::FutureExt as _;
 use futures_util::stream::{
     self, AbortHandle, BoxStream, SelectAll, Stream, StreamExt as _, abortable,
@@ -74,6 +75,10 @@ impl OpenOperations {
         let mut taken = self.here.intake().begin();
         if taken.add_running(bytes).is_err() {
             let error = Error::new(ErrorCode::Overloaded, EXHAUSTED);
+            return self.add(id, refused(Response::refuse(&[error])), None);
+        }
+        if !request.caller.account.admits() {
+            let error = Error::new(ErrorCode::Overloaded, memory::EXHAUSTED);
             return self.add(id, refused(Response::refuse(&[error])), None);
         }
         match self.places.take(&self.here, &request.caller) {

@@ -9,6 +9,7 @@ use crate::engine::response::{Nothing, Value, read_decoded, read_json};
 use crate::graph::BatchReply;
 use crate::graphql::ErrorCode;
 use crate::mapping::{Variable, Variables};
+use crate::memory::Held;
 use crate::source::{self, Inputs, Placed};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -35,12 +36,14 @@ pub(in crate::engine::execute) struct Part {
     pub loaded: Loaded,
     pub left: Duration,
     pub private: bool,
+    /// The bytes of that reply.
+    pub held: Held,
 }
 
 impl Part {
     /// Nothing that anybody may keep.
     pub fn once(loaded: Loaded) -> Self {
-        Self { loaded, left: Duration::ZERO, private: false }
+        Self { loaded, left: Duration::ZERO, private: false, held: Held::default() }
     }
 }
 
@@ -153,7 +156,8 @@ impl Run<'_> {
             return;
         };
         let mut holes: HashMap<*const source::Error, Value> = HashMap::new();
-        for (key, Part { loaded, left, private }) in parts {
+        for (key, Part { loaded, left, private, held }) in parts {
+            self.charge.keep(held);
             self.share.meet(left, private);
             let value = match loaded {
                 Loaded::Value(text) => self.read_joined(fetch, &text),

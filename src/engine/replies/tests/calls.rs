@@ -100,6 +100,7 @@ async fn failures_and_garbage_are_not_kept() {
             0 => Err(failure(ErrorCode::UpstreamStatus, ErrorKind::NotFound)),
             1 => Err(failure(ErrorCode::UpstreamUnavailable, ErrorKind::Failed)),
             2 => Ok(crate::source::Reply {
+                held: crate::memory::Held::default(),
                 body: crate::source::Body::Json("{ \"n\": 3".into()),
                 ..json_reply(&json!(null), &[])
             }),

@@ -98,7 +98,8 @@ fn json_reply(value: &Value, lines: &[(&str, &str)]) -> Reply {
 
 fn not_modified(lines: &[(&str, &str)]) -> Reply {
     let body = Body::Json(bytes::Bytes::new());
-    Reply { body, status: 304, headers: Arc::new(headers(lines)) }
+    let headers = Arc::new(headers(lines));
+    Reply { body, status: 304, headers, held: crate::memory::Held::default() }
 }
 
 async fn until(holds: impl Fn() -> bool) {

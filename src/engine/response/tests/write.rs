@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
-const SIZE: Size = Size { expected: 0, most: 1 << 20 };
+const SIZE: Size = Size { expected: 0, most: 1 << 20, lacks_room: false };
 
 fn entry(key: &str, slot: u32, output: Output) -> Entry {
     let prefix = format!("\"{key}\":").into_bytes().into();
