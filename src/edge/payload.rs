@@ -6,12 +6,14 @@
 //! bounded by the JSON parser (128 levels).
 
 use crate::engine::Document;
+use crate::graphql::{Error, ErrorCode};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
 /// The parameters of a GraphQL request (GraphQL over HTTP, "Request Parameters" and appendix "Persisted Documents").
@@ -20,21 +22,34 @@ pub(super) struct Payload {
     pub document: Document,
     pub operation_name: Option<String>,
     pub variables: Map<String, Value>,
+    /// A number in the variables is larger than any double. They are JSON, but not variables that can be used.
+    pub out_of_range: bool,
+}
+
+impl Payload {
+    /// The error of a request whose variables cannot be used.
+    pub(super) fn refusal(&self) -> Option<Error> {
+        let message = "a number in the variables is larger than any double";
+        self.out_of_range.then(|| Error::new(ErrorCode::BadVariables, message))
+    }
 }
 
 /// A sentence for the client.
 pub(super) type Mistake = Cow<'static, str>;
 
 #[derive(Deserialize)]
-struct Wire {
+struct Wire<V> {
     query: Option<String>,
     #[serde(rename = "documentId")]
     document_id: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
-    variables: Option<Map<String, Value>>,
+    variables: Option<V>,
     extensions: Option<Object<Extensions>>,
 }
+
+/// An object whose values do not matter.
+type AnyObject = HashMap<String, IgnoredAny>;
 
 /// Of the extensions, what is read.
 #[derive(Deserialize)]
@@ -77,14 +92,37 @@ pub(super) fn from_body(body: &[u8]) -> Result<Payload, Mistake> {
     let Ok(text) = std::str::from_utf8(body) else {
         return Err("the body is not valid UTF-8".into());
     };
-    match serde_json::from_str::<Object<Wire>>(text) {
-        Ok(Object(wire)) => Ok(Payload {
-            document: document(wire.query, wire.document_id, wire.extensions)?,
-            operation_name: wire.operation_name,
-            variables: wire.variables.unwrap_or_default(),
-        }),
+    match serde_json::from_str::<Object<Wire<Map<String, Value>>>>(text) {
+        Ok(Object(mut wire)) => {
+            let variables = wire.variables.take().unwrap_or_default();
+            payload(wire, variables, false)
+        }
+        Err(error) if is_out_of_range(&error) => {
+            match serde_json::from_str::<Object<Wire<AnyObject>>>(text) {
+                Ok(Object(wire)) => payload(wire, Map::new(), true),
+                Err(_) => Err(mistake_of(text, &error)),
+            }
+        }
         Err(error) => Err(mistake_of(text, &error)),
     }
+}
+
+fn payload<V>(
+    wire: Wire<V>,
+    variables: Map<String, Value>,
+    out_of_range: bool,
+) -> Result<Payload, Mistake> {
+    Ok(Payload {
+        document: document(wire.query, wire.document_id, wire.extensions)?,
+        operation_name: wire.operation_name,
+        variables,
+        out_of_range,
+    })
+}
+
+/// A number that JSON allows, and no double can hold.
+fn is_out_of_range(error: &serde_json::Error) -> bool {
+    error.to_string().starts_with("number out of range")
 }
 
 /// The one document that a request names.
@@ -188,13 +226,18 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Payload, Mistake> {
         }
         None => None,
     };
+    let variables = given(variables);
+    let out_of_range = variables.as_ref().is_some_and(|text| {
+        let read = serde_json::from_str::<Value>(text);
+        read.is_err_and(|error| is_out_of_range(&error))
+            && serde_json::from_str::<AnyObject>(text).is_ok()
+    });
+    let variables = variables.filter(|_| !out_of_range);
     Ok(Payload {
         document: document(given(text), given(id), extensions)?,
         operation_name: given(name),
-        variables: match given(variables) {
-            Some(text) => object("variables", &text)?,
-            None => Map::new(),
-        },
+        variables: variables.map_or_else(|| Ok(Map::new()), |text| object("variables", &text))?,
+        out_of_range,
     })
 }
 
@@ -316,6 +359,33 @@ mod tests {
         }
         let blank = from_query(Some("query={a}&variables=&operationName=")).unwrap();
         assert_eq!((blank.operation_name, blank.variables.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_number_that_no_double_holds_is_an_error_of_the_variables() {
+        let of = |body: &str| from_body(body.as_bytes()).unwrap().refusal();
+        for variables in [r#"{"x":1e309}"#, r#"{"x":[{"y":-1e999}]}"#] {
+            let body = format!(r#"{{"query":"{{a}}","variables":{variables}}}"#);
+            assert_eq!(of(&body).unwrap().code, ErrorCode::BadVariables);
+            let query = format!("query={{a}}&variables={variables}");
+            assert!(from_query(Some(&query)).unwrap().refusal().is_some());
+        }
+        assert_eq!(of(r#"{"query":"{a}","variables":{"x":1e308},"more":1e309}"#), None);
+        for body in [
+            r#"{"query":"{a}","variables":1e309}"#,
+            r#"{"query":"{a}","variables":{"x":1e309}"#,
+            r#"{"query":1e309}"#,
+        ] {
+            assert!(from_body(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(from_query(Some("query={a}&variables=[1e309]")).is_err());
+    }
+
+    #[test]
+    fn an_empty_name_is_a_name_in_a_body_and_none_in_a_url() {
+        let payload = from_body(br#"{"query":"{a}","operationName":""}"#).unwrap();
+        assert_eq!(payload.operation_name.as_deref(), Some(""));
+        assert_eq!(from_query(Some("query={a}&operationName=")).unwrap().operation_name, None);
     }
 
     #[test]

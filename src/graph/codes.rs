@@ -19,6 +19,7 @@ pub const CODES: &[(&str, Severity)] = &[
     ("invalid-require", Severity::Error),
     ("invalid-schema", Severity::Error),
     ("invalid-syntax", Severity::Error),
+    ("long-requirement", Severity::Error),
     ("mapping-mismatch", Severity::Error),
     ("misplaced-directive", Severity::Error),
     ("misplaced-variable", Severity::Error),

@@ -2,7 +2,8 @@
 
 use super::binding::{self, Bindings};
 use super::{
-    Graph, api_schema, cache, check, cost, entity, guard, input, lookup, merge, reference, sdl::Sdl,
+    Graph, api_schema, cache, check, cost, entity, guard, input, lookup, merge, reference,
+    requirement, sdl::Sdl,
 };
 use crate::problem::{Place, Problem, any_error};
 use crate::source::Connector;
@@ -37,6 +38,9 @@ pub fn load_with_env(
 ) -> Result<(Graph, Vec<Problem>), Vec<Problem>> {
     let mut problems = Vec::new();
     let merged = merge::merge(sdl, connectors, &mut problems);
+    if merged.whole {
+        input::check_directives(&merged, &mut problems);
+    }
     let mut bindings = binding::compile(&merged, connectors, &mut problems);
     if !merged.whole {
         return Err(in_order(sdl, problems));
@@ -47,6 +51,7 @@ pub fn load_with_env(
     let lookups = lookup::read(&merged, &types, &mut bindings, &mut problems);
     reference::check(&merged, &types, &mut bindings, &mut problems);
     let guards = guard::read(&merged, &types, &bindings, &mut problems);
+    requirement::check(&merged, &types, &bindings, &guards, &mut problems);
     let cache_hints = cache::read(&merged, &mut bindings, &mut problems);
     let env = reference::env(&bindings, env, &mut problems);
     check::filled(&merged, &types, &bindings, &lookups, &mut problems);

@@ -6,6 +6,7 @@
 use super::directive;
 use super::place::Places;
 use super::sdl::Sdl;
+use super::{input, type_system};
 use crate::graphql::syntax;
 use crate::problem::{Place, Problem, SourceFile, nearest};
 use crate::source::Connector;
@@ -46,7 +47,7 @@ pub(super) fn merge(
     for file in &sdl.files {
         builder = merging.add(builder, file);
     }
-    let (schema, found) = match builder.build() {
+    let (mut schema, found) = match builder.build() {
         Ok(schema) => (schema, None),
         Err(failed) => (failed.partial, Some(failed.errors)),
     };
@@ -54,6 +55,8 @@ pub(super) fn merge(
         merging.report(&schema, &found);
     }
     merging.refuse_later_definitions(&schema);
+    type_system::update(&mut schema);
+    type_system::check(&schema, &merging.places, merging.problems);
     let schema = match schema.validate() {
         Ok(schema) => schema.into_inner(),
         Err(failed) => {
@@ -104,7 +107,7 @@ impl Merging<'_> {
         for one in found.iter() {
             let place = self.places.of(one.error.location());
             let message = one.error.to_string();
-            if self.is_doubtful(place.as_ref(), &message) {
+            if self.is_doubtful(place.as_ref(), &message) || input::is_misread(&message) {
                 continue;
             }
             let suggest = self.problems.len() < MAX_SUGGESTIONS;

@@ -21,7 +21,9 @@ mod lookup;
 mod merge;
 mod place;
 mod reference;
+mod requirement;
 mod sdl;
+mod type_system;
 mod words;
 
 #[cfg(test)]
@@ -31,7 +33,7 @@ pub use cache::CacheHint;
 pub use codes::CODES;
 pub use cost::{Costs, InputCost};
 pub use guard::{Allow, Guard, GuardId, Guards};
-pub use input::{Defaults, expected, is_one_of, misfits};
+pub use input::{Defaults, expected, is_misread, is_one_of, misfits, repeated_fields};
 pub use load::{deny, load, load_with_env};
 pub use sdl::Sdl;
 

@@ -83,8 +83,28 @@ impl Generator<'_> {
                 })
             }
             20..26 => Some(Selection { conditions: self.conditions(), ..plain("__typename") }),
+            26..28 if on == "Query" && self.values.schema.types.contains_key("Color") => {
+                Some(self.introspection())
+            }
             _ => self.field(on, depth),
         }
+    }
+
+    /// Values of an enum, of which some are deprecated.
+    fn introspection(&mut self) -> Selection {
+        let all = ["true", "false", "false", "null", "1"];
+        let include = (*self.random().pick(&all)).to_owned();
+        let field = |name: &str, argument: &str, value: String, selections| Selection {
+            kind: Kind::Field {
+                alias: Some(format!("{name}s")),
+                name: name.to_owned(),
+                arguments: vec![(argument.to_owned(), value)],
+            },
+            conditions: Vec::new(),
+            selections,
+        };
+        let values = field("enumValues", "includeDeprecated", include, vec![plain("name")]);
+        field("__type", "name", "\"Color\"".to_owned(), vec![values])
     }
 
     /// A type that objects of type `on` may have: itself, its interfaces, its members.

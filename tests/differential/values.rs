@@ -53,6 +53,9 @@ const ANY_LITERAL: &[&str] = &[
     "{a: 1}",
     "{id: 1}",
     "{a: 1, a: 1}",
+    "[{a: {b: 1, b: 2}}]",
+    "[1, null]",
+    "[[null]]",
 ];
 /// What is no literal.
 const NO_LITERAL: &[&str] = &[
@@ -128,6 +131,8 @@ const ANY_JSON: &[&str] = &[
     "[[1]]",
     "[\"x\"]",
     "[[]]",
+    "[1, null]",
+    "[[null]]",
     "{}",
     "{\"a\": 1}",
     "{\"id\": 1}",
@@ -290,8 +295,20 @@ impl Values<'_> {
             (_, "String") => quoted(self.random.pick::<&str>(TEXTS)),
             // A custom scalar takes anything.
             _ if form == Form::Literal => {
-                let all =
-                    ["1", "1.5", "\"t\"", "true", "RED", "[1, \"a\"]", "{a: {b: [1]}}", "[]", "{}"];
+                let all = [
+                    "1",
+                    "1.5",
+                    "\"t\"",
+                    "true",
+                    "RED",
+                    "[1, \"a\"]",
+                    "{a: {b: [1]}}",
+                    "[]",
+                    "{}",
+                    "[null]",
+                    "[1, [null]]",
+                    "{a: null}",
+                ];
                 (*self.random.pick(&all)).to_owned()
             }
             _ => {

@@ -49,7 +49,7 @@ export function start() {
   const note = { __typename: "Note", text: "n", color: "GREEN", at: "2026-01-01T00:00:00Z" };
 
   const rootValue = {
-    ...Object.fromEntries(["leaf", "strict", "defaults", "loose", "lists", "find", "pick", "picks"].map((name) => [name, post(name)])),
+    ...Object.fromEntries(["leaf", "strict", "whole", "defaults", "loose", "lists", "find", "pick", "picks"].map((name) => [name, post(name)])),
     items: ({ first, kinds }) => {
       send("GET", `/items?${query({ first, kinds: kinds?.join(",") })}`.replaceAll("%2C", ","));
       const count = Math.min(Math.max(first, 0), 4);

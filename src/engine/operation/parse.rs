@@ -58,15 +58,15 @@ pub(in crate::engine) fn parse(
     let document = match document.to_executable_validate(&graph.api_schema) {
         Ok(document) => document,
         // What is wrong with it is looked at again below.
-        Err(failed) if is_counted_again(&failed.errors) => Valid::assume_valid(failed.partial),
+        Err(failed) if is_decided_again(&failed.errors) => Valid::assume_valid(failed.partial),
         Err(failed) => return Err(mistakes(text, &failed.errors)),
     };
     let added_values = validate::validate(graph, &document, text, limits)?;
     Ok((document, Measured { exceeded, added_values }))
 }
 
-fn is_counted_again(diagnostics: &DiagnosticList) -> bool {
-    diagnostics.iter().all(|one| validate::is_counted_here(&one.error.to_string()))
+fn is_decided_again(diagnostics: &DiagnosticList) -> bool {
+    diagnostics.iter().all(|one| validate::is_decided_here(&one.error.to_string()))
 }
 
 /// One syntax error: what follows from the first one helps nobody.
@@ -85,7 +85,7 @@ fn unreadable(text: &str, diagnostics: &DiagnosticList) -> Error {
 fn mistakes(text: &str, diagnostics: &DiagnosticList) -> Vec<Error> {
     diagnostics
         .iter()
-        .filter(|diagnostic| !validate::is_counted_here(&diagnostic.error.to_string()))
+        .filter(|diagnostic| !validate::is_decided_here(&diagnostic.error.to_string()))
         .filter(|diagnostic| !is_echo(text, diagnostic.error))
         .take(validate::LISTED)
         .map(|diagnostic| {

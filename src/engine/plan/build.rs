@@ -56,6 +56,7 @@ pub(in crate::engine) fn plan(
         pricing: Pricing::new(limits.list_size.max),
         mutation: operation.operation_type == OperationType::Mutation,
         steps: selections.saturating_mul(STEPS_FOR_EACH_SELECTION),
+        depth: 0,
     };
     let root = planner.node(None, operation.object_type());
     let sets = vec![(&operation.selection_set, Condition::always())];

@@ -32,7 +32,13 @@ pub(super) struct Planner<'a> {
     pub pricing: Pricing,
     pub mutation: bool,
     pub steps: usize,
+    /// Requirements that are followed at the moment, each one for the one before it.
+    pub depth: usize,
 }
+
+/// Maximum number of requirements and lookups that are followed one for the other. Each costs stack. The load refuses longer
+/// chains of fields, and longer chains of lookups; this bounds those that mix both.
+const MAX_DEPTH: usize = 200;
 
 /// A position in the tree of objects.
 pub(super) struct Node<'a> {
@@ -214,6 +220,17 @@ impl<'a> Planner<'a> {
     pub fn step(&mut self) -> Result<()> {
         self.steps = self.steps.checked_sub(1).ok_or(PlanError::TooLarge)?;
         Ok(())
+    }
+
+    /// Follows a requirement.
+    pub fn descend(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH { Err(PlanError::TooDeep(MAX_DEPTH)) } else { Ok(()) }
+    }
+
+    /// Returns from a requirement.
+    pub fn ascend(&mut self) {
+        self.depth -= 1;
     }
 
     pub fn binding(&self, ty: &str, field: &str) -> Option<BindingId> {

@@ -17,6 +17,10 @@ pub(in crate::engine) enum PlanError {
         "the operation asks for more than 128 different rules on who may see what; select less"
     )]
     TooManyRules,
+    #[error(
+        "the operation needs fields and lookups that need each other, more than {0} one after the other"
+    )]
+    TooDeep(usize),
     #[error("the operation needs more planning than is allowed; select less at once")]
     TooLarge,
     #[error(
@@ -32,6 +36,7 @@ impl PlanError {
             Self::TooManyVariables
             | Self::TooManyNullable
             | Self::TooManyRules
+            | Self::TooDeep(_)
             | Self::TooLarge => ErrorCode::LimitExceeded,
             Self::Unreachable(_) => ErrorCode::Internal,
         }

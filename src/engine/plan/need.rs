@@ -177,6 +177,7 @@ impl<'a> Planner<'a> {
     /// A field that something cannot do without. What brings it is fetched wherever that is: `finish` sees to it.
     fn need(&mut self, node: NodeId, ty: &str, name: &'a Name, by: By) -> Result<SlotUse> {
         self.step()?;
+        self.descend()?;
         let mut checks = self.checks(node, ty, name, &[])?;
         let used = if let Some(binding) = self.binding(ty, name) {
             let definition = self.graph.schema.type_field(ty, name).ok();
@@ -200,6 +201,7 @@ impl<'a> Planner<'a> {
         }
         self.guard_need(ty, name, by, used.filled_by)?;
         self.check_need(node, by, &checks);
+        self.ascend();
         Ok(used)
     }
 

@@ -12,6 +12,7 @@ use super::{Asking, FetchId, KeysAs, Target, arguments};
 use crate::engine::response::NodeId;
 use crate::graph::{KeyPath, Lookup, LookupArguments, LookupElement};
 use crate::graphql::Name;
+use hashbrown::HashMap;
 
 /// A lookup with what is known of it before it is chosen.
 struct Candidate<'a> {
@@ -62,36 +63,35 @@ impl<'a> Planner<'a> {
                 Candidate { lookup, yields, round: None }
             })
             .collect();
-        for round in 1..=candidates.len() {
-            for index in 0..candidates.len() {
-                let reached = candidates[index].round.is_some()
-                    || keys(candidates[index].lookup)
-                        .iter()
-                        .all(|path| self.reachable(node, ty, path, &candidates, round));
-                if reached && candidates[index].round.is_none() {
-                    candidates[index].round = Some(round);
+        // By the field that they wait for; and how many fields each one waits for.
+        let mut waiting: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut missing = vec![0_usize; candidates.len()];
+        for (index, candidate) in candidates.iter().enumerate() {
+            for name in keys(candidate.lookup).into_iter().filter_map(|path| path.first()) {
+                if self.binding(ty, name).is_none() && !self.provided(node, ty, name) {
+                    waiting.entry(name).or_default().push(index);
+                    missing[index] += 1;
+                }
+            }
+        }
+        let mut ready: Vec<usize> =
+            (0..candidates.len()).filter(|index| missing[*index] == 0).collect();
+        let mut round = 0;
+        while !ready.is_empty() {
+            round += 1;
+            for index in std::mem::take(&mut ready) {
+                candidates[index].round = Some(round);
+                let yields = candidates[index].yields;
+                let brought = waiting.extract_if(|name, _| yields.find(graph, ty, name).is_some());
+                for index in brought.flat_map(|(_, candidates)| candidates) {
+                    missing[index] -= 1;
+                    if missing[index] == 0 {
+                        ready.push(index);
+                    }
                 }
             }
         }
         candidates
-    }
-
-    /// A key field is there, or a lookup of an earlier round brings it.
-    fn reachable(
-        &self,
-        node: NodeId,
-        ty: &str,
-        path: &'a KeyPath,
-        candidates: &[Candidate<'a>],
-        round: usize,
-    ) -> bool {
-        let Some(name) = path.first() else { return false };
-        self.binding(ty, name).is_some()
-            || self.provided(node, ty, name)
-            || candidates.iter().any(|candidate| {
-                candidate.round.is_some_and(|earlier| earlier < round)
-                    && candidate.yields.find(self.graph, ty, name).is_some()
-            })
     }
 
     /// The node's objects stand in some list, so that one call for each would be many.
@@ -115,12 +115,13 @@ impl<'a> Planner<'a> {
         chosen: &Candidate<'a>,
         candidates: &[Candidate<'a>],
     ) -> Result<()> {
+        self.descend()?;
         for path in keys(chosen.lookup) {
             let Some(name) = path.first() else { continue };
             if self.binding(ty, name).is_none() && !self.provided(node, ty, name) {
                 let earlier = candidates
                     .iter()
-                    .filter(|other| other.round < chosen.round)
+                    .filter(|other| other.round.is_some() && other.round < chosen.round)
                     .filter(|other| other.yields.find(self.graph, ty, name).is_some())
                     .min_by_key(|other| other.round);
                 let Some(earlier) = earlier else {
@@ -129,6 +130,7 @@ impl<'a> Planner<'a> {
                 self.add(node, ty, earlier, candidates)?;
             }
         }
+        self.ascend();
         self.add_reachable(node, ty, chosen)
     }
 

@@ -15,8 +15,25 @@ use super::usages::usages;
 use crate::engine::response::Sound;
 use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::executable::{DirectiveList, Selection, SelectionSet};
+use apollo_compiler::parser::SourceSpan;
 use hashbrown::HashMap;
 use std::borrow::Cow;
+
+/// Nulls that must not be there, and the selections that they decide.
+#[derive(Default)]
+struct Nulls {
+    list: Vec<Null>,
+    at: Vec<SourceSpan>,
+}
+
+impl Nulls {
+    fn add(&mut self, null: Null, at: Option<SourceSpan>) {
+        if !self.list.contains(&null) {
+            self.list.push(null);
+            self.at.extend(at);
+        }
+    }
+}
 
 /// Where the spreads of a fragment are reached whose selections were looked at.
 type Spread<'a> = HashMap<&'a str, Vec<Condition>>;
@@ -38,9 +55,9 @@ impl<'a> Planner<'a> {
                 usages(&self.graph.api_schema, definition, &argument.value, &mut found);
             }
         }
-        let mut nulls = Vec::new();
+        let mut nulls = Nulls::default();
         for usage in found.into_iter().filter(|usage| usage.due.is_some_and(Type::is_non_null)) {
-            self.add_null(usage.variable, &Condition::always(), &mut nulls)?;
+            self.add_null(usage.variable, &Condition::always(), None, &mut nulls)?;
         }
         let (condition, sound) = self.sound(nulls)?;
         field.condition = field.condition.and(&condition);
@@ -57,7 +74,7 @@ impl<'a> Planner<'a> {
         if self.nullable.is_empty() {
             return Ok((Cow::Borrowed(sets), None));
         }
-        let (mut spread, mut nulls) = (HashMap::new(), Vec::new());
+        let (mut spread, mut nulls) = (HashMap::new(), Nulls::default());
         for (set, reached) in sets {
             self.check_set(ty, set, reached, &mut spread, &mut nulls)?;
         }
@@ -70,28 +87,28 @@ impl<'a> Planner<'a> {
     }
 
     /// The condition that none of these nulls is there, and what is said where one is.
-    fn sound(&mut self, nulls: Vec<Null>) -> Result<(Condition, Option<Sound>)> {
+    fn sound(&mut self, nulls: Nulls) -> Result<(Condition, Option<Sound>)> {
+        let Nulls { list: nulls, at } = nulls;
         if nulls.is_empty() {
             return Ok((Condition::always(), None));
         }
+        let at = at.into_iter().map(|at| self.lines.place(at.offset())).collect();
         let names = self.conditions.names(&nulls);
         let message = format!("null was sent for {names}, and cannot stand where it is used here");
         let condition = self.conditions.none_of(nulls)?;
         let number = self.conditions.number(&condition, &[]);
-        Ok((condition, Some(Sound { condition: number, message: message.into() })))
+        Ok((condition, Some(Sound { condition: number, message: message.into(), at })))
     }
 
     fn add_null(
         &mut self,
         variable: &str,
         reached: &Condition,
-        nulls: &mut Vec<Null>,
+        at: Option<SourceSpan>,
+        nulls: &mut Nulls,
     ) -> Result<()> {
         if self.nullable.contains(variable) {
-            let null = self.conditions.null(variable, reached)?;
-            if !nulls.contains(&null) {
-                nulls.push(null);
-            }
+            nulls.add(self.conditions.null(variable, reached)?, at);
         }
         Ok(())
     }
@@ -102,24 +119,26 @@ impl<'a> Planner<'a> {
         set: &'a SelectionSet,
         around: &Condition,
         spread: &mut Spread<'a>,
-        nulls: &mut Vec<Null>,
+        nulls: &mut Nulls,
     ) -> Result<()> {
         for selection in &set.selections {
             let visits = &self.collector.visits;
             visits.set(visits.get().checked_sub(1).ok_or(PlanError::TooLarge)?);
             match selection {
                 Selection::Field(field) => {
-                    self.check_directives(&field.directives, around, nulls)?;
+                    self.check_directives(&field.directives, field.location(), around, nulls)?;
                 }
                 Selection::InlineFragment(fragment) => {
-                    let reached = self.check_directives(&fragment.directives, around, nulls)?;
+                    let at = fragment.location();
+                    let reached = self.check_directives(&fragment.directives, at, around, nulls)?;
                     let wanted = fragment.type_condition.as_ref();
                     if wanted.is_none_or(|wanted| self.collector.satisfies(ty, wanted)) {
                         self.check_set(ty, &fragment.selection_set, &reached, spread, nulls)?;
                     }
                 }
                 Selection::FragmentSpread(fragment) => {
-                    let reached = self.check_directives(&fragment.directives, around, nulls)?;
+                    let at = fragment.location();
+                    let reached = self.check_directives(&fragment.directives, at, around, nulls)?;
                     let Some(definition) = fragment.fragment_def(self.collector.document) else {
                         continue;
                     };
@@ -139,14 +158,15 @@ impl<'a> Planner<'a> {
     fn check_directives(
         &mut self,
         directives: &'a DirectiveList,
+        at: Option<SourceSpan>,
         around: &Condition,
-        nulls: &mut Vec<Null>,
+        nulls: &mut Nulls,
     ) -> Result<Condition> {
         let mut reached = around.clone();
         for (directive, wanted) in directives_of(directives) {
             let value = directive.specified_argument_by_name("if").map(|value| &**value);
             if let (Some(Value::Variable(variable)), false) = (value, reached.is_never()) {
-                self.add_null(variable, &reached, nulls)?;
+                self.add_null(variable, &reached, at, nulls)?;
             }
             reached = reached.and(&condition_if(&mut self.conditions, directive, wanted)?);
         }

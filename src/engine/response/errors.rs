@@ -55,8 +55,12 @@ impl Errors {
         *count += 1;
         if *count <= LISTED_OF_ONE_KIND {
             *last = self.listed.len();
-            let locations = path.location().into_iter().collect();
-            self.listed.push(Error { path: path.segments(), locations, ..error() });
+            let mut error = error();
+            // At the root, the error knows its place itself.
+            if let Some(location) = path.location() {
+                error.locations = vec![location];
+            }
+            self.listed.push(Error { path: path.segments(), ..error });
         }
     }
 

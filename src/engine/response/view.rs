@@ -41,6 +41,8 @@ pub(in crate::engine) struct Sound {
     pub condition: u32,
     /// For the client, where it does not hold.
     pub message: Arc<str>,
+    /// For an error at the root, which no field gives a place: where the selections are that cannot be decided.
+    pub at: Vec<Location>,
 }
 
 /// One field of the response.

@@ -251,7 +251,8 @@ impl Writer<'_> {
             return Ok(());
         };
         let code = ErrorCode::BadVariables;
-        self.errors.add(Kind::of(path, code), path, || Error::new(code, &*sound.message));
+        let error = || Error { locations: sound.at.clone(), ..Error::new(code, &*sound.message) };
+        self.errors.add(Kind::of(path, code), path, error);
         Err(Bubble)
     }
 

@@ -4,8 +4,10 @@ use super::Parts;
 use super::fill::{Via, Walk};
 use super::shape::{self, Shape};
 use crate::graph::KeyPath;
+use crate::graph::requirement::MAX_CHAIN;
 use crate::graph::words::Root;
-use hashbrown::HashSet;
+use crate::problem::Problem;
+use hashbrown::{HashMap, HashSet};
 
 /// What a lookup's reply holds of its entity.
 pub(super) enum Yields {
@@ -49,6 +51,38 @@ impl Yields {
     }
 }
 
+/// What several lookups have together.
+#[derive(Default)]
+pub(super) struct Brought<'w> {
+    all: bool,
+    names: HashSet<&'w str>,
+}
+
+impl<'w> Brought<'w> {
+    pub(super) fn of(yields: impl Iterator<Item = &'w Yields>) -> Self {
+        let mut brought = Self::default();
+        for yields in yields {
+            match yields {
+                Yields::All => brought.all = true,
+                Yields::Names(names) => brought.names.extend(names.iter().map(String::as_str)),
+            }
+        }
+        brought
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.all || self.names.contains(name)
+    }
+}
+
+/// The lookups that can be asked for an entity.
+#[derive(Default)]
+struct Usable {
+    lookups: Vec<usize>,
+    /// How many are asked one after the other, so that the last one has its key.
+    rounds: usize,
+}
+
 impl Walk<'_, '_> {
     /// Notes an entity of which `missing` must come through lookups; gives back what none of them brings. `has` says
     /// which key fields are there.
@@ -59,10 +93,14 @@ impl Walk<'_, '_> {
         missing: &[&'m str],
         has: &dyn Fn(&KeyPath) -> bool,
     ) -> Vec<&'m str> {
-        let lookups = self.usable(entity, has);
-        let brought = |name: &str| lookups.iter().any(|at| self.filled.yields[*at].has(name));
-        let (found, unfilled): (Vec<&str>, Vec<&str>) =
-            missing.iter().partition(|name| brought(name));
+        let Usable { lookups, rounds } = self.usable(entity, has);
+        let (found, unfilled): (Vec<&str>, Vec<&str>) = {
+            let brought = Brought::of(lookups.iter().map(|at| &self.filled.yields[*at]));
+            missing.iter().partition(|name| brought.has(name))
+        };
+        if rounds > MAX_CHAIN {
+            self.refuse_rounds(via, entity);
+        }
         if !found.is_empty() {
             self.filled.stubs.push(Stub {
                 type_name: via.type_name.to_owned(),
@@ -72,43 +110,75 @@ impl Walk<'_, '_> {
                 lookups,
             });
         }
-        if unfilled.is_empty() || self.has_broken_lookup(entity) { Vec::new() } else { unfilled }
+        if unfilled.is_empty() || self.broken.contains(entity) { Vec::new() } else { unfilled }
     }
 
     /// The lookups of an entity whose keys can be had from what is there, or from one another.
-    fn usable(&self, entity: &str, has: &dyn Fn(&KeyPath) -> bool) -> Vec<usize> {
-        let mut waiting = self.parts.lookups_of(entity).to_vec();
-        let mut usable = Vec::new();
-        loop {
-            let brought =
-                |name: &str| usable.iter().any(|at: &usize| self.filled.yields[*at].has(name));
-            let can_be_had = |path: &KeyPath| {
-                has(path) || self.parts.is_bound(entity, &path[0]) || brought(&path[0])
-            };
-            let (more, rest): (Vec<usize>, Vec<usize>) =
-                waiting.iter().partition(|at| self.parts.lookups[**at].key.iter().all(can_be_had));
-            if more.is_empty() {
-                return usable;
+    fn usable(&self, entity: &str, has: &dyn Fn(&KeyPath) -> bool) -> Usable {
+        let mut usable = Usable::default();
+        let mut ready = Vec::new();
+        // By the field that they wait for; and how many fields each one waits for.
+        let mut waiting: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut missing: HashMap<usize, usize> = HashMap::new();
+        for at in self.parts.lookups_of(entity) {
+            for path in &self.parts.lookups[*at].key {
+                if !has(path) && !self.parts.is_bound(entity, &path[0]) {
+                    waiting.entry(&path[0]).or_default().push(*at);
+                    *missing.entry(*at).or_default() += 1;
+                }
             }
-            usable.extend(more);
-            waiting = rest;
+            if !missing.contains_key(at) {
+                ready.push(*at);
+            }
         }
+        while !ready.is_empty() {
+            usable.rounds += 1;
+            let round = std::mem::take(&mut ready);
+            for at in round {
+                let yields = &self.filled.yields[at];
+                usable.lookups.push(at);
+                let brought = waiting.extract_if(|name, _| yields.has(name));
+                for at in brought.flat_map(|(_, lookups)| lookups) {
+                    let left = missing.entry(at).or_default();
+                    *left -= 1;
+                    if *left == 0 {
+                        ready.push(at);
+                    }
+                }
+            }
+            ready.sort_unstable();
+        }
+        usable
     }
 
-    /// A lookup of the entity stands in the text, even though it did not compile.
-    fn has_broken_lookup(&self, entity: &str) -> bool {
-        let words = self.parts.words();
-        let mut queries = words.objects().filter(|(name, _)| words.root(name) == Some(Root::Query));
-        queries.any(|(_, query)| {
-            query.fields.values().any(|field| {
-                field.directives.has("lookup")
-                    && field.ty.inner_named_type() == entity
-                    && !self
-                        .parts
-                        .lookups_of(entity)
-                        .iter()
-                        .any(|at| *self.parts.lookups[*at].lookup.field == *field.name)
-            })
-        })
+    /// Of each entity once.
+    fn refuse_rounds(&mut self, via: Via<'_>, entity: &str) {
+        if !self.filled.far.insert(entity.to_owned()) {
+            return;
+        }
+        let coordinate = format!("{}.{}", via.type_name, via.field.name);
+        let message = format!(
+            "`{coordinate}` yields a `{entity}` that needs more than {MAX_CHAIN} lookups, one after the other"
+        );
+        self.problems.push(
+            Problem::error("long-requirement", message)
+                .at(self.parts.merged.places.of(via.field.name.location()))
+                .help("declare lookups that take a key which is already there"),
+        );
     }
+}
+
+/// Entities with a lookup that stands in the text, even though it did not compile.
+pub(super) fn broken_lookups(parts: Parts<'_>) -> HashSet<&str> {
+    let words = parts.words();
+    let known: HashSet<(&str, &str)> =
+        parts.lookups.iter().map(|at| (&*at.lookup.entity, &*at.lookup.field)).collect();
+    let queries = words.objects().filter(|(name, _)| words.root(name) == Some(Root::Query));
+    let fields = queries.flat_map(|(_, query)| query.fields.values());
+    let lookups = fields.filter(|field| field.directives.has("lookup"));
+    lookups
+        .map(|field| (field.ty.inner_named_type().as_str(), field.name.as_str()))
+        .filter(|found| !known.contains(found))
+        .map(|(entity, _)| entity)
+        .collect()
 }

@@ -5,7 +5,7 @@
 //! through a lookup.
 
 use super::Parts;
-use super::complete::{Stub, Yields};
+use super::complete::{self, Stub, Yields};
 use super::mapped;
 use super::reach::Reach;
 use super::shape;
@@ -28,6 +28,8 @@ pub(super) struct Filled {
     seen: HashSet<String>,
     /// As `seen`, for calls that did not compile.
     seen_all: HashSet<String>,
+    /// Entities that need too many lookups, one after the other.
+    pub(super) far: HashSet<String>,
     /// What each lookup holds of its entity.
     pub(super) yields: Vec<Yields>,
     /// Fields that are null along one way, told only if another way fills them: type, field, and what to say.
@@ -47,7 +49,8 @@ impl Filled {
 /// Walks what every binding yields.
 pub(super) fn walk(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Filled {
     let filled = Filled { yields: Yields::of(parts), ..Filled::default() };
-    let mut walk = Walk { parts, filled, problems };
+    let broken = complete::broken_lookups(parts);
+    let mut walk = Walk { parts, filled, broken, problems };
     for bound in &parts.bindings.bound {
         let schema = &parts.merged.schema;
         if let Ok(field) = schema.type_field(&bound.type_name, &bound.field) {
@@ -60,6 +63,8 @@ pub(super) fn walk(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Filled {
 pub(super) struct Walk<'a, 'p> {
     pub(super) parts: Parts<'a>,
     pub(super) filled: Filled,
+    /// Entities with a lookup that did not compile.
+    pub(super) broken: HashSet<&'a str>,
     pub(super) problems: &'p mut Vec<Problem>,
 }
 
@@ -156,9 +161,10 @@ impl<'a> Walk<'a, '_> {
         for set in &sets {
             self.set(entity, set);
         }
-        let have = |name: &str| sets.iter().any(|set| &*set.name == name);
+        let names: HashSet<&str> = sets.iter().map(|set| &*set.name).collect();
+        let have = |name: &str| names.contains(name);
         let keys = found.map(|found| found.keys.iter().flat_map(|key| leaf_paths(key)).collect());
-        let keys: Vec<KeyPath> = keys.unwrap_or_default();
+        let keys: HashSet<KeyPath> = keys.unwrap_or_default();
         let missing: Vec<&str> = self
             .unbound(entity)
             .into_iter()

@@ -8,6 +8,9 @@ use crate::source::Argument;
 use apollo_compiler::ast::FieldDefinition;
 use hashbrown::HashSet;
 
+/// Fields that are null along one way, as many as are noted. More than are shown.
+const MAX_DOUBTS: usize = 5_000;
+
 /// One mapping on its way through the schema.
 pub(super) struct Mapped<'w, 'a, 'p> {
     walk: &'w mut Walk<'a, 'p>,
@@ -194,11 +197,13 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
     ) {
         let names: Vec<&str> = missing.iter().map(|field| field.name.as_str()).collect();
         let unfilled = self.walk.complete(via, type_name, &names, &|path| object.has(path));
-        let (required, optional): (Vec<&str>, Vec<&str>) = unfilled.iter().partition(|name| {
-            missing.iter().any(|field| field.name == **name && field.ty.is_non_null())
-        });
+        let non_null = missing.iter().filter(|field| field.ty.is_non_null());
+        let non_null: HashSet<&str> = non_null.map(|field| field.name.as_str()).collect();
+        let (required, optional): (Vec<&str>, Vec<&str>) =
+            unfilled.iter().partition(|name| non_null.contains(*name));
         let at = place(self.select, &object.span);
-        for name in optional {
+        let left = MAX_DOUBTS.saturating_sub(self.walk.filled.doubts.len());
+        for name in optional.into_iter().take(left) {
             let message = format!(
                 "the mapping yields no `{name}`, and no lookup brings it: `{type_name}.{name}` cannot be had here"
             );

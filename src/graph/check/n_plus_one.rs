@@ -1,7 +1,7 @@
 //! Lists whose every element costs a call of its own.
 
 use super::Parts;
-use super::complete::Stub;
+use super::complete::{Brought, Stub};
 use super::fill::Filled;
 use super::reach::{Reach, Step};
 use crate::graph::LookupArguments;
@@ -52,9 +52,9 @@ fn entity(parts: Parts<'_>, filled: &Filled, reach: &Reach, stub: &Stub) -> Opti
     let brings = |at: &&usize, name: &str| filled.yields[**at].has(name);
     let is_batched =
         |at: &&usize| matches!(parts.lookups[**at].lookup.arguments, LookupArguments::Many { .. });
-    let mut missing = stub.missing.iter();
-    let alone =
-        missing.find(|name| !stub.lookups.iter().any(|at| is_batched(&at) && brings(&at, name)))?;
+    let batched = stub.lookups.iter().filter(is_batched).map(|at| &filled.yields[*at]);
+    let batched = Brought::of(batched);
+    let alone = stub.missing.iter().find(|name| !batched.has(name))?;
     let single = stub.lookups.iter().find(|at| brings(at, alone))?;
     let single = &parts.lookups[*single].lookup;
     let definition = parts.merged.schema.type_field(&stub.type_name, &stub.field).ok()?;

@@ -6,6 +6,9 @@ use crate::graph::words::is_list;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
+/// Steps of a way that is shown. Operations nest 15 levels by default.
+const MAX_STEPS: usize = 50;
+
 /// A type, and whether it is reached below a list.
 type Spot = (String, bool);
 
@@ -25,14 +28,18 @@ pub(super) struct Step {
 
 impl Reach {
     pub(super) fn reaches(&self, type_name: &str) -> bool {
-        self.way(type_name, false).is_some() || self.way(type_name, true).is_some()
+        [false, true].iter().any(|below| self.spots.contains_key(&(type_name.to_owned(), *below)))
     }
 
-    /// The fields from a root to this type, below a list or not.
+    /// The fields from a root to this type, below a list or not. `None` where there is no way, or only one that is longer
+    /// than operations are.
     pub(super) fn way(&self, type_name: &str, below_list: bool) -> Option<Vec<Step>> {
         let mut at = (type_name.to_owned(), below_list);
         let mut steps = Vec::new();
         while let Some((from, field)) = self.spots.get(&at)? {
+            if steps.len() == MAX_STEPS {
+                return None;
+            }
             steps.push(Step { type_name: from.0.clone(), field: field.clone() });
             at = from.clone();
         }

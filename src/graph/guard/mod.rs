@@ -9,6 +9,7 @@ mod needs;
 
 use super::binding::Bindings;
 use super::merge::Merged;
+use super::requirement::Requirements;
 use super::words::Words;
 use super::{FieldSelection, ObjectType};
 use crate::graphql::Name;
@@ -135,8 +136,11 @@ pub(super) fn read(
             }
         }
     }
-    let checking = needs::Checking { schema, types, bindings, guards: &guards, placed: &placed };
-    problems.extend(checking.problems());
+    let found = {
+        let requirements = &Requirements::new(schema, types, bindings, &guards);
+        needs::Checking { types, requirements, placed: &placed }.problems()
+    };
+    problems.extend(found);
     guards
 }
 

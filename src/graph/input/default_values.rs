@@ -1,9 +1,11 @@
 //! Defaults of arguments and input fields are values of their types (GraphQL spec, sections 3.6.1, 3.10 and 3.13).
 
 use super::literal::misfits;
+use super::unique_fields::repeated_fields;
 use crate::graph::merge::Merged;
 use crate::problem::Problem;
 use apollo_compiler::ast::InputValueDefinition;
+use apollo_compiler::parser::SourceSpan;
 
 /// Refuses a default that is not a value of its type.
 pub(super) fn check(
@@ -13,7 +15,7 @@ pub(super) fn check(
     problems: &mut Vec<Problem>,
 ) {
     let Some(default) = &definition.default_value else { return };
-    misfits(&merged.schema, &definition.ty, default, &mut |at, message| {
+    let mut report = |at: Option<SourceSpan>, message: String| {
         let at = at.or_else(|| default.location());
         let message = format!("the default of `{coordinate}` does not fit: {message}");
         problems.push(
@@ -21,5 +23,7 @@ pub(super) fn check(
                 .at(merged.places.of(at))
                 .help(format!("give a value of type `{}`", definition.ty)),
         );
-    });
+    };
+    repeated_fields(default, &mut report);
+    misfits(&merged.schema, &definition.ty, default, &mut report);
 }

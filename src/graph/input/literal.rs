@@ -1,5 +1,5 @@
 //! "Values of Correct Type" (GraphQL spec, section 5.6.1) for one literal, nested ones included, with the names of input
-//! fields (5.6.2), each once (5.6.3), none missing (5.6.4), and exactly one in a `@oneOf` (3.10.1).
+//! fields (5.6.2), none missing (5.6.4), and exactly one in a `@oneOf` (3.10.1).
 //!
 //! Variables are passed over: what may stand in their place depends on how they are declared.
 
@@ -8,6 +8,7 @@ use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
 use apollo_compiler::{Name, Node, Schema};
+use hashbrown::HashSet;
 
 /// Reports what is wrong with a literal where a value of type `ty` is due. As deep as the parser lets literals be.
 pub fn misfits(
@@ -48,6 +49,13 @@ pub fn misfits(
     }
 }
 
+/// A diagnostic of the parser's own validation that is decided here instead: it refuses null in a list where only the list
+/// itself must not be null, as `[null]` for a custom scalar.
+#[must_use]
+pub fn is_misread(diagnostic: &str) -> bool {
+    diagnostic.starts_with("expected value of type ") && diagnostic.ends_with(", found null")
+}
+
 /// The input object is a `@oneOf`.
 #[must_use]
 pub fn is_one_of(object: &InputObjectType) -> bool {
@@ -64,23 +72,20 @@ fn input_object(
     let Value::Object(given) = &**literal else {
         return report(literal.location(), expected::an_object(name, kind(literal)));
     };
-    let mut seen: Vec<&Name> = Vec::new();
+    let mut seen: HashSet<&Name> = HashSet::new();
     for (key, value) in given {
         // The value's place: a key has none in the tree of every literal.
         let at = key.location().or_else(|| value.location());
         match object.fields.get(key) {
             None => report(at, expected::no_field(name, key)),
-            Some(_) if seen.contains(&key) => {
-                report(at, format!("the field `{key}` is given more than once"));
-            }
             Some(field) => {
-                seen.push(key);
+                seen.insert(key);
                 misfits(schema, &field.ty, value, report);
             }
         }
     }
     for field in object.fields.values() {
-        if field.is_required() && !seen.contains(&&field.name) {
+        if field.is_required() && !seen.contains(&field.name) {
             report(literal.location(), expected::missing_field(name, &field.name));
         }
     }

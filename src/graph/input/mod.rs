@@ -6,13 +6,17 @@
 mod default_cycles;
 mod default_values;
 mod deprecated;
+mod directive_arguments;
 pub mod expected;
 mod literal;
 mod one_of;
+mod unique_fields;
 mod unread;
 
 pub use default_cycles::Defaults;
-pub use literal::{is_one_of, misfits};
+pub(super) use directive_arguments::check as check_directives;
+pub use literal::{is_misread, is_one_of, misfits};
+pub use unique_fields::repeated_fields;
 
 use super::binding::Bindings;
 use super::merge::Merged;

@@ -8,7 +8,7 @@ use crate::problem::Problem;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::Type;
 use apollo_compiler::schema::InputObjectType;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 /// Refuses fields of a `@oneOf` that the client could not leave out, and input objects that never end.
 pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
@@ -28,7 +28,7 @@ pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
             problems.push(Problem::error("invalid-one-of", message).at(at).help(help));
         }
     }
-    let finite = finite(&merged.schema, objects);
+    let finite = finite(&merged.schema, objects());
     for object in objects().filter(|object| !finite.contains(object.name.as_str())) {
         // Cycles without a `@oneOf` are found by the parser's own validation.
         if !is_one_of(object) {
@@ -48,32 +48,47 @@ fn nullable(ty: &Type) -> Type {
 }
 
 /// Input objects of which a finite value can be written.
-fn finite<'a, I: Iterator<Item = &'a InputObjectType>>(
+fn finite<'a>(
     schema: &Schema,
-    objects: impl Fn() -> I,
+    objects: impl Iterator<Item = &'a InputObjectType>,
 ) -> HashSet<&'a str> {
     let mut finite: HashSet<&str> = HashSet::new();
-    loop {
-        let before = finite.len();
-        for object in objects() {
-            let ends = |ty: &Type| match ty {
-                Type::List(_) | Type::NonNullList(_) => true,
-                Type::Named(name) | Type::NonNullNamed(name) => {
-                    schema.get_input_object(name).is_none() || finite.contains(name.as_str())
-                }
-            };
-            let mut fields = object.fields.values();
-            let is = if is_one_of(object) {
-                fields.any(|field| ends(&field.ty))
-            } else {
-                fields.all(|field| !field.ty.is_non_null() || ends(&field.ty))
-            };
-            if is {
-                finite.insert(object.name.as_str());
+    let mut ready: Vec<&str> = Vec::new();
+    // By the input object that they wait for; and for how many each one waits.
+    let mut waiting: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut missing: HashMap<&str, usize> = HashMap::new();
+    for object in objects {
+        let needed = |ty: &'a Type| match ty {
+            Type::Named(name) | Type::NonNullNamed(name) => {
+                schema.get_input_object(name).map(|_| name.as_str())
             }
+            Type::List(_) | Type::NonNullList(_) => None,
+        };
+        let one_of = is_one_of(object);
+        let fields = object.fields.values().filter(|field| one_of || field.ty.is_non_null());
+        let needed: Vec<Option<&str>> = fields.map(|field| needed(&field.ty)).collect();
+        let open = needed.iter().flatten().count();
+        // Of a `@oneOf`, one field is enough.
+        let count = if one_of { usize::from(open == needed.len()) } else { open };
+        if count == 0 {
+            ready.push(&object.name);
         }
-        if finite.len() == before {
-            return finite;
+        missing.insert(&object.name, count);
+        for needed in needed.into_iter().flatten() {
+            waiting.entry(needed).or_default().push(&object.name);
         }
     }
+    while let Some(name) = ready.pop() {
+        if !finite.insert(name) {
+            continue;
+        }
+        for waits in waiting.remove(name).into_iter().flatten() {
+            let left = missing.entry(waits).or_default();
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                ready.push(waits);
+            }
+        }
+    }
+    finite
 }

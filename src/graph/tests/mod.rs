@@ -4,6 +4,7 @@ mod accepts;
 mod api;
 mod codes;
 mod fake;
+mod large;
 mod refusals;
 mod sdl;
 

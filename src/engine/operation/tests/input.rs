@@ -10,6 +10,7 @@ type Query {
     int: Int, req: Int! = 1, ints: [Int!], nulls: [Int], lists: [[Int]], id: ID, float: Float, text: String,
     in: In, by: By, any: Any, color: Color = RED, flag: Boolean
   ): Any @call(source: "s", target: "/show", select: "$.found")
+  strict(v: Any!): Any @call(source: "s", target: "/strict", select: "$.found")
   must(id: ID!): String @call(source: "s", target: "/must?id={$args.id}", select: "$.found")
   users(ids: [ID!] = []): [User!]! @call(source: "s", target: "/users?ids={$args.ids->joinNotNull(',')}")
   hello: String @call(source: "s", target: "/hello", select: "$.found")
@@ -87,6 +88,15 @@ async fn invalid_documents_are_refused() {
         // Input Object Field Uniqueness.
         (INVALID, "{ show(in: {req: 1, req: 1}) }"),
         (INVALID, "{ show(in: {req: 1, list: [{req: 1, opt: 1, opt: 2}]}) }"),
+        (INVALID, "{ show(any: {x: 1, x: 2}) }"),
+        (INVALID, "{ show(any: [{a: {x: 1, x: 1}}]) }"),
+        (INVALID, "query($x: Any = {x: 1, x: 2}) { show(any: $x) }"),
+        (INVALID, "{ strict(v: {x: 1, y: [{x: 1, x: 2}]}) }"),
+        // Null, of a custom scalar too.
+        (INVALID, "{ strict(v: null) }"),
+        (INVALID, "query($x: Any! = null) { strict(v: $x) }"),
+        (INVALID, "{ hello @skip(if: null) }"),
+        (INVALID, "{ __type(name: \"In\") { inputFields(includeDeprecated: null) { name } } }"),
         // @oneOf.
         (INVALID, "{ show(by: {}) }"),
         (INVALID, "{ show(by: {id: 1, name: \"x\"}) }"),
@@ -107,6 +117,8 @@ async fn invalid_documents_are_refused() {
             "{ users(ids: [1]) { id } a: users(ids: []) { id } users(ids: [1, 2]) { name } }",
         ),
         (INVALID, "{ show(ints: 1) show(ints: [1]) }"),
+        (INVALID, "{ a: must(id: \"x\") a: must(id: \"\"\"x\"\"\") }"),
+        (INVALID, "{ show(any: {a: [\"x\"]}) ... on Query { show(any: {a: [\"\"\"x\"\"\"]}) } }"),
         // Syntax.
         (SYNTAX, "{ users(ids) { id } }"),
         (SYNTAX, "{ show(in: {req}) }"),
@@ -137,6 +149,12 @@ async fn valid_documents_are_answered() {
         ("query($x: Boolean = true) { hello @skip(if: $x) }", json!({})),
         ("{ show(ints: [1, 2]) ... on Query { show(ints: [1, 2]) } }", json!({})),
         ("{ show(ints: [1]) a: show(ints: [1, 2]) }", json!({})),
+        ("{ a: must(id: \"\"\"x\"\"\") a: must(id: \"\"\"x\"\"\") b: must(id: \"x\") }", json!({})),
+        ("{ strict(v: [1, null]) a: strict(v: [null]) b: strict(v: [[null]]) }", json!({})),
+        ("{ strict(v: {a: null}) }", json!({})),
+        ("query($x: Any! = [1, null]) { strict(v: $x) }", json!({})),
+        ("query($x: Any!) { strict(v: $x) }", json!({ "x": [null] })),
+        ("{ __type(name: \"In\") { inputFields(includeDeprecated: true) { name } } }", json!({})),
         ("{ show(float: 1, id: 1, lists: 1, color: BLUE, any: E) }", json!({})),
     ] {
         assert_eq!(verdict(query, variables).await, "-", "{query}");
@@ -336,6 +354,46 @@ async fn errors_of_fields_say_where_they_were_asked_for() {
     .await;
     assert_eq!(refused["errors"][0]["locations"], json!([{ "line": 2, "column": 2 }]));
     assert_eq!(refused["errors"][0]["message"], "`$x`: `Int` takes a whole number, not a string");
+}
+
+#[tokio::test]
+async fn an_error_at_the_root_says_which_selections_cannot_be_decided() {
+    let query = "query($s: Boolean = true, $t: Boolean = true) {\n  hello @skip(if: $s)\n  ... @include(if: $t) { must(id: 1) }\n}";
+    let engine = upstream().engine(SDL);
+    let answer = answer(&engine, query, json!({ "s": null, "t": null })).await;
+    assert_eq!(answer["data"], Value::Null);
+    let places = json!([{ "line": 2, "column": 3 }, { "line": 3, "column": 3 }]);
+    assert_eq!(answer["errors"][0]["locations"], places);
+    assert_eq!(answer["errors"][0].get("path"), None);
+}
+
+#[tokio::test]
+async fn introspection_has_the_arguments_of_the_specification() {
+    let query = "{
+      __type(name: \"__Type\") { fields { name args { name defaultValue type { kind ofType { name } } } } }
+      field: __type(name: \"__Field\") { fields { name args { name defaultValue type { kind ofType { name } } } } }
+      directive: __type(name: \"__Directive\") { fields { name args { name defaultValue type { kind ofType { name } } } } }
+      __schema { directives { name args { name defaultValue type { kind ofType { name } } } } }
+    }";
+    let data = answer(&upstream().engine(SDL), query, json!({})).await["data"].take();
+    let of = |of: &Value, name: &str| {
+        let named = |one: &&Value| one["name"] == name;
+        of.as_array().unwrap().iter().find(named).unwrap()["args"].clone()
+    };
+    let include = json!([{
+        "name": "includeDeprecated", "defaultValue": "false",
+        "type": { "kind": "NON_NULL", "ofType": { "name": "Boolean" } },
+    }]);
+    for field in ["fields", "enumValues", "inputFields"] {
+        assert_eq!(of(&data["__type"]["fields"], field), include, "{field}");
+    }
+    assert_eq!(of(&data["field"]["fields"], "args"), include);
+    assert_eq!(of(&data["directive"]["fields"], "args"), include);
+    let reason = json!([{
+        "name": "reason", "defaultValue": "\"No longer supported\"",
+        "type": { "kind": "NON_NULL", "ofType": { "name": "String" } },
+    }]);
+    assert_eq!(of(&data["__schema"]["directives"], "deprecated"), reason);
 }
 
 #[tokio::test]

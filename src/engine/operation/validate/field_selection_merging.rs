@@ -1,7 +1,8 @@
 //! "Field Selection FieldMerge" (GraphQL spec, section 5.3.2), as far as `apollo-compiler` takes two arguments for the same
-//! that are not: it compares lists only as far as the shorter one goes.
+//! that are not: it compares lists only as far as the shorter one goes, and a block string with any other string (for the
+//! specification, values are the same as they are written).
 //!
-//! Most documents have no two fields of one response key whose lists differ, which one walk shows. For those that have,
+//! Most documents have no two fields of one response key whose lists or block strings differ, which one walk shows. For those that have,
 //! selection sets are merged as the specification says, within a budget of steps.
 
 use super::Rules;
@@ -15,10 +16,11 @@ use indexmap::IndexMap;
 
 pub(super) fn check(rules: &mut Rules<'_>, steps: u64) {
     let (schema, document) = (rules.schema, rules.document);
-    if !any_differ(document) {
+    let written = Written { text: rules.text, blocks: rules.text.contains(BLOCK) };
+    if !any_differ(document, written) {
         return;
     }
-    let mut merging = FieldMerge { schema, document, steps, found: Vec::new() };
+    let mut merging = FieldMerge { schema, document, written, steps, found: Vec::new() };
     for operation in document.operations.iter() {
         merging.sets(&[&operation.selection_set]);
     }
@@ -37,41 +39,49 @@ pub(super) fn check(rules: &mut Rules<'_>, steps: u64) {
     }
 }
 
-/// Two fields of one response key, wherever they stand, are given lists that differ.
-fn any_differ(document: &ExecutableDocument) -> bool {
+/// Begins a block string.
+const BLOCK: &str = "\"\"\"";
+
+/// The text that values are written in.
+#[derive(Clone, Copy)]
+struct Written<'a> {
+    text: &'a str,
+    /// It may have block strings.
+    blocks: bool,
+}
+
+/// Two fields of one response key, wherever they stand, are given lists or block strings that differ.
+fn any_differ(document: &ExecutableDocument, written: Written<'_>) -> bool {
     let mut first: HashMap<&str, &Field> = HashMap::new();
     let operations = document.operations.iter().map(|operation| &operation.selection_set);
     let fragments = document.fragments.values().map(|fragment| &fragment.selection_set);
-    operations.chain(fragments).any(|set| differs(set, &mut first))
+    operations.chain(fragments).any(|set| differs(set, written, &mut first))
 }
 
-fn differs<'a>(set: &'a SelectionSet, first: &mut HashMap<&'a str, &'a Field>) -> bool {
+fn differs<'a>(
+    set: &'a SelectionSet,
+    written: Written<'_>,
+    first: &mut HashMap<&'a str, &'a Field>,
+) -> bool {
     set.selections.iter().any(|selection| match selection {
         Selection::Field(field) => {
             let known = field
                 .arguments
                 .iter()
-                .any(|argument| has_list(&argument.value))
+                .any(|argument| written.may_differ(&argument.value))
                 .then(|| *first.entry(field.response_key()).or_insert(field));
-            known.is_some_and(|known| !same_arguments(&known.arguments, &field.arguments))
-                || differs(&field.selection_set, first)
+            known.is_some_and(|known| !written.same_arguments(&known.arguments, &field.arguments))
+                || differs(&field.selection_set, written, first)
         }
-        Selection::InlineFragment(fragment) => differs(&fragment.selection_set, first),
+        Selection::InlineFragment(fragment) => differs(&fragment.selection_set, written, first),
         Selection::FragmentSpread(_) => false,
     })
-}
-
-fn has_list(value: &Value) -> bool {
-    match value {
-        Value::List(_) => true,
-        Value::Object(fields) => fields.iter().any(|(_, value)| has_list(value)),
-        _ => false,
-    }
 }
 
 struct FieldMerge<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
+    written: Written<'a>,
     /// Fields that may still be looked at.
     steps: u64,
     found: Vec<(Option<SourceSpan>, String)>,
@@ -93,7 +103,7 @@ impl<'a> FieldMerge<'a> {
             for group in self.groups(fields) {
                 let Some(((_, first), rest)) = group.split_first() else { continue };
                 for (_, field) in rest {
-                    if !same_arguments(&first.arguments, &field.arguments) {
+                    if !self.written.same_arguments(&first.arguments, &field.arguments) {
                         let key = field.response_key();
                         let at = field.name.location();
                         let message = format!("the fields `{key}` have different arguments");
@@ -155,27 +165,47 @@ impl<'a> FieldMerge<'a> {
     }
 }
 
-fn same_arguments(left: &[Node<Argument>], right: &[Node<Argument>]) -> bool {
-    left.len() == right.len()
-        && left.iter().all(|one| {
-            let other = right.iter().find(|other| other.name == one.name);
-            other.is_some_and(|other| same_value(&one.value, &other.value))
-        })
-}
+impl Written<'_> {
+    /// Apollo may take the value for another one.
+    fn may_differ(self, value: &Value) -> bool {
+        match value {
+            Value::List(_) => true,
+            Value::String(_) => self.blocks,
+            Value::Object(fields) => fields.iter().any(|(_, value)| self.may_differ(value)),
+            _ => false,
+        }
+    }
 
-fn same_value(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::List(left), Value::List(right)) => {
-            let mut pairs = left.iter().zip(right);
-            left.len() == right.len() && pairs.all(|(left, right)| same_value(left, right))
+    fn same_arguments(self, left: &[Node<Argument>], right: &[Node<Argument>]) -> bool {
+        left.len() == right.len()
+            && left.iter().all(|one| {
+                let other = right.iter().find(|other| other.name == one.name);
+                other.is_some_and(|other| self.same_value(&one.value, &other.value))
+            })
+    }
+
+    fn same_value(self, left: &Node<Value>, right: &Node<Value>) -> bool {
+        match (&**left, &**right) {
+            (Value::List(left), Value::List(right)) => {
+                let mut pairs = left.iter().zip(right);
+                left.len() == right.len() && pairs.all(|(left, right)| self.same_value(left, right))
+            }
+            (Value::Object(left), Value::Object(right)) => {
+                let same = |(name, value): &(apollo_compiler::Name, Node<Value>)| {
+                    let other = right.iter().find(|(other, _)| other == name);
+                    other.is_some_and(|(_, other)| self.same_value(value, other))
+                };
+                left.len() == right.len() && left.iter().all(same)
+            }
+            (Value::String(one), Value::String(other)) => {
+                one == other && self.is_block(left) == self.is_block(right)
+            }
+            (left, right) => left == right,
         }
-        (Value::Object(left), Value::Object(right)) => {
-            let same = |(name, value): &(apollo_compiler::Name, Node<Value>)| {
-                let other = right.iter().find(|(other, _)| other == name);
-                other.is_some_and(|(_, other)| same_value(value, other))
-            };
-            left.len() == right.len() && left.iter().all(same)
-        }
-        (left, right) => left == right,
+    }
+
+    fn is_block(self, value: &Node<Value>) -> bool {
+        let text = value.location().and_then(|at| self.text.get(at.offset()..));
+        self.blocks && text.is_some_and(|text| text.starts_with(BLOCK))
     }
 }

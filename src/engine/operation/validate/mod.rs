@@ -12,7 +12,7 @@ mod values;
 use super::parse::short;
 use crate::engine::guard::limits::LimitName;
 use crate::engine::settings::Limits;
-use crate::graph::Graph;
+use crate::graph::{Graph, is_misread};
 use crate::graphql::{Error, ErrorCode, Location};
 use apollo_compiler::ast::{DirectiveList, InputValueDefinition};
 use apollo_compiler::executable::{Argument, ExecutableDocument, Selection, SelectionSet};
@@ -55,9 +55,10 @@ pub(super) fn validate(
     if rules.errors.is_empty() { Ok(added) } else { Err(rules.errors) }
 }
 
-/// Apollo counts fields where the specification counts response keys; [`single_root_field`] does it right.
-pub(super) fn is_counted_here(message: &str) -> bool {
-    message.ends_with("can only have one root field")
+/// A diagnostic of Apollo's that is decided here instead: it counts fields where the specification counts response keys
+/// ([`single_root_field`]), and takes null in a list for the list ([`values`]).
+pub(super) fn is_decided_here(message: &str) -> bool {
+    message.ends_with("can only have one root field") || is_misread(message)
 }
 
 impl Rules<'_> {

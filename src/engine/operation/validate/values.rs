@@ -2,16 +2,16 @@
 //! Fields" (GraphQL spec, section 5.6), for arguments and for the defaults of variables.
 
 use super::{GivenArguments, Rules, visit, visit_directives};
-use crate::graph::misfits;
+use crate::graph::{misfits, repeated_fields};
 
 pub(super) fn check(rules: &mut Rules<'_>) {
     let (schema, document) = (rules.schema, rules.document);
     let mut found = Vec::new();
     let mut see = |given: GivenArguments<'_>| {
         for (definition, argument) in given.pairs() {
-            misfits(schema, &definition.ty, &argument.value, &mut |at, message| {
-                found.push((at, message));
-            });
+            let mut report = |at, message| found.push((at, message));
+            repeated_fields(&argument.value, &mut report);
+            misfits(schema, &definition.ty, &argument.value, &mut report);
         }
     };
     for operation in document.operations.iter() {
@@ -28,9 +28,9 @@ pub(super) fn check(rules: &mut Rules<'_>) {
     for operation in document.operations.iter() {
         for variable in &operation.variables {
             if let Some(default) = &variable.default_value {
-                misfits(schema, &variable.ty, default, &mut |at, message| {
-                    found.push((at, message));
-                });
+                let mut report = |at, message| found.push((at, message));
+                repeated_fields(default, &mut report);
+                misfits(schema, &variable.ty, default, &mut report);
             }
         }
     }

@@ -4,7 +4,7 @@ mod explained;
 mod same;
 
 use crate::engine::Engine;
-use crate::engine::testing::Upstream;
+use crate::engine::testing::{Upstream, body, request};
 use serde_json::{Map, Value};
 use std::sync::OnceLock;
 
@@ -53,6 +53,42 @@ type Product @key(fields: "id") {
 }
 type Rank { place: Int! }
 "#;
+
+/// As many requirements as a load allows, one for the other.
+#[tokio::test]
+async fn a_long_chain_of_requirements_is_planned_on_a_stack_of_usual_size() {
+    let mut links = String::new();
+    for at in 1..=100 {
+        let before = at - 1;
+        let rule = if at % 7 == 0 {
+            format!("@allow(if: \"$this.f{before}->eq(1)\")")
+        } else {
+            String::new()
+        };
+        links += &match at % 3 {
+            0 => format!(
+                "f{at}: Int {rule} @call(source: \"s\", target: \"/p?w={{$this.f{before}}}\")\n"
+            ),
+            _ => format!(
+                "f{at}(w: Int @require(field: \"f{before}\")): Int {rule} @call(source: \"s\", target: \"/p?w={{$args.w}}\")\n"
+            ),
+        };
+    }
+    let sdl = format!(
+        "type Query {{ t(id: ID!): T @lookup @call(source: \"s\", target: \"/t/{{$args.id}}\", select: \"id f0: x\") }}\n\
+         type T @key(fields: \"id\") {{ id: ID! f0: Int next: T @call(source: \"s\", target: \"/n/{{$this.f100}}\", select: \"id f0: x\")\n{links} }}"
+    );
+    let upstream = Upstream::new(|target| {
+        let object = || serde_json::json!({ "id": 1, "x": 1 });
+        Ok(if target.starts_with("/p") { Value::from(1) } else { object() })
+    });
+    let engine = upstream.engine(&sdl);
+    let answer = engine.execute(request("{ t(id: 1) { next { next { f100 } } } }")).await;
+    assert_eq!(
+        body(&answer),
+        serde_json::json!({ "data": { "t": { "next": { "next": { "f100": 1 } } } } })
+    );
+}
 
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();

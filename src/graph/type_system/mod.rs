@@ -1,0 +1,20 @@
+//! Rules of the type system (GraphQL spec, section 3) that the parser's own validation leaves out, one a file; and the
+//! definitions of the specification that the parser knows in an earlier form.
+
+mod deprecated_fields;
+mod extensions;
+mod root_operation_types;
+mod specified;
+
+pub(super) use specified::update;
+
+use super::place::Places;
+use crate::problem::Problem;
+use apollo_compiler::Schema;
+
+/// Runs all of them, on a schema that was not validated yet: validation drops built-in types that are not used.
+pub(super) fn check(schema: &Schema, places: &Places, problems: &mut Vec<Problem>) {
+    root_operation_types::check(schema, places, problems);
+    extensions::check(schema, places, problems);
+    deprecated_fields::check(schema, places, problems);
+}
