@@ -134,6 +134,10 @@ pub fn main() -> ExitCode {
     };
     telemetry::init(cli.log_format, cli.command.usual_log());
     if !cli.command.serves() {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "as the signal does by itself: nothing is open"
+        )]
         runtime.spawn(async move {
             hangups.first().await;
             std::process::exit(HUNG_UP);

@@ -10,10 +10,9 @@ use crate::graphql::{Error, ErrorCode};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::marker::PhantomData;
 
 /// The parameters of a GraphQL request (GraphQL over HTTP, "Request Parameters" and appendix "Persisted Documents").
@@ -48,8 +47,11 @@ struct Wire<V> {
     extensions: Option<Object<Extensions>>,
 }
 
-/// An object whose values do not matter.
-type AnyObject = HashMap<String, IgnoredAny>;
+/// An object whose members do not matter.
+type AnyObject = Object<Nothing>;
+
+#[derive(Deserialize)]
+struct Nothing {}
 
 /// Of the extensions, what is read.
 #[derive(Deserialize)]

@@ -177,7 +177,9 @@ impl Chains {
     fn lengths(&self) -> Vec<Option<usize>> {
         let mut needed_by = vec![Vec::new(); self.fields.len()];
         for (at, needs) in self.needs.iter().enumerate() {
-            needs.iter().for_each(|need| needed_by[*need].push(at));
+            for need in needs {
+                needed_by[*need].push(at);
+            }
         }
         let mut missing: Vec<usize> = self.needs.iter().map(Vec::len).collect();
         let mut longest = vec![0; self.fields.len()];

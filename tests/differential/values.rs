@@ -15,6 +15,27 @@ const COUNTRIES: &[&str] = &["DE", "FR", "JP", "XX"];
 const TEXTS: &[&str] =
     &["text", "", "é", "a b", "\u{1F600}", "1", "true", "null", "RED", "{x}", "$a"];
 
+const FLOATS: &[&str] =
+    &["0", "1", "-0", "1.5", "-2.25", "1e3", "1.0", "0.1", "9007199254740993", "1e21", "1e-7"];
+
+/// Of a custom scalar.
+const LITERALS: &[&str] = &[
+    "1",
+    "1.5",
+    "\"t\"",
+    "true",
+    "RED",
+    "[1, \"a\"]",
+    "{a: {b: [1]}}",
+    "[]",
+    "{}",
+    "[null]",
+    "[1, [null]]",
+    "{a: null}",
+];
+const JSON: &[&str] =
+    &["1", "1.5", "\"t\"", "true", "[1, \"a\"]", "{\"a\": {\"b\": [1]}}", "[]", "{}"];
+
 const STRINGS: &[&str] = &[
     r#""""block""""#,
     "\"\"\"\n    in\n      two lines\n  \"\"\"",
@@ -271,22 +292,7 @@ impl Values<'_> {
                 (*self.random.pick(&["1.0", "-0", "2e0", "-0.0"])).to_owned()
             }
             (_, "Int") => self.random.below(5).to_string(),
-            (_, "Float") => {
-                let all = [
-                    "0",
-                    "1",
-                    "-0",
-                    "1.5",
-                    "-2.25",
-                    "1e3",
-                    "1.0",
-                    "0.1",
-                    "9007199254740993",
-                    "1e21",
-                    "1e-7",
-                ];
-                (*self.random.pick(&all)).to_owned()
-            }
+            (_, "Float") => (*self.random.pick(FLOATS)).to_owned(),
             ("country", _) => quoted(self.random.pick::<&str>(COUNTRIES)),
             (_, "Boolean") => self.random.percent(50).to_string(),
             (_, "String") if form == Form::Literal && self.random.percent(8) => {
@@ -294,36 +300,8 @@ impl Values<'_> {
             }
             (_, "String") => quoted(self.random.pick::<&str>(TEXTS)),
             // A custom scalar takes anything.
-            _ if form == Form::Literal => {
-                let all = [
-                    "1",
-                    "1.5",
-                    "\"t\"",
-                    "true",
-                    "RED",
-                    "[1, \"a\"]",
-                    "{a: {b: [1]}}",
-                    "[]",
-                    "{}",
-                    "[null]",
-                    "[1, [null]]",
-                    "{a: null}",
-                ];
-                (*self.random.pick(&all)).to_owned()
-            }
-            _ => {
-                let all = [
-                    "1",
-                    "1.5",
-                    "\"t\"",
-                    "true",
-                    "[1, \"a\"]",
-                    "{\"a\": {\"b\": [1]}}",
-                    "[]",
-                    "{}",
-                ];
-                (*self.random.pick(&all)).to_owned()
-            }
+            _ if form == Form::Literal => (*self.random.pick(LITERALS)).to_owned(),
+            _ => (*self.random.pick(JSON)).to_owned(),
         }
     }
 }

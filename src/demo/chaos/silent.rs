@@ -48,7 +48,8 @@ async fn run(ground: Ground) -> Result<Findings, Trouble> {
 
     let mut findings = Findings::default();
     // A call that is in flight at the second fault is of that one.
-    let silent = Fault { name: "silent", from: silent, to: stopped - 3 * latency, late: 0 };
+    let before = stopped.checked_sub(3 * latency).unwrap_or(stopped);
+    let silent = Fault { name: "silent", from: silent, to: before, late: 0 };
     let stopped = Fault { name: "stopped", from: stopped, to: end, late: FAILURES };
     for fault in [silent, stopped] {
         let healthy = shots[2].due(fault.from + RECOVERY, fault.to).within(0.5);

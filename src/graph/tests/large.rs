@@ -39,7 +39,7 @@ fn allow(at: usize, before: usize) -> String {
 }
 
 fn alternating(at: usize, before: usize) -> String {
-    if at % 2 == 0 { this(at, before) } else { allow(at, before) }
+    if at.is_multiple_of(2) { this(at, before) } else { allow(at, before) }
 }
 
 #[test]
