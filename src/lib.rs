@@ -25,6 +25,7 @@ pub mod graphql;
 pub mod identity;
 pub mod mapping;
 pub mod memory;
+pub mod overhead;
 pub mod problem;
 pub mod shared;
 pub mod source;

@@ -8,7 +8,7 @@
 //! too long over a head, is closed, whatever protocol it speaks.
 
 use super::server::{Framing, PREFACE};
-use crate::upstream::{Frames, Overhead};
+use crate::overhead::{Frames, Overhead};
 use bytes::Bytes;
 use metrics::Counter;
 use std::io;

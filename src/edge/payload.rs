@@ -228,17 +228,24 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Payload, Mistake> {
         }
         None => None,
     };
-    let variables = given(variables);
-    let out_of_range = variables.as_ref().is_some_and(|text| {
-        let read = serde_json::from_str::<Value>(text);
-        read.is_err_and(|error| is_out_of_range(&error))
-            && serde_json::from_str::<AnyObject>(text).is_ok()
-    });
-    let variables = variables.filter(|_| !out_of_range);
+    let (variables, out_of_range) = match given(variables) {
+        None => (Map::new(), false),
+        Some(text) => match object("variables", &text) {
+            Ok(variables) => (variables, false),
+            Err(mistake) => {
+                let error = serde_json::from_str::<Map<String, Value>>(&text).err();
+                let is_object = serde_json::from_str::<AnyObject>(&text).is_ok();
+                if !is_object || !error.as_ref().is_some_and(is_out_of_range) {
+                    return Err(mistake);
+                }
+                (Map::new(), true)
+            }
+        },
+    };
     Ok(Payload {
         document: document(given(text), given(id), extensions)?,
         operation_name: given(name),
-        variables: variables.map_or_else(|| Ok(Map::new()), |text| object("variables", &text))?,
+        variables,
         out_of_range,
     })
 }

@@ -1,7 +1,8 @@
 //! Interim replies of HTTP/1.1 (status 1xx; RFC 9110, section 15.2), which hyper reads and drops: a service may send a few
 //! before its reply, and not without end.
 
-use super::{Failure, Overhead};
+use super::Failure;
+use crate::overhead::Overhead;
 use http::Request;
 use std::io;
 use std::pin::Pin;

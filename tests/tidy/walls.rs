@@ -34,7 +34,9 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         room: "edge",
-        rooms: &["engine", "identity", "mapping", "graphql", "source", "shared", "memory"],
+        rooms: &[
+            "engine", "identity", "mapping", "graphql", "source", "shared", "memory", "overhead",
+        ],
         no_crates: &["reqwest", "tonic", "redis"],
     },
     Wall {
@@ -59,8 +61,9 @@ const WALLS: &[Wall] = &[
         no_crates: SOCKETS,
     },
     Wall { room: "mapping", rooms: &[], no_crates: SOCKETS },
-    Wall { room: "upstream", rooms: &["memory"], no_crates: &["axum"] },
+    Wall { room: "upstream", rooms: &["memory", "overhead"], no_crates: &["axum"] },
     Wall { room: "memory", rooms: &[], no_crates: SOCKETS },
+    Wall { room: "overhead", rooms: &[], no_crates: SOCKETS },
     Wall {
         room: "shared",
         rooms: &[],

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
 /// Bytes of a large reply.
-pub(super) const LARGE: usize = 100 << 10;
+pub(super) const LARGE: usize = 300 << 10;
 
 #[derive(Clone)]
 pub(super) struct Fake {

@@ -134,8 +134,9 @@ async fn batches_count_and_streams_do() {
     let settings = edge::Settings { batching: Some(2), ..edge::Settings::default() };
     let (gateway, memory) = gateway(settings).await;
     let one = serde_json::json!({ "query": repeated(10) });
+    let whole = serde_json::json!({ "query": repeated(20) });
     let body = serde_json::Value::from(vec![one.clone(), one.clone()]).to_string();
-    for (body, accept) in [(body, "application/json"), (one.to_string(), "text/event-stream")] {
+    for (body, accept) in [(body, "application/json"), (whole.to_string(), "text/event-stream")] {
         let request = format!(
             "POST /graphql HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\n\
              accept: {accept}\r\ncontent-length: {}\r\n\r\n{body}",

@@ -74,10 +74,9 @@ fn input_object(
     };
     let mut seen: HashSet<&Name> = HashSet::new();
     for (key, value) in given {
-        // The value's place: a key has none in the tree of every literal.
-        let at = key.location().or_else(|| value.location());
         match object.fields.get(key) {
-            None => report(at, expected::no_field(name, key)),
+            // At the value, as the parser's own validation does: a key has no place in the tree of every literal.
+            None => report(value.location(), expected::no_field(name, key)),
             Some(field) => {
                 seen.insert(key);
                 misfits(schema, &field.ty, value, report);

@@ -1,13 +1,14 @@
 //! One HTTP/1.1 connection: one exchange at a time, then back to the pool.
 
+use super::super::Failure;
 use super::super::http::sentence;
 use super::super::interim::{Interim, Stop, Stoppable};
-use super::super::{Failure, Overhead};
 use super::awaited::AwaitedReply;
 use super::body::ReplyBody;
 use super::dial::Stream;
 use super::pool::ConnectionPool;
 use super::unsent::{Failed, of_http1};
+use crate::overhead::Overhead;
 use bytes::Bytes;
 use http::header::HOST;
 use http::uri::PathAndQuery;

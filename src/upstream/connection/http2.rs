@@ -4,15 +4,16 @@
 //! new calls go to a new one, and those that are still running stay where they are. That needs no ping, so a service that
 //! answers late has none to count. Only an endless stream of replies, which has no timeout, is watched by pings (`ping`).
 
+use super::super::Failure;
 use super::super::http::sentence;
 use super::super::interim::MAX_INTERIM;
-use super::super::{Failure, Frames, Overhead};
 use super::awaited::AwaitedReply;
 use super::body::ReplyBody;
 use super::dial::Stream;
 use super::ping::Pings;
 use super::pool::ConnectionPool;
 use super::unsent::{Failed, of_opening, of_stream};
+use crate::overhead::{Frames, Overhead};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use h2::client::{Builder, Connection, ResponseFuture, SendRequest};
