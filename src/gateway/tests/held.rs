@@ -15,7 +15,7 @@ use tokio::net::TcpSocket;
 const MIB: usize = 1 << 20;
 
 /// Of the tests' gateways.
-const MOST: usize = 16 * MIB;
+const MOST: usize = 64 * MIB;
 
 /// An operation whose answer has the reply's text so many times.
 fn repeated(times: usize) -> String {

@@ -76,7 +76,7 @@ async fn a_long_chain_of_requirements_is_planned_on_a_stack_of_usual_size() {
     }
     let sdl = format!(
         "type Query {{ t(id: ID!): T @lookup @call(source: \"s\", target: \"/t/{{$args.id}}\", select: \"id f0: x\") }}\n\
-         type T @key(fields: \"id\") {{ id: ID! f0: Int next: T @call(source: \"s\", target: \"/n/{{$this.f99}}\", select: \"id f0: x\")\n{links} }}"
+         type T @key(fields: \"id\") {{ id: ID! f0: Int next: T @call(source: \"s\", target: \"/n?f={{$this.f99}}\", select: \"id f0: x\")\n{links} }}"
     );
     let upstream = Upstream::new(|target| {
         let object = || serde_json::json!({ "id": 1, "x": 1 });
