@@ -114,6 +114,7 @@ impl Bulkhead {
             // From here on none is missed.
             stands.as_mut().enable();
             let until = came.checked_add(self.age()).map_or(deadline, |until| until.min(deadline));
+            let silent = self.silent_from().unwrap_or(until);
             tokio::select! {
                 biased;
                 permit = &mut permit => {
@@ -124,6 +125,13 @@ impl Bulkhead {
                     return Ok(self.place(permit, now));
                 }
                 () = stands => {}
+                () = tokio::time::sleep_until(silent.into()), if silent < until => {
+                    // One of those that wait opens the limit for all.
+                    let mut state = self.state();
+                    if state.limit.open_if_silent(now()) {
+                        self.resize(&mut state);
+                    }
+                }
                 () = tokio::time::sleep_until(until.into()) => {
                     // Calls may take longer than they did when it came.
                     if now() >= deadline || now().saturating_duration_since(came) >= self.age() {
@@ -171,6 +179,11 @@ impl Bulkhead {
         if state.queue.is_overload() && !was_overload {
             self.stands.notify_waiters();
         }
+    }
+
+    /// When the limit opens unless the service says something.
+    fn silent_from(&self) -> Option<Instant> {
+        self.settings.adapt.then(|| self.state().limit.silent_from()).flatten()
     }
 
     /// How long a call may wait.

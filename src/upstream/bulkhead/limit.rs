@@ -270,15 +270,20 @@ impl Limit {
 
     /// Calls wait: opens the limit if the service is silent. Returns whether it did.
     pub fn open_if_silent(&mut self, now: Instant) -> bool {
-        let silence = now.saturating_duration_since(self.heard);
-        let patience = self.healthy().map_or(UNKNOWN, |healthy| healthy.max(COHORT).mul_f64(1.5));
-        if silence <= patience || self.get() as f64 >= self.max {
+        if self.silent_from().is_none_or(|from| now < from) {
             return false;
         }
         self.halved = None;
         self.growth = Growth::Quick;
         self.set(self.max);
         true
+    }
+
+    /// When the service will have said nothing for so long that the limit opens; `None`: it cannot.
+    #[must_use]
+    pub fn silent_from(&self) -> Option<Instant> {
+        let patience = self.healthy().map_or(UNKNOWN, |healthy| healthy.max(COHORT).mul_f64(1.5));
+        ((self.get() as f64) < self.max).then(|| self.heard.checked_add(patience)).flatten()
     }
 
     /// What a single answer says.

@@ -441,3 +441,12 @@ async fn clients_that_wait_for_their_answers_are_no_overload() {
         assert_eq!(answers, calls, "{clients} clients, {slots} slots of {latency} ms");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_a_service_that_says_nothing_are_let_through() {
+    let world = World::new(NO_LIMIT, |_| Duration::from_hours(1));
+    let mut calls = JoinSet::new();
+    (0..200).for_each(|_| drop(calls.spawn(Arc::clone(&world).call(later()))));
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!((world.bulkhead.in_flight(), world.bulkhead.waiting()), (200, 0));
+}
