@@ -5,7 +5,7 @@ use super::is_one_of::{self, Marked};
 use super::limits;
 use super::variables::{to_json_map, to_serde};
 use crate::graph::Graph;
-use crate::graphql::{Error, ErrorCode, Name};
+use crate::graphql::{Error, ErrorCode, Location, Name};
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::introspection::{check_max_depth, partial_execute};
@@ -96,6 +96,14 @@ impl Executable {
         let (document, operation) = (&self.document, &self.operation);
         let mut response = partial_execute(schema, &implementers, document, operation, &variables)
             .map_err(|error| vec![refusal(&error)])?;
+        // What is asked was validated: only a variable's value is left to be wrong.
+        if let Some(error) = response.errors.first() {
+            let message = "null was sent for a variable that an introspection field needs";
+            let locations =
+                error.locations.iter().map(|at| Location { line: at.line, column: at.column });
+            let locations = locations.collect();
+            return Err(vec![Error { locations, ..Error::new(ErrorCode::BadVariables, message) }]);
+        }
         let mut data = response.data.take().unwrap_or_default();
         let mut answer = |key: &Name| {
             let value = data.remove(&**key).map_or(Value::Null, to_serde);

@@ -6,20 +6,34 @@
 use super::literal::misfits;
 use super::unique_fields::repeated_fields;
 use crate::graph::merge::Merged;
-use crate::problem::Problem;
-use apollo_compiler::ast::{Directive, DirectiveList, InputValueDefinition};
+use crate::problem::{Place, Problem};
+use apollo_compiler::ast::{Argument, Directive, DirectiveList, InputValueDefinition};
 use apollo_compiler::schema::{Component, ExtendedType};
 use apollo_compiler::{Node, Schema};
-use hashbrown::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Refuses arguments of directives that do not fit. One that is refused already is not reported again.
+/// Refuses arguments of directives that do not fit. Of one that is refused already, nothing more is reported.
 pub(in crate::graph) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
     let schema = &merged.schema;
+    let refused: BTreeSet<Start> =
+        problems.iter().filter_map(|problem| problem.place.as_ref()).map(start).collect();
+    let is_refused = |directive: &Node<Directive>, argument: &Node<Argument>| {
+        let directive = merged.places.of(directive.location());
+        let argument = merged.places.of(argument.location());
+        directive.is_some_and(|place| refused.contains(&start(&place)))
+            || argument.is_some_and(|place| {
+                let (file, from) = start(&place);
+                refused.range((file, from)..(file, place.span.end)).next().is_some()
+            })
+    };
     let mut found = Vec::new();
     for directive in uses(schema) {
         let Some(definition) = schema.directive_definitions.get(&directive.name) else { continue };
         for argument in &directive.arguments {
+            if is_refused(directive, argument) {
+                continue;
+            }
             let mut report = |at, message: String| {
                 let at = merged.places.of(at).or_else(|| merged.places.of(argument.location()));
                 let name = format!("@{}({}:)", directive.name, argument.name);
@@ -32,14 +46,14 @@ pub(in crate::graph) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
             }
         }
     }
-    let place = |problem: &Problem| {
-        let place = problem.place.as_ref()?;
-        Some((Arc::as_ptr(&place.file) as usize, place.span.start))
-    };
-    let refused: HashSet<_> = problems.iter().filter_map(place).collect();
-    problems.extend(
-        found.into_iter().filter(|one| place(one).is_none_or(|place| !refused.contains(&place))),
-    );
+    problems.extend(found);
+}
+
+/// A file, and a byte of it.
+type Start = (usize, usize);
+
+fn start(place: &Place) -> Start {
+    (Arc::as_ptr(&place.file) as usize, place.span.start)
 }
 
 /// All uses of directives, those on built-in types left out.

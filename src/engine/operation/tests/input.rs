@@ -395,6 +395,11 @@ async fn introspection_has_the_arguments_of_the_specification() {
         "type": { "kind": "NON_NULL", "ofType": { "name": "String" } },
     }]);
     assert_eq!(of(&data["__schema"]["directives"], "deprecated"), reason);
+    let query = "query($with: Boolean = true) { __type(name: \"By\") { inputFields(includeDeprecated: $with) { name } } }";
+    let with = answer(&engine, query, json!({})).await;
+    assert_eq!(with["data"]["__type"]["inputFields"][0], json!({ "name": "id" }), "{with}");
+    let null = answer(&engine, query, json!({ "with": null })).await;
+    assert_eq!(null["errors"][0]["extensions"]["code"], VARIABLES, "{null}");
 }
 
 #[tokio::test]
