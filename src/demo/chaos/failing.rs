@@ -17,8 +17,8 @@ pub const DRILL: Drill = Drill {
     steps: |ground| run(ground.length).boxed(),
 };
 
-/// Calls a second: each failure halves the instance's share, so that the five that eject it need this many to come within
-/// the second.
+/// Calls a second. Each failure halves the instance's share, so the five failures that eject it need this rate to
+/// happen within a second.
 const RATE: u32 = 300;
 
 async fn run(length: Length) -> Result<Findings, Trouble> {

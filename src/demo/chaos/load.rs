@@ -114,7 +114,8 @@ impl Shots {
         quantile(self.times(), share)
     }
 
-    /// Those without data, of how many, the first reason, and when the first and the last were due after the first request.
+    /// Number of requests without data, and a text about them: the first reason, and the times of the first and the
+    /// last.
     pub fn failures(&self) -> (usize, String) {
         let failed = self.ended(|end| *end != End::Data);
         let mut text = format!("{} of {} requests failed", failed.len(), self.len());
@@ -149,7 +150,7 @@ async fn fire(aim: Aim, mut stopped: oneshot::Receiver<()>) -> Vec<Shot> {
         if under_way.len() < MOST_UNDER_WAY {
             under_way.spawn(shoot(http.clone(), aim.clone(), number as usize, due));
         } else {
-            let end = End::Lost("too many are under way".to_owned());
+            let end = End::Lost("too many are in flight".to_owned());
             shots.push(Shot { due, took: Duration::ZERO, end });
         }
     }
