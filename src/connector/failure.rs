@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The meaning of a status number of a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meaning {
-    /// What clients get: the number goes along with [`ErrorCode::UpstreamStatus`] alone.
+    /// The code that clients get. Only [`ErrorCode::UpstreamStatus`] carries the status number.
     pub code: ErrorCode,
     pub kind: ErrorKind,
     /// The service says that it did not do what it was asked to.

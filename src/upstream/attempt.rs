@@ -63,7 +63,7 @@ impl<'a, C> Trial<'a, C> {
         Self { upstream, member, number, began: now, is_over: false }
     }
 
-    /// Runs an attempt until `until`, and tells its instance how it ended.
+    /// Runs an attempt until `until`, and reports its outcome to its instance.
     pub async fn run<T, F>(
         mut self,
         attempt: F,

@@ -88,8 +88,8 @@ impl Breaker {
         (*probes >= MOST_PROBES || !wait.is_zero()).then_some(wait)
     }
 
-    /// A call that was let through ended. Where it would open, `may_open` is asked first. Returns the position that this
-    /// brought about, if another.
+    /// A call that was let through ended. Where it would open, `may_open` is asked first. Returns the new position, if it
+    /// changed.
     pub fn settle(
         &mut self,
         pass: Pass,
@@ -122,7 +122,7 @@ impl Breaker {
     }
 
     /// A call that was let through was cancelled before anything was known: another one may take its place. Returns the
-    /// position that this brought about, if another.
+    /// new position, if it changed.
     pub fn forget(&mut self, pass: Pass, now: Instant) -> Option<Position> {
         let State::Open { next, probes } = &mut self.state else { return None };
         if pass.turn != self.turn {

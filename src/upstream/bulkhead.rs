@@ -126,7 +126,7 @@ impl Bulkhead {
                 }
                 () = stands => {}
                 () = tokio::time::sleep_until(silent.into()), if silent < until => {
-                    // One of those that wait opens the limit for all.
+                    // One waiting call opens the limit for all.
                     let mut state = self.state();
                     if state.limit.open_if_silent(now()) {
                         self.resize(&mut state);
@@ -174,14 +174,14 @@ impl Bulkhead {
         Ok(Waiting { bulkhead: self, deadline, is_gone: false })
     }
 
-    /// Calls that wait learn that the queue has become one that stands.
+    /// Wakes the waiting calls if the queue has become a standing one.
     fn notice(&self, state: &State, was_overload: bool) {
         if state.queue.is_overload() && !was_overload {
             self.stands.notify_waiters();
         }
     }
 
-    /// When the limit opens unless the service says something.
+    /// Returns the time at which the limit opens if the service stays silent.
     fn silent_from(&self) -> Option<Instant> {
         self.settings.adapt.then(|| self.state().limit.silent_from()).flatten()
     }
@@ -270,7 +270,7 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// Its turn has come.
+    /// Ends the wait: the call's turn has come.
     fn goes(&mut self, now: Instant) {
         self.is_gone = true;
         let mut state = self.bulkhead.state();

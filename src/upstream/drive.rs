@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// Times that a call moves on after attempts of which nothing was sent.
 const MOST_MOVES: u32 = 5;
 
-/// What a call has had so far.
+/// Retries and moves of a call so far.
 #[derive(Default)]
 struct Progress {
     retries: u32,
@@ -34,7 +34,7 @@ struct Progress {
 enum Next {
     /// Another instance takes it, at once.
     Move,
-    /// The same one takes it over another connection, at once.
+    /// The call is sent to the same instance at once, over another connection.
     Return,
     Retry(Duration),
     /// It would be retried, but the budget is empty.
@@ -63,10 +63,11 @@ impl<C> Upstream<C> {
         self.open(terms, attempt, |_| true).await
     }
 
-    /// The same for replies that may begin late: of one that has not begun, the time it took says nothing of the service.
+    /// Like [`Upstream::call`], for replies that may begin late. If a reply has not begun, its time does not count as
+    /// a latency.
     ///
     /// # Errors
-    /// As of [`Upstream::call`].
+    /// The same as those of [`Upstream::call`].
     pub async fn open<T, A, F>(
         &self,
         terms: Terms,
@@ -103,7 +104,7 @@ impl<C> Upstream<C> {
             attempts.fetch_add(1, Ordering::Relaxed);
             attempt(it)
         };
-        let attempt = Way { attempt, has_begun };
+        let attempt = MakeAttempt { attempt, has_begun };
         let outcome = self.tries(terms, admission.is_probe(), &attempt, &mut place).await;
         admission.settle(&outcome, has_begun);
         let is_answer = is_answer(&outcome.reply, has_begun);
@@ -119,7 +120,7 @@ impl<C> Upstream<C> {
         &'a self,
         terms: Terms,
         probes: bool,
-        attempt: &Way<A, T>,
+        attempt: &MakeAttempt<A, T>,
         place: &mut Option<Place<'a>>,
     ) -> CallEnd<T>
     where
@@ -158,8 +159,8 @@ impl<C> Upstream<C> {
         }
     }
 
-    /// Waits as long as the service asks to be left alone: others have the place meanwhile. Returns whether the call has
-    /// one afterwards.
+    /// Waits for `Retry-After`, and leaves the place to other calls meanwhile. Returns whether the call has a place
+    /// afterwards.
     async fn stand_aside<'a>(
         &'a self,
         wait: Duration,
@@ -178,7 +179,7 @@ impl<C> Upstream<C> {
         terms: Terms,
         probes: bool,
         tried: &mut TriedMembers<C>,
-        way: &Way<A, T>,
+        make: &MakeAttempt<A, T>,
     ) -> Result<impl Future<Output = Result<T, Failure>> + use<'a, T, A, F, C>, Failure>
     where
         A: Fn(Attempt<C>) -> F,
@@ -194,8 +195,8 @@ impl<C> Upstream<C> {
         tried.push(Arc::clone(&member));
         let until = terms.deadline.min(now + self.settings.timeout);
         let instance = Arc::clone(&member.instance);
-        let attempt = (way.attempt)(Attempt { instance, until, fresh: probes });
-        Ok(Trial::begin(self, member, tried.len(), now).run(attempt, until, way.has_begun))
+        let attempt = (make.attempt)(Attempt { instance, until, fresh: probes });
+        Ok(Trial::begin(self, member, tried.len(), now).run(attempt, until, make.has_begun))
     }
 
     /// An attempt, and another one if it has not come back after `wait`. The first answer counts.
@@ -204,7 +205,7 @@ impl<C> Upstream<C> {
         terms: Terms,
         wait: Duration,
         tried: &mut TriedMembers<C>,
-        attempt: &Way<A, T>,
+        attempt: &MakeAttempt<A, T>,
     ) -> Result<T, Failure>
     where
         A: Fn(Attempt<C>) -> F,
@@ -251,7 +252,7 @@ impl<C> Upstream<C> {
             if may_move && has_other {
                 return Next::Move;
             }
-            // A connection that is closing says nothing against the next one to the same instance. Two of them do.
+            // One connection that is closing does not mean that the next one to the same instance is. Two of them do.
             if may_move && !is_away && progress.returns == 0 {
                 return Next::Return;
             }
@@ -314,11 +315,11 @@ fn is_answer<T>(outcome: &Result<T, Failure>, has_begun: fn(&T) -> bool) -> bool
     )
 }
 
-/// How a call is made.
-struct Way<A, T> {
+/// An attempt, and how its reply is judged.
+struct MakeAttempt<A, T> {
     /// Makes one attempt.
     attempt: A,
-    /// Whether a reply has begun.
+    /// Returns whether a reply has begun.
     has_begun: fn(&T) -> bool,
 }
 
@@ -342,12 +343,12 @@ impl<C> Admission<'_, C> {
             return;
         }
         let Some(pass) = self.pass.take() else { return };
-        // A call that no instance answers in a form that makes sense is one that the schema may be wrong about.
+        // If no instance sends a readable reply, the schema may be wrong, so the breaker does not count a failure.
         let success = matches!(verdict, Verdict::Success | Verdict::Unreadable);
         let mut state = upstream.state();
         let may_open = || !upstream.members.has_healthy(now);
         let turned = state.breaker.settle(pass, success, may_open, now);
-        // While nothing else turns it.
+        // Under the lock, so that nothing else turns it meanwhile.
         turned.inspect(|position| upstream.metrics.turned(*position));
         drop(state);
         match turned {
@@ -364,7 +365,7 @@ impl<C> Drop for Admission<'_, C> {
         let Some(pass) = self.pass else { return };
         let mut state = self.upstream.state();
         let turned = state.breaker.forget(pass, now());
-        // While nothing else turns it.
+        // Under the lock, so that nothing else turns it meanwhile.
         if let Some(position) = turned {
             self.upstream.metrics.turned(position);
         }

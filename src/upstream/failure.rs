@@ -80,7 +80,7 @@ pub enum Verdict {
     Success,
     /// It answered that it cannot.
     Failure,
-    /// It answered something that is not of the protocol or of the promised form: other instances may do better.
+    /// It sent a reply that is not of the protocol or of the promised form. Another instance may send a valid one.
     Unreadable,
     /// The connection broke while the call was in flight.
     Broken,
@@ -90,7 +90,7 @@ pub enum Verdict {
     Refused,
     /// It accepts connections, and processes no call.
     Unprocessed,
-    /// It took a call whose reply may begin as late as it likes, and has not begun one.
+    /// It accepted a call whose reply may begin late, and the reply has not begun.
     Unheard,
     /// Cancelled, or not sent for another reason: this says nothing about the instance.
     Nothing,

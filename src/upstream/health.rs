@@ -144,13 +144,13 @@ impl Health {
         self.in_flight = self.in_flight.saturating_sub(1);
         let is_current = now.checked_sub(took).is_none_or(|began| began >= self.since);
         match verdict {
-            // It said nothing because it need not.
+            // Its reply may begin late, so silence is not a failure.
             Verdict::Unheard => return Consequence::Nothing,
             Verdict::Nothing => {
                 self.took_at_least(took, now);
                 return Consequence::Nothing;
             }
-            // No failure: it may be leaving, or have as many streams as it wants.
+            // Not a failure: it may be shutting down, or at its limit of streams.
             Verdict::Unprocessed => {
                 if is_current {
                     self.penalty.raise(now);

@@ -99,7 +99,7 @@ impl HttpReply {
         }
     }
 
-    /// The whole body, which counts as held until the last clone of [`Held`] is dropped.
+    /// Reads the whole body, which counts as held until the last clone of [`Held`] is dropped.
     ///
     /// # Errors
     /// It is larger than allowed (nothing is read if the headers say so), compressed, or breaks off, or there is no room for

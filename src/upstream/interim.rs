@@ -62,7 +62,7 @@ impl Interim {
     }
 }
 
-/// A connection whose reading can be stopped, and stops by itself when too much comes that belongs to no reply.
+/// A connection whose reading can be stopped, and that fails when too many bytes belong to no reply.
 pub struct Stoppable<T> {
     stream: T,
     stop: Stop,

@@ -205,7 +205,7 @@ impl<C> Upstream<C> {
         }
     }
 
-    /// What an outcome says of the instance; `has_begun` tells whether a reply has.
+    /// Returns the verdict of an outcome on its instance. `has_begun` returns whether a reply has begun.
     fn verdict<T>(&self, outcome: &Result<T, Failure>, has_begun: fn(&T) -> bool) -> Verdict {
         match outcome {
             Ok(reply) if has_begun(reply) => Verdict::Success,

@@ -13,7 +13,7 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// The largest reply, in bytes after inflation.
     pub max_reply: usize,
-    /// Where the bytes of replies are counted.
+    /// Counts the bytes of replies.
     pub memory: Memory,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,

@@ -202,7 +202,7 @@ fn meaning_of(status: u16) -> Meaning {
             | Code::Unauthenticated
     );
     let code = match code {
-        // As where there is no connection: for a client it is the same.
+        // The same code as for a failed connection.
         Code::Unavailable => ErrorCode::UpstreamUnavailable,
         _ => ErrorCode::UpstreamStatus,
     };

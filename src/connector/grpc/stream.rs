@@ -35,7 +35,7 @@ enum State {
     },
 }
 
-/// Sends the call; done with the server's head, or when it has not come until shortly before the attempt's end.
+/// Sends the call. Returns when the server's head has arrived, or shortly before the attempt's end without it.
 pub(super) async fn open(
     attempt: Attempt<Wire>,
     path: PathAndQuery,

@@ -203,7 +203,8 @@ fn messages(
     Ok((parts.headers, messages))
 }
 
-/// An answer that is not of the service, but of a proxy before it (grpc/grpc, "HTTP to gRPC Status Code Mapping").
+/// The failure that a reply without a gRPC status stands for, as proxies send it (grpc/grpc, "HTTP to gRPC Status
+/// Code Mapping").
 fn foreign(status: StatusCode) -> Failure {
     let code = match status.as_u16() {
         400 => Code::Internal,
@@ -246,7 +247,7 @@ fn fault(code: Code) -> Fault {
 /// Nothing reads it, and tonic panics on one that is not base64.
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// Begins as tonic's own words for broken replies do.
+/// Begins like tonic's own messages about broken replies.
 const TWO_STATUSES: &str = "protocol error: more than one `grpc-status`";
 
 fn is_grpc(headers: &HeaderMap) -> bool {
@@ -259,7 +260,7 @@ fn is_ambiguous(headers: &HeaderMap) -> bool {
     headers.get_all(STATUS).iter().nth(1).is_some()
 }
 
-/// Takes out of trailers what must not be read. Two statuses become the one that says so.
+/// Removes the trailers that must not be read, and replaces two statuses by one error.
 fn checked_frame(mut frame: Frame<Bytes>) -> Frame<Bytes> {
     if let Some(trailers) = frame.trailers_mut() {
         trailers.remove(DETAILS);

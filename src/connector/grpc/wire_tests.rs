@@ -137,7 +137,7 @@ async fn statuses_are_told_apart() {
     assert_eq!(error.kind, ErrorKind::NotFound);
 }
 
-/// What a proxy says for a service that it does not reach.
+/// Replies of a proxy that cannot reach its service.
 #[tokio::test]
 async fn answers_without_a_grpc_status_count_as_their_http_status_says() {
     for (status, code, number) in [
@@ -184,7 +184,7 @@ async fn a_service_that_sheds_load_is_not_down() {
     }
 }
 
-/// Servers may send their head with the first message: what it took to wait for it is not the service's latency.
+/// Servers may send their head with the first message: the wait for it is not the service's latency.
 #[tokio::test]
 async fn a_stream_without_a_head_is_open_and_says_nothing_of_the_service() {
     let server = Server::start(|_| std::future::pending()).await;

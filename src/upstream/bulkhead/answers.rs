@@ -7,7 +7,7 @@ const SURE: f64 = 3.0;
 /// Seconds that no caller notices: what is that little slower is as fast.
 pub const LITTLE: f64 = 0.003;
 
-/// Of the mean: calls in flight that deviate less tell nothing about each other.
+/// Share of the mean. If the calls in flight deviate less than this, they cannot be compared.
 const ALIKE_LEVELS: f64 = 0.15;
 
 /// Answers that a running mean is of.
@@ -21,7 +21,7 @@ pub struct Answers {
     squares: f64,
     /// Calls in flight when they began.
     level: f64,
-    /// Squares of the same, and products with the seconds.
+    /// Sums of its squares, and of its products with the seconds.
     levels: f64,
     products: f64,
 }
@@ -95,8 +95,8 @@ impl Answers {
         self.level / f64::from(self.count.max(1))
     }
 
-    /// By how much of itself the latency grows where calls in flight grow by as much of themselves: 0 where they do not
-    /// matter, 1 where each waits for all others. `None`: they were about equal.
+    /// Relative growth of the latency for a relative growth of the calls in flight: 0 if they do not matter, 1 if
+    /// each call waits for all others. `None` if the calls in flight were about equal.
     pub fn elasticity(&self) -> Option<f64> {
         let count = f64::from(self.count.max(1));
         let (level, seconds) = (self.level(), self.mean());

@@ -8,9 +8,9 @@
 //! - calls at the limit that are as fast as the healthy ones raise it, quickly while nothing speaks against it;
 //! - calls at the limit that are slower set it to what Little's law says, and a little more, so that the service always
 //!   has a next call;
-//! - calls that began while so few were in flight that they were always fast, and are slow now, are not the limit's doing,
-//!   nor are calls that are slow however many were in flight: the service is slower by itself, that is its healthy latency
-//!   from now on, and at this latency the same rate needs more calls in flight;
+//! - calls that began with so few in flight that they were always fast, and are slow now, show that the service is
+//!   slower by itself. So do calls that are slow however many were in flight. That is the healthy latency from now
+//!   on, and at this latency the same rate needs more calls in flight;
 //! - a service that says nothing for one and a half healthy latencies is not full, it hangs or is slow: the limit opens up
 //!   to its maximum. Timeouts, ejection and the breaker are for that.
 //!
@@ -61,20 +61,20 @@ const COHORTS: usize = 16;
 /// Fewer answers say nothing; after so many without a difference there is none.
 const FEW: u32 = 8;
 const ENOUGH: u32 = 512;
-/// The same where the healthy latency has just changed.
+/// The same after the healthy latency has changed.
 const ENOUGH_SOON: u32 = 64;
 
-/// Answers in a row that chance does not make so slow: so many end quick growth, so many at the limit say that the service
-/// is full, and so many below it tell whether the calls in flight are the reason.
+/// Slow answers in a row that are not chance. The first ends quick growth, the second (at the limit) shows that the
+/// service is full, and the third (below the limit) shows whether the calls in flight are the reason.
 const SOME_SLOW: u32 = 2;
 const ALL_SLOW: u32 = 4;
 const TREND: u32 = 8;
 
-/// Elasticities of latencies that calls in flight are not the reason of, and that they are.
+/// Elasticities: below the first, the calls in flight are not the reason for the latency; above the second, they are.
 const BY_ITSELF: f64 = 0.25;
 const BY_LOAD: f64 = 0.5;
 
-/// The limit opens up after this silence where no call was ever answered.
+/// The limit opens after this silence if no call was ever answered.
 const UNKNOWN: Duration = Duration::from_secs(1);
 
 /// Decisions at the limit until it is halved: after the healthy latency has changed, and at most.
@@ -114,7 +114,7 @@ pub struct Limit {
 enum Growth {
     /// By one for each fast answer near the limit.
     Quick,
-    /// By a step, which doubles, and at most by an eighth: where the service was full lately.
+    /// By a step, which doubles, and at most by an eighth: the service was full recently.
     Careful { step: f64 },
 }
 
@@ -151,7 +151,7 @@ struct Seen {
     full: Answers,
 }
 
-/// The cohort that a call is of.
+/// The cohort that a call belongs to.
 #[derive(Debug, Clone, Copy)]
 pub struct CohortId(u64);
 
@@ -268,7 +268,7 @@ impl Limit {
         }
     }
 
-    /// Calls wait: opens the limit if the service is silent. Returns whether it did.
+    /// Opens the limit if the service is silent while calls wait. Returns whether it did.
     pub fn open_if_silent(&mut self, now: Instant) -> bool {
         if self.silent_from().is_none_or(|from| now < from) {
             return false;
@@ -279,7 +279,7 @@ impl Limit {
         true
     }
 
-    /// When the service will have said nothing for so long that the limit opens; `None`: it cannot.
+    /// Returns the time from which on the service is silent for so long that the limit opens; `None` if it is open.
     #[must_use]
     pub fn silent_from(&self) -> Option<Instant> {
         let patience = self.healthy().map_or(UNKNOWN, |healthy| healthy.max(COHORT).mul_f64(1.5));
@@ -310,7 +310,7 @@ impl Limit {
         }
     }
 
-    /// Some answers in a row are slow: decides as soon as it is certain why.
+    /// Some answers in a row are slow: decides as soon as the reason is certain.
     fn slowed(&mut self) {
         let slow = self.slow;
         let (level, is_at_limit) = (slow.level(), slow.level() >= NEAR * self.current);
@@ -378,7 +378,7 @@ impl Limit {
             self.slower_by_itself(quiet, full.count >= FEW);
             return;
         }
-        // Those that were as fast as few are as good.
+        // Answers that were as fast as with few in flight are healthy, too.
         let healthy = if self.carry(&all) { &seen.all } else { &seen.quiet };
         self.healthy.merge(healthy);
         self.healthy.forget();
@@ -403,7 +403,7 @@ impl Limit {
         }
     }
 
-    /// Keeps how many in flight were answered as fast as few. Returns whether these were.
+    /// Records the calls in flight if they were answered as fast as few. Returns whether they were.
     fn carry(&mut self, answers: &Answers) -> bool {
         let is_alike = answers.count >= FEW
             && answers.mean() <= ALIKE * self.healthy.mean()
@@ -424,7 +424,7 @@ impl Limit {
         (self.decisions, self.halved_after) = (0, SOON);
     }
 
-    /// Calls with as many in flight are slower than healthy ones.
+    /// Lowers the limit: with `level` calls in flight, answers are slower than healthy ones.
     fn full(&mut self, full: &Answers, level: f64) {
         self.decide();
         self.growth = Growth::Careful { step: 1.0 };

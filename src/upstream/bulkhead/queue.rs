@@ -1,10 +1,10 @@
-//! Who may wait for a turn, and for how long.
+//! Queue of the calls that wait for their turn, and how long they may wait.
 //!
-//! A queue that comes with a burst and drains is what a queue is for: its calls wait as long as it takes. One that stands,
-//! because more comes than goes, makes every call late and helps none. So while it stands, calls wait no longer than half
-//! of what a call takes when the service is healthy, and one that would wait longer is refused when it comes (K. Nichols
-//! and V. Jacobson, "Controlling Queue Delay"). Operations are what comes and goes: all calls of one are one burst, however
-//! many they are and however long it takes to make them. Time is an argument.
+//! A queue that comes with a burst and drains is what a queue is for: its calls wait as long as it takes. One that
+//! stands, because more comes than goes, makes every call late and helps none. So while it stands, calls wait no
+//! longer than half of what a call takes when the service is healthy, and one that would wait longer is refused when
+//! it comes (K. Nichols and V. Jacobson, "Controlling Queue Delay"). Operations are counted, not calls: all calls of
+//! one operation are one burst, however many they are and however long it takes to make them. Time is an argument.
 
 use hashbrown::HashMap;
 use std::time::{Duration, Instant};
@@ -12,14 +12,15 @@ use std::time::{Duration, Instant};
 /// A queue that lasts no longer than this is a burst.
 const BURST: Duration = Duration::from_millis(75);
 
-/// Operations that come, for each that goes: in each of two thirds of a burst's time, and in each of two longer parts. In both
-/// together more come than may be in flight: clients that wait for an answer before they ask again bring as many as go, but
-/// for chance and for what a lower limit keeps waiting.
+/// Operations that arrive for each one that leaves, under overload: in each of two parts of a third of a burst's
+/// time, or in each of two longer parts. In both parts together, more must arrive than may be in flight. Clients that
+/// wait for an answer before they ask again bring as many as leave, apart from chance and from what a lower limit
+/// keeps waiting.
 const QUICKLY: f64 = 1.25;
 const SLOWLY: f64 = 1.05;
 const LONG: Duration = Duration::from_secs(1);
 
-/// A queue that forms so soon after one that stood is the same overload.
+/// A queue that forms this soon after a standing one is the same overload.
 const RELAPSE: Duration = Duration::from_secs(1);
 
 /// The longest wait where nothing else is known or set.
@@ -28,10 +29,10 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// A wait that is short for any caller.
 const SHORTEST: Duration = Duration::from_millis(25);
 
-/// The service before which calls wait.
+/// The service that calls wait for.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
-    /// What a call takes without load, if that is known.
+    /// Latency of a call without load, if known.
     pub healthy: Option<Duration>,
     /// Calls that may be in flight.
     pub limit: usize,
@@ -41,7 +42,7 @@ pub struct Service {
 pub struct Queue {
     /// While anything waits.
     standing: Option<Standing>,
-    /// When a queue that stood was empty at last.
+    /// Time at which the last standing queue became empty.
     stood: Option<Instant>,
     /// Calls that wait, by operation: all of one have the same deadline.
     waiting: HashMap<Instant, u32>,
@@ -58,11 +59,11 @@ struct Standing {
     is_overload: bool,
 }
 
-/// What came and went in the current part of its time, and in the two before.
+/// Operations that came and went in the current part of its time, and in the two before.
 #[derive(Debug)]
 struct Parts {
     began: Instant,
-    /// The first part has what came with the burst.
+    /// The first part, which has the burst itself, does not count.
     is_first: bool,
     moves: [Moves; 3],
 }
@@ -74,7 +75,7 @@ struct Moves {
 }
 
 impl Queue {
-    /// A call of an operation with this deadline comes.
+    /// Adds a call of the operation with this deadline.
     pub fn comes(&mut self, deadline: Instant, service: Service, now: Instant) {
         let lately = |stood: Instant| now.saturating_duration_since(stood) < RELAPSE;
         let is_overload = self.stood.is_some_and(lately);
@@ -88,7 +89,7 @@ impl Queue {
         }
     }
 
-    /// The turn of one of its calls has come.
+    /// Removes one of its calls, whose turn has come.
     pub fn goes(&mut self, deadline: Instant, service: Service, now: Instant) {
         let was_last = self.leaves(deadline);
         if let Some(standing) = &mut self.standing {
@@ -98,7 +99,7 @@ impl Queue {
         }
     }
 
-    /// One of its calls does not wait any more. Returns that none of them does.
+    /// Removes one of its calls. Returns whether it was the last of its operation.
     pub fn leaves(&mut self, deadline: Instant) -> bool {
         let Some(calls) = self.waiting.get_mut(&deadline) else { return false };
         *calls -= 1;
@@ -155,7 +156,8 @@ impl Parts {
         Self { began: now, is_first: true, moves: [Moves::default(); 3] }
     }
 
-    /// In both parts that are over, of this length, so many times more came than went, and in all more than `limit`.
+    /// Returns whether more than `times` as many came as went in each of the last two parts of this length, and in
+    /// both together the surplus exceeded `limit`.
     fn grow(&mut self, length: Duration, times: f64, limit: usize, now: Instant) -> bool {
         let age = now.saturating_duration_since(self.began);
         if age >= length {

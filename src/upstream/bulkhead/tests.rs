@@ -126,7 +126,7 @@ impl World {
     }
 }
 
-/// A deadline that no call comes to.
+/// A deadline that no call reaches.
 fn later() -> Instant {
     now() + Duration::from_secs(15)
 }
@@ -162,7 +162,7 @@ fn holds_overload(world: &World, since: Duration, capacity: u32) {
     assert!(quantile(&dropped, 1.0) <= 100 * MS, "{:?}", dropped.last());
 }
 
-/// More comes than goes, and it shows when a call's turn comes, with none coming afterwards.
+/// More calls come than go. That shows when a call's turn comes, even if no other call comes afterwards.
 #[tokio::test(start_paused = true)]
 async fn calls_that_wait_learn_of_an_overload_from_one_that_goes() {
     let settings = Concurrency { max: 2, ..Concurrency::default() };

@@ -1,4 +1,4 @@
-//! A call that waits for its reply. Dropped before, after a while, it lets its connection be doubted.
+//! A call that waits for its reply. If it is dropped after a while without one, its connection is doubted.
 
 use std::time::{Duration, Instant};
 

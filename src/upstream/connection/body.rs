@@ -140,8 +140,8 @@ fn poll_http2(
     }
 }
 
-/// A service that answers before it has the whole request ends the stream like this (RFC 9113, section 8.1). With bytes to
-/// come, it did not answer.
+/// A service that answers before it has the whole request ends the stream like this (RFC 9113, section 8.1). If
+/// announced bytes are missing, the reply is broken.
 fn is_early_end(error: &h2::Error, left: Option<u64>) -> bool {
     let is_early = error.is_reset() && error.reason() == Some(Reason::NO_ERROR);
     is_early && left.is_none_or(|left| left == 0)

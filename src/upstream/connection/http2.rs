@@ -93,7 +93,7 @@ impl Http2 {
         self.is_retired.store(true, Ordering::Relaxed);
     }
 
-    /// A call was given up: if nothing was heard since it was sent, new ones go elsewhere.
+    /// Retires the connection if nothing was heard on it since a call was sent that is now given up.
     fn doubt(&self, heard: u64) {
         if self.heard() == heard {
             self.retire();
@@ -204,7 +204,7 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Counts the reads that bring something, and ends when too many of them bring no reply.
+/// Counts the reads that bring something, and fails when too many bytes belong to no reply.
 struct CountedStream {
     stream: TokioIo<Stream>,
     reads: Arc<AtomicU64>,

@@ -36,7 +36,7 @@ use http::{Request, Response, Uri};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Connections that may turn out closed before a call requires a new one.
+/// Maximum number of connections that a call finds closed before it requires a new one.
 const STALE_CONNECTIONS: u32 = 2;
 
 /// The connections to one instance.

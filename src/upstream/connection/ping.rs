@@ -26,7 +26,7 @@ struct State {
     pings: PingPong,
     /// When the last ping was answered, and what had been heard by then.
     answered: Option<(Instant, u64)>,
-    /// What had been heard when a ping was not answered.
+    /// Value of `heard` when a ping was not answered.
     lost: Option<u64>,
 }
 
@@ -46,7 +46,7 @@ impl Pings {
         }
     }
 
-    /// Sends a ping, unless this silence had one lately, whatever became of it, or ended meanwhile.
+    /// Sends a ping, unless one was sent recently in this silence, answered or not, or the silence has ended.
     async fn is_answered(&self, before: u64, heard: &impl Fn() -> u64) -> bool {
         let mut state = self.0.lock().await;
         if state.lost == Some(heard()) {
@@ -58,7 +58,7 @@ impl Pings {
         if heard() != before || had_one {
             return true;
         }
-        // An answer that came too late is none to this ping.
+        // A late answer to an earlier ping does not count as an answer to this one.
         let _ = poll_fn(|context| state.pings.poll_pong(context)).now_or_never();
         // Fails if one is out already, of a stream that was closed meanwhile: its answer is as good.
         let _ = state.pings.send_ping(Ping::opaque());
@@ -88,16 +88,16 @@ mod tests {
     const PING: u8 = 6;
     const ACK: u8 = 1;
 
-    /// How a service treats pings.
+    /// Behaviour of a service towards pings.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Manner {
         Answers,
         Dead,
-        /// It answers the first one ten seconds late, and is dead then.
+        /// Answers the first ping ten seconds late, and is dead afterwards.
         AnswersOnceLate,
     }
 
-    /// Counts pings, and answers them as its manner is.
+    /// Counts pings, and answers them according to its manner.
     async fn service(mut stream: DuplexStream, manner: Manner, pings: Arc<AtomicU64>) {
         let mut preface = [0; 24];
         stream.read_exact(&mut preface).await.expect("a preface");

@@ -1,11 +1,11 @@
 //! Which connection a call takes, and when one more is opened.
 //!
-//! A connection is opened only if more calls wait than connections are coming: being opened, or about to finish their last
-//! exchange. So there are no more connections than calls were in flight at once. Which of the two comes first goes to the
-//! call that has waited longest. Over HTTP/1.1, two kinds of connections come on top: new ones that calls require (a probe, or
-//! a call that found two closed), one for each such call; and those to services that reply without having read the request,
-//! for [`SETTLING`] at most. HTTP/2 has one connection for all calls, and one being opened at most, also for calls that
-//! require a new one.
+//! A connection is opened only if more calls wait than connections are coming: being opened, or about to finish their
+//! last exchange. So there are no more connections than calls were in flight at once. Whichever comes first goes to
+//! the call that has waited longest. Over HTTP/1.1, two kinds of connections are added: new ones that calls require
+//! (a probe, or a call that found two closed), one for each such call; and those to services that reply without
+//! having read the request, for [`SETTLING`] at most. HTTP/2 has one connection for all calls, and one being opened
+//! at most, also for calls that require a new one.
 
 use super::super::{Failure, Settings};
 use super::Dialed;
@@ -26,7 +26,7 @@ const MAX_IDLE: usize = 1024;
 const SETTLING: Duration =
     if cfg!(test) { Duration::from_hours(1) } else { Duration::from_secs(1) };
 
-/// The time before that in which calls that wait count on the connection.
+/// Maximum time for which waiting calls count on a connection that has to settle.
 const SETTLES_SOON: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl ConnectionPool {
         Self {
             dialer,
             keep_alive: settings.keep_alive,
-            // Calls that time out sooner must tell, too.
+            // Calls with a shorter timeout must notice silence as well.
             patience: settings.connect_timeout.min(settings.timeout / 2),
             state: Mutex::new(state),
         }
@@ -100,7 +100,7 @@ impl ConnectionPool {
         (&mut waiting.coming).await.unwrap_or_else(|_| none())
     }
 
-    /// A connection for one call alone, unless it turns out to be one for all.
+    /// Opens a connection for one call. If it is of HTTP/2, all calls share it.
     async fn open_one(&self) -> Result<Dialed, Failure> {
         let connection = self.dialer.dial().await?;
         let mut state = self.state();

@@ -43,7 +43,8 @@ pub(super) fn of_opening(error: &h2::Error) -> Failure {
     Failure::NotSent(sentence(error))
 }
 
-/// The error of a stream that ended before its reply was whole. A stream that was reset says nothing of its connection.
+/// The error of a stream that ended before its reply was whole. A stream that was reset says nothing about its
+/// connection.
 pub(super) fn broken(error: &h2::Error) -> Failure {
     let text = sentence(error);
     if error.is_reset() { Failure::Reset(text) } else { Failure::Unavailable(text) }

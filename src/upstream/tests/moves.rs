@@ -1,4 +1,4 @@
-//! How a call goes on where its service did not process it, asks to be left alone, or says nothing yet.
+//! Calls that their service did not process, asks to wait, or has not replied to yet.
 
 use super::*;
 
