@@ -1,9 +1,9 @@
 //! Bytes that requests hold, counted for the whole process: replies of services from their first byte on, for as long as an
 //! operation reads them, and answers until their last byte is handed to the system or their client is gone.
 //!
-//! Replies and answers together have one bound; answers alone have half of it, so that answers that clients do not read
-//! never stop the calls of others. Past half of either, a client takes no more once it holds its share, except for small
-//! pieces: a client that has a flood of its own still gets small answers. What is held already is kept.
+//! Replies and answers together have one bound; answers alone have half of it, so that answers that clients do not
+//! read never stop the calls of others. Beyond half of either, a client that holds its share gets no more, except for
+//! small pieces: so a client with a flood of its own still gets small answers. Bytes that are held already stay.
 //!
 //! Counting is a few relaxed additions; the only lock is taken when a client's account is opened. Two requests at the same
 //! moment may both fit where one would, so that a bound is exceeded by as much as is written at once, one answer a thread.
@@ -15,13 +15,13 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// Pieces of at most so many bytes are taken past the share.
+/// Pieces of at most so many bytes may exceed the share.
 const SMALL: usize = 64 << 10;
 
 /// Locks over all accounts.
 const SHARDS: usize = 16;
 
-/// What a client reads of it.
+/// The message to clients.
 pub const EXHAUSTED: &str = "the gateway holds as many bytes of replies and answers as it may (server.memory); try again later";
 
 /// The bytes of a process. Cheap to clone.
@@ -37,13 +37,13 @@ struct Pool {
     clients: [Mutex<HashMap<IpAddr, Weak<Client>>>; SHARDS],
 }
 
-/// A client's part of it. Cheap to clone. The default counts nothing.
+/// A client's account. Cheap to clone. The default counts nothing.
 #[derive(Clone, Default)]
 pub struct Account(Option<Arc<Client>>);
 
 struct Client {
     memory: Memory,
-    /// `None`: many clients, without a share of theirs.
+    /// `None`: many clients, to which no share applies.
     address: Option<IpAddr>,
     held: AtomicUsize,
 }
@@ -59,7 +59,7 @@ pub struct Arriving {
     bytes: usize,
 }
 
-/// What one operation's replies take of its client's account.
+/// The bytes that one operation's replies take of its client's account.
 #[derive(Debug)]
 pub struct Charge {
     account: Account,
@@ -67,12 +67,12 @@ pub struct Charge {
     held: Vec<Held>,
 }
 
-/// There is no room for it.
+/// There is no room for the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exhausted;
 
 impl Memory {
-    /// `share` is what one client may hold of it once more than half is taken, in thousandths.
+    /// `share`: the part that one client may hold once more than half is taken, in thousandths.
     #[must_use]
     pub fn new(most: usize, share: u16) -> Self {
         Self(Arc::new(Pool {
@@ -84,7 +84,7 @@ impl Memory {
         }))
     }
 
-    /// The account of an address.
+    /// Returns the account of an address.
     #[must_use]
     pub fn account(&self, address: IpAddr) -> Account {
         let mut clients = self.0.clients(address);
@@ -96,13 +96,13 @@ impl Memory {
         Account(Some(client))
     }
 
-    /// An account of many clients, which is held to the whole only.
+    /// Returns an account of many clients, to which only the bound of the whole applies.
     #[must_use]
     pub fn account_of_many(&self) -> Account {
         Account(Some(Arc::new(Client::new(self, None))))
     }
 
-    /// A reply of which nothing has arrived.
+    /// Begins a reply. Nothing of it has arrived.
     #[must_use]
     pub fn begin(&self) -> Arriving {
         Arriving { memory: self.clone(), bytes: 0 }
@@ -116,7 +116,7 @@ impl Memory {
 }
 
 impl Default for Memory {
-    /// Without a bound.
+    /// A memory without a bound.
     fn default() -> Self {
         Self::new(usize::MAX / 4, 1_000)
     }
@@ -150,7 +150,7 @@ impl Pool {
         self.most / 2
     }
 
-    /// Of a bound, one client's share.
+    /// Returns one client's share of a bound.
     fn share(&self, most: usize) -> usize {
         most / 1_000 * usize::from(self.share) + most % 1_000 * usize::from(self.share) / 1_000
     }
@@ -201,14 +201,14 @@ impl Drop for Client {
 }
 
 impl Account {
-    /// Whether an operation may begin: there is room for an answer at all.
+    /// Returns whether an operation may begin, because there is room for an answer.
     #[must_use]
     pub fn admits(&self) -> bool {
         let Some(client) = &self.0 else { return true };
         client.memory.held() < client.memory.0.most && client.room_for_answer() > 0
     }
 
-    /// The largest answer that may be made now.
+    /// Returns the size of the largest answer that fits now.
     #[must_use]
     pub fn room(&self) -> usize {
         self.0.as_ref().map_or(usize::MAX, |client| client.room_for_answer())
@@ -271,7 +271,7 @@ impl Arriving {
         Ok(())
     }
 
-    /// The reply is whole.
+    /// Ends a reply that has arrived completely.
     #[must_use]
     pub fn finish(self) -> Held {
         if self.bytes == 0 { Held::default() } else { Held(Some(Arc::new(self))) }
@@ -300,7 +300,7 @@ impl Charge {
         Ok(())
     }
 
-    /// Holds a reply of which this operation reads only a part, so that it is not charged.
+    /// Holds a reply without charging it, because this operation reads only a part of it.
     pub fn keep(&mut self, held: Held) {
         let is_kept = self.held.last().is_some_and(|last| last.is_same(&held));
         if held.0.is_some() && !is_kept {

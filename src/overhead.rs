@@ -1,8 +1,8 @@
-//! What a peer sends around its messages, such as sizes of chunks, empty lines, and frames of HTTP/2 that carry nothing: read
-//! by the libraries, and delivered to no one. A peer that never stops sending it keeps a thread from all others, so each
-//! connection may bring only so much of it, and is then closed.
+//! Bytes that a peer sends around its messages, such as sizes of chunks, empty lines, and frames of HTTP/2 that carry
+//! nothing. The libraries read them and deliver nothing. A peer that never stops sending them occupies a thread, so
+//! each connection may bring only so many, and is then closed.
 //!
-//! The unit is a byte. What is delivered earns some back, and so does time, since connections that live long need frames of
+//! The unit is a byte. Delivered bytes earn some back, and so does time, since long-lived connections need frames of
 //! their own, such as pings.
 
 use std::io;
@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-/// More than a library reads ahead.
+/// Maximum overhead of a connection. The libraries read less than this ahead.
 const MOST: u64 = 1 << 20;
 
-/// What a frame of HTTP/2 costs beside its payload: ten thousand of them are `MOST`.
+/// Cost of an HTTP/2 frame beside its payload: ten thousand frames are about `MOST`.
 const FRAME: u64 = 100;
 
-/// Forgiven with time.
+/// Forgiven in each second.
 const EACH_SECOND: u64 = 200 * FRAME;
 
-/// Earned by a request, or by a reply, of HTTP/2.
+/// Earned by a request or a reply of HTTP/2.
 const MESSAGE: u64 = 80 * FRAME;
 
 /// The bytes of one connection that brought nothing. The orderings are relaxed: they decide when, and not what.
@@ -27,7 +27,7 @@ const MESSAGE: u64 = 80 * FRAME;
 pub struct Overhead {
     spent: AtomicU64,
     opened: Instant,
-    /// Milliseconds after `opened`: until when time is accounted for.
+    /// The time that is accounted for, in milliseconds after `opened`.
     forgiven: AtomicU64,
 }
 
@@ -40,10 +40,10 @@ impl Overhead {
         })
     }
 
-    /// Counts what was read.
+    /// Counts bytes that were read.
     ///
     /// # Errors
-    /// It is too much, and the connection is to be closed.
+    /// There are too many, and the connection must be closed.
     pub fn read(&self, bytes: u64) -> io::Result<()> {
         let spent = self.spent.fetch_add(bytes, Relaxed).saturating_add(bytes);
         if spent > MOST && !self.forgive(spent) {
@@ -52,7 +52,7 @@ impl Overhead {
         Ok(())
     }
 
-    /// Whether enough time has gone by.
+    /// Forgives bytes for the time that has passed. Returns whether that is enough.
     fn forgive(&self, spent: u64) -> bool {
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         let since = now.saturating_sub(self.forgiven.swap(now, Relaxed));
@@ -61,24 +61,24 @@ impl Overhead {
         spent.saturating_sub(forgiven) <= MOST
     }
 
-    /// A message of HTTP/1.1 begins, of which there is one at a time.
+    /// Starts again at zero, because a message of HTTP/1.1 begins. There is one at a time.
     pub fn restart(&self) {
         self.spent.store(0, Relaxed);
     }
 
-    /// A message of HTTP/2 was sent or received.
+    /// Counts a message of HTTP/2 that was sent or received.
     pub fn message(&self) {
         self.earn(MESSAGE);
     }
 
-    /// Bytes of a body were delivered.
+    /// Counts bytes of a body that were delivered.
     pub fn delivered(&self, bytes: usize) {
         if bytes > 0 {
             self.earn(2 * FRAME + 16 * bytes as u64);
         }
     }
 
-    /// Bytes of a body go to the peer, which answers them with frames over HTTP/2.
+    /// Counts bytes of a body that are sent to the peer, which answers them with frames over HTTP/2.
     pub fn sent(&self, bytes: usize) {
         self.earn(8 * FRAME + bytes as u64 / 8);
     }
@@ -94,7 +94,7 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const CONTINUATION: u8 = 9;
 
-/// Follows the frames of HTTP/2 (RFC 9113, section 4.1), and keeps none.
+/// Finds the frames of HTTP/2 in a stream of bytes (RFC 9113, section 4.1), and keeps none.
 #[derive(Debug)]
 pub struct Frames {
     /// Bytes to skip before the next frame.
@@ -110,8 +110,8 @@ impl Frames {
         Self { skip: before, head: [0; HEAD], came: 0 }
     }
 
-    /// The overhead of further bytes. A frame is charged when its head is there. That of data has its payload bounded by the
-    /// windows, and that of a header by the header list.
+    /// Returns the overhead of further bytes. A frame is charged when its head has arrived. The payload of a data
+    /// frame is bounded by the windows, and that of a header frame by the header list.
     pub fn overhead(&mut self, mut bytes: &[u8]) -> u64 {
         let mut overhead = 0;
         loop {
