@@ -448,7 +448,7 @@ impl Response {
         Self { body, refusal, errors, upstream_calls: 0, cost: None, cache, throttle: None }
     }
 
-    /// Its bytes are counted until they are sent.
+    /// Counts its bytes until they are sent.
     fn counted(mut self, account: &Account) -> Self {
         self.body = account.answer(self.body);
         self

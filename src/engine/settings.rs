@@ -26,7 +26,7 @@ pub struct Settings {
     /// The time one request may take.
     pub timeout: Duration,
     pub persisted: PersistedSettings,
-    /// Where the bytes that requests hold are counted.
+    /// Counts the bytes that requests hold.
     pub memory: Memory,
 }
 

@@ -1,4 +1,4 @@
-//! Requirements: the fields that must be there before a field can be, because its call or its rules name them.
+//! Requirements: the fields that are needed before a field, because its call or its rules name them.
 //!
 //! Fields that need each other form chains, and each link of a chain is a round of calls. Planning follows them, so their
 //! length is bounded here. Walks keep their own stacks: a chain is as long as the schema makes it.
@@ -55,7 +55,7 @@ impl<'a> Requirements<'a> {
         Self { schema, types, bindings, guards, possible }
     }
 
-    /// What a field needs of its object: for its rules, and for its call.
+    /// Returns the paths that a field needs of its object, for its rules and for its call.
     pub(super) fn of(&self, (ty, field): &Coordinate) -> Vec<KeyPath> {
         let mut paths = Vec::new();
         for guard in self.guards.of_field(ty, field) {
@@ -78,7 +78,8 @@ impl<'a> Requirements<'a> {
         paths
     }
 
-    /// The fields on a path, with their distance; of an abstract type, those of every object that can stand there.
+    /// Returns the fields on a path with their distance. For an abstract type, these are the fields of all its object
+    /// types.
     pub(super) fn steps(&self, ty: &str, path: &KeyPath) -> Vec<(Coordinate, usize)> {
         let mut steps = Vec::new();
         let mut at = ty;
@@ -95,7 +96,7 @@ impl<'a> Requirements<'a> {
         steps
     }
 
-    /// Fields that cannot be had without their own value.
+    /// Returns the fields that need their own value.
     pub(super) fn cyclic(&self) -> HashSet<Coordinate> {
         let chains = Chains::of(self);
         let waiting = chains.lengths().into_iter().enumerate();
@@ -138,7 +139,7 @@ pub(super) fn check(
     }
 }
 
-/// Which field needs which, by number.
+/// The fields, and the fields that each one needs, by number.
 struct Chains {
     fields: Vec<Coordinate>,
     needs: Vec<Vec<usize>>,
@@ -172,8 +173,8 @@ impl Chains {
         })
     }
 
-    /// Of each field, how many fields are needed before it, one after the other. `None`: it is in a cycle, or needs one
-    /// that is.
+    /// Returns for each field how many fields are needed before it, one after the other. `None`: it is in a cycle, or
+    /// needs a field that is.
     fn lengths(&self) -> Vec<Option<usize>> {
         let mut needed_by = vec![Vec::new(); self.fields.len()];
         for (at, needs) in self.needs.iter().enumerate() {

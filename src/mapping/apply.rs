@@ -69,7 +69,7 @@ pub(super) fn at_item<'a>(
     };
     match item {
         Found::Borrowed(at) => evaluate(expr, frame.with_at(Current::Value(at))),
-        // An object of its own has usually several keys.
+        // An object usually has several keys.
         Found::Text(at) if matches!(expr.kind, ExprKind::Object(_)) => with_members(
             at,
             || names([expr]),

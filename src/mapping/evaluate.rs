@@ -213,7 +213,7 @@ pub(super) fn write_each(
     )
 }
 
-/// As [`write`], with the text that is the current value read once for all its keys.
+/// Like [`write`], but reads the text, which is the current value, once for all its keys.
 pub(super) fn write_from(
     expr: &Expr,
     text: &str,

@@ -87,11 +87,11 @@ pub(super) struct Members<'a> {
     members: Vec<(Cow<'a, str>, &'a str)>,
 }
 
-/// Members that are held whether or not they are looked up. Of an object with more, only those that may be looked up are.
+/// Members that are held without asking for the wanted ones. Of an object with more, only the wanted ones are held.
 const HELD: usize = 256;
 
 impl<'a> Members<'a> {
-    /// Reads an object of which the keys in `wanted` are looked up. `None`: not an object.
+    /// Reads an object whose keys in `wanted` are looked up. `None`: it is not an object.
     pub(super) fn read<'n>(text: &'a str, wanted: impl Fn() -> HashSet<&'n str>) -> Option<Self> {
         if !text.starts_with('{') {
             return None;

@@ -297,7 +297,7 @@ fn too_late() -> source::Error {
     source::Error::new(ErrorCode::UpstreamTimeout, "the request's deadline is over")
 }
 
-/// The reply came, and the caller's client holds its share.
+/// Error of a reply that arrived while its client holds its share.
 fn no_room() -> source::Error {
     let error = source::Error::new(ErrorCode::Overloaded, EXHAUSTED);
     source::Error { outcome: MutationOutcome::Unknown, ..error }

@@ -125,7 +125,7 @@ pub(super) struct Outcome {
     pub calls: Calls,
     /// Bytes of all replies: a good first guess at the size of the response.
     pub bytes: usize,
-    /// The replies in the store, as they count.
+    /// The bytes of the replies in the store.
     _charge: Charge,
     /// What those who get the answer may do with it.
     pub share: Share,

@@ -139,7 +139,8 @@ fn scalar(name: &str, value: Value, way: InputPath<'_>) -> Coerced {
 /// From here on a float may stand for several whole numbers: 2^53.
 const AMBIGUOUS: f64 = 9_007_199_254_740_992.0;
 
-/// The number, if it is whole: `1.0` and `-0` are, too. A float that is [`AMBIGUOUS`] is some number that no `Int` is.
+/// The number, if it is whole: `1.0` and `-0` are, too. A float from [`AMBIGUOUS`] on becomes a number that no `Int`
+/// can be.
 fn whole(number: &Number) -> Option<i128> {
     if let Some(number) = number.as_i64() {
         return Some(number.into());
@@ -153,8 +154,8 @@ fn whole(number: &Number) -> Option<i128> {
     Some(whole)
 }
 
-/// The digits of a whole number, if all of them are known: of one with a fraction, an exponent or more than 64 bits, the
-/// parser keeps the nearest float.
+/// Returns the digits of a whole number if all of them are known. For a number with a fraction, an exponent or more
+/// than 64 bits, the parser keeps only the nearest float.
 fn digits(number: &Number) -> Option<String> {
     let is_rounded = number.is_f64() && number.as_f64()?.abs() >= AMBIGUOUS;
     if is_rounded { None } else { whole(number).map(|whole| whole.to_string()) }

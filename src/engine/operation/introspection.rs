@@ -50,7 +50,7 @@ impl Introspection {
         Ok(Self::Answered(asked.execute(graph, keys, &Map::new())?))
     }
 
-    /// Bytes it takes, roughly.
+    /// Approximate size in bytes.
     pub fn weight(&self) -> usize {
         match self {
             Self::Answered(answers) => answers.iter().map(|answer| answer.capacity() + 24).sum(),
@@ -71,11 +71,11 @@ impl Introspection {
     }
 }
 
-/// Bytes of a node of a document's tree, of which each token makes at most one.
+/// Bytes of a node of a document's tree. Each token makes at most one node.
 const NODE: usize = 256;
 
 impl Executable {
-    /// Bytes it takes, roughly: the document with its text.
+    /// Approximate size in bytes: the document with its text.
     fn weight(&self) -> usize {
         let texts = self.document.sources.values().map(|file| file.source_text());
         let bytes = |text: &str| text.len() * 2 + limits::extent(text, usize::MAX).tokens * NODE;
@@ -96,7 +96,7 @@ impl Executable {
         let (document, operation) = (&self.document, &self.operation);
         let mut response = partial_execute(schema, &implementers, document, operation, &variables)
             .map_err(|error| vec![refusal(&error)])?;
-        // What is asked was validated: only a variable's value is left to be wrong.
+        // The selection was validated: only a variable's value can still be wrong.
         if let Some(error) = response.errors.first() {
             let message = "null was sent for a variable that an introspection field needs";
             let locations =

@@ -35,8 +35,8 @@ pub(super) fn mark(
     Some((Valid::assume_valid(document), operation, Marked { prefix }))
 }
 
-/// Returns `isOneOf_<number>_` with the first number that these texts do not have, so that no name of theirs begins with it.
-/// One pass over the texts, and as short for every text: the prefix is repeated for each `isOneOf`.
+/// Returns `isOneOf_<number>_` with the first number that these texts do not have, so that none of their names begins
+/// with it. The texts are read once. The prefix is short for every text, because it is repeated for each `isOneOf`.
 fn unused_prefix(texts: &[&str]) -> String {
     let after = |text: &&str| text.split(FIELD).skip(1).filter_map(number).collect::<Vec<_>>();
     let used: HashSet<usize> = texts.iter().flat_map(after).collect();

@@ -32,7 +32,7 @@ use introspection::Introspection;
 use serde_json::{Map, Value};
 use variables::Variables;
 
-/// Bytes of a value that a default of the schema adds to an operation: with its key, and with its place in an object.
+/// Bytes of a value that a default of the schema adds to an operation, including its key and its place in an object.
 const VALUE: usize = 128;
 
 /// An operation ready to run.

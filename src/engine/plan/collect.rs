@@ -169,7 +169,7 @@ fn condition_of(conditions: &mut Conditions, directives: &DirectiveList) -> Resu
     Ok(all)
 }
 
-/// `@skip` and `@include`, in the order in which they are looked at, with the value of `if` that keeps a selection.
+/// `@skip` and `@include` in the order of their evaluation, each with the value of `if` that keeps the selection.
 pub(super) fn directives_of(
     directives: &DirectiveList,
 ) -> impl Iterator<Item = (&Node<Directive>, bool)> {
@@ -177,7 +177,7 @@ pub(super) fn directives_of(
     [("skip", false), ("include", true)].into_iter().flat_map(named)
 }
 
-/// The condition that one directive keeps a selection.
+/// Returns the condition under which one directive keeps its selection.
 pub(super) fn condition_if(
     conditions: &mut Conditions,
     directive: &Directive,

@@ -14,7 +14,7 @@ pub(super) struct Conjunction {
     /// Variables.
     set: u64,
     clear: u64,
-    /// Lists of nulls, none of which may be there.
+    /// Lists of nulls that must not occur.
     sound: u128,
     /// Rules that must hold.
     allowed: u128,
@@ -42,12 +42,12 @@ struct Entry {
     unless: Vec<Condition>,
 }
 
-/// A variable that is used where null cannot stand, and may be null.
+/// A variable that may be null, used where null is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Null {
     /// The number of the variable.
     variable: usize,
-    /// Which requests come to where it is used: `@skip` and `@include` alone decide.
+    /// The requests that reach its use, as far as `@skip` and `@include` decide.
     reached: Condition,
 }
 
@@ -62,7 +62,7 @@ struct Rule {
 #[derive(Debug)]
 pub(in crate::engine) struct Conditions {
     variables: Vec<Name>,
-    /// Variables that may be null where null cannot stand.
+    /// Variables that may be null where null is not allowed.
     nullable: Vec<Name>,
     sound: Vec<Vec<Null>>,
     rules: Vec<Rule>,
@@ -155,7 +155,7 @@ impl Condition {
         self.any.iter().any(|conjunction| conjunction.holds(bits))
     }
 
-    /// What it says about the variables of `@skip` and `@include`.
+    /// Returns its part about the variables of `@skip` and `@include`.
     fn of_variables(&self) -> Self {
         let mut all = Self::never();
         for Conjunction { set, clear, .. } in &self.any {
@@ -195,7 +195,7 @@ impl Conditions {
         Ok(Condition { any: vec![conjunction] })
     }
 
-    /// A null that counts where `reached` holds.
+    /// Returns a null that counts where `reached` holds.
     pub(super) fn null(&mut self, name: &str, reached: &Condition) -> Result<Null, TooMany> {
         let variable = match self.nullable.iter().position(|known| &**known == name) {
             Some(variable) => variable,
@@ -208,7 +208,7 @@ impl Conditions {
         Ok(Null { variable, reached: reached.of_variables() })
     }
 
-    /// The condition that none of these nulls is there.
+    /// Returns the condition that none of these nulls occurs.
     pub(super) fn none_of(&mut self, nulls: Vec<Null>) -> Result<Condition, TooMany> {
         let bit = match self.sound.iter().position(|known| *known == nulls) {
             _ if nulls.is_empty() => return Ok(Condition::always()),
@@ -222,7 +222,7 @@ impl Conditions {
         Ok(Condition { any: vec![Conjunction { sound: 1 << bit, ..Conjunction::default() }] })
     }
 
-    /// The variables of these nulls, for people.
+    /// Returns the variables of these nulls, for messages.
     pub(super) fn names(&self, nulls: &[Null]) -> String {
         let mut names: Vec<String> = Vec::new();
         for null in nulls {

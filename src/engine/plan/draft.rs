@@ -32,12 +32,12 @@ pub(super) struct Planner<'a> {
     pub pricing: Pricing,
     pub mutation: bool,
     pub steps: usize,
-    /// Requirements that are followed at the moment, each one for the one before it.
+    /// Number of nested requirements that are being followed.
     pub depth: usize,
 }
 
-/// Maximum number of requirements and lookups that are followed one for the other. Each costs stack. The load refuses longer
-/// chains of fields, and longer chains of lookups; this bounds those that mix both.
+/// Maximum depth of nested requirements and lookups. Each takes stack. Loading refuses long chains of fields, and
+/// long chains of lookups; this bounds chains that mix both.
 const MAX_DEPTH: usize = 200;
 
 /// A position in the tree of objects.

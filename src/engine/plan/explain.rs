@@ -11,7 +11,7 @@ use crate::source::{Caller, Inputs};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
-/// Marks what a reply will tell, in characters that neither URLs nor forms encode.
+/// Marks around the name of a value that a reply will provide, in characters that neither URLs nor forms encode.
 const OPEN: &str = "-_.";
 const CLOSE: &str = "._-";
 
@@ -143,7 +143,7 @@ fn call(graph: &Graph, fetch: &Fetch, variables: &Map<String, Value>) -> String 
     failure.map_or_else(String::new, |failure| format!("cannot be made: {failure}"))
 }
 
-/// Puts braces where marks stand. A mark that a method cut has an ellipsis where its rest was.
+/// Replaces marks by braces. If a method cut a mark, an ellipsis stands for the missing part.
 fn in_braces(text: &str) -> String {
     let is_named = |letter: char| letter.is_alphanumeric() || "_-.".contains(letter);
     let mut shown = String::with_capacity(text.len());
@@ -163,7 +163,7 @@ fn in_braces(text: &str) -> String {
     shown
 }
 
-/// Puts a text without beginnings of marks, in which a mark may end whose beginning was cut.
+/// Appends a text without the beginning of a mark. It may have the end of one whose beginning was cut.
 fn put_ends(shown: &mut String, text: &str) {
     let is_named = |letter: char| letter.is_alphanumeric() || "_.".contains(letter);
     let mut rest = text;

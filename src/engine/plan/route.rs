@@ -63,7 +63,7 @@ impl<'a> Planner<'a> {
                 Candidate { lookup, yields, round: None }
             })
             .collect();
-        // By the field that they wait for; and how many fields each one waits for.
+        // Candidates by the field that they wait for, and the number of fields that each one waits for.
         let mut waiting: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut missing = vec![0_usize; candidates.len()];
         for (index, candidate) in candidates.iter().enumerate() {

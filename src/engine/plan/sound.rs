@@ -1,10 +1,10 @@
-//! The last check of what a request gives: a variable that is null, where null cannot stand.
+//! The last check of a request's variables: null where null is not allowed.
 //!
 //! Validation allows a variable that may be null where a default makes up for one that is left out (GraphQL spec,
 //! section 5.8.5), but a request can still send null. In an argument, the field is then an error with a path (section
-//! 6.4.1) and its call is not made. In `@skip` or `@include`, the object whose selections it decides is the error, and
-//! nothing below it is called. A selection that the request does not come to is not looked at: one that is skipped, one
-//! in a fragment on another type, an `@include` beside a `@skip` that holds.
+//! 6.4.1) and its call is not made. In `@skip` or `@include`, the object whose selections it decides is the error,
+//! and nothing below it is called. A selection that the request does not reach is not checked: one that is skipped,
+//! one in a fragment on another type, an `@include` beside a `@skip` that holds.
 
 use super::access::restrict;
 use super::collect::{Collected, Sets, condition_if, directives_of};
@@ -19,7 +19,7 @@ use apollo_compiler::parser::SourceSpan;
 use hashbrown::HashMap;
 use std::borrow::Cow;
 
-/// Nulls that must not be there, and the selections that they decide.
+/// Nulls that must not occur, and the selections that they decide.
 #[derive(Default)]
 struct Nulls {
     list: Vec<Null>,
@@ -35,7 +35,7 @@ impl Nulls {
     }
 }
 
-/// Where the spreads of a fragment are reached whose selections were looked at.
+/// Conditions under which the checked spreads of each fragment are reached.
 type Spread<'a> = HashMap<&'a str, Vec<Condition>>;
 
 impl<'a> Planner<'a> {
@@ -86,7 +86,7 @@ impl<'a> Planner<'a> {
         Ok((sets, sound))
     }
 
-    /// The condition that none of these nulls is there, and what is said where one is.
+    /// Returns the condition that none of these nulls occurs, and the error if one does.
     fn sound(&mut self, nulls: Nulls) -> Result<(Condition, Option<Sound>)> {
         let Nulls { list: nulls, at } = nulls;
         if nulls.is_empty() {
@@ -154,7 +154,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Adds the nulls of the directives of a selection; the condition that it is kept.
+    /// Adds the nulls of the directives of a selection. Returns the condition under which it is kept.
     fn check_directives(
         &mut self,
         directives: &'a DirectiveList,

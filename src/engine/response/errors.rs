@@ -56,7 +56,7 @@ impl Errors {
         if *count <= LISTED_OF_ONE_KIND {
             *last = self.listed.len();
             let mut error = error();
-            // At the root, the error knows its place itself.
+            // An error at the root has its own locations.
             if let Some(location) = path.location() {
                 error.locations = vec![location];
             }

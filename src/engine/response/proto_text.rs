@@ -60,7 +60,7 @@ impl Text<'_> {
         Ok(())
     }
 
-    /// Into a message within the one at hand.
+    /// Enters a nested message.
     fn descend(&mut self) -> Result<(), String> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {

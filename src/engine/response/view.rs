@@ -30,18 +30,18 @@ pub(in crate::engine) struct TypeView {
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Entries {
     pub list: Vec<Entry>,
-    /// `None`: nothing that a request gives can keep them from being told.
+    /// `None`: no variable of a request can make them an error.
     pub sound: Option<Sound>,
 }
 
-/// What must hold of a request's variables for something to be answered at all.
+/// A condition on a request's variables without which a field or an object is an error.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Sound {
     /// Number of the condition.
     pub condition: u32,
     /// For the client, where it does not hold.
     pub message: Arc<str>,
-    /// For an error at the root, which no field gives a place: where the selections are that cannot be decided.
+    /// Places of the selections that cannot be decided, for an error at the root, which has no field to point to.
     pub at: Vec<Location>,
 }
 

@@ -169,7 +169,7 @@ impl<'a> Occurrence<'a> {
     }
 }
 
-/// A message that comes in pieces: the pieces' bytes, one after another.
+/// Joins the bytes of a message that comes in pieces.
 pub(super) fn merged(pieces: &[Occurrence<'_>]) -> Result<Vec<u8>, String> {
     let mut merged = Vec::new();
     for piece in pieces {

@@ -78,7 +78,7 @@ pub(in crate::engine) fn write(
     Written { text, errors, cost, longest, too_large }
 }
 
-/// Bytes beyond its length that an answer may take for as long as it waits for the client.
+/// Maximum unused bytes in the buffer of an answer that waits for its client.
 const SPARE: usize = 16 << 10;
 
 const OPEN: &[u8] = b"{\"data\":";
@@ -119,7 +119,7 @@ pub(in crate::engine) struct Size {
     pub expected: usize,
     /// Past it, writing stops and `data` is null.
     pub most: usize,
-    /// Other answers leave room for no more.
+    /// `most` is the room that other answers leave, not the configured limit.
     pub lacks_room: bool,
 }
 
@@ -245,7 +245,7 @@ impl Writer<'_> {
         }
     }
 
-    /// An error at the path where the request gives something wrong here.
+    /// Adds an error at the path if the request's variables do not meet the condition.
     fn check_sound(&mut self, sound: Option<&Sound>, path: &Path<'_>) -> Result<(), Bubble> {
         let Some(sound) = sound.filter(|sound| self.refuses(sound.condition)) else {
             return Ok(());

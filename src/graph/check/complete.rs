@@ -51,7 +51,7 @@ impl Yields {
     }
 }
 
-/// What several lookups have together.
+/// The fields that several lookups provide together.
 #[derive(Default)]
 pub(super) struct Brought<'w> {
     all: bool,
@@ -75,11 +75,11 @@ impl<'w> Brought<'w> {
     }
 }
 
-/// The lookups that can be asked for an entity.
+/// The lookups that can be called for an entity.
 #[derive(Default)]
 struct Usable {
     lookups: Vec<usize>,
-    /// How many are asked one after the other, so that the last one has its key.
+    /// Number of lookups one after the other until the last one has its key.
     rounds: usize,
 }
 
@@ -117,7 +117,7 @@ impl Walk<'_, '_> {
     fn usable(&self, entity: &str, has: &dyn Fn(&KeyPath) -> bool) -> Usable {
         let mut usable = Usable::default();
         let mut ready = Vec::new();
-        // By the field that they wait for; and how many fields each one waits for.
+        // Lookups by the field that they wait for, and the number of fields that each one waits for.
         let mut waiting: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut missing: HashMap<usize, usize> = HashMap::new();
         for at in self.parts.lookups_of(entity) {
@@ -151,7 +151,7 @@ impl Walk<'_, '_> {
         usable
     }
 
-    /// Of each entity once.
+    /// Reports each entity once.
     fn refuse_rounds(&mut self, via: Via<'_>, entity: &str) {
         if !self.filled.far.insert(entity.to_owned()) {
             return;
@@ -168,7 +168,7 @@ impl Walk<'_, '_> {
     }
 }
 
-/// Entities with a lookup that stands in the text, even though it did not compile.
+/// Entities with a lookup in the SDL that did not compile.
 pub(super) fn broken_lookups(parts: Parts<'_>) -> HashSet<&str> {
     let words = parts.words();
     let known: HashSet<(&str, &str)> =

@@ -8,7 +8,7 @@ use crate::source::Argument;
 use apollo_compiler::ast::FieldDefinition;
 use hashbrown::HashSet;
 
-/// Fields that are null along one way, as many as are noted. More than are shown.
+/// Maximum number of noted fields that are null along one path. Fewer are shown.
 const MAX_DOUBTS: usize = 5_000;
 
 /// One mapping on its way through the schema.

@@ -6,7 +6,7 @@ use crate::graph::words::is_list;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
-/// Steps of a way that is shown. Operations nest 15 levels by default.
+/// Maximum number of steps of a path that is shown. Operations nest 15 levels by default.
 const MAX_STEPS: usize = 50;
 
 /// A type, and whether it is reached below a list.
@@ -31,8 +31,8 @@ impl Reach {
         [false, true].iter().any(|below| self.spots.contains_key(&(type_name.to_owned(), *below)))
     }
 
-    /// The fields from a root to this type, below a list or not. `None` where there is no way, or only one that is longer
-    /// than operations are.
+    /// The fields from a root to this type, below a list or not. `None` if there is no path, or only one that is
+    /// longer than operations are.
     pub(super) fn way(&self, type_name: &str, below_list: bool) -> Option<Vec<Step>> {
         let mut at = (type_name.to_owned(), below_list);
         let mut steps = Vec::new();

@@ -16,7 +16,7 @@ const MAX_VALUES: u64 = 1_000;
 /// Levels of lists and objects in one default, with the defaults inside it.
 const MAX_LEVELS: u64 = 100;
 
-/// Fields of one cycle that are named.
+/// Maximum number of fields of one cycle that are named.
 const MAX_NAMED: usize = 10;
 
 /// A field of an input object, by the names of both.

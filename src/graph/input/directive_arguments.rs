@@ -1,7 +1,7 @@
 //! Arguments of directives in the SDL are values of their types (GraphQL spec, sections 3.13 and 5.6).
 //!
-//! The parser's own validation covers most of it. It confuses null in a list with null for the list, and takes a field
-//! that is given twice.
+//! The parser's own validation covers most of it. It confuses null in a list with null for the list, and accepts a
+//! field that is given twice.
 
 use super::literal::misfits;
 use super::unique_fields::repeated_fields;
@@ -13,7 +13,7 @@ use apollo_compiler::{Node, Schema};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Refuses arguments of directives that do not fit. Of one that is refused already, nothing more is reported.
+/// Refuses arguments of directives that do not fit. Reports nothing more about an argument that is already refused.
 pub(in crate::graph) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
     let schema = &merged.schema;
     let refused: BTreeSet<Start> =

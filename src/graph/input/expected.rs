@@ -48,7 +48,7 @@ pub fn missing_field(name: &str, key: impl Display) -> String {
     format!("`{name}` needs a value for its field `{key}`")
 }
 
-/// What a `@oneOf` asks for.
+/// The message about a `@oneOf` without exactly one field.
 pub fn exactly_one(name: &str) -> String {
     format!("`{name}` takes exactly one of its fields, with a value that is not null")
 }

@@ -54,7 +54,7 @@ fn finite<'a>(
 ) -> HashSet<&'a str> {
     let mut finite: HashSet<&str> = HashSet::new();
     let mut ready: Vec<&str> = Vec::new();
-    // By the input object that they wait for; and for how many each one waits.
+    // Input objects by the one that they wait for, and the number that each one waits for.
     let mut waiting: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut missing: HashMap<&str, usize> = HashMap::new();
     for object in objects {

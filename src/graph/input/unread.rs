@@ -40,7 +40,7 @@ pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Pro
     }
 }
 
-/// The arguments that rules on who may see a field look at.
+/// The arguments that a field's access rules read.
 enum Read {
     /// Their names, as the first step of a path.
     Some(Vec<Reference>),

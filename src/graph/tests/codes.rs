@@ -40,7 +40,7 @@ fn the_table_lists_what_the_code_reports() {
 #[test]
 fn every_code_has_a_case() {
     let cases: Vec<String> = super::refusals::cases().into_iter().map(|case| case.2).collect();
-    // Told of by tests beside: it takes a folder, five hundred problems, or a hundred fields.
+    // Covered by other tests: they need a folder, five hundred problems, or a hundred fields.
     let elsewhere = ["schema-file", "more-problems", "long-requirement"];
     for code in known().iter().filter(|code| !elsewhere.contains(&code.as_str())) {
         let start = format!("{code} at ");

@@ -1,9 +1,9 @@
-//! "Field Selection FieldMerge" (GraphQL spec, section 5.3.2), as far as `apollo-compiler` takes two arguments for the same
-//! that are not: it compares lists only as far as the shorter one goes, and a block string with any other string (for the
-//! specification, values are the same as they are written).
+//! "Field Selection FieldMerge" (GraphQL spec, section 5.3.2), as far as `apollo-compiler` takes two arguments for
+//! the same that are not: it compares lists only as far as the shorter one goes, and ignores whether a string is a
+//! block string (the specification compares values as they are written).
 //!
-//! Most documents have no two fields of one response key whose lists or block strings differ, which one walk shows. For those that have,
-//! selection sets are merged as the specification says, within a budget of steps.
+//! In most documents, no two fields of one response key have lists or block strings that differ. One walk shows that.
+//! In all others, selection sets are merged as the specification says, within a budget of steps.
 
 use super::Rules;
 use crate::graphql::{Error, ErrorCode};
@@ -50,7 +50,8 @@ struct Written<'a> {
     blocks: bool,
 }
 
-/// Two fields of one response key, wherever they stand, are given lists or block strings that differ.
+/// Returns whether any two fields of one response key, anywhere in the document, have lists or block strings that
+/// differ.
 fn any_differ(document: &ExecutableDocument, written: Written<'_>) -> bool {
     let mut first: HashMap<&str, &Field> = HashMap::new();
     let operations = document.operations.iter().map(|operation| &operation.selection_set);
@@ -166,7 +167,7 @@ impl<'a> FieldMerge<'a> {
 }
 
 impl Written<'_> {
-    /// Apollo may take the value for another one.
+    /// Returns whether Apollo may confuse the value with another one.
     fn may_differ(self, value: &Value) -> bool {
         match value {
             Value::List(_) => true,

@@ -27,7 +27,7 @@ pub(super) struct Rules<'a> {
     pub errors: Vec<Error>,
 }
 
-/// Errors of one document that are listed.
+/// Maximum number of errors that are listed for one document.
 pub(super) const LISTED: usize = 10;
 
 /// Looks at fields while selections are merged, for each selection that is allowed.
@@ -55,8 +55,8 @@ pub(super) fn validate(
     if rules.errors.is_empty() { Ok(added) } else { Err(rules.errors) }
 }
 
-/// A diagnostic of Apollo's that is decided here instead: it counts fields where the specification counts response keys
-/// ([`single_root_field`]), and takes null in a list for the list ([`values`]).
+/// A diagnostic of Apollo's that is decided here instead: it counts fields where the specification counts response
+/// keys ([`single_root_field`]), and confuses null in a list with null for the list ([`values`]).
 pub(super) fn is_decided_here(message: &str) -> bool {
     message.ends_with("can only have one root field") || is_misread(message)
 }
