@@ -81,7 +81,7 @@ enum Command {
 const HUNG_UP: i32 = 128 + 1;
 
 impl Command {
-    /// Whether it serves until it is told to stop, and so goes on without its terminal.
+    /// Returns whether the command runs until it is stopped, and so outlives its terminal.
     fn serves(&self) -> bool {
         matches!(self, Self::Demo(_) | Self::Serve(_))
     }
@@ -122,7 +122,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(Exit::Problems as u8);
         }
     };
-    // Before all else, since a signal that comes before ends the process.
+    // First of all: a signal that arrives earlier ends the process.
     let hangups = {
         let _entered = runtime.enter();
         Hangups::take()

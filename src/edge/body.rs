@@ -1,8 +1,9 @@
 //! A request's body, read up to a limit and within a time.
 //!
-//! A body that comes in one piece, as most do, is not copied. One that is too large is refused as soon as that is seen,
-//! whether or not its end ever comes, and is still read for a while and thrown away behind the answer: a client that cannot
-//! go on sending mostly sees a broken connection instead of the answer. A client that waits for `100 Continue` sends nothing.
+//! A body that comes in one piece, as most do, is not copied. One that is too large is refused as soon as it is over
+//! the limit, even if it never ends. Its rest is read and discarded for a while after the answer: a client that
+//! cannot go on sending mostly sees a broken connection instead of the answer. A client that waits for `100 Continue`
+//! sends nothing.
 
 use super::inflate::{self, Coding};
 use super::intake::Taken;
@@ -14,14 +15,16 @@ use http_body::Frame;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
 
-/// How much of a body that is too large is thrown away before giving up on the connection, and for how long.
+/// Maximum bytes and time for which the rest of a body that is too large is discarded. Then the connection is given
+/// up.
 const DRAIN: usize = 32 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// A compressed body that stops coming for this long is inflated as far as it goes, so that one without an end is refused.
+/// A compressed body that pauses for this long is inflated as far as it has arrived, so that one without an end is
+/// refused.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Pauses of one body after which it is inflated.
+/// Maximum number of pauses of one body at which it is inflated.
 const PAUSES: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +125,7 @@ struct Pauses<'a> {
 }
 
 impl Pauses<'_> {
-    /// The next frame of a body, of which so much has come.
+    /// Returns the next frame of a body. `so_far` has arrived already.
     async fn frame(
         &mut self,
         body: &mut Body,
@@ -142,7 +145,7 @@ impl Pauses<'_> {
     }
 }
 
-/// Reads on while the answer goes out.
+/// Reads and discards the rest of a body while the answer is sent.
 fn drain(mut body: Body) {
     tokio::spawn(tokio::time::timeout(DRAIN_TIME, async move {
         let mut length = 0;
@@ -211,7 +214,7 @@ mod tests {
         assert_eq!(read(&declared, Body::empty()).await, Err(Mistake::TooLarge));
     }
 
-    /// They come, and nothing after them.
+    /// A body of these parts that never ends.
     fn without_end(parts: &[Bytes]) -> Body {
         let parts: Vec<_> = parts.iter().cloned().map(Ok::<_, std::io::Error>).collect();
         Body::from_stream(stream::iter(parts).chain(stream::pending()))

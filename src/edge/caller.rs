@@ -78,7 +78,7 @@ fn caller(parts: &mut Parts, verified: Option<Arc<Verified>>) -> Arc<Caller> {
     })
 }
 
-/// What a request and its answer are counted on.
+/// Returns the account on which a request and its answer are counted.
 pub(super) fn account(parts: &Parts) -> Account {
     parts.extensions.get::<Peer>().map(|peer| peer.account.clone()).unwrap_or_default()
 }

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// that reads a moment late closes a moment late.
 pub(super) struct Activity {
     opened: Instant,
-    /// Requests, or [`RETIRED`].
+    /// Number of requests, or [`RETIRED`].
     in_flight: AtomicUsize,
     /// Answers that are being sent.
     answering: AtomicUsize,
@@ -43,7 +43,7 @@ pub(super) struct Activity {
     idle_timeout: Duration,
 }
 
-/// Far more requests than there can be: the count of a connection that takes none.
+/// Value of `in_flight` on a retired connection: far more requests than there can be.
 const RETIRED: usize = usize::MAX / 2;
 
 /// Counts a request for as long as it lives.
@@ -116,12 +116,12 @@ impl Activity {
         self.closes.load(Relaxed)
     }
 
-    /// The client sent a part of a body, and it is used.
+    /// Counts a part of a request's body that was used.
     pub(super) fn delivered(&self, bytes: usize) {
         self.overhead.delivered(bytes);
     }
 
-    /// A piece of an answer goes to the client.
+    /// Counts a piece of an answer that is sent.
     pub(super) fn gives(&self, bytes: usize) {
         self.overhead.sent(bytes);
     }
@@ -247,7 +247,7 @@ impl<S> Watched<S> {
         Self { socket, first, activity, framing, frames, received, used: false }
     }
 
-    /// Counts what was read and is no message.
+    /// Counts the bytes read that belong to no message.
     fn count(&mut self, read: &[u8]) -> io::Result<()> {
         if self.activity.handed_over.load(Relaxed) {
             return Ok(());

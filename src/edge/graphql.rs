@@ -113,8 +113,8 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
 type Refused<T> = Result<T, Box<Response>>;
 
 impl Endpoint {
-    /// What can be said of a request by its head: nobody else made the browser send it, and there is an answer that the
-    /// client takes. There is room for it, too.
+    /// Checks a request by its head: no other site made the browser send it, the client accepts a media type of the
+    /// answer, and there is room for the answer.
     fn admit(&self, parts: &Parts) -> Refused<Accepted> {
         let accepted = Accepted {
             plain: negotiate::accept(&parts.headers, self.settings.statuses),

@@ -74,14 +74,14 @@ fn read(decoder: impl Read, limit: usize) -> Result<Bytes, Mistake> {
     if is_whole { Ok(inflated.into()) } else { Err(Mistake::Broken) }
 }
 
-/// What can be inflated, up to one byte past the limit, and whether nothing is wrong with it.
+/// Inflates up to one byte past the limit. Returns the bytes, and whether the input is valid as far as it was read.
 fn read_part(decoder: impl Read, limit: usize) -> (Vec<u8>, bool) {
     let mut inflated = Vec::new();
     let read = decoder.take(limit as u64 + 1).read_to_end(&mut inflated);
     (inflated, read.is_ok())
 }
 
-/// Whether the beginning of a body is over the limit already.
+/// Returns whether the beginning of a body is over the limit already.
 pub(super) fn exceeds(codings: &[Coding], beginning: &[u8], limit: usize) -> bool {
     let mut part = beginning.to_vec();
     codings.iter().rev().any(|coding| {
@@ -168,7 +168,10 @@ mod tests {
         let bomb = Bytes::from(member.repeat(1024));
         assert!(bomb.len() < 2 << 20, "{}", bomb.len());
         assert_eq!(inflate(&[Coding::Gzip], bomb.clone(), 1 << 20), Err(Mistake::TooLarge));
-        assert!(exceeds(&[Coding::Gzip], &bomb[..4_000], 1 << 20), "its beginning says as much");
+        assert!(
+            exceeds(&[Coding::Gzip], &bomb[..4_000], 1 << 20),
+            "its beginning is over the limit"
+        );
         assert!(!exceeds(&[Coding::Gzip], &bomb[..400], 1 << 20));
         let packed = deflate(Coding::Gzip, &bomb);
         assert!(exceeds(&[Coding::Gzip; 2], &packed[..packed.len() - 20], 1 << 20));

@@ -14,7 +14,7 @@ const LEAST: usize = 8 << 20;
 /// Bytes are counted by this many.
 const UNIT: usize = 1 << 10;
 
-/// Copies of a request's bytes while it runs.
+/// Number of copies of a request's bytes while it runs.
 const RUNNING: usize = 3;
 
 /// What a client reads of it.
@@ -55,8 +55,8 @@ impl Intake {
 }
 
 impl Taken {
-    /// Counts the bytes of a request that is read and runs: what it was read into, and what its calls are made of, are
-    /// beside it. One that has the connection to itself always fits.
+    /// Counts the bytes of a request that runs, with their copies: the request as it was read, and the requests of
+    /// its calls. A request that is alone on its connection always fits.
     pub(super) fn add_running(&mut self, bytes: usize) -> Result<(), Exhausted> {
         self.add(bytes.saturating_mul(RUNNING).min(self.intake.bytes))
     }

@@ -72,7 +72,7 @@ pub struct Edge {
 #[derive(Debug, Clone)]
 struct Peer {
     address: IpAddr,
-    /// What its requests hold.
+    /// Counts the bytes that its requests hold.
     account: Account,
 }
 

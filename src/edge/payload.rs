@@ -21,7 +21,7 @@ pub(super) struct Payload {
     pub document: Document,
     pub operation_name: Option<String>,
     pub variables: Map<String, Value>,
-    /// A number in the variables is larger than any double. They are JSON, but not variables that can be used.
+    /// A number in the variables does not fit a double. The variables are valid JSON, but cannot be used.
     pub out_of_range: bool,
 }
 
@@ -122,7 +122,7 @@ fn payload<V>(
     })
 }
 
-/// A number that JSON allows, and no double can hold.
+/// The error is about a number that JSON allows, and that does not fit a double.
 fn is_out_of_range(error: &serde_json::Error) -> bool {
     error.to_string().starts_with("number out of range")
 }

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 /// What the endpoint takes.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
 
-/// After which there may be room again.
+/// `Retry-After` of a request for which there is no room.
 const RETRY_SECONDS: u16 = 1;
 
 /// The engine's answer as it goes out; its bytes are not copied.

@@ -53,7 +53,7 @@ use unread::Received;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long room that was made is waited for, before more is made.
 const ROOM_WAIT: Duration = Duration::from_millis(20);
-/// As many answers may wait in one connection for a client that does not read them.
+/// Maximum number of streams of one connection, and so of answers that wait in it for a client that does not read.
 const HTTP2_STREAMS: u32 = 100;
 const HTTP2_HEADERS: u32 = 64 << 10;
 const HTTP2_PING: Duration = Duration::from_secs(30);
@@ -271,7 +271,7 @@ impl Connection {
 /// One connection's requests.
 struct Talk {
     peer: SocketAddr,
-    /// Of a client that is not behind a proxy.
+    /// Account of the connection's own address.
     account: Account,
     here: Here,
     activity: Arc<Activity>,
@@ -375,7 +375,7 @@ async fn until_over<C: Future<Output = hyper::Result<()>>>(
 }
 
 impl Edge {
-    /// What requests from an address are counted on. Proxies are many clients.
+    /// Returns the account on which requests from an address are counted. A trusted proxy has many clients.
     fn account(&self, address: IpAddr) -> Account {
         if forwarded::is_trusted(address, &self.settings.trusted_proxies) {
             self.memory.account_of_many()

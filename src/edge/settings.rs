@@ -32,9 +32,10 @@ pub struct Settings {
     pub connections: usize,
     /// Open connections of one client address; further ones are closed at once.
     pub connections_per_ip: usize,
-    /// Bytes of replies and answers that requests hold, of the whole process.
+    /// Maximum bytes of replies and answers that requests hold, in the whole process.
     pub memory: usize,
-    /// Of connections, of subscriptions and of `memory`, what one client may hold once more than half are taken; in thousandths.
+    /// Share of connections, of subscriptions and of `memory` that one client may hold once more than half is taken;
+    /// in thousandths.
     pub client_share: u16,
     /// The time a client may take to send a request's head; the first one is due from when the connection is accepted.
     pub header_timeout: Duration,

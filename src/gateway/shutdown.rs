@@ -38,7 +38,7 @@ impl Hangups {
         Self(taken.ok())
     }
 
-    /// Done at the first SIGHUP since this was made.
+    /// Waits for the first SIGHUP since this was made.
     pub async fn first(self) {
         match self.0 {
             Some(mut hangups) => drop(hangups.recv().await),

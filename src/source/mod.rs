@@ -165,7 +165,7 @@ pub struct Reply {
     /// HTTP status, or 200 where the protocol has none.
     pub status: u16,
     pub headers: Arc<http::HeaderMap>,
-    /// What the body counts as. A reply that is kept across time is counted by who keeps it.
+    /// Counts the bytes of the body. A reply that a cache keeps is counted by the cache instead.
     pub held: Held,
 }
 

@@ -20,7 +20,7 @@ pub struct Caller {
     pub expires: Option<SystemTime>,
     /// Where the request belongs in a distributed trace.
     pub trace: Trace,
-    /// What its replies and answers are counted on.
+    /// Account on which its replies and answers are counted.
     pub account: Account,
 }
 

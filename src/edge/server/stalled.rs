@@ -1,8 +1,8 @@
-//! Answers over HTTP/2 that their client does not take.
+//! Answers over HTTP/2 that the client does not read.
 //!
-//! A connection of HTTP/2 is not idle while any of its streams goes on, so each stream is timed by itself. hyper drives each
-//! in a future of its own: where an answer makes no progress for the idle timeout, the future is dropped, which resets
-//! the stream and gives its bytes back. Requests that are not answered yet have their own deadline.
+//! An HTTP/2 connection is not idle while any of its streams makes progress, so each stream is timed by itself. hyper
+//! drives each in a future of its own. If an answer makes no progress for the idle timeout, the future is dropped,
+//! which resets the stream and gives its bytes back. Requests that are not answered yet have their own deadline.
 
 use hyper::rt::Executor;
 use std::pin::{Pin, pin};
@@ -22,7 +22,7 @@ pub(super) struct Streams {
     idle_timeout: Duration,
 }
 
-/// When a stream's answer went on last.
+/// The time of the last progress of a stream's answer.
 pub(super) struct Progress {
     begun: Instant,
     /// Milliseconds after `begun`, and one; 0: it is not answered yet.
@@ -57,7 +57,7 @@ async fn run(stream: impl Future, progress: Arc<Progress>, idle_timeout: Duratio
 }
 
 impl Progress {
-    /// That of the stream that is being polled; `None` under HTTP/1.
+    /// Returns the progress of the stream that is being polled; `None` under HTTP/1.
     pub(super) fn of_stream() -> Option<Arc<Self>> {
         let progress = STREAM.try_with(Arc::clone).ok();
         progress.inspect(|progress| progress.progressed())

@@ -14,7 +14,7 @@ use tokio::net::TcpSocket;
 
 const MIB: usize = 1 << 20;
 
-/// Of the tests' gateways.
+/// `server.memory` of the tests' gateways.
 const MOST: usize = 64 * MIB;
 
 /// An operation whose answer has the reply's text so many times.
@@ -55,7 +55,7 @@ async fn send(client: &mut SendRequest<Full<Bytes>>, query: &str) -> http::Respo
     client.send_request(request.body(Full::from(body)).unwrap()).await.unwrap()
 }
 
-/// Good clients get whole answers over both protocols, of which one is larger than what is always left.
+/// Well-behaved clients get whole answers over both protocols, although each is larger than a small piece.
 async fn good_clients_are_served(gateway: &Running) {
     let body = serde_json::json!({ "query": repeated(2) }).to_string();
     let answer = gateway.post("", &body).await;

@@ -21,7 +21,7 @@ pub(super) enum Protocol {
 /// In the order of preference.
 pub(super) const PROTOCOLS: [Protocol; 2] = [Protocol::Transport, Protocol::Legacy];
 
-/// Bytes of an operation's id, which is kept for as long as the operation runs.
+/// Maximum bytes of an operation's id, which is kept for as long as the operation runs.
 const LONGEST_ID: usize = 1024;
 
 pub(super) const ACKNOWLEDGED: &str = r#"{"type":"connection_ack"}"#;
@@ -220,7 +220,7 @@ mod tests {
         );
     }
 
-    /// With an id of so many bytes.
+    /// A `subscribe` message with an id of so many bytes.
     fn subscribe(id: usize) -> String {
         let id = "i".repeat(id);
         format!(r#"{{"type":"subscribe","id":"{id}","payload":{{"query":"{{a}}"}}}}"#)

@@ -44,7 +44,7 @@ pub(super) struct Socket<S> {
     frames: Frames,
     /// The time that a client may take over a piece of what it is sent.
     patience: Duration,
-    /// When the client last showed that it is there: it sent a frame, or took one piece of an answer after another.
+    /// Time of the client's last sign of life: a frame, or a further piece of an answer that it read.
     seen: Instant,
 }
 
@@ -53,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self { stream, frames: Frames::new(limit), patience, seen: Instant::now() }
     }
 
-    /// For longer than this, the client has sent no frame, and has taken no further piece of an answer.
+    /// Returns whether the client has sent no frame, and read no further piece of an answer, for longer than `time`.
     pub(super) fn is_silent(&self, time: Duration) -> bool {
         self.seen.elapsed() > time
     }
