@@ -61,7 +61,7 @@ fn field(operation: &mut Operation, random: &mut Random) {
     }
 }
 
-/// A list with an item more, an object with a field twice, a string as a block string, or another value.
+/// A list with one more item, an object with a field twice, a string as a block string, or another value.
 fn longer(value: &str) -> String {
     let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     if let Some(text) = inner.filter(|text| !text.is_empty() && !text.contains(['"', '\\'])) {

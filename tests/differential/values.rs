@@ -18,7 +18,7 @@ const TEXTS: &[&str] =
 const FLOATS: &[&str] =
     &["0", "1", "-0", "1.5", "-2.25", "1e3", "1.0", "0.1", "9007199254740993", "1e21", "1e-7"];
 
-/// Of a custom scalar.
+/// Literals of a custom scalar.
 const LITERALS: &[&str] = &[
     "1",
     "1.5",

@@ -1,4 +1,4 @@
-//! Types of the GraphQL specification, such as `Int` and `__Type`, are not defined by a schema, so that it cannot extend
+//! Types of the GraphQL specification, such as `Int` and `__Type`, are not defined by a schema, so it cannot extend
 //! them (GraphQL spec, section 3.4.3).
 
 use crate::graph::place::Places;

@@ -12,7 +12,7 @@ use super::place::Places;
 use crate::problem::Problem;
 use apollo_compiler::Schema;
 
-/// Runs all of them, on a schema that was not validated yet: validation drops built-in types that are not used.
+/// Runs all rules on a schema that is not validated yet, because validation drops unused built-in types.
 pub(super) fn check(schema: &Schema, places: &Places, problems: &mut Vec<Problem>) {
     root_operation_types::check(schema, places, problems);
     extensions::check(schema, places, problems);

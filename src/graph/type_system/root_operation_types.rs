@@ -5,7 +5,7 @@ use crate::graph::place::Places;
 use crate::problem::Problem;
 use apollo_compiler::Schema;
 
-/// Refuses other types with the name of a root. A query root that is missing is found by the parser's own validation.
+/// Refuses other types with the name of a root. The parser's own validation finds a missing query root.
 pub(super) fn check(schema: &Schema, places: &Places, problems: &mut Vec<Problem>) {
     if schema.schema_definition.location().is_some() {
         return;

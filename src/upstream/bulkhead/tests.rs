@@ -34,7 +34,7 @@ struct World {
     bulkhead: Bulkhead,
     slots: Semaphore,
     latency: Box<dyn Fn(Duration) -> Duration + Send + Sync>,
-    /// What calls do one after another before that.
+    /// Work that calls do one after another before that.
     work: Option<(Semaphore, Duration)>,
     began: Instant,
     most: AtomicUsize,

@@ -54,7 +54,7 @@ type Product @key(fields: "id") {
 type Rank { place: Int! }
 "#;
 
-/// As many requirements as a load allows, one for the other.
+/// The longest chain of requirements that a load allows.
 #[tokio::test]
 async fn a_long_chain_of_requirements_is_planned_on_a_stack_of_usual_size() {
     let mut links = String::new();

@@ -1,4 +1,4 @@
-//! Services that never stop sending frames which are no reply: the connection is closed, with or without a call.
+//! Services that never stop sending frames that belong to no reply: the connection is closed, with or without a call.
 
 use super::*;
 use tokio::io::AsyncRead;
@@ -24,7 +24,8 @@ async fn until_asked(reading: &mut (impl AsyncRead + Unpin)) {
     }
 }
 
-/// Answers the first connection with `then` again and again. Whether the connection was closed, and what became of a call.
+/// Answers the first connection with `then` again and again. Returns whether the connection was closed, and the
+/// outcome of a call.
 async fn flooded(then: Vec<u8>) -> (bool, Result<String, Failure>) {
     let (listener, address) = listen().await;
     let service = tokio::spawn(async move {
