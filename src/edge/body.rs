@@ -98,7 +98,14 @@ async fn read_all(
     let mut pauses = Pauses { codings, left: PAUSES };
     loop {
         let so_far = if rest.is_empty() { &first[..] } else { &rest[..] };
-        let Some(frame) = pauses.frame(&mut body, so_far, limit).await? else { break };
+        let frame = match pauses.frame(&mut body, so_far, limit).await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            Err(mistake) => {
+                drain(body);
+                return Err(mistake);
+            }
+        };
         let Ok(data) = frame.map_err(|_| Mistake::Broken)?.into_data() else { continue };
         length += data.len();
         if length > limit {

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
+use std::borrow::Cow;
 use std::io::Read;
 
 /// What is understood, as `Accept-Encoding` of an answer says it.
@@ -57,42 +58,39 @@ pub(super) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, Mistake> {
 pub(super) fn inflate(codings: &[Coding], body: Bytes, limit: usize) -> Result<Bytes, Mistake> {
     codings.iter().rev().try_fold(body, |body, coding| {
         let mut left = &*body;
-        let inflated = match coding {
-            Coding::Gzip => read(flate2::bufread::MultiGzDecoder::new(&mut left), limit),
-            Coding::Deflate => read(flate2::bufread::ZlibDecoder::new(&mut left), limit),
-            Coding::Brotli => read(brotli::Decompressor::new(&mut left, 4096), limit),
-        }?;
-        if left.is_empty() { Ok(inflated) } else { Err(Mistake::Broken) }
+        let (inflated, is_valid) = coding.read_part(&mut left, limit);
+        if inflated.len() > limit {
+            return Err(Mistake::TooLarge);
+        }
+        if is_valid && left.is_empty() { Ok(inflated.into()) } else { Err(Mistake::Broken) }
     })
-}
-
-fn read(decoder: impl Read, limit: usize) -> Result<Bytes, Mistake> {
-    let (inflated, is_whole) = read_part(decoder, limit);
-    if inflated.len() > limit {
-        return Err(Mistake::TooLarge);
-    }
-    if is_whole { Ok(inflated.into()) } else { Err(Mistake::Broken) }
-}
-
-/// Inflates up to one byte past the limit. Returns the bytes, and whether the input is valid as far as it was read.
-fn read_part(decoder: impl Read, limit: usize) -> (Vec<u8>, bool) {
-    let mut inflated = Vec::new();
-    let read = decoder.take(limit as u64 + 1).read_to_end(&mut inflated);
-    (inflated, read.is_ok())
 }
 
 /// Returns whether the beginning of a body is over the limit already.
 pub(super) fn exceeds(codings: &[Coding], beginning: &[u8], limit: usize) -> bool {
-    let mut part = beginning.to_vec();
+    let mut part = Cow::Borrowed(beginning);
     codings.iter().rev().any(|coding| {
-        let (inflated, _) = match coding {
-            Coding::Gzip => read_part(flate2::bufread::MultiGzDecoder::new(&*part), limit),
-            Coding::Deflate => read_part(flate2::bufread::ZlibDecoder::new(&*part), limit),
-            Coding::Brotli => read_part(brotli::Decompressor::new(&*part, 4096), limit),
-        };
-        part = inflated;
+        part = Cow::Owned(coding.read_part(&mut &*part, limit).0);
         part.len() > limit
     })
+}
+
+impl Coding {
+    /// Inflates up to one byte past the limit, and leaves in `input` what follows. Returns the bytes, and whether the
+    /// input is valid as far as it was read.
+    fn read_part(self, input: &mut &[u8], limit: usize) -> (Vec<u8>, bool) {
+        match self {
+            Self::Gzip => read_up_to(limit, flate2::bufread::MultiGzDecoder::new(input)),
+            Self::Deflate => read_up_to(limit, flate2::bufread::ZlibDecoder::new(input)),
+            Self::Brotli => read_up_to(limit, brotli::Decompressor::new(input, 4096)),
+        }
+    }
+}
+
+fn read_up_to(limit: usize, decoder: impl Read) -> (Vec<u8>, bool) {
+    let mut inflated = Vec::new();
+    let read = decoder.take(limit as u64 + 1).read_to_end(&mut inflated);
+    (inflated, read.is_ok())
 }
 
 #[cfg(test)]

@@ -210,8 +210,10 @@ impl Conditions {
 
     /// Returns the condition that none of these nulls occurs.
     pub(super) fn none_of(&mut self, nulls: Vec<Null>) -> Result<Condition, TooMany> {
+        if nulls.is_empty() {
+            return Ok(Condition::always());
+        }
         let bit = match self.sound.iter().position(|known| *known == nulls) {
-            _ if nulls.is_empty() => return Ok(Condition::always()),
             Some(bit) => bit,
             None if self.sound.len() == 128 => return Err(TooMany::Nullable),
             None => {

@@ -56,6 +56,8 @@ pub struct Allow {
 #[derive(Debug, Default)]
 pub struct Guards {
     list: Vec<Guard>,
+    /// The rules of the list by their text, so that equal ones are found.
+    by_text: HashMap<String, Vec<GuardId>>,
     /// By object type and field; only what is guarded.
     fields: HashMap<Name, HashMap<Name, Vec<GuardId>>>,
     /// By object type; only what is guarded.
@@ -82,12 +84,14 @@ impl Guards {
     }
 
     fn id(&mut self, guard: Guard) -> GuardId {
-        let known = self.list.iter().position(|known| *known == guard);
-        let index = known.unwrap_or_else(|| {
-            self.list.push(guard);
-            self.list.len() - 1
-        });
-        GuardId(index as u32)
+        let alike = self.by_text.entry(guard.to_string()).or_default();
+        if let Some(known) = alike.iter().find(|id| self.list[id.0 as usize] == guard) {
+            return *known;
+        }
+        let id = GuardId(self.list.len() as u32);
+        alike.push(id);
+        self.list.push(guard);
+        id
     }
 }
 

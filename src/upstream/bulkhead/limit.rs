@@ -415,10 +415,10 @@ impl Limit {
     }
 
     fn slower_by_itself(&mut self, quiet: Answers, is_full: bool) {
-        let ratio = quiet.mean() / self.healthy.mean();
+        let before = self.healthy.mean();
         self.healthy = quiet;
-        if is_full {
-            self.set(self.current * ratio);
+        if is_full && before > 0.0 {
+            self.set(self.current * quiet.mean() / before);
         }
         self.decide();
         (self.decisions, self.halved_after) = (0, SOON);
