@@ -34,9 +34,18 @@ pub struct Bulkhead {
 struct State {
     limit: Limit,
     queue: Queue,
+    /// Time of the last answer.
+    answered: Option<Instant>,
     /// Places there are, and how many of them end with the call that has them.
     places: usize,
     ending: usize,
+}
+
+impl State {
+    /// Returns whether the service has not answered since `then`.
+    fn is_silent_since(&self, then: Instant) -> bool {
+        self.answered.is_none_or(|answered| answered < then)
+    }
 }
 
 /// The same numbers, as others see them.
@@ -64,20 +73,26 @@ impl Bulkhead {
             in_flight: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             settings,
-            state: Mutex::new(State { limit, queue, places, ending: 0 }),
+            state: Mutex::new(State { limit, queue, answered: None, places, ending: 0 }),
             stands: Notify::new(),
             measured,
         }
     }
 
-    /// A place, at once or when it is this call's turn.
+    /// A place, at once or when it is this call's turn. A call waits no longer than `timeout` for a service that does
+    /// not answer meanwhile.
     ///
     /// # Errors
     /// [`Failure::Overloaded`]: too many wait already, or its turn did not come in time.
-    pub async fn enter(&self, deadline: Instant, now: Instant) -> Result<Place<'_>, Failure> {
+    pub async fn enter(
+        &self,
+        deadline: Instant,
+        timeout: Duration,
+        now: Instant,
+    ) -> Result<Place<'_>, Failure> {
         match self.places.try_acquire() {
             Ok(permit) => Ok(self.place(permit, now)),
-            Err(_) => self.wait(deadline, now).await,
+            Err(_) => self.wait(deadline, timeout, now).await,
         }
     }
 
@@ -103,17 +118,31 @@ impl Bulkhead {
         let level = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.measured.in_flight.increment(1);
         let of = self.settings.adapt.then(|| self.state().limit.began(level, began));
-        Place { bulkhead: self, permit: Some(permit), level, of, began, answered: None }
+        Place {
+            bulkhead: self,
+            permit: Some(permit),
+            level,
+            of,
+            came: began,
+            began,
+            answered: None,
+        }
     }
 
-    async fn wait(&self, deadline: Instant, came: Instant) -> Result<Place<'_>, Failure> {
+    async fn wait(
+        &self,
+        deadline: Instant,
+        timeout: Duration,
+        came: Instant,
+    ) -> Result<Place<'_>, Failure> {
         let mut waiting = self.join(deadline, came)?;
         let mut permit = pin!(self.places.acquire());
         loop {
             let mut stands = pin!(self.stands.notified());
             // From here on none is missed.
             stands.as_mut().enable();
-            let until = came.checked_add(self.age()).map_or(deadline, |until| until.min(deadline));
+            let age = self.age(came, timeout);
+            let until = came.checked_add(age).map_or(deadline, |until| until.min(deadline));
             let silent = self.silent_from().unwrap_or(until);
             tokio::select! {
                 biased;
@@ -122,7 +151,10 @@ impl Bulkhead {
                     let now = now();
                     waiting.goes(now);
                     drop(waiting);
-                    return Ok(self.place(permit, now));
+                    let is_silent = self.state().is_silent_since(came);
+                    let mut place = self.place(permit, now);
+                    place.came = if is_silent { came } else { now };
+                    return Ok(place);
                 }
                 () = stands => {}
                 () = tokio::time::sleep_until(silent.into()), if silent < until => {
@@ -134,7 +166,8 @@ impl Bulkhead {
                 }
                 () = tokio::time::sleep_until(until.into()) => {
                     // Calls may take longer than they did when it came.
-                    if now() >= deadline || now().saturating_duration_since(came) >= self.age() {
+                    let waited = now().saturating_duration_since(came);
+                    if now() >= deadline || waited >= self.age(came, timeout) {
                         break;
                     }
                 }
@@ -186,14 +219,12 @@ impl Bulkhead {
         self.settings.adapt.then(|| self.state().limit.silent_from()).flatten()
     }
 
-    /// How long a call may wait.
-    fn age(&self) -> Duration {
-        let set = self.settings.age.unwrap_or(Duration::MAX);
-        if !self.settings.adapt {
-            return set;
-        }
+    /// How long a call that came at `came` may wait.
+    fn age(&self, came: Instant, timeout: Duration) -> Duration {
         let state = self.state();
-        state.queue.age(state.limit.healthy()).min(set)
+        let set = self.settings.age.unwrap_or(Duration::MAX);
+        let set = if state.is_silent_since(came) { set.min(timeout) } else { set };
+        if self.settings.adapt { state.queue.age(state.limit.healthy()).min(set) } else { set }
     }
 
     /// As many places as the limit says, when those that are too many have ended.
@@ -230,11 +261,19 @@ pub struct Place<'a> {
     /// Calls in flight when it began, itself included.
     level: usize,
     of: Option<limit::CohortId>,
+    came: Instant,
     began: Instant,
     answered: Option<Instant>,
 }
 
 impl Place<'_> {
+    /// Time from which the timeout of the first attempt counts: the call's arrival, if the service has not answered since
+    /// then. A service that hangs keeps its callers for one timeout, and not for two.
+    #[must_use]
+    pub fn counts_from(&self) -> Instant {
+        self.came
+    }
+
     /// The service answered at its first attempt: what it took says how full it is.
     pub fn answered(&mut self, now: Instant) {
         self.answered = Some(now);
@@ -246,10 +285,11 @@ impl Drop for Place<'_> {
         let bulkhead = self.bulkhead;
         let left = bulkhead.in_flight.fetch_sub(1, Ordering::Relaxed);
         bulkhead.measured.in_flight.decrement(1);
+        let mut state = bulkhead.state();
+        state.answered = self.answered.or(state.answered);
         let Some(of) = self.of else { return };
         let now = self.answered.unwrap_or_else(now);
         let answered = self.answered.map(|now| now.saturating_duration_since(self.began));
-        let mut state = bulkhead.state();
         state.limit.ended(of, self.level, answered, left, now);
         bulkhead.resize(&mut state);
         if state.ending > 0 {

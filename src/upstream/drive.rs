@@ -97,7 +97,8 @@ impl<C> Upstream<C> {
     {
         let came = now();
         self.passes(terms, came)?;
-        let mut place = Some(self.bulkhead.enter(terms.deadline, came).await?);
+        let timeout = self.settings.timeout;
+        let mut place = Some(self.bulkhead.enter(terms.deadline, timeout, came).await?);
         let admission = self.admit(terms, now())?;
         let attempts = AtomicU32::new(0);
         let attempt = |it| {
@@ -131,12 +132,17 @@ impl<C> Upstream<C> {
         let mut progress = Progress::default();
         loop {
             let began = now();
+            // A retry has its whole timeout.
+            let first = place.as_ref().filter(|_| progress.retries == 0);
+            let until = self.until(terms, first.map_or(began, Place::counts_from));
             let reply = match self.hedge_after(terms, probes) {
-                None => match self.try_one(terms, probes, &mut tried, attempt) {
+                None => match self.try_one(until, probes, &mut tried, attempt) {
                     Ok(attempt) => attempt.await,
                     Err(none) => Err(none),
                 },
-                Some(wait) => Box::pin(self.try_two(terms, wait, &mut tried, attempt)).await,
+                Some(wait) => {
+                    Box::pin(self.try_two(terms, (wait, until), &mut tried, attempt)).await
+                }
             };
             let Err(failure) = &reply else { return CallEnd { reply, starved: false } };
             match self.next(failure, &tried, &progress, terms, began) {
@@ -169,14 +175,19 @@ impl<C> Upstream<C> {
     ) -> bool {
         *place = None;
         tokio::time::sleep(wait).await;
-        *place = self.bulkhead.enter(terms.deadline, now()).await.ok();
+        *place = self.bulkhead.enter(terms.deadline, self.settings.timeout, now()).await.ok();
         place.is_some()
+    }
+
+    /// Time at which an attempt is cut whose timeout counts from `from`.
+    fn until(&self, terms: Terms, from: Instant) -> Instant {
+        terms.deadline.min(from + self.settings.timeout)
     }
 
     /// An attempt at the instance whose turn it is.
     fn try_one<'a, T, A, F>(
         &'a self,
-        terms: Terms,
+        until: Instant,
         probes: bool,
         tried: &mut TriedMembers<C>,
         make: &MakeAttempt<A, T>,
@@ -193,17 +204,16 @@ impl<C> Upstream<C> {
         };
         let member = picked.map_err(Failure::NoInstance)?;
         tried.push(Arc::clone(&member));
-        let until = terms.deadline.min(now + self.settings.timeout);
         let instance = Arc::clone(&member.instance);
         let attempt = (make.attempt)(Attempt { instance, until, fresh: probes });
         Ok(Trial::begin(self, member, tried.len(), now).run(attempt, until, make.has_begun))
     }
 
-    /// An attempt, and another one if it has not come back after `wait`. The first answer counts.
+    /// An attempt, which is cut at `until`, and another one if it has not come back after `wait`. The first answer counts.
     async fn try_two<T, A, F>(
         &self,
         terms: Terms,
-        wait: Duration,
+        (wait, until): (Duration, Instant),
         tried: &mut TriedMembers<C>,
         attempt: &MakeAttempt<A, T>,
     ) -> Result<T, Failure>
@@ -211,7 +221,7 @@ impl<C> Upstream<C> {
         A: Fn(Attempt<C>) -> F,
         F: Future<Output = Result<T, Failure>>,
     {
-        let first = pin!(self.try_one(terms, false, tried, attempt)?);
+        let first = pin!(self.try_one(until, false, tried, attempt)?);
         let first = match select(first, pin!(tokio::time::sleep(wait))).await {
             Either::Left((outcome, _)) => return outcome,
             Either::Right(((), first)) => first,
@@ -219,7 +229,8 @@ impl<C> Upstream<C> {
         if !self.state().budget.spend(now()) {
             return first.await;
         }
-        let Ok(second) = self.try_one(terms, false, tried, attempt) else { return first.await };
+        let until = self.until(terms, now());
+        let Ok(second) = self.try_one(until, false, tried, attempt) else { return first.await };
         self.metrics.hedges.increment(1);
         let second = pin!(second);
         match select(first, second).await {

@@ -13,6 +13,9 @@ use tokio::task::JoinSet;
 
 const MS: Duration = Duration::from_millis(1);
 
+/// The timeout of a call.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Answered,
@@ -67,7 +70,7 @@ impl World {
     /// A call of an operation with this deadline.
     async fn call(self: Arc<Self>, deadline: Instant) {
         let due = self.time();
-        let end = match self.bulkhead.enter(deadline, now()).await {
+        let end = match self.bulkhead.enter(deadline, TIMEOUT, now()).await {
             Ok(mut place) => {
                 self.most.fetch_max(self.bulkhead.in_flight(), Ordering::Relaxed);
                 if let Some((worker, work)) = &self.work {
@@ -169,7 +172,7 @@ async fn calls_that_wait_learn_of_an_overload_from_one_that_goes() {
     let metrics = OfSource::new(&Arc::from("simulated"));
     let bulkhead = Arc::new(Bulkhead::new(settings, &metrics, now()));
     let deadline = now() + Duration::from_secs(15);
-    let mut first = bulkhead.enter(deadline, now()).await.expect("a place");
+    let mut first = bulkhead.enter(deadline, TIMEOUT, now()).await.expect("a place");
     tokio::time::sleep(10 * MS).await;
     first.answered(now());
     drop(first);
@@ -180,7 +183,7 @@ async fn calls_that_wait_learn_of_an_overload_from_one_that_goes() {
             let (bulkhead, leave) = (Arc::clone(&bulkhead), Arc::clone(&leave));
             let deadline = later() + Duration::from_nanos(one);
             calls.spawn(async move {
-                let _place = bulkhead.enter(deadline, now()).await;
+                let _place = bulkhead.enter(deadline, TIMEOUT, now()).await;
                 leave.notified().await;
             });
         }
@@ -351,14 +354,54 @@ async fn a_limit_that_does_not_adapt_and_an_age_that_is_set() {
     let far = now() + Duration::from_secs(15);
     let mut places = Vec::new();
     for _ in 0..3 {
-        places.push(bulkhead.enter(far, now()).await.unwrap());
+        places.push(bulkhead.enter(far, TIMEOUT, now()).await.unwrap());
     }
     let asked = now();
-    assert!(matches!(bulkhead.enter(far, now()).await, Err(Failure::Overloaded(_))));
+    assert!(matches!(bulkhead.enter(far, TIMEOUT, now()).await, Err(Failure::Overloaded(_))));
     assert_eq!(now() - asked, 200 * MS);
     drop(places.pop());
-    assert!(bulkhead.enter(far, now()).await.is_ok());
+    assert!(bulkhead.enter(far, TIMEOUT, now()).await.is_ok());
     assert_eq!(bulkhead.limit(), 3);
+}
+
+/// With as many calls in flight as are allowed, and no answer.
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_one_timeout_for_a_service_that_hangs() {
+    for adapt in [true, false] {
+        let metrics = OfSource::new(&Arc::from("hung"));
+        let settings = Concurrency { max: 3, waiting: 9, age: None, adapt };
+        let bulkhead = Bulkhead::new(settings, &metrics, now());
+        let far = now() + Duration::from_mins(1);
+        let asked = now();
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            places.push(bulkhead.enter(far, TIMEOUT, asked).await.unwrap());
+        }
+        tokio::time::sleep(1000 * MS).await;
+        let came = now();
+        let next = bulkhead.enter(far, TIMEOUT, came);
+        let leaves = async {
+            tokio::time::sleep(2000 * MS).await;
+            drop(places.pop());
+        };
+        let (next, ()) = tokio::join!(next, leaves);
+        let mut next = next.unwrap();
+        assert_eq!(next.counts_from(), came, "its wait counts");
+
+        let refused = bulkhead.enter(far, TIMEOUT, now()).await;
+        assert!(matches!(refused, Err(Failure::Overloaded(_))), "no answer in one timeout");
+        assert_eq!(now() - came, 2000 * MS + TIMEOUT);
+
+        let came = now();
+        let last = bulkhead.enter(far, TIMEOUT, came);
+        let answers = async {
+            tokio::time::sleep(2000 * MS).await;
+            next.answered(now());
+            drop(next);
+        };
+        let (last, ()) = tokio::join!(last, answers);
+        assert_eq!(last.unwrap().counts_from(), came + 2000 * MS, "the service answers");
+    }
 }
 
 /// A service whose calls take `latency` and, one after another, `work`.
