@@ -181,6 +181,7 @@ pub(super) fn assemble(
     demo::DASHBOARD.clone_into(&mut config.edge.default_query);
     config.edge.playground = true;
     config.engine.introspection = true;
+    config.expose_upstream_errors(true);
     config.auth.providers = providers;
     let sdl = demo::FILES.iter().filter(|(name, _)| is(name, "graphql"));
     let sdl = Sdl::from_texts(sdl.map(|(name, text)| (format!("<demo>/{name}"), *text)));

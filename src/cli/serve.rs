@@ -27,12 +27,20 @@ pub struct Arguments {
     /// Where clients are served; wins over `server.listen`
     #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_LISTEN")]
     listen: Option<SocketAddr>,
+    /// For development: errors and the log show which call failed and what the service answered
+    /// (`server.expose_upstream_errors`)
+    #[arg(long)]
+    dev: bool,
 }
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let hangups = Hangups::take();
-    let assembled = Config::read(&arguments.config.path)
-        .and_then(|config| gateway::assemble(&config).map(|found| (config, found)));
+    let assembled = Config::read(&arguments.config.path).and_then(|mut config| {
+        if arguments.dev {
+            config.expose_upstream_errors(true);
+        }
+        gateway::assemble(&config).map(|found| (config, found))
+    });
     let (config, (gateway, warnings)) = match assembled {
         Ok(found) => found,
         Err(problems) => {

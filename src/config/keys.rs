@@ -40,7 +40,7 @@ pub const KEYS: &[Key] = &[
     key("server.introspection", "boolean", "false", "true",
         "`__schema` and `__type` are answered."),
     key("server.expose_upstream_errors", "boolean", "false", "true",
-        "Field errors have what went wrong upstream under `extensions.detail`, at most 500 characters. For development: it may hold a service's own words and address."),
+        "Field errors have what went wrong upstream under `extensions.detail`, at most 1,500 characters. For development: it may hold a service's own words and address."),
     key("server.timeout", "duration", "15s", "5s",
         "The time one request may take, all its calls included."),
     key("server.shutdown_grace", "duration", "10s", "30s",
@@ -305,6 +305,14 @@ pub const KEYS: &[Key] = &[
         "The header that tells the service how many milliseconds are left for a call. For REST; gRPC has `grpc-timeout`."),
     key("sources.*.config", "anything", "{}", "{ region: eu }",
         "What the SDL reads as `$config`."),
+    key("sources.*.is_success", "mapping", "(HTTP 2xx, gRPC OK)", r#""$status->lt(400)->and($.error->size->eq(0))""#,
+        "Which replies are a success, for bindings without `isSuccess`. See [rest.md](rest.md#which-replies-are-a-success)."),
+    key("sources.*.errors.message", "mapping", "(the gateway's own)", r#""$.error.message""#,
+        "The message of a field error whose reply is not a success, for bindings without `errors.message`."),
+    key("sources.*.errors.extensions", "mapping", "(nothing)", r#""code: $.error.code""#,
+        "What such a reply adds to `extensions`. What a binding adds wins over it. `errorId` and `source` stay the gateway's."),
+    key("sources.*.failures", "list of gRPC codes", "[UNAVAILABLE, CANCELLED, INTERNAL, DATA_LOSS]", "[UNAVAILABLE, UNKNOWN]",
+        "Which codes of a gRPC service count against the instance that answers with them: for ejection, the breaker and retries. `UNAVAILABLE` and `CANCELLED` are retried in any case; `DEADLINE_EXCEEDED` is a timeout."),
     key("sources.*.reuse", "boolean", "true", "false",
         "Like `reuse` at the top, for this source."),
     key("sources.*.cache.max_age", "duration", "", "30s",
@@ -349,6 +357,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("persisted.apq.store", "persisted.apq.redis.url` for Redis, and not needed for `memory"),
     ("sources.*.url", "sources.*.rest.url` or `sources.*.grpc.url"),
     ("sources.*.protos", "sources.*.grpc.protos"),
+    ("sources.*.grpc.failures", "sources.*.failures"),
+    ("sources.*.isSuccess", "sources.*.is_success"),
 ];
 
 /// What is to be said of a key.

@@ -14,6 +14,7 @@ mod limits;
 mod persisted;
 mod rate;
 mod reference;
+mod rules;
 mod section;
 mod server;
 mod shared;
@@ -95,6 +96,14 @@ impl Config {
         Ok(Self { warnings: problems, ..config })
     }
 
+    /// Decides whether clients and the log are shown what services answered with: for development.
+    pub fn expose_upstream_errors(&mut self, exposes: bool) {
+        self.engine.expose_upstream_errors = exposes;
+        for source in &mut self.sources {
+            source.shows_replies = exposes;
+        }
+    }
+
     fn from_tree(reading: &Reading<'_>, root: &yaml::Node, base: &Path) -> Self {
         let top = reading.top(root);
         top.check_keys();
@@ -145,6 +154,7 @@ impl Config {
             let cache = &mut config.engine.cache;
             config.sources = sources::read(&section, base, zone.as_ref(), cache);
         }
+        config.expose_upstream_errors(config.engine.expose_upstream_errors);
         config
     }
 }

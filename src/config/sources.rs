@@ -72,6 +72,8 @@ fn source<'a>(
         deadline_header,
         config,
         reuse,
+        rules: super::rules::read(&section),
+        shows_replies: false,
     })
 }
 
@@ -85,6 +87,7 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
     match (rest, grpc) {
         (Some(rest), None) => {
             rest.check_keys();
+            super::rules::refuse_failures(section);
             Some(Protocol::Rest { site: site::read(&rest, base, values::url)? })
         }
         (None, Some(grpc)) => {
@@ -94,7 +97,8 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
             let site = site::read(&grpc, base, values::origin_url);
             grpc.required("protos")?;
             let protos = files.iter().map(|file| base.join(file)).collect();
-            Some(Protocol::Grpc { site: site?, protos })
+            let failures = super::rules::failures(section);
+            Some(Protocol::Grpc { site: site?, protos, failures })
         }
         (Some(_), Some(_)) => {
             say(

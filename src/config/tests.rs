@@ -252,16 +252,13 @@ fn setting(path: &str, value: &str) -> String {
         "server.tls.client_ca" => {
             return format!("server: {{ tls: {{ cert: c, key: k, client_ca: {value} }} }}");
         }
-        "sources.*.tls.cert" => {
-            return format!(
-                "sources: {{ s: {{ rest: {{ url: https://h }}, tls: {{ key: k, cert: {value} }} }} }}"
-            );
+        "sources.*.tls.cert" | "sources.*.tls.key" => {
+            let is_key = path.ends_with("key");
+            let (other, key) = if is_key { ("cert: c", "key") } else { ("key: k", "cert") };
+            let tls = format!("tls: {{ {other}, {key}: {value} }}");
+            return format!("sources: {{ s: {{ rest: {{ url: https://h }}, {tls} }} }}");
         }
-        "sources.*.tls.key" => {
-            return format!(
-                "sources: {{ s: {{ rest: {{ url: https://h }}, tls: {{ cert: c, key: {value} }} }} }}"
-            );
-        }
+        "sources.*.failures" => "grpc: { url: http://h, protos: [a] }, ",
         path if path.starts_with("sources.") => "rest: { url: http://h }, ",
         "limits.cost.expose" => "",
         // Else the section alone would set it.
@@ -374,6 +371,7 @@ fn every_key_of_the_table_does_something() {
             ("", _) => format!("{:?}", parse("").unwrap()),
             (default, "word") if default.starts_with('(') => with("other"),
             (default, "number") if default.starts_with('(') => with("7"),
+            (default, "mapping") if default.starts_with('(') => with("$.other"),
             (default, "URL") if default.starts_with('(') => with("http://other"),
             (default, _) if default.starts_with('(') => with("true"),
             (default, _) => with(default),
@@ -407,6 +405,7 @@ fn every_default_of_the_table_is_the_default() {
                     if path.contains(".dns.") { ("port", "1") } else { ("service", "s") };
                 setting(&format!("{above}.{key}"), value)
             }
+            "sources.*.failures" => setting("sources.*.grpc.url", "http://h"),
             _ if of_source => "sources: { s: { rest: { url: http://h } } }".to_owned(),
             path if path.starts_with("limits.rate.") => {
                 format!("limits: {{ rate: {{ {} }} }}", beside_rate(path))

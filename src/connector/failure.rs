@@ -1,9 +1,10 @@
 //! Failures of the upstream layer as the engine knows them, and what they say of a mutation.
 
 use crate::graphql::ErrorCode;
-use crate::source::{Error, ErrorKind, MutationOutcome};
+use crate::source::{Error, ErrorKind, MutationOutcome, RefusedReply};
 use crate::upstream::Failure;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The meaning of a status number of a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,10 +16,14 @@ pub(super) struct Meaning {
     pub is_refusal: bool,
 }
 
-/// The attempts of one call: whether any of them may have been processed, although the last one was not.
+/// The attempts of one call: whether any of them may have been processed, although the last one was not; and what the
+/// service said when it last refused one.
 #[derive(Default)]
 pub(super) struct Attempts {
     is_doubtful: AtomicBool,
+    refusal: Mutex<Option<Arc<RefusedReply>>>,
+    /// The call, where developers are shown it.
+    shown: Option<String>,
 }
 
 impl Attempts {
@@ -37,9 +42,30 @@ impl Attempts {
         outcome
     }
 
+    /// Attempts whose error begins with `shown`, the call.
+    pub fn showing(shown: Option<String>) -> Self {
+        Self { shown, ..Self::default() }
+    }
+
+    /// Keeps the reply that refused an attempt.
+    pub fn refused(&self, refusal: Option<RefusedReply>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal.map(Arc::new);
+    }
+
     /// The error of a call whose last attempt ended with `failure`.
     pub fn to_error(&self, failure: &Failure, meaning: fn(u16) -> Meaning) -> Error {
         let mut error = to_error(failure, meaning);
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        error.refusal = refusal.filter(|refusal| {
+            matches!(failure, Failure::Status { number, .. } if *number == refusal.reply.status)
+        });
+        if let Some(refusal) = error.refusal.as_ref().filter(|refusal| !refusal.excerpt.is_empty())
+        {
+            error.detail = format!("{}: {}", error.detail, refusal.excerpt);
+        }
+        if let Some(shown) = &self.shown {
+            error.detail = format!("{shown}: {}", error.detail);
+        }
         if self.is_doubtful.load(Ordering::Relaxed) {
             error.outcome = MutationOutcome::Unknown;
         }

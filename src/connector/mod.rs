@@ -6,6 +6,7 @@ pub mod rest;
 
 mod failure;
 mod headers;
+mod rules;
 mod settings;
 mod sources;
 #[cfg(test)]
@@ -15,4 +16,5 @@ mod texts;
 mod tls_tests;
 
 pub use headers::is_reserved as is_reserved_header;
-pub use settings::{FromEnv, Protocol, SourceConfig, SourceSettings};
+pub use rules::{SourceRules, SourceText, kept_extension, no_condition};
+pub use settings::{FailureCodes, FromEnv, GRPC_CODES, Protocol, SourceConfig, SourceSettings};

@@ -1,11 +1,13 @@
 //! Where a service lives and how it is treated: one entry under `sources` of the YAML, ready to use.
 
+use super::rules::SourceRules;
 use crate::source::secrets::MASK;
 use crate::upstream;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::path::PathBuf;
+use tonic::Code;
 
 /// One source.
 #[derive(Debug, Clone)]
@@ -25,6 +27,10 @@ pub struct SourceSettings {
     pub config: SourceConfig,
     /// Identical safe calls may share one execution.
     pub reuse: bool,
+    /// Which replies are a success, and what clients read of the others.
+    pub rules: SourceRules,
+    /// Problems hold the URL that was called and a part of what the service answered.
+    pub shows_replies: bool,
 }
 
 /// `config` of a source.
@@ -79,5 +85,51 @@ pub enum Protocol {
     Grpc {
         site: upstream::Site,
         protos: Vec<PathBuf>,
+        failures: FailureCodes,
     },
+}
+
+/// gRPC's codes that say no, by name (google/rpc/code.proto).
+pub const GRPC_CODES: [(&str, Code); 16] = [
+    ("CANCELLED", Code::Cancelled),
+    ("UNKNOWN", Code::Unknown),
+    ("INVALID_ARGUMENT", Code::InvalidArgument),
+    ("DEADLINE_EXCEEDED", Code::DeadlineExceeded),
+    ("NOT_FOUND", Code::NotFound),
+    ("ALREADY_EXISTS", Code::AlreadyExists),
+    ("PERMISSION_DENIED", Code::PermissionDenied),
+    ("RESOURCE_EXHAUSTED", Code::ResourceExhausted),
+    ("FAILED_PRECONDITION", Code::FailedPrecondition),
+    ("ABORTED", Code::Aborted),
+    ("OUT_OF_RANGE", Code::OutOfRange),
+    ("UNIMPLEMENTED", Code::Unimplemented),
+    ("INTERNAL", Code::Internal),
+    ("UNAVAILABLE", Code::Unavailable),
+    ("DATA_LOSS", Code::DataLoss),
+    ("UNAUTHENTICATED", Code::Unauthenticated),
+];
+
+/// The gRPC codes that count against the instance that answers with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureCodes(u32);
+
+impl FailureCodes {
+    /// Codes by number (google/rpc/code.proto).
+    #[must_use]
+    pub fn new(codes: impl IntoIterator<Item = Code>) -> Self {
+        Self(codes.into_iter().fold(0, |set, code| set | 1 << (code as u32)))
+    }
+
+    #[must_use]
+    pub fn contains(self, code: Code) -> bool {
+        self.0 & (1 << (code as u32)) != 0
+    }
+}
+
+impl Default for FailureCodes {
+    /// Those that a server reports of itself; DEADLINE_EXCEEDED is a timeout in any case. UNKNOWN is not among them: servers answer with it when the service's own code
+    /// raises an error, which another instance would do as well.
+    fn default() -> Self {
+        Self::new([Code::Unavailable, Code::Cancelled, Code::Internal, Code::DataLoss])
+    }
 }

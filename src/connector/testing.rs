@@ -1,6 +1,6 @@
 //! What the connectors' tests share: bindings written as SDL, callers, and loopback servers.
 
-use super::{Protocol, SourceConfig, SourceSettings};
+use super::{Protocol, SourceConfig, SourceRules, SourceSettings};
 use crate::problem::{Place, Problem, SourceFile};
 use crate::source::{Argument, ArgumentValue, BindingSpec, Caller, Inputs, Operation};
 use crate::upstream;
@@ -135,6 +135,8 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> SourceSettings {
         deadline_header: None,
         config: SourceConfig::default(),
         reuse: true,
+        rules: SourceRules::default(),
+        shows_replies: false,
     }
 }
 

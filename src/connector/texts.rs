@@ -12,6 +12,8 @@ use std::borrow::Cow;
 pub(super) struct Texts {
     pub(super) references: Vec<Placed>,
     pub(super) problems: Vec<Problem>,
+    /// Of a binding that compiles.
+    pub(super) warnings: Vec<Problem>,
 }
 
 /// A value that is the same in every call, or is worked out for each.
@@ -53,6 +55,15 @@ impl Texts {
     pub(super) fn mapping(&mut self, argument: &Argument) -> Option<Mapping> {
         let mapping = self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))?;
         self.refer(argument, mapping.references());
+        Some(mapping)
+    }
+
+    /// A text that is evaluated when the reply has come.
+    pub(super) fn of_reply(&mut self, argument: &Argument) -> Option<Mapping> {
+        let mapping = self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))?;
+        let placed =
+            |reference: Reference| Placed { place: argument.place_of(&reference.span), reference };
+        self.references.extend(mapping.references().into_iter().map(placed));
         Some(mapping)
     }
 

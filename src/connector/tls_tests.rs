@@ -5,7 +5,7 @@ use super::rest::Rest;
 use super::testing::{
     Answer, Asked, Server, answer, answer_json, binding, caller, in_an_hour, settings, with_inputs,
 };
-use super::{Protocol, SourceSettings};
+use super::{FailureCodes, Protocol, SourceSettings};
 use crate::graphql::ErrorCode;
 use crate::problem::render;
 use crate::source::{Call, Connector, Error, Reply};
@@ -99,8 +99,14 @@ fn rest(site: Site, tls: Tls) -> Arc<dyn Call> {
 
 fn grpc_source(site: Site, tls: Tls) -> SourceSettings {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connector/grpc/testing");
-    let mut source =
-        settings("products", Protocol::Grpc { site, protos: vec![folder.join("shop.proto")] });
+    let mut source = settings(
+        "products",
+        Protocol::Grpc {
+            site,
+            protos: vec![folder.join("shop.proto")],
+            failures: FailureCodes::default(),
+        },
+    );
     source.upstream.tls = tls;
     source
 }

@@ -58,7 +58,7 @@ impl Disclosure {
     }
 
     fn redact(&self, error: &mut Error, is_written: &dyn Fn(&str) -> bool) {
-        let Some(hidden) = &self.hidden else { return };
+        let Some(hidden) = self.hidden.as_ref().filter(|_| !error.is_verbatim) else { return };
         let source = error.extensions.get("source").and_then(Value::as_str);
         let words =
             Words { hidden, is_written, source, all: error.code == ErrorCode::InvalidRequest };
@@ -214,28 +214,30 @@ fn has_word(text: &str, name: &str) -> bool {
 }
 
 /// What messages quote that is never a name of the schema.
-const SETTINGS: [&str; 4] = ["server.introspection", "operationName", "@skip", "@include"];
+const SETTINGS: [&str; 5] =
+    ["server.introspection", "operationName", "@skip", "@include", "isSuccess"];
 
 /// Words of English, and of this product's settings, that messages use outside of quotations. A schema may have fields of
 /// these names; the messages say nothing about them.
 const WORDS: &str = "\
-    GET HTTP JSON POST a again age aliases all allowed already an and anonymous answer answers \
-    any applied are argument arguments array as asks at be because before body boolean brackets \
-    but by bytes call calls can cannot character client coerce coerced come composite condition \
-    conditions conflicting contain contains cost costs could cycle declared deep default defined \
-    deprecated depth description different directive directives document does due each element \
-    elements empty enum error ever exactly exceeds executable exist expected expects false field \
-    fields finite first float for found fragment fragments from gateway gets given got has have \
-    header held hold holds id if in inline input int integer interface into introspection is it \
-    item its itself key know last later left less limit limits list lists location long many max \
-    may measure memory message missing more multiple must mutation name named nests no node non \
-    none not nothing null number object objects of off on once one only operation operations or \
-    other output parse path per planning position provide provided query range rate reached read \
+    GET HTTP JSON KiB POST a again age aliases all allowed already an and anonymous answer \
+    answered answers any applied are argument arguments array as asks at be became because been \
+    before body boolean brackets but by bytes call calls can cannot character client coerce \
+    coerced come composite condition conditions conflicting contain contains cost costs could \
+    cycle declared deep default defined deprecated depth description did different directive \
+    directives document does done due each element elements empty enum error ever exactly \
+    exceeds executable exist expected expects failed false field fields finite first float for \
+    found fragment fragments from gateway gets given got has have header held hold holds id if \
+    in inline input int integer interface into introspection is it item its itself key know \
+    large last later left less limit limits list lists location long made many mapped max may \
+    measure memory message missing more multiple must mutation name named nests no node non none \
+    not nothing null number object objects of off on once one only operation operations or other \
+    output parse path per planning position provide provided query range rate reached read \
     replies reply request required response result root s same scalar schema select selected \
-    selection selections server several sources spend string subscription subselection \
-    subselections such supported syntax than that the there this to token tokens too true try \
-    type types union unique unknown unused use used using value values variable variables was \
-    were what which with without you";
+    selection selections server several sources spend status string subscription subselection \
+    subselections such supported syntax than that the there these this time to token tokens too \
+    true try type types unavailable understood union unique unknown unused use used using value \
+    values variable variables was were what which with without you";
 
 #[cfg(test)]
 mod tests;

@@ -210,6 +210,7 @@ impl<'a> Compiling<'a> {
         match connector.compile(&spec) {
             Ok(call) => {
                 self.stream(bound, &*call, spec.operation);
+                self.problems.extend(call.warnings().iter().cloned());
                 let id = u32::try_from(self.bindings.list.len()).ok().map(BindingId);
                 bound.id = id;
                 let coordinate = bound.coordinate().into();

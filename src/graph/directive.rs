@@ -37,6 +37,10 @@ directive @allow(if: String!) repeatable on FIELD_DEFINITION | OBJECT | INTERFAC
 input BatchRule { reply: BatchReply = BY_KEY, key: String, max: Int = 100, waitMs: Int = 0 }
 "What a batch is answered with."
 enum BatchReply { BY_KEY POSITIONAL MAP GROUP_BY }
+"What clients read of a reply that is not a success. Both are mappings."
+input ErrorsRule { message: String, extensions: String }
+"What a reply that says \"not found\" is for the field."
+enum NotFoundRule { NULL ERROR }
 
 "How long replies may be used again, in seconds. On a type: of every call that returns it, and of what it stands in."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope, staleIfError: Int) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION

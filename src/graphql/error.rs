@@ -28,6 +28,8 @@ pub struct Error {
     pub code: ErrorCode,
     pub locations: Vec<Location>,
     pub path: Vec<PathSegment>,
+    /// The message is a service's own, passed on because its binding maps it: it says nothing of the schema.
+    pub is_verbatim: bool,
     /// Further members of `extensions`, such as `source` and `errorId`.
     pub extensions: Map<String, Value>,
 }
@@ -40,6 +42,7 @@ impl Error {
             code,
             locations: Vec::new(),
             path: Vec::new(),
+            is_verbatim: false,
             extensions: Map::new(),
         }
     }

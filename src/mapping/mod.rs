@@ -10,6 +10,7 @@ mod compare;
 mod cursor;
 mod evaluate;
 mod found;
+mod kind;
 mod method;
 mod parse;
 mod reads;

@@ -7,11 +7,15 @@
 #[cfg(test)]
 pub mod fake;
 mod request;
+mod rules;
 pub mod secrets;
 mod spec;
 mod trace;
 
 pub use request::{Caller, Inputs, Request, headers_to_value};
+pub use rules::{
+    MAX_MAPPED_ERROR, MappedError, NotFound, OWN_EXTENSIONS, RefusedReply, ReplyRules, excerpt,
+};
 pub use spec::{Argument, ArgumentValue, BindingSpec, Operation};
 pub use trace::Trace;
 
@@ -50,6 +54,17 @@ pub trait Call: Send + Sync {
 
     /// The parsed `select` argument, if there is one.
     fn select(&self) -> Option<&Mapping>;
+
+    /// Which replies are a success, and what clients read of the others. What these texts name is among
+    /// [`Call::references`].
+    fn rules(&self) -> &ReplyRules {
+        ReplyRules::NONE
+    }
+
+    /// What its author should know although it compiles.
+    fn warnings(&self) -> &[Problem] {
+        &[]
+    }
 
     /// What a reply's [`Body::Proto`] is an encoding of.
     fn message(&self) -> Option<&prost_reflect::MessageDescriptor> {
@@ -162,7 +177,7 @@ impl Validators {
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub body: Body,
-    /// HTTP status, or 200 where the protocol has none.
+    /// HTTP status, or the number of the gRPC code.
     pub status: u16,
     pub headers: Arc<http::HeaderMap>,
     /// Counts the bytes of the body. A reply that a cache keeps is counted by the cache instead.
@@ -181,8 +196,8 @@ pub enum Body {
     Proto(Bytes),
 }
 
-/// Why a source gave no reply. What a client may read is the code, the status and the source's name; `detail` goes to
-/// the log only.
+/// Why a source gave no reply. What a client may read is the code, the status, the source's name, and what the binding
+/// maps for it; `detail` goes to the log only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {detail}", code.as_str())]
 pub struct Error {
@@ -193,6 +208,10 @@ pub struct Error {
     /// Whether a mutation took effect, as far as anyone can know.
     pub outcome: MutationOutcome,
     pub detail: String,
+    /// The reply that said no, where the binding's rules or a developer want to see it.
+    pub refusal: Option<Arc<RefusedReply>>,
+    /// What clients read instead of the gateway's words.
+    pub mapped: Option<Arc<MappedError>>,
 }
 
 /// What is known of a mutation whose call failed.
@@ -246,6 +265,14 @@ impl Error {
     #[must_use]
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         let outcome = MutationOutcome::of(code);
-        Self { code, status: None, kind: ErrorKind::Failed, outcome, detail: detail.into() }
+        Self {
+            code,
+            status: None,
+            kind: ErrorKind::Failed,
+            outcome,
+            detail: detail.into(),
+            refusal: None,
+            mapped: None,
+        }
     }
 }

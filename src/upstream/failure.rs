@@ -71,6 +71,9 @@ pub enum Fault {
     Away,
     /// Of the instance, in answering this call. HTTP 500, gRPC INTERNAL.
     Broken,
+    /// Of the instance, which does not count it: it may be asked again. gRPC UNAVAILABLE, where a source leaves it out of
+    /// its failures.
+    Excused,
 }
 
 /// How a call or an attempt ended, as far as the instance is concerned.
@@ -161,9 +164,9 @@ impl Failure {
             Self::Unreached(_) | Self::Unprocessed(_) | Self::Exhausted(_) => {
                 Some(Repeat::IfNotSent)
             }
-            Self::Unavailable(_) | Self::Reset(_) | Self::Status { fault: Fault::Away, .. } => {
-                Some(Repeat::IfAway)
-            }
+            Self::Unavailable(_)
+            | Self::Reset(_)
+            | Self::Status { fault: Fault::Away | Fault::Excused, .. } => Some(Repeat::IfAway),
             // Of one that has too much to do only if it says itself when it will have time.
             Self::Timeout(_)
             | Self::Invalid(_)

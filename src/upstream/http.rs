@@ -134,6 +134,15 @@ impl HttpReply {
         Ok(None)
     }
 
+    /// The body, if it is at most `limit` bytes long. Past that the rest is not read, and the connection is closed.
+    ///
+    /// # Errors
+    /// As of [`HttpReply::read`].
+    pub async fn read_at_most(self, limit: usize) -> Result<(HeaderMap, Bytes, Held), Failure> {
+        let limit = limit.min(self.max_reply);
+        Self { max_reply: limit, ..self }.read().await
+    }
+
     /// Gives the connection back if little is left to read, and closes it otherwise.
     pub async fn discard(mut self) {
         let mut arriving = self.memory.begin();

@@ -73,7 +73,9 @@ impl Outcome {
             Failure::Timeout(_) | Failure::Silent(_) => Self::Timeout,
             Failure::TooLarge(_) => Self::TooLarge,
             Failure::Invalid(_) => Self::Invalid,
-            Failure::Status { fault: Fault::Call | Fault::Load, .. } => Self::ClientError,
+            Failure::Status { fault: Fault::Call | Fault::Load | Fault::Excused, .. } => {
+                Self::ClientError
+            }
             Failure::Status { .. } => Self::ServerError,
             Failure::NotSent(_) => Self::NotSent,
             Failure::Exhausted(_) => Self::Exhausted,

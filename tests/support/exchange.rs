@@ -26,9 +26,15 @@ pub struct Answer {
     pub body: Option<Value>,
     /// The body's text as it is, where it is not JSON.
     pub raw: Option<String>,
+    /// Spaces after the body.
+    pub spaces: usize,
     pub headers: Map<String, Value>,
     /// A gRPC status code other than OK.
     pub grpc: Option<u16>,
+    /// The message beside it.
+    pub message: Option<String>,
+    /// The details of its `google.rpc.Status`: JSON of messages that the file defines, each with its name as `@type`.
+    pub details: Vec<Value>,
     /// Never answers.
     pub hang: bool,
     /// Closes the connection without an answer.
@@ -51,11 +57,13 @@ impl Exchange {
 
 impl Answer {
     pub fn bytes(&self) -> Bytes {
-        match (&self.raw, &self.body) {
-            (Some(raw), _) => Bytes::from(raw.clone()),
-            (None, Some(body)) => Bytes::from(body.to_string()),
-            (None, None) => Bytes::new(),
-        }
+        let mut text = match (&self.raw, &self.body) {
+            (Some(raw), _) => raw.clone(),
+            (None, Some(body)) => body.to_string(),
+            (None, None) => String::new(),
+        };
+        text.extend(std::iter::repeat_n(' ', self.spaces));
+        text.into()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The gRPC half of the scripted upstream: messages as JSON, by the file's own descriptors.
 
 use super::exchange::Answer;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
 use hyper::body::Frame;
@@ -45,12 +47,43 @@ pub fn respond(
     }
     let mut trailers = http::HeaderMap::new();
     trailers.insert("grpc-status", code.into());
+    if let Some(message) = &answer.message {
+        trailers.insert("grpc-message", message.parse().expect("a message without odd letters"));
+    }
+    if !answer.details.is_empty() {
+        let details = STANDARD_NO_PAD.encode(details(method, code, answer));
+        trailers.insert("grpc-status-details-bin", details.parse().expect("base64"));
+    }
     frames.push(Frame::trailers(trailers));
     let body = StreamBody::new(futures_util::stream::iter(frames.into_iter().map(Ok)));
     http::Response::builder()
         .header("content-type", "application/grpc")
         .body(BodyExt::boxed(body))
         .expect("a response of constants")
+}
+
+/// `google.rpc.Status`: its code, its message, and details in envelopes of `google.protobuf.Any`.
+fn details(method: &MethodDescriptor, code: u16, answer: &Answer) -> Vec<u8> {
+    let mut status = Vec::new();
+    prost::encoding::int32::encode(1, &i32::from(code), &mut status);
+    prost::encoding::string::encode(2, &answer.message.clone().unwrap_or_default(), &mut status);
+    for detail in &answer.details {
+        let mut fields = detail.as_object().expect("an object").clone();
+        let name = fields.remove("@type").expect("`@type`");
+        let name = name.as_str().expect("a name");
+        let value = if let Some(raw) = fields.remove("raw") {
+            raw.as_str().expect("text").as_bytes().to_vec()
+        } else {
+            let message = method.parent_pool().get_message_by_name(name).expect("a message");
+            let message = DynamicMessage::deserialize(message, Value::Object(fields));
+            message.expect("JSON of the message").encode_to_vec()
+        };
+        let mut any = Vec::new();
+        prost::encoding::string::encode(1, &format!("type.googleapis.com/{name}"), &mut any);
+        prost::encoding::bytes::encode(2, &value, &mut any);
+        prost::encoding::bytes::encode(3, &any, &mut status);
+    }
+    status
 }
 
 fn encode(method: &MethodDescriptor, answer: &Answer) -> Bytes {

@@ -2,13 +2,17 @@
 
 use super::GrpcSource;
 use super::encode::encode;
+use super::refusal::StatusReader;
 use super::stream::{self, Listening};
-use crate::connector::failure::{Attempts, Meaning, to_error};
+use crate::connector::failure::{Attempts, Meaning};
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::scope;
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping};
-use crate::source::{Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request};
+use crate::problem::Problem;
+use crate::source::{
+    Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, ReplyRules, Request,
+};
 use crate::upstream::{self, Repeat, Terms};
 use futures_util::future::{BoxFuture, FutureExt};
 use http::HeaderMap;
@@ -19,6 +23,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tonic::Code;
 
+/// gRPC's code for a success.
+pub(super) const OK: u16 = Code::Ok as u16;
+
 pub(super) struct GrpcCall {
     pub(super) source: Arc<GrpcSource>,
     /// `/package.Service/Method`
@@ -26,7 +33,11 @@ pub(super) struct GrpcCall {
     pub(super) message: Option<Mapping>,
     pub(super) metadata: Headers,
     pub(super) select: Option<Mapping>,
+    pub(super) rules: ReplyRules,
+    /// How a status is read that says no.
+    pub(super) reading: StatusReader,
     pub(super) references: Vec<Placed>,
+    pub(super) warnings: Vec<Problem>,
     pub(super) input: MessageDescriptor,
     pub(super) output: MessageDescriptor,
     /// The method returns a stream.
@@ -46,6 +57,14 @@ impl Call for GrpcCall {
 
     fn select(&self) -> Option<&Mapping> {
         self.select.as_ref()
+    }
+
+    fn rules(&self) -> &ReplyRules {
+        &self.rules
+    }
+
+    fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     fn message(&self) -> Option<&MessageDescriptor> {
@@ -101,11 +120,13 @@ impl Call for GrpcCall {
     ) -> BoxFuture<'static, Result<Reply, Error>> {
         let (upstream, path) = (Arc::clone(&self.source.upstream), self.path.clone());
         let terms = Terms { deadline, repeat: self.repeat };
+        let (reading, shown) = (self.reading.clone(), self.shown());
         async move {
-            let attempts = Attempts::default();
+            let attempts = Attempts::showing(shown);
             upstream
                 .call(terms, |attempt| {
-                    let attempt = exchange(attempt, path.clone(), Arc::clone(&request));
+                    let inspected = (&reading, &attempts);
+                    let attempt = exchange(attempt, path.clone(), Arc::clone(&request), inspected);
                     // It is large, and would be moved with the call.
                     attempts.run(Box::pin(attempt), meaning_of)
                 })
@@ -126,13 +147,16 @@ impl Call for GrpcCall {
     ) -> BoxFuture<'static, Result<Replies, Error>> {
         let (upstream, path) = (Arc::clone(&self.source.upstream), self.path.clone());
         let terms = Terms { deadline, repeat: self.repeat };
+        let (reading, shown) = (self.reading.clone(), self.shown());
         async move {
-            let attempt = |attempt| stream::open(attempt, path.clone(), Arc::clone(&request));
-            upstream
-                .open(terms, attempt, Listening::has_begun)
-                .await
-                .map_err(|failure| to_error(&failure, meaning_of))
-                .map(|listening| stream::replies(listening, meaning_of))
+            let attempts = Attempts::showing(shown);
+            let attempt = |attempt| {
+                let inspected = (&reading, &attempts);
+                stream::open(attempt, path.clone(), Arc::clone(&request), inspected)
+            };
+            let opened = upstream.open(terms, attempt, Listening::has_begun).await;
+            let listening = opened.map_err(|failure| attempts.to_error(&failure, meaning_of))?;
+            Ok(stream::replies(listening, meaning_of, reading, attempts))
         }
         .boxed()
     }
@@ -148,6 +172,12 @@ impl Call for GrpcCall {
 }
 
 impl GrpcCall {
+    /// The call in a problem that a developer is shown.
+    fn shown(&self) -> Option<String> {
+        let shown = || format!("GRPC {}{}", self.source.upstream.site().shown(), self.path);
+        self.source.settings.shows_replies.then(shown)
+    }
+
     fn message_as_json(&self, request: &Request) -> String {
         let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(true);
         DynamicMessage::decode(self.input.clone(), request.body.clone())
@@ -163,13 +193,15 @@ async fn exchange(
     attempt: upstream::Attempt<super::Wire>,
     path: PathAndQuery,
     request: Arc<Request>,
+    (reading, attempts): (&StatusReader, &Attempts),
 ) -> Result<Reply, upstream::Failure> {
     let metadata = metadata_of(&request);
     let left = attempt.left();
     let wire = &attempt.instance.connection;
-    let (headers, message) = wire.unary(path, metadata, &request.body, left, attempt.fresh).await?;
+    let reply = wire.unary(path, metadata, &request.body, left, attempt.fresh).await;
+    let (headers, message) = reply.map_err(|ended| ended.keep(attempts, reading))?;
     let held = wire.hold(message.len())?;
-    Ok(Reply { body: Body::Proto(message), status: 200, headers: Arc::new(headers), held })
+    Ok(Reply { body: Body::Proto(message), status: OK, headers: Arc::new(headers), held })
 }
 
 pub(super) fn metadata_of(request: &Request) -> HeaderMap {

@@ -3,10 +3,11 @@
 use super::GrpcSource;
 use super::call::GrpcCall;
 use super::check;
+use super::refusal::StatusReader;
 use crate::connector::headers::Headers;
 use crate::connector::texts::Texts;
 use crate::problem::{Problem, nearest};
-use crate::source::{Argument, ArgumentValue, BindingSpec, Operation};
+use crate::source::{Argument, ArgumentValue, BindingSpec, Operation, ReplyRules};
 use crate::upstream::Repeat;
 use http::HeaderName;
 use http::uri::PathAndQuery;
@@ -36,6 +37,7 @@ pub(super) fn compile(
         Some(mapping)
     });
     let metadata = Headers::compile(spec, "metadata", &source.settings, is_reserved, &mut texts);
+    let rules = ReplyRules::compile(spec, &source.settings, &mut texts);
     let (Some(method), true) = (method, texts.problems.is_empty()) else {
         return Err(texts.problems);
     };
@@ -49,7 +51,14 @@ pub(super) fn compile(
         message,
         metadata,
         select,
+        reading: StatusReader {
+            wanted: rules.read_refusals() || rules.shows_replies,
+            descriptors: source.descriptors.clone(),
+            shows_replies: rules.shows_replies,
+        },
+        rules,
         references: texts.references,
+        warnings: texts.warnings,
         input: method.input(),
         output: method.output(),
         streams: method.is_server_streaming(),

@@ -8,6 +8,7 @@ mod check;
 mod compile;
 mod descriptors;
 mod encode;
+mod refusal;
 mod stream;
 mod wire;
 
@@ -60,10 +61,13 @@ impl Grpc {
 
 impl GrpcSource {
     fn new(settings: &SourceSettings) -> Result<Option<Self>, Vec<Problem>> {
-        let Protocol::Grpc { site, protos } = &settings.protocol else { return Ok(None) };
+        let Protocol::Grpc { site, protos, failures } = &settings.protocol else {
+            return Ok(None);
+        };
+        let failures = *failures;
         let (name, how) = (Arc::clone(&settings.name), settings.upstream.clone());
         let upstream = Upstream::new(name, how.clone(), site.clone(), move |uri, detour| {
-            Wire::new(&how, uri, detour)
+            Wire::new(&how, uri, detour, failures)
         });
         let trouble = upstream.trouble().map(|reason| {
             let message = format!("source `{}` cannot be called: {reason}", settings.name);

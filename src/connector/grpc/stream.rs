@@ -5,18 +5,17 @@
 //! Many servers send their head with the first message only, so after a while without one the stream counts as open,
 //! and a refusal that comes later is its end.
 
-use super::call::metadata_of;
-use super::wire::{Opening, Wire};
-use crate::connector::failure::{Meaning, to_error};
+use super::call::{OK, metadata_of};
+use super::refusal::{Ended, StatusReader};
+use super::wire::{MessageStream, Opening, Wire};
+use crate::connector::failure::{Attempts, Meaning};
 use crate::source::{Body, Replies, Reply, Request};
 use crate::upstream::{Attempt, Failure};
-use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::HeaderMap;
 use http::uri::PathAndQuery;
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::Streaming;
 
 /// Of the time for opening, what is left to say that it is open.
 const MARGIN: Duration = Duration::from_millis(100);
@@ -31,7 +30,7 @@ enum State {
     Opening(Opening),
     Open {
         headers: Arc<HeaderMap>,
-        messages: Box<Streaming<Bytes>>,
+        messages: MessageStream,
     },
 }
 
@@ -40,6 +39,7 @@ pub(super) async fn open(
     attempt: Attempt<Wire>,
     path: PathAndQuery,
     request: Arc<Request>,
+    (reading, attempts): (&StatusReader, &Attempts),
 ) -> Result<Listening, Failure> {
     let enough = attempt.until.checked_sub(MARGIN).unwrap_or(attempt.until);
     let wire = &attempt.instance.connection;
@@ -47,19 +47,29 @@ pub(super) async fn open(
     let mut listening = Listening { attempt, state: State::Opening(opening) };
     // Without a head in that time it counts as open.
     if let Ok(outcome) = tokio::time::timeout_at(enough.into(), listening.opened()).await {
-        outcome?;
+        outcome.map_err(|ended| ended.keep(attempts, reading))?;
     }
     Ok(listening)
 }
 
 /// The messages of an open stream as replies.
-pub(super) fn replies(listening: Listening, meaning: fn(u16) -> Meaning) -> Replies {
-    stream::unfold(Some(Box::new(listening)), move |listening| async move {
-        let mut listening = listening?;
+pub(super) fn replies(
+    listening: Listening,
+    meaning: fn(u16) -> Meaning,
+    reading: StatusReader,
+    attempts: Attempts,
+) -> Replies {
+    let open = Box::new((listening, reading, attempts));
+    stream::unfold(Some(open), move |open| async move {
+        let mut open = open?;
+        let (listening, reading, attempts) = &mut *open;
         match listening.next().await {
-            Ok(Some(reply)) => Some((Ok(reply), Some(listening))),
+            Ok(Some(reply)) => Some((Ok(reply), Some(open))),
             Ok(None) => None,
-            Err(failure) => Some((Err(to_error(&failure, meaning)), None)),
+            Err(ended) => {
+                let failure = ended.keep(attempts, reading);
+                Some((Err(attempts.to_error(&failure, meaning)), None))
+            }
         }
     })
     .boxed()
@@ -71,25 +81,23 @@ impl Listening {
         matches!(self.state, State::Open { .. })
     }
 
-    async fn opened(&mut self) -> Result<(), Failure> {
+    async fn opened(&mut self) -> Result<(), Ended> {
         if let State::Opening(opening) = &mut self.state {
-            let (headers, messages) = opening.await?;
-            let (headers, messages) = (Arc::new(headers), Box::new(messages));
+            let mut messages = opening.await?;
+            let headers = Arc::new(std::mem::take(&mut messages.metadata));
             self.state = State::Open { headers, messages };
         }
         Ok(())
     }
 
     /// The next message; `None` where the server ended the stream well.
-    async fn next(&mut self) -> Result<Option<Reply>, Failure> {
+    async fn next(&mut self) -> Result<Option<Reply>, Ended> {
         self.opened().await?;
         let State::Open { headers, messages } = &mut self.state else { return Ok(None) };
-        let message = messages.message().await;
         let wire = &self.attempt.instance.connection;
-        let message = message.map_err(|status| wire.ended(&status))?;
-        let Some(message) = message else { return Ok(None) };
+        let Some(message) = wire.next(messages, Duration::ZERO).await? else { return Ok(None) };
         let held = wire.hold(message.len())?;
         let (body, headers) = (Body::Proto(message), Arc::clone(headers));
-        Ok(Some(Reply { body, status: 200, headers, held }))
+        Ok(Some(Reply { body, status: OK, headers, held }))
     }
 }

@@ -1,6 +1,7 @@
 //! Reading protos, compiling and rendering. What happens on the wire is in `wire_tests.rs`.
 
 use super::*;
+use crate::connector::FailureCodes;
 use crate::connector::testing::{
     binding, bindings, caller, examples, settings, shown, site, with_inputs,
 };
@@ -15,8 +16,14 @@ pub(super) fn protos() -> PathBuf {
 }
 
 pub(super) fn source(url: http::Uri) -> SourceSettings {
-    let mut source =
-        settings("products", Protocol::Grpc { site: site(url), protos: vec![protos()] });
+    let mut source = settings(
+        "products",
+        Protocol::Grpc {
+            site: site(url),
+            protos: vec![protos()],
+            failures: FailureCodes::default(),
+        },
+    );
     source.forward_headers = vec![http::header::AUTHORIZATION];
     source
 }
@@ -182,7 +189,10 @@ fn load(files: &[(&str, &str)], protos: &[&str]) -> Result<Grpc, Vec<Problem>> {
     }
     let protos = protos.iter().map(|name| folder.path().join(name)).collect();
     let url = http::Uri::from_static("http://products.test");
-    Grpc::new(&[settings("products", Protocol::Grpc { site: site(url), protos })])
+    Grpc::new(&[settings(
+        "products",
+        Protocol::Grpc { site: site(url), protos, failures: FailureCodes::default() },
+    )])
 }
 
 #[test]
@@ -223,7 +233,7 @@ fn the_examples_of_the_reference_compile() {
         .into_iter()
         .flat_map(bindings)
         .collect();
-    assert_eq!(specs.len(), 3);
+    assert_eq!(specs.len(), 4);
     for mut spec in specs {
         if spec
             .argument("method")

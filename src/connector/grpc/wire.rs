@@ -1,5 +1,7 @@
 //! Calls of a gRPC server over its connection, with bytes in and bytes out.
 
+use super::refusal::{Details, Ended};
+use crate::connector::FailureCodes;
 use crate::memory::{Held, Memory};
 use crate::upstream::connection::{Connections, ReplyBody, Versions};
 use crate::upstream::discovery::Address;
@@ -34,7 +36,14 @@ const PORTCULLIS: HeaderValue =
     HeaderValue::from_static(concat!("portcullis/", env!("CARGO_PKG_VERSION")));
 
 /// A stream that was asked for: its metadata and messages, once the server has begun to answer.
-pub(super) type Opening = BoxFuture<'static, Result<(HeaderMap, Streaming<Bytes>), Failure>>;
+pub(super) type Opening = BoxFuture<'static, Result<MessageStream, Ended>>;
+
+/// The metadata of a reply and its messages.
+pub(super) struct MessageStream {
+    pub metadata: HeaderMap,
+    body: Box<Streaming<Bytes>>,
+    details: Details,
+}
 
 /// One instance's connection, opened by the first call.
 #[derive(Debug)]
@@ -44,6 +53,8 @@ pub(super) struct Wire {
     url: Uri,
     max_reply: usize,
     memory: Memory,
+    /// The codes that count against the instance.
+    failures: FailureCodes,
 }
 
 impl Wire {
@@ -55,11 +66,12 @@ impl Wire {
         settings: &Settings,
         url: &Uri,
         detour: Option<Address>,
+        failures: FailureCodes,
     ) -> Result<Self, String> {
         let connections = Connections::new(settings, url, detour, Versions::Http2)?;
         let (connections, url) = (Arc::new(connections), url.clone());
         let (max_reply, memory) = (settings.max_reply, settings.memory.clone());
-        Ok(Self { connections, url, max_reply, memory })
+        Ok(Self { connections, url, max_reply, memory, failures })
     }
 
     /// One unary call: the reply's metadata and its encoded message. `left` goes to the server as `grpc-timeout`. `fresh`
@@ -71,19 +83,29 @@ impl Wire {
         message: &[u8],
         left: Duration,
         fresh: bool,
-    ) -> Result<(HeaderMap, Bytes), Failure> {
+    ) -> Result<(HeaderMap, Bytes), Ended> {
         let mut request = self.request(path, metadata, message)?;
         request.headers_mut().insert(TIMEOUT, timeout(left));
         let reply = self.connections.send(request, fresh).await?;
-        let (metadata, mut body) = messages(reply, self.max_reply, left)?;
-        let message = body.message().await.map_err(|status| self.broken(&status, left))?;
+        let mut messages = messages(reply, self.max_reply, left, self.failures)?;
+        let message = self.next(&mut messages, left).await?;
         let message =
             message.ok_or_else(|| Failure::Invalid("success without a message".to_owned()))?;
         // The status comes after the message, and nothing else.
-        if body.message().await.map_err(|status| self.broken(&status, left))?.is_some() {
-            return Err(Failure::Invalid("more than one message".to_owned()));
+        if self.next(&mut messages, left).await?.is_some() {
+            return Err(Failure::Invalid("more than one message".to_owned()).into());
         }
-        Ok((metadata, message))
+        Ok((messages.metadata, message))
+    }
+
+    /// The next message; `None` where the server ended the call well. `left` is the time that the server was given.
+    pub(super) async fn next(
+        &self,
+        messages: &mut MessageStream,
+        left: Duration,
+    ) -> Result<Option<Bytes>, Ended> {
+        let message = messages.body.message().await;
+        message.map_err(|status| Ended::new(self.broken(&status, left), &status, &messages.details))
     }
 
     /// A call that is answered with a stream, as long as it may be.
@@ -96,9 +118,10 @@ impl Wire {
     ) -> Opening {
         let request = self.request(path, metadata, message);
         let (connections, max_reply) = (Arc::clone(&self.connections), self.max_reply);
+        let failures = self.failures;
         async move {
             let reply = connections.stream(request?, fresh).await?;
-            messages(reply, max_reply, Duration::ZERO)
+            messages(reply, max_reply, Duration::ZERO, failures)
         }
         .boxed()
     }
@@ -139,11 +162,6 @@ impl Wire {
         Ok(request)
     }
 
-    /// Why a stream ended before its end.
-    pub(super) fn ended(&self, status: &Status) -> Failure {
-        self.broken(status, Duration::ZERO)
-    }
-
     /// Why a body gave no message: the status that ends it, or what tonic found wrong with it.
     fn broken(&self, status: &Status, left: Duration) -> Failure {
         let text = status.message();
@@ -156,7 +174,7 @@ impl Wire {
             {
                 Failure::Invalid(text.to_owned())
             }
-            _ => failure(status, left),
+            _ => failure(status, left, self.failures),
         }
     }
 }
@@ -176,35 +194,42 @@ fn messages(
     reply: Response<ReplyBody>,
     max_reply: usize,
     left: Duration,
-) -> Result<(HeaderMap, Streaming<Bytes>), Failure> {
+    failures: FailureCodes,
+) -> Result<MessageStream, Ended> {
     let (mut parts, body) = reply.into_parts();
     if parts.status == StatusCode::OK && !is_grpc(&parts.headers) {
-        return Err(Failure::Invalid("its `content-type` is not that of gRPC".to_owned()));
+        let wrong = "its `content-type` is not that of gRPC".to_owned();
+        return Err(Failure::Invalid(wrong).into());
     }
     if is_ambiguous(&parts.headers) {
-        return Err(Failure::Invalid(TWO_STATUSES.to_owned()));
+        return Err(Failure::Invalid(TWO_STATUSES.to_owned()).into());
     }
-    parts.headers.remove(DETAILS);
+    let details = Details::default();
+    details.take_from(&mut parts.headers);
     let status = Status::from_header_map(&parts.headers);
     if status.is_none() && parts.status != StatusCode::OK {
-        return Err(foreign(parts.status));
+        return Err(foreign(parts.status).into());
     }
     if parts.headers.get(ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(Failure::Invalid(
             "it is compressed, though no encoding was offered".to_owned(),
-        ));
+        )
+        .into());
     }
-    let body = body.map_frame(checked_frame);
-    let messages = match status {
-        Some(status) if status.code() != Code::Ok => return Err(failure(&status, left)),
+    let of_trailers = details.clone();
+    let body = body.map_frame(move |frame| checked_frame(of_trailers.take_from_frame(frame)));
+    let body = match status {
+        Some(status) if status.code() != Code::Ok => {
+            return Err(Ended::new(failure(&status, left, failures), &status, &details));
+        }
         Some(_) => Streaming::new_empty(Raw, body),
         None => Streaming::new_response(Raw, body, parts.status, None, Some(max_reply)),
     };
-    Ok((parts.headers, messages))
+    Ok(MessageStream { metadata: parts.headers, body: Box::new(body), details })
 }
 
 /// The failure that a reply without a gRPC status stands for, as proxies send it (grpc/grpc, "HTTP to gRPC Status
-/// Code Mapping").
+/// Code Mapping"). The source's own codes do not apply to it.
 fn foreign(status: StatusCode) -> Failure {
     let code = match status.as_u16() {
         400 => Code::Internal,
@@ -214,10 +239,12 @@ fn foreign(status: StatusCode) -> Failure {
         429 | 502..=504 => Code::Unavailable,
         _ => Code::Unknown,
     };
-    Failure::status(code as u16, format!("HTTP {status}, and no gRPC status"), fault(code))
+    let failures = FailureCodes::new([Code::Internal, Code::Unavailable, Code::Unknown]);
+    let reason = format!("HTTP {status}, and no gRPC status");
+    Failure::status(code as u16, reason, fault(code, failures))
 }
 
-fn failure(status: &Status, left: Duration) -> Failure {
+fn failure(status: &Status, left: Duration, failures: FailureCodes) -> Failure {
     if let Some(failure) = status.source().and_then(|cause| cause.downcast_ref::<Failure>()) {
         return failure.clone();
     }
@@ -229,23 +256,21 @@ fn failure(status: &Status, left: Duration) -> Failure {
         Code::DeadlineExceeded => Failure::Timeout(left),
         // A cause is one of this side: the connection broke.
         _ if status.source().is_some() => Failure::Unavailable(reason()),
-        code => Failure::status(code as u16, reason(), fault(code)),
+        code => Failure::status(code as u16, reason(), fault(code, failures)),
     }
 }
 
-/// As gRPC's codes are mapped to those of HTTP (google/rpc/code.proto).
-fn fault(code: Code) -> Fault {
-    match code {
+/// As gRPC's codes are mapped to those of HTTP (google/rpc/code.proto), as far as the source counts them as failures.
+fn fault(code: Code, failures: FailureCodes) -> Fault {
+    match (code, failures.contains(code)) {
         // A call that the caller did not cancel was cut by a service that shuts down.
-        Code::Unavailable | Code::Cancelled => Fault::Away,
-        Code::ResourceExhausted => Fault::Load,
-        Code::Internal | Code::DataLoss | Code::Unknown => Fault::Broken,
-        _ => Fault::Call,
+        (Code::Unavailable | Code::Cancelled, true) => Fault::Away,
+        (Code::Unavailable | Code::Cancelled, false) => Fault::Excused,
+        (_, true) => Fault::Broken,
+        (Code::ResourceExhausted, false) => Fault::Load,
+        (_, false) => Fault::Call,
     }
 }
-
-/// Nothing reads it, and tonic panics on one that is not base64.
-const DETAILS: &str = "grpc-status-details-bin";
 
 /// Begins like tonic's own messages about broken replies.
 const TWO_STATUSES: &str = "protocol error: more than one `grpc-status`";
@@ -260,14 +285,13 @@ fn is_ambiguous(headers: &HeaderMap) -> bool {
     headers.get_all(STATUS).iter().nth(1).is_some()
 }
 
-/// Removes the trailers that must not be read, and replaces two statuses by one error.
+/// Replaces two statuses in trailers by one error.
 fn checked_frame(mut frame: Frame<Bytes>) -> Frame<Bytes> {
-    if let Some(trailers) = frame.trailers_mut() {
-        trailers.remove(DETAILS);
-        if is_ambiguous(trailers) {
-            trailers.insert(STATUS, HeaderValue::from(Code::Internal as i32));
-            trailers.insert(MESSAGE, HeaderValue::from_static(TWO_STATUSES));
-        }
+    if let Some(trailers) = frame.trailers_mut()
+        && is_ambiguous(trailers)
+    {
+        trailers.insert(STATUS, HeaderValue::from(Code::Internal as i32));
+        trailers.insert(MESSAGE, HeaderValue::from_static(TWO_STATUSES));
     }
     frame
 }

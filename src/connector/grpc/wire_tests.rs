@@ -2,6 +2,7 @@
 
 use super::tests::source;
 use super::*;
+use crate::connector::FailureCodes;
 use crate::connector::testing::{
     Answer, Asked, Server, answer, answer_with, binding, caller, in_an_hour, read_asked,
     with_inputs,
@@ -9,6 +10,7 @@ use crate::connector::testing::{
 use crate::graphql::ErrorCode;
 use crate::source::{Body, Error, ErrorKind, Reply};
 use crate::upstream::status::Wellness;
+use base64::Engine as _;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream;
 use http_body_util::StreamBody;
@@ -99,7 +101,7 @@ async fn message_metadata_and_deadline_arrive_and_the_reply_comes_back() {
         ok(b"\x0a\x015")
     };
     let reply = ask_server(respond).await.expect("a reply");
-    assert_eq!((reply.status, &reply.headers["x-served-by"]), (200, &"a".parse().expect("text")));
+    assert_eq!((reply.status, &reply.headers["x-served-by"]), (0, &"a".parse().expect("text")));
     assert!(matches!(&reply.body, Body::Proto(message) if message == &b"\x0a\x015"[..]));
 }
 
@@ -429,4 +431,94 @@ async fn a_unary_reply_is_one_message_and_a_status() {
     assert_eq!(code(outcome), invalid, "an encoding that was not offered");
     let only_headers = ask_server(|_| async { status(0, &[]) }).await;
     assert_eq!(code(only_headers), invalid, "success without a message");
+}
+
+/// The failures that the instance is charged with after fifty calls that it answers with UNKNOWN.
+async fn failures_of_fifty(failures: FailureCodes) -> (u64, u64) {
+    let server = Server::start(|_| async { status(2, &[("grpc-message", "no such thing")]) }).await;
+    let mut settings = source(server.url());
+    let Protocol::Grpc { failures: of_source, .. } = &mut settings.protocol else { panic!() };
+    *of_source = failures;
+    settings.upstream.breaker.calls = 1_000;
+    let grpc = Grpc::new(&[settings]).unwrap_or_else(|found| panic!("{found:?}"));
+    let call = grpc.compile(&binding(GET)).unwrap_or_else(|found| panic!("{found:?}"));
+    for _ in 0..50 {
+        assert_eq!(ask(&call).await.expect_err("an error").status, Some(2));
+    }
+    let status = grpc.upstreams()[0].status(std::time::Instant::now());
+    drop((call, grpc));
+    server.stop().await;
+    (status.instances[0].calls, status.instances[0].failures)
+}
+
+#[tokio::test]
+async fn business_errors_that_arrive_as_unknown_count_against_no_instance() {
+    assert_eq!(failures_of_fifty(FailureCodes::default()).await, (50, 0));
+    let all = FailureCodes::new([tonic::Code::Unavailable]);
+    assert_eq!(failures_of_fifty(all).await, (50, 0));
+}
+
+#[tokio::test]
+async fn a_code_that_a_source_lists_counts() {
+    let (calls, failures) = failures_of_fifty(FailureCodes::new([tonic::Code::Unknown])).await;
+    assert_eq!(failures, calls);
+}
+
+const MAPPED: &str = r#"@grpc(source: "products", method: "shop.v1.Products/GetProduct",
+    errors: { message: "$.message" })"#;
+
+async fn refusal(
+    details: &'static str,
+    directive: &str,
+) -> Option<Arc<crate::source::RefusedReply>> {
+    let respond = move |_| async move {
+        let more =
+            [("grpc-message", "a%20b"), ("grpc-status-details-bin", details), ("x-why", "y")];
+        status(9, &more)
+    };
+    let server = Server::start(respond).await;
+    let grpc = Grpc::new(&[source(server.url())]).unwrap_or_else(|found| panic!("{found:?}"));
+    let call = grpc.compile(&binding(directive)).unwrap_or_else(|found| panic!("{found:?}"));
+    let error = ask(&call).await.expect_err("an error");
+    drop((call, grpc));
+    server.stop().await;
+    error.refusal
+}
+
+#[tokio::test]
+async fn googles_own_details_are_read_and_what_is_none_is_left_out() {
+    // A BadRequest with one violation, in a `google.rpc.Status`.
+    let mut violation = Vec::new();
+    prost::encoding::string::encode(1, &"id".to_owned(), &mut violation);
+    let mut bad_request = Vec::new();
+    prost::encoding::bytes::encode(1, &violation, &mut bad_request);
+    let mut any = Vec::new();
+    let url = "type.googleapis.com/google.rpc.BadRequest".to_owned();
+    prost::encoding::string::encode(1, &url, &mut any);
+    prost::encoding::bytes::encode(2, &bad_request, &mut any);
+    let mut status = Vec::new();
+    prost::encoding::bytes::encode(3, &any, &mut status);
+    let encoded: &'static str = base64::engine::general_purpose::STANDARD.encode(status).leak();
+    let refusal = refusal(encoded, MAPPED).await.expect("a refusal");
+    assert_eq!((refusal.reply.status, &refusal.reply.headers["x-why"]), (9, &"y".parse().unwrap()));
+    let words: serde_json::Value = serde_json::from_slice(&refusal.words).unwrap();
+    assert_eq!(words["message"], "a b");
+    assert_eq!(words["status"], "FAILED_PRECONDITION");
+    assert_eq!(words["details"][0]["@type"], url);
+    assert_eq!(words["details"][0]["field_violations"][0]["field"], "id");
+}
+
+#[tokio::test]
+async fn details_that_are_no_base64_or_no_message_say_nothing() {
+    for details in ["###", "AAAA", "/////w=="] {
+        let refusal = refusal(details, MAPPED).await.expect("a refusal");
+        let words: serde_json::Value = serde_json::from_slice(&refusal.words).unwrap();
+        assert_eq!(words["details"], json!([]), "{details}");
+        assert_eq!(words["code"], 9);
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_nobody_reads_is_not_kept() {
+    assert!(refusal("AAAA", GET).await.is_none());
 }

@@ -3,17 +3,20 @@
 use super::RestSource;
 use super::body::RequestBody;
 use super::query::{self, Parameter};
+use super::refusal::Inspection;
 use super::stream;
-use crate::connector::failure::{Attempts, Meaning, to_error};
+use crate::connector::failure::{Attempts, Meaning};
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::{Text, scope};
 use crate::graphql::Name;
 use crate::mapping::{Failure, Mapping};
 use crate::memory::Held;
+use crate::problem::Problem;
 use crate::source::{
-    Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, Request, Validators,
+    Body, Call, Error, ErrorKind, Inputs, MAX_MAPPED_ERROR, Placed, Replies, Reply, ReplyRules,
+    Request, Validators, excerpt,
 };
-use crate::upstream::http::HttpClient;
+use crate::upstream::http::{HttpClient, HttpReply};
 use crate::upstream::{self, Attempt, Fault, Repeat, Terms};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -40,7 +43,9 @@ pub(super) struct RestCall {
     pub(super) media_type: Option<Header>,
     pub(super) body: Option<RequestBody>,
     pub(super) select: Option<Mapping>,
+    pub(super) rules: ReplyRules,
     pub(super) references: Vec<Placed>,
+    pub(super) warnings: Vec<Problem>,
     /// Sent with every call and never a part of what makes two calls differ.
     pub(super) constant: Arc<[Header]>,
     /// The reply is a stream of events.
@@ -89,6 +94,14 @@ impl Call for RestCall {
 
     fn select(&self) -> Option<&Mapping> {
         self.select.as_ref()
+    }
+
+    fn rules(&self) -> &ReplyRules {
+        &self.rules
+    }
+
+    fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     fn reusable(&self) -> bool {
@@ -160,13 +173,16 @@ impl Call for RestCall {
     ) -> BoxFuture<'static, Result<Replies, Error>> {
         let (upstream, constant) = (Arc::clone(&self.source.upstream), Arc::clone(&self.constant));
         let terms = Terms { deadline, repeat: self.repeat(&request) };
+        let (inspection, shown) = (self.inspection(), self.shown(&request));
         async move {
+            let attempts = Attempts::showing(shown);
             let reply = upstream
                 .call(terms, |attempt| {
-                    stream::open(attempt, Arc::clone(&request), Arc::clone(&constant))
+                    let (request, constant) = (Arc::clone(&request), Arc::clone(&constant));
+                    stream::open(attempt, request, constant, (inspection, &attempts))
                 })
                 .await
-                .map_err(|failure| to_error(&failure, meaning_of))?;
+                .map_err(|failure| attempts.to_error(&failure, meaning_of))?;
             Ok(stream::replies(reply, upstream.settings(), meaning_of))
         }
         .boxed()
@@ -194,6 +210,18 @@ impl RestCall {
         if self.repeat < Repeat::Always && has_key() { Repeat::Always } else { self.repeat }
     }
 
+    fn inspection(&self) -> Inspection {
+        let settings = &self.source.settings;
+        Inspection::new(&self.rules, settings.upstream.max_reply)
+    }
+
+    /// The call in a problem that a developer is shown.
+    fn shown(&self, request: &Request) -> Option<String> {
+        let address = self.source.upstream.site().shown();
+        let shown = || format!("{} {address}{}", request.verb, request.target);
+        self.source.settings.shows_replies.then(shown)
+    }
+
     /// `condition` is what makes the call a question whether a kept reply is still good.
     fn ask(
         &self,
@@ -203,8 +231,9 @@ impl RestCall {
     ) -> BoxFuture<'static, Result<Reply, Error>> {
         let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
         let terms = Terms { deadline, repeat: self.repeat(&request) };
+        let (inspection, shown) = (self.inspection(), self.shown(&request));
         async move {
-            let attempts = Attempts::default();
+            let attempts = Attempts::showing(shown);
             let told = source.settings.deadline_header.as_ref();
             source
                 .upstream
@@ -213,8 +242,9 @@ impl RestCall {
                     let deadline = told.map(|name| (name.clone(), milliseconds(attempt.left())));
                     let more = More { condition: condition.clone(), deadline };
                     // It is large, and would be moved with the call.
-                    let attempt = Box::pin(exchange(attempt, request, constant, more));
-                    attempts.run(attempt, meaning_of)
+                    let inspected = (inspection, &attempts);
+                    let attempt = exchange(attempt, request, constant, more, inspected);
+                    attempts.run(Box::pin(attempt), meaning_of)
                 })
                 .await
                 .map_err(|failure| attempts.to_error(&failure, meaning_of))
@@ -251,6 +281,7 @@ async fn exchange(
     request: Arc<Request>,
     constant: Arc<[Header]>,
     more: More,
+    (inspection, attempts): (Inspection, &Attempts),
 ) -> Result<Reply, upstream::Failure> {
     let instance = &attempt.instance;
     let asks_whether = more.condition.is_some();
@@ -265,15 +296,29 @@ async fn exchange(
     }
     if !status.is_success() {
         let refused = refused(status, &reply.headers);
-        reply.discard().await;
+        attempts.refused(inspection.read(reply).await);
         return Err(refused);
     }
-    if !reply.is_empty() {
-        expect_json(&reply.headers)?;
-    }
-    let (headers, body, held) = reply.read().await?;
+    let (headers, body, held) = match expect_json(&reply.headers) {
+        Err(wrong) if !reply.is_empty() => no_json(reply, wrong, inspection).await?,
+        _ => reply.read().await?,
+    };
     let (body, headers) = (Body::Json(body), Arc::new(headers));
     Ok(Reply { body, status: status.as_u16(), headers, held })
+}
+
+/// A body under another media type: a reply only if there is nothing in it.
+async fn no_json(
+    reply: HttpReply,
+    wrong: String,
+    inspection: Inspection,
+) -> Result<(HeaderMap, Bytes, Held), upstream::Failure> {
+    let shown = match reply.read_at_most(MAX_MAPPED_ERROR).await {
+        Ok((headers, body, held)) if body.is_empty() => return Ok((headers, body, held)),
+        Ok((_, body, _)) if inspection.shows_replies => format!("{wrong}: {}", excerpt(&body)),
+        _ => wrong,
+    };
+    Err(upstream::Failure::Invalid(shown))
 }
 
 /// The service said no.
@@ -350,7 +395,7 @@ fn method_of(verb: &str) -> Method {
 
 /// A page of HTML is told apart from a reply before it is read. Services that say nothing, or `text/plain`, are given
 /// the benefit of the doubt: the reader of JSON has the last word.
-fn expect_json(headers: &HeaderMap) -> Result<(), upstream::Failure> {
+fn expect_json(headers: &HeaderMap) -> Result<(), String> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
     let text = String::from_utf8_lossy(value.as_bytes());
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -358,7 +403,7 @@ fn expect_json(headers: &HeaderMap) -> Result<(), upstream::Failure> {
     if json || essence.is_empty() || essence == "text/plain" {
         return Ok(());
     }
-    Err(upstream::Failure::Invalid(format!("content-type `{essence}` is not JSON")))
+    Err(format!("content-type `{essence}` is not JSON"))
 }
 
 fn meaning_of(status: u16) -> Meaning {

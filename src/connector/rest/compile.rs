@@ -8,7 +8,7 @@ use crate::connector::headers::Headers;
 use crate::connector::texts::{Text, Texts};
 use crate::mapping::Mapping;
 use crate::problem::Problem;
-use crate::source::{Argument, ArgumentValue, BindingSpec, Operation};
+use crate::source::{Argument, ArgumentValue, BindingSpec, Operation, ReplyRules};
 use crate::upstream::Repeat;
 use http::HeaderValue;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
@@ -37,6 +37,7 @@ pub(super) fn compile(
     }
     let parts = parts(spec, &mut texts);
     let headers = Headers::compile(spec, "headers", &source.settings, |_| false, &mut texts);
+    let rules = ReplyRules::compile(spec, &source.settings, &mut texts);
     let (Some(parts), true) = (parts, texts.problems.is_empty()) else {
         return Err(texts.problems);
     };
@@ -56,7 +57,9 @@ pub(super) fn compile(
         media_type: media_type.filter(|(name, _)| !headers.sets(name)),
         body: parts.body,
         select: parts.select,
+        rules,
         references: texts.references,
+        warnings: texts.warnings,
         constant: constant.filter(|(name, _)| !headers.sets(name)).collect(),
         streams: parts.streams,
         repeat: repeat(spec, parts.verb),

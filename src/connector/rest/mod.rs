@@ -8,6 +8,7 @@ mod call;
 mod compile;
 mod event_stream;
 mod query;
+mod refusal;
 mod stream;
 
 use super::sources::{self, Known};

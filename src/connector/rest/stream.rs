@@ -5,7 +5,8 @@
 
 use super::call::{Header, More, write};
 use super::event_stream::EventStream;
-use crate::connector::failure::{Meaning, to_error};
+use super::refusal::Inspection;
+use crate::connector::failure::{Attempts, Meaning, to_error};
 use crate::source::{Body, Error, Replies, Reply, Request};
 use crate::upstream::http::{HttpClient, HttpReply};
 use crate::upstream::{Attempt, Failure, Settings};
@@ -20,6 +21,7 @@ pub(super) async fn open(
     attempt: Attempt<HttpClient>,
     request: Arc<Request>,
     constant: Arc<[Header]>,
+    (inspection, attempts): (Inspection, &Attempts),
 ) -> Result<HttpReply, Failure> {
     let instance = &attempt.instance;
     let request = write(&instance.uri, &request, &constant, More::default())?;
@@ -27,7 +29,7 @@ pub(super) async fn open(
     let status = reply.status;
     if !status.is_success() {
         let refused = super::call::refused(status, &reply.headers);
-        reply.discard().await;
+        attempts.refused(inspection.read(reply).await);
         return Err(refused);
     }
     // A service says with 204 that there is nothing more to hear (WHATWG HTML, section 9.2.2).

@@ -1,6 +1,7 @@
 //! Compiling and rendering. What happens on the wire is in `wire_tests.rs`.
 
 use super::*;
+use crate::connector::FailureCodes;
 use crate::connector::testing::{
     binding, bindings, caller, examples, settings, shown, site, with_inputs,
 };
@@ -22,7 +23,10 @@ fn users() -> SourceSettings {
 
 fn grpc() -> SourceSettings {
     let url = http::Uri::from_static("http://products.test");
-    settings("products", Protocol::Grpc { site: site(url), protos: Vec::new() })
+    settings(
+        "products",
+        Protocol::Grpc { site: site(url), protos: Vec::new(), failures: FailureCodes::default() },
+    )
 }
 
 fn compile(directive: &str) -> Result<Arc<dyn Call>, Vec<String>> {
@@ -249,7 +253,7 @@ fn the_examples_of_the_reference_compile() {
         .into_iter()
         .flat_map(bindings)
         .collect();
-    assert_eq!(specs.len(), 6);
+    assert_eq!(specs.len(), 8);
     for mut spec in specs {
         if spec.argument("stream").is_some() {
             spec.operation = Operation::Subscription;

@@ -3,7 +3,7 @@
 use super::super::{DASHBOARD, FILES, Service, Settings, Storefront, start};
 use crate::connector::grpc::Grpc;
 use crate::connector::rest::Rest;
-use crate::connector::{Protocol, SourceSettings};
+use crate::connector::{FailureCodes, Protocol, SourceRules, SourceSettings};
 use crate::graph::{BatchReply, Graph, Sdl, load};
 use crate::mapping::Scope;
 use crate::problem::render;
@@ -25,7 +25,9 @@ fn folder(name: &str) -> PathBuf {
 fn source(name: &str, url: &str, proto: Option<PathBuf>) -> SourceSettings {
     let site = crate::upstream::Site::at(&url.parse().unwrap()).unwrap();
     let protocol = match proto {
-        Some(proto) => Protocol::Grpc { site, protos: vec![proto] },
+        Some(proto) => {
+            Protocol::Grpc { site, protos: vec![proto], failures: FailureCodes::default() }
+        }
         None => Protocol::Rest { site },
     };
     SourceSettings {
@@ -38,6 +40,8 @@ fn source(name: &str, url: &str, proto: Option<PathBuf>) -> SourceSettings {
         deadline_header: None,
         config: crate::connector::SourceConfig::default(),
         reuse: true,
+        rules: SourceRules::default(),
+        shows_replies: false,
     }
 }
 

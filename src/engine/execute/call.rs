@@ -1,16 +1,17 @@
 //! One call: what it was made for, and its way from rendered request to answer.
 
+use super::judge::{Judge, OwnedJudge};
 use super::loader::Part;
 use super::reuse::Reused;
 use super::{Event, FetchId, Run};
 use crate::engine::plan::Fetch;
 use crate::engine::replies::{Answer, Asked, Replies, Served};
-use crate::engine::response::{RowId, Unreadable, Value, read_json, read_proto};
+use crate::engine::response::{RowId, Unreadable, Value, read_json, read_proto, read_without_body};
 use crate::graphql::ErrorCode;
 use crate::mapping::{Variable, Variables};
 use crate::memory::EXHAUSTED;
 use crate::source::{
-    self, Body, ErrorKind, Inputs, MutationOutcome, Reply, Request, headers_to_value,
+    self, Body, ErrorKind, Inputs, MutationOutcome, Reply, Request, excerpt, headers_to_value,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -28,7 +29,7 @@ pub(super) struct Call {
     /// Sent, and not answered.
     pub open: bool,
     /// What it was rendered from, where the mapping of the reply may name it.
-    pub inputs: Option<Box<Owned>>,
+    pub inputs: Option<Arc<Owned>>,
 }
 
 /// The objects or keys that a call's answer is for.
@@ -45,7 +46,7 @@ pub(super) enum What {
 
 /// The values of [`Inputs`] that differ from call to call.
 #[derive(Default)]
-pub(super) struct Owned {
+pub(in crate::engine) struct Owned {
     pub arguments: Json,
     pub this: Json,
     pub batch: Json,
@@ -105,7 +106,7 @@ impl<'a> Run<'a> {
         let fetch = self.snapshot.plan.fetch(id);
         let binding = self.snapshot.graph.binding(fetch.binding);
         let rendered = binding.call.render(&self.inputs(&owned));
-        let inputs = fetch.evaluates.then(|| Box::new(owned));
+        let inputs = fetch.evaluates.then(|| Arc::new(owned));
         self.calls.push(Call { fetch: id, what, open: false, inputs });
         let call = self.calls.len() - 1;
         self.fetches[id.0 as usize].calls += 1;
@@ -157,6 +158,7 @@ impl<'a> Run<'a> {
             Reused::Coming(call.send(request, deadline).map_ok(Served::once).boxed())
         } else if let Some((replies, asked)) = self.ask_replies(fetch, &request) {
             self.share.tell_apart(asked.reach());
+            let asked = asked.judged(self.owned_judge(waiting.call));
             self.reuse.kept(self.snapshot.pool, replies, call, asked, deadline)
         } else {
             self.reuse.call(&**call, request, deadline)
@@ -203,7 +205,7 @@ impl<'a> Run<'a> {
         if !self.snapshot.conditions[self.snapshot.plan.fetch(id).condition as usize] {
             return self.done(id);
         }
-        let inputs = Some(Box::new(Owned { arguments, ..Owned::default() }));
+        let inputs = Some(Arc::new(Owned { arguments, ..Owned::default() }));
         let what = What::Object(self.root);
         self.calls.push(Call { fetch: id, what, open: false, inputs });
         self.fetches[id.0 as usize].calls += 1;
@@ -237,6 +239,7 @@ impl<'a> Run<'a> {
 
     fn answered(&mut self, call: usize, answer: Answer) {
         let fetch = self.snapshot.plan.fetch(self.calls[call].fetch);
+        let answer = self.judged(call, fetch, answer);
         match answer {
             Ok(Served { reply, left, private }) => {
                 self.share.meet(left, private);
@@ -245,7 +248,10 @@ impl<'a> Run<'a> {
                 }
                 match self.read(call, fetch, &reply) {
                     Ok(value) => self.place(call, value),
-                    Err(unreadable) => self.fail(call, &unreadable.into()),
+                    Err(unreadable) => {
+                        let error = self.unreadable(fetch, unreadable, &reply);
+                        self.fail(call, &error);
+                    }
                 }
             }
             Err(error) => {
@@ -258,6 +264,42 @@ impl<'a> Run<'a> {
                 }
             }
         }
+    }
+
+    /// The answer as the rules of the binding see it.
+    fn judged(&self, call: usize, fetch: &Fetch, answer: Answer) -> Answer {
+        let binding = self.snapshot.graph.binding(fetch.binding);
+        if answer.is_ok() && binding.call.rules().is_success.is_none() {
+            return answer;
+        }
+        let none = Owned::default();
+        let owned = self.calls[call].inputs.as_deref().unwrap_or(&none);
+        let inputs = Inputs { config: binding.call.config(), ..self.inputs(owned) };
+        let most_values = self.snapshot.pool.most_values;
+        Judge { call: &*binding.call, inputs, most_values }.settle(answer)
+    }
+
+    /// The same for a reply that may be kept; `None` where every reply of the protocol's successes may be.
+    fn owned_judge(&self, call: usize) -> Option<Arc<OwnedJudge>> {
+        let fetch = self.snapshot.plan.fetch(self.calls[call].fetch);
+        let graph = self.snapshot.graph;
+        graph.binding(fetch.binding).call.rules().is_success.as_ref()?;
+        Some(Arc::new(OwnedJudge {
+            graph: Arc::clone(graph),
+            binding: fetch.binding,
+            inputs: self.calls[call].inputs.clone().unwrap_or_default(),
+            caller: Arc::clone(self.snapshot.caller),
+            most_values: self.snapshot.pool.most_values,
+        }))
+    }
+
+    fn unreadable(&self, fetch: &Fetch, unreadable: Unreadable, reply: &Reply) -> source::Error {
+        let mut error = source::Error::from(unreadable);
+        let rules = self.snapshot.graph.binding(fetch.binding).call.rules();
+        if let (true, Body::Json(body)) = (rules.shows_replies, &reply.body) {
+            error.detail = format!("{}: {}", error.detail, excerpt(body));
+        }
+        error
     }
 
     fn read(&mut self, call: usize, fetch: &Fetch, reply: &Reply) -> Result<Value, Unreadable> {
@@ -276,6 +318,14 @@ impl<'a> Run<'a> {
             reply,
         };
         match &reply.body {
+            Body::Json(body) if body.trim_ascii().is_empty() => {
+                match (&fetch.without_body, binding.call.select()) {
+                    (Some(shape), Some(select)) => {
+                        read_without_body(&mut self.store, select.expr(), shape, &variables)
+                    }
+                    _ => Ok(Value::Null),
+                }
+            }
             Body::Json(body) => {
                 self.bytes += body.len();
                 read_json(&mut self.store, body, &fetch.shape, &variables)

@@ -9,6 +9,8 @@ mod split;
 pub(super) use join::{Loaded, Part};
 
 use super::batch::splits_allowed;
+use super::call::Owned;
+use super::judge::{Judge, OwnedJudge};
 use super::reuse::Pool;
 use crate::engine::plan::KeysAs;
 use crate::engine::replies::Served;
@@ -162,10 +164,11 @@ impl KeyLoader {
                 (arguments, Json::Null)
             }
         };
+        let owned = Arc::new(Owned { arguments, this: Json::Null, batch });
         let inputs = Inputs {
-            args: &arguments,
-            this: &Json::Null,
-            batch: &batch,
+            args: &owned.arguments,
+            this: &owned.this,
+            batch: &owned.batch,
             caller: &first.party.caller,
             env: &self.graph.env,
             config: call.config(),
@@ -173,9 +176,10 @@ impl KeyLoader {
         let request = call.render(&inputs).map_err(|failure| {
             source::Error::new(ErrorCode::InvalidRequest, failure.to_string())
         })?;
-        let served = self.answer(&call, request, &first.party).await?;
-        let keys: Vec<&[u8]> = keys.iter().map(|key| &*key.key).collect();
         let most = self.pool.most_values;
+        let judge = Judge { call: &*call, inputs, most_values: most };
+        let served = judge.settle(self.answer(&call, request, &first.party, &owned).await)?;
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &*key.key).collect();
         let loaded = split::split(&*call, &self.batch, inputs, &served.reply, &keys, most)?;
         let Served { reply, left, private } = served;
         let part = |loaded| Part { loaded, left, private, held: reply.held.clone() };
@@ -187,11 +191,23 @@ impl KeyLoader {
         call: &Arc<dyn source::Call>,
         request: source::Request,
         party: &Party,
+        inputs: &Arc<Owned>,
     ) -> Result<Served, source::Error> {
         let (request, deadline) = (Arc::new(request), Instant::now() + call.timeout());
         let asked = party.cache.and_then(|hint| {
             let replies = self.pool.replies.as_ref()?;
-            Some((replies, replies.ask(self.binding, hint, &request, &party.caller)?))
+            let asked = replies.ask(self.binding, hint, &request, &party.caller)?;
+            let has_rule = call.rules().is_success.is_some();
+            let judge = has_rule.then(|| {
+                Arc::new(OwnedJudge {
+                    graph: Arc::clone(&self.graph),
+                    binding: self.binding,
+                    inputs: Arc::clone(inputs),
+                    caller: Arc::clone(&party.caller),
+                    most_values: self.pool.most_values,
+                })
+            });
+            Some((replies, asked.judged(judge)))
         });
         match asked {
             Some((replies, asked)) => self.pool.answer(replies, call, asked, deadline).await,

@@ -10,6 +10,7 @@ mod call;
 mod check;
 mod collect;
 mod hold;
+mod judge;
 mod keys;
 mod loader;
 mod place;
@@ -18,6 +19,7 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+pub(super) use judge::OwnedJudge;
 pub(super) use loader::Loaders;
 pub(super) use reuse::Pool;
 pub use share::Share;
@@ -46,7 +48,7 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// What one request runs with.
 pub(super) struct Snapshot<'a> {
-    pub graph: &'a Graph,
+    pub graph: &'a Arc<Graph>,
     pub plan: &'a QueryPlan,
     pub variables: &'a Map<String, Value>,
     pub conditions: &'a [bool],

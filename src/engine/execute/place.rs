@@ -12,7 +12,7 @@ use crate::memory::EXHAUSTED;
 use crate::source::{self, MutationOutcome, secrets};
 
 /// Characters of what a client may be told of an upstream's own words.
-const LONGEST_DETAIL: usize = 500;
+const LONGEST_DETAIL: usize = 1_500;
 
 impl Run<'_> {
     /// Puts a call's result where it belongs.
@@ -194,11 +194,13 @@ impl Run<'_> {
         let (field, status, detail) = (&*fetch.coordinate, error.status, &*error.detail);
         let text = code.as_str();
         tracing::warn!(error_id, %source, field, code = text, outcome, status, detail, "a call failed");
-        let message = message(&source, code, error);
+        let maps = self.snapshot.graph.binding(fetch.binding).call.rules().map_errors();
+        let message = message(&source, code, error, maps);
         let exposes = self.snapshot.expose_upstream_errors;
         let detail = || secrets::mask(&error.detail).chars().take(LONGEST_DETAIL).collect();
         let detail = exposes.then(detail);
-        self.store.hole(Hole { code, message, source, status, outcome, error_id, detail })
+        let mapped = error.mapped.clone();
+        self.store.hole(Hole { code, message, source, status, outcome, error_id, detail, mapped })
     }
 }
 
@@ -221,7 +223,13 @@ impl<'k> Found<'k> {
 }
 
 /// What a client may know: which source, and what kind of failure.
-fn message(source: &str, code: ErrorCode, error: &source::Error) -> String {
+fn message(source: &str, code: ErrorCode, error: &source::Error, maps: bool) -> String {
+    let is_large = || error.refusal.as_ref().is_some_and(|refusal| refusal.is_too_large());
+    let unmapped = if maps && is_large() {
+        ", with a body of more than 64 KiB, from which no error is mapped"
+    } else {
+        ""
+    };
     match (code, error.status) {
         (ErrorCode::InvalidRequest, _) => {
             format!("no call to `{source}` can be made of these values: {}", error.detail)
@@ -234,7 +242,11 @@ fn message(source: &str, code: ErrorCode, error: &source::Error) -> String {
         }
         (ErrorCode::UpstreamTimeout, _) => format!("`{source}` did not answer in time"),
         (ErrorCode::UpstreamStatus, Some(status)) => {
-            format!("`{source}` answered with status {status}")
+            let verdict = match status {
+                0 | 200..=299 => ", and `isSuccess` does not hold",
+                _ => "",
+            };
+            format!("`{source}` answered with status {status}{verdict}{unmapped}")
         }
         (ErrorCode::UpstreamInvalidReply, _) => {
             format!("the answer of `{source}` cannot be understood")

@@ -7,7 +7,7 @@ use super::shapes::Shapes;
 use super::{Asking, Check, Fetch, FetchId, Permit, QueryPlan, Target, fan_out, held};
 use crate::engine::guard::cost::Formula;
 use crate::engine::response::{NodeId, Slot, View};
-use crate::graph::CacheHint;
+use crate::graph::{BatchReply, CacheHint};
 use crate::graphql::Name;
 
 pub(super) fn finish(mut planner: Planner<'_>, view: View, cost: &Formula) -> Result<QueryPlan> {
@@ -118,6 +118,10 @@ fn fetch(
     let draft = &planner.fetches[id.0 as usize];
     let shape = shapes.of(draft);
     let joined = joined(&draft.asking).then(|| shapes.evaluated(draft));
+    let call = &planner.graph.binding(draft.binding).call;
+    let select = call.select().filter(|select| select.needs_no_body() && !is_map(&draft.asking));
+    let without_body = select.map(|_| shapes.evaluated(draft));
+    let evaluates = shape.evaluates() || without_body.is_some() || call.rules().read_refusals();
     let mut place = planner.place(draft.node);
     place.only.clone_from(&draft.only);
     let objects = fan_out::objects(planner, draft.node);
@@ -143,9 +147,10 @@ fn fetch(
         required: draft.required.clone(),
         parent: draft.parent.clone(),
         asking: draft.asking.clone(),
-        evaluates: shape.evaluates(),
+        evaluates,
         shape,
         joined,
+        without_body,
         condition,
         depends_on: draft.depends_on.iter().map(|id| number[id.0 as usize]).collect(),
         dependents: Vec::new(),
@@ -191,6 +196,14 @@ fn checks(planner: &mut Planner<'_>) -> Vec<Check> {
 fn joined(asking: &Asking) -> bool {
     match asking {
         Asking::Batch { rule, .. } | Asking::Given { rule, .. } => !rule.wait.is_zero(),
+        Asking::PerObject | Asking::PerKey { .. } => false,
+    }
+}
+
+/// The reply is an object from key to value.
+fn is_map(asking: &Asking) -> bool {
+    match asking {
+        Asking::Batch { rule, .. } | Asking::Given { rule, .. } => rule.reply == BatchReply::Map,
         Asking::PerObject | Asking::PerKey { .. } => false,
     }
 }

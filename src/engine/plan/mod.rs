@@ -88,7 +88,9 @@ pub(super) struct Fetch {
     /// For a batch that keys of other requests may join: how one key's part of the reply is read, once the mapping
     /// has been evaluated.
     pub joined: Option<Shape>,
-    /// The shape evaluates a mapping, which may name what the call was made from.
+    /// How the result of the mapping is read for a reply without a body; `None`: such a reply is null.
+    pub without_body: Option<Shape>,
+    /// A mapping of the reply is evaluated, which may name what the call was made from.
     pub evaluates: bool,
     /// Number of the condition under which it is made; 0 always holds.
     pub condition: u32,

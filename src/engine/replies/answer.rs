@@ -57,7 +57,15 @@ impl Replies {
                 if asks_whether {
                     metrics::revalidated(source, false);
                 }
-                Ok(self.keep(&asked, reply, now - sent, now))
+                let keeps = asked.judge.as_ref().is_none_or(|judge| judge.accepts(&reply));
+                Ok(if keeps {
+                    self.keep(&asked, reply, now - sent, now)
+                } else {
+                    Served::once(reply)
+                })
+            }
+            (Err(error), _) if asked.judge.as_ref().is_some_and(|judge| judge.excuses(&error)) => {
+                Err(error)
             }
             (Err(error), Some(stale)) if stands_in(&stale, &asked, &error, now) => {
                 metrics::looked_up(source, Lookup::StaleOnError);
@@ -88,7 +96,11 @@ impl Replies {
         let partition = asked.partition.clone().filter(|_| private);
         let is_covered = is_covered(&stated.vary, &asked.request.headers);
         let has_audience = partition.is_some() || !private;
-        let is_whole = matches!(reply.status, 200 | 203 | 204);
+        let is_whole = match &reply.body {
+            Body::Json(_) => matches!(reply.status, 200 | 203 | 204),
+            // Of another code there is no message.
+            Body::Proto(_) => true,
+        };
         let has_validators = !source::Validators::of(&reply.headers).is_empty();
         let lifetime = Lifetime::of(&policy.allowed, &stated, audience, took, has_validators);
         let Some(lifetime) = lifetime.filter(|_| is_covered && has_audience && is_whole) else {

@@ -27,6 +27,7 @@ pub(super) use kept::{Kept, Served};
 pub(super) use policy::Reach;
 pub use settings::{CacheSettings, SourceCache};
 
+use crate::engine::execute::OwnedJudge;
 use crate::graph::{BindingId, CacheHint, Graph};
 use crate::shared::Redis;
 use crate::source::{self, Caller, Request};
@@ -70,6 +71,8 @@ pub(super) struct Asked {
     most: Option<Duration>,
     /// The client wants an answer that is not a kept one.
     anew: bool,
+    /// Tells the replies that are a success for this caller; `None`: all are.
+    judge: Option<Arc<OwnedJudge>>,
 }
 
 /// What is there.
@@ -133,6 +136,7 @@ impl Replies {
             private,
             most: hint.max_age.map(|seconds| Duration::from_secs(seconds.into())),
             anew: wants.no_cache,
+            judge: None,
         })
     }
 
@@ -205,6 +209,11 @@ impl Asked {
         let private = self.private || stale.is_some_and(|stale| stale.private);
         let partition = self.partition.clone().filter(|_| private);
         Identity::new(Arc::clone(&self.request), partition)
+    }
+
+    /// With the rules of the binding, for what may be kept.
+    pub fn judged(self, judge: Option<Arc<OwnedJudge>>) -> Self {
+        Self { judge, ..self }
     }
 
     pub fn request(&self) -> &Arc<Request> {

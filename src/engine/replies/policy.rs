@@ -69,7 +69,8 @@ impl Policy {
             allowed,
             private,
             forwards_credentials,
-            reads_headers: select.iter().any(reads),
+            reads_headers: select.iter().any(reads)
+                || call.references().iter().any(|placed| reads(&placed.reference)),
             reach,
         })
     }

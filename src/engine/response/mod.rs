@@ -19,7 +19,7 @@ mod wire;
 mod write;
 
 pub(super) use leaf::{key_text, to_json};
-pub(super) use read_json::{read_decoded, read_json};
+pub(super) use read_json::{read_decoded, read_json, read_without_body};
 pub(super) use read_proto::{json_of as proto_to_json, read_proto};
 pub(super) use shape::{Constant, General, Group, KeyTargets, ObjectShape, Shape, Target};
 pub(super) use store::{Hole, NodeId, RowId, Slot, Store, Unreadable, Value};

@@ -4,7 +4,7 @@
 use super::shape::{ObjectShape, Shape, Target};
 use super::store::{RowId, SCRATCH, Store, Unreadable, Value};
 use super::strict;
-use crate::mapping::{ExprKind, Failure, TextScope, Variables};
+use crate::mapping::{Expr, ExprKind, Failure, TextScope, Variables};
 use bytes::Bytes;
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -33,6 +33,25 @@ pub(in crate::engine) fn read_json(
         } else {
             read(store, body, shape, variables, false)
         }
+    })
+}
+
+/// Reads what a mapping yields where a reply has no body: `$` is null. `shape` reads the mapping's result.
+///
+/// # Errors
+/// The mapping could not be evaluated, or yields too many values.
+pub(in crate::engine) fn read_without_body(
+    store: &mut Store,
+    mapping: &Expr,
+    shape: &Shape,
+    variables: &dyn Variables,
+) -> Result<Value, Unreadable> {
+    store.read_reply(|store| {
+        let mut reader = Reader { store, body: SCRATCH, base: 0, variables, decoded: false };
+        let values = Cell::new(reader.store.values());
+        let scope = TextScope { current: "null", variables, values: &values };
+        let text = mapping.evaluate_text(&scope).map_err(|failure| reader.failed(&failure))?;
+        reader.made(text.into_owned(), shape)
     })
 }
 

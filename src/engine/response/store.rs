@@ -5,11 +5,12 @@
 //! slots and no data, and dropping a response is dropping a few vectors.
 
 use crate::graphql::{ErrorCode, Name};
-use crate::source;
+use crate::source::{self, MappedError};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::sync::Arc;
 
 /// The position of a row's first slot in the arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,6 +80,8 @@ pub(in crate::engine) struct Hole {
     pub error_id: String,
     /// What happened, where clients may know (`server.expose_upstream_errors`).
     pub detail: Option<Box<str>>,
+    /// What the source says to clients, by the binding's `errors`.
+    pub mapped: Option<Arc<MappedError>>,
 }
 
 #[derive(Default)]

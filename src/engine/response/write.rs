@@ -388,6 +388,13 @@ impl Writer<'_> {
             if let Some(detail) = &hole.detail {
                 error.extensions.insert("detail".into(), detail.to_string().into());
             }
+            if let Some(mapped) = &hole.mapped {
+                if let Some(message) = &mapped.message {
+                    error.message.clone_from(message);
+                    error.is_verbatim = true;
+                }
+                error.extensions.extend(mapped.extensions.clone());
+            }
             error
         });
         Err(Bubble)

@@ -110,3 +110,27 @@ async fn a_stream_that_falls_silent_is_given_up_and_comments_are_sound() {
     assert_eq!(events.answer().await, None);
     feed.until(|count| count.open == 0).await;
 }
+
+#[tokio::test]
+async fn an_event_that_is_no_success_is_an_error_and_the_stream_goes_on() {
+    let rules = ", is_success: \"$.text->ne('b')\", errors: { message: \"$.text\", extensions: \"code: $.text\" }";
+    let (feed, gateway) = serve(rules, "").await;
+    let query = "subscription { said { text } }";
+    let mut events = Listener::events(&gateway.url, query).await;
+    for text in ["a", "b", "c"] {
+        feed.say(text, 1);
+        let answer = events.answer().await.unwrap();
+        if text == "b" {
+            assert_eq!(answer["data"], json!({ "said": null }));
+            let error = &answer["errors"][0];
+            assert_eq!(
+                (&error["message"], &error["extensions"]["code"]),
+                (&json!("b"), &json!("b"))
+            );
+        } else {
+            assert_eq!(answer, json!({ "data": { "said": { "text": text } } }));
+        }
+    }
+    feed.end();
+    assert_eq!(events.answer().await, None);
+}

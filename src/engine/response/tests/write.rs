@@ -247,6 +247,7 @@ fn a_failed_call_is_told_at_each_place_it_should_have_filled() {
         outcome: None,
         error_id: id.into(),
         detail: None,
+        mapped: None,
     };
     let (first, second) = (store.hole(hole("1")), store.hole(hole("2")));
     let many = store.list(vec![first; 12]);

@@ -1,0 +1,196 @@
+//! A status that says no, as JSON: its code, its message, and the details of `google.rpc.Status`, each read by the source's
+//! own descriptors or by those of Google's error details. What cannot be read is shown as base64.
+
+use crate::connector::GRPC_CODES;
+use crate::connector::failure::Attempts;
+use crate::memory::Held;
+use crate::source::{Body, MAX_MAPPED_ERROR, RefusedReply, Reply, excerpt};
+use crate::upstream::Failure;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use hyper::body::Frame;
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions, Value as Field};
+use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use tonic::Code;
+
+/// Taken out of trailers as they pass: tonic panics on a value that is not base64.
+const DETAILS: &str = "grpc-status-details-bin";
+
+/// Details of one status that are read.
+const MOST_DETAILS: usize = 64;
+
+/// Senders may leave the padding out (gRPC over HTTP/2, "Binary Headers").
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+static GOOGLE_RPC: LazyLock<Option<DescriptorPool>> = LazyLock::new(google_rpc);
+
+/// The details that one reply's head or trailers held.
+#[derive(Clone, Default)]
+pub(super) struct Details(Arc<Mutex<Option<HeaderValue>>>);
+
+impl Details {
+    pub(super) fn take_from(&self, headers: &mut HeaderMap) {
+        if let Some(value) = headers.remove(DETAILS) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        }
+    }
+
+    pub(super) fn take_from_frame(&self, mut frame: Frame<Bytes>) -> Frame<Bytes> {
+        if let Some(trailers) = frame.trailers_mut() {
+            self.take_from(trailers);
+        }
+        frame
+    }
+
+    fn found(&self) -> Option<HeaderValue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Why a call was not answered, with what the server said of it.
+pub(super) struct Ended {
+    pub failure: Failure,
+    status: Option<Box<RefusedStatus>>,
+}
+
+struct RefusedStatus {
+    code: Code,
+    message: String,
+    metadata: HeaderMap,
+    details: Option<HeaderValue>,
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self { failure, status: None }
+    }
+}
+
+impl Ended {
+    /// The end of a call whose status is `status`, which is `failure` for the upstream layer.
+    pub(super) fn new(failure: Failure, status: &tonic::Status, details: &Details) -> Self {
+        let is_status = matches!(failure, Failure::Status { .. });
+        let status = is_status.then(|| {
+            Box::new(RefusedStatus {
+                code: status.code(),
+                message: status.message().to_owned(),
+                metadata: status.metadata().clone().into_headers(),
+                details: details.found(),
+            })
+        });
+        Self { failure, status }
+    }
+
+    /// The failure; what the server said is kept in `attempts`.
+    pub(super) fn keep(self, attempts: &Attempts, reading: &StatusReader) -> Failure {
+        attempts.refused(self.status.and_then(|said| reading.refusal(*said)));
+        self.failure
+    }
+}
+
+/// How a status is read.
+#[derive(Clone)]
+pub(super) struct StatusReader {
+    /// The rules of the binding, or a developer, read it.
+    pub wanted: bool,
+    /// Of the source.
+    pub descriptors: DescriptorPool,
+    pub shows_replies: bool,
+}
+
+impl StatusReader {
+    fn refusal(&self, said: RefusedStatus) -> Option<RefusedReply> {
+        if !self.wanted {
+            return None;
+        }
+        let details = said.details.as_ref().and_then(|details| LENIENT.decode(details).ok());
+        let is_large = said.message.len() + details.as_ref().map_or(0, Vec::len) > MAX_MAPPED_ERROR;
+        let (code, name) = (said.code as u16, name(said.code));
+        let words = if is_large {
+            Bytes::new()
+        } else {
+            let details = self.details(details.as_deref().unwrap_or_default());
+            let message = &said.message;
+            json!({ "code": code, "status": name, "message": message, "details": details })
+                .to_string()
+                .into()
+        };
+        let excerpt = if self.shows_replies { excerpt(&words) } else { String::new() };
+        let headers = Arc::new(said.metadata);
+        // No message came.
+        let (body, held) = (Body::Json(Bytes::new()), Held::default());
+        let reply = Reply { body, status: code, headers, held };
+        Some(RefusedReply { reply, words, is_large, excerpt })
+    }
+
+    /// The details of an encoded `google.rpc.Status`, in order.
+    fn details(&self, status: &[u8]) -> Vec<Value> {
+        let message = GOOGLE_RPC.as_ref().and_then(|pool| {
+            let status_type = pool.get_message_by_name("google.rpc.Status")?;
+            DynamicMessage::decode(status_type, status).ok()
+        });
+        let details = message.and_then(|message| {
+            message.get_field_by_name("details").map(std::borrow::Cow::into_owned)
+        });
+        let Some(Field::List(details)) = details else { return Vec::new() };
+        details.iter().take(MOST_DETAILS).filter_map(|any| self.detail(any)).collect()
+    }
+
+    fn detail(&self, any: &Field) -> Option<Value> {
+        let any = any.as_message()?;
+        let url = any.get_field_by_name("type_url")?.as_str()?.to_owned();
+        let encoded = any.get_field_by_name("value")?.as_bytes()?.clone();
+        let mut detail = Map::from_iter([("@type".to_owned(), Value::from(url.as_str()))]);
+        let pools = [Some(&self.descriptors), GOOGLE_RPC.as_ref()];
+        let read = pools.into_iter().flatten().find_map(|pool| read(pool, &url, &encoded));
+        match read {
+            Some(Value::Object(fields)) => detail.extend(fields),
+            // A well-known type, such as a timestamp.
+            Some(value) => drop(detail.insert("value".to_owned(), value)),
+            None => drop(detail.insert("value".to_owned(), STANDARD.encode(&encoded).into())),
+        }
+        Some(Value::Object(detail))
+    }
+}
+
+/// With the field names of the `.proto` file, as messages are read elsewhere.
+fn read(pool: &DescriptorPool, url: &str, encoded: &Bytes) -> Option<Value> {
+    let message = pool.get_message_by_name(url.rsplit('/').next()?)?;
+    let message = DynamicMessage::decode(message, encoded.clone()).ok()?;
+    let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);
+    message.serialize_with_options(serde_json::value::Serializer, &options).ok()
+}
+
+/// `None` cannot come: a test compiles the text.
+fn google_rpc() -> Option<DescriptorPool> {
+    struct EmbeddedFiles;
+    impl FileResolver for EmbeddedFiles {
+        fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+            match name {
+                FILE => File::from_source(FILE, include_str!("error_details.proto")),
+                _ => Err(protox::Error::file_not_found(name)),
+            }
+        }
+    }
+    const FILE: &str = "google/rpc/error_details.proto";
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(EmbeddedFiles);
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = protox::Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).open_file(FILE).ok()?;
+    Some(compiler.descriptor_pool())
+}
+
+/// As google/rpc/code.proto spells it.
+fn name(code: Code) -> &'static str {
+    let found = GRPC_CODES.iter().find(|(_, known)| *known == code);
+    found.map_or("OK", |(name, _)| name)
+}

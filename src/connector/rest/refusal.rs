@@ -1,0 +1,65 @@
+//! Replies whose status says no, read as far as the binding's rules or a developer want to see them.
+
+use crate::source::{
+    Body, MAX_MAPPED_ERROR, RefusedReply, Reply, ReplyRules, excerpt as excerpt_of,
+};
+use crate::upstream::Failure;
+use crate::upstream::http::HttpReply;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use serde::de::IgnoredAny;
+use std::sync::Arc;
+
+/// How closely replies are looked at that are not what the protocol calls a success.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inspection {
+    /// Bytes of a refusing reply that are read; `None`: it is dropped.
+    limit: Option<usize>,
+    /// Problems hold a part of the body.
+    pub(super) shows_replies: bool,
+}
+
+impl Inspection {
+    pub(super) fn new(rules: &ReplyRules, max_reply: usize) -> Self {
+        let shows_replies = rules.shows_replies;
+        let limit = match rules {
+            // Any status may be a success, and `select` reads what comes with it.
+            ReplyRules { is_success: Some(_), .. } => Some(max_reply),
+            _ if rules.map_errors() || shows_replies => Some(MAX_MAPPED_ERROR),
+            _ => None,
+        };
+        Self { limit, shows_replies }
+    }
+
+    /// Reads the body of a refusing reply. One that breaks off says nothing.
+    pub(super) async fn read(self, reply: HttpReply) -> Option<RefusedReply> {
+        let Some(limit) = self.limit else {
+            reply.discard().await;
+            return None;
+        };
+        let (status, headers) = (reply.status.as_u16(), reply.headers.clone());
+        let body = reply.read_at_most(limit).await.map(|(_, body, held)| (body, held));
+        let is_large = matches!(body, Err(Failure::TooLarge(_)));
+        let (body, held) = body.unwrap_or_default();
+        let excerpt = if self.shows_replies { excerpt_of(&body) } else { String::new() };
+        let words = words(&headers, body);
+        let (body, headers) = (Body::Json(words.clone()), Arc::new(headers));
+        let reply = Reply { body, status, headers, held };
+        Some(RefusedReply { reply, words, is_large, excerpt })
+    }
+}
+
+/// JSON as it is, text as a JSON string. A page of HTML, or anything else, says nothing that a mapping could read.
+fn words(headers: &HeaderMap, body: Bytes) -> Bytes {
+    if serde_json::from_slice::<IgnoredAny>(&body).is_ok() {
+        return body;
+    }
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_text = media_type.is_some_and(|value| value.trim().starts_with("text/plain"));
+    let text = std::str::from_utf8(&body).ok().map(str::trim);
+    match text.filter(|text| is_text && !text.is_empty()) {
+        Some(text) => serde_json::Value::from(text).to_string().into(),
+        None => Bytes::new(),
+    }
+}

@@ -1,0 +1,118 @@
+//! `isSuccess`, `errors` and `notFound` of a binding, joined with what its source says of every reply.
+
+use super::SourceSettings;
+use super::texts::Texts;
+use crate::mapping::{Expr, ExprKind, Mapping};
+use crate::problem::{Place, Problem};
+use crate::source::{
+    Argument, ArgumentValue, BindingSpec, NotFound, OWN_EXTENSIONS, Operation, Placed, ReplyRules,
+};
+
+/// `is_success` and `errors` of a source.
+#[derive(Debug, Clone, Default)]
+pub struct SourceRules {
+    pub is_success: Option<SourceText>,
+    pub message: Option<SourceText>,
+    pub extensions: Option<SourceText>,
+}
+
+/// A mapping of the configuration, and where it stands.
+#[derive(Debug, Clone)]
+pub struct SourceText {
+    pub mapping: Mapping,
+    pub place: Place,
+}
+
+impl ReplyRules {
+    /// Compiles what the directive says; the source's texts count where it says nothing.
+    pub(super) fn compile(spec: &BindingSpec, source: &SourceSettings, texts: &mut Texts) -> Self {
+        let of_source = &source.rules;
+        let own = spec.argument("isSuccess").and_then(|argument| success(argument, texts));
+        let is_success = own.or_else(|| shared(of_source.is_success.as_ref(), texts));
+        let errors = spec.argument("errors");
+        let field = |name| errors.and_then(|errors| errors.field(name));
+        let own = field("message").and_then(|argument| texts.of_reply(argument));
+        let message = own.or_else(|| shared(of_source.message.as_ref(), texts));
+        let own = field("extensions").and_then(|argument| extensions(argument, texts));
+        let shared = shared(of_source.extensions.as_ref(), texts);
+        let not_found = not_found(spec, is_success.is_some(), texts);
+        let extensions = shared.into_iter().chain(own).collect();
+        let shows_replies = source.shows_replies;
+        Self { is_success, message, extensions, not_found, shows_replies }
+    }
+}
+
+fn shared(text: Option<&SourceText>, texts: &mut Texts) -> Option<Mapping> {
+    let SourceText { mapping, place } = text?;
+    let placed = |reference| Placed { reference, place: place.clone() };
+    texts.references.extend(mapping.references().into_iter().map(placed));
+    Some(mapping.clone())
+}
+
+fn success(argument: &Argument, texts: &mut Texts) -> Option<Mapping> {
+    let mapping = texts.of_reply(argument)?;
+    if let Some((message, help)) = no_condition(mapping.expr()) {
+        let at = argument.place_of(&mapping.expr().span);
+        texts.problems.push(Problem::error("invalid-mapping", message).at(at).help(help));
+    }
+    Some(mapping)
+}
+
+/// What is wrong with an expression that can never be `true`, and how to fix it.
+#[must_use]
+pub fn no_condition(expr: &Expr) -> Option<(&'static str, String)> {
+    if expr.may_be_boolean() {
+        return None;
+    }
+    let name = match &expr.kind {
+        ExprKind::Object(fields) if fields.len() == 1 => fields[0].name.as_deref(),
+        _ => None,
+    };
+    let help = match name {
+        Some(name) => format!("a key of the reply is written `$.{name}`"),
+        None => "for example `$status->in([200, 404])`, or `$.ok`".to_owned(),
+    };
+    Some(("this is never true or false, so no reply would be a success", help))
+}
+
+fn extensions(argument: &Argument, texts: &mut Texts) -> Option<Mapping> {
+    let mapping = texts.of_reply(argument)?;
+    if let Some((span, message)) = kept_extension(&mapping) {
+        let problem = Problem::warning("kept-extension", message).at(argument.place_of(&span));
+        texts.warnings.push(problem.help("leave it out, or use another name"));
+    }
+    Some(mapping)
+}
+
+/// A member of `extensions` that a mapping names and the gateway writes itself.
+#[must_use]
+pub fn kept_extension(mapping: &Mapping) -> Option<(crate::mapping::Span, String)> {
+    let ExprKind::Object(fields) = &mapping.expr().kind else { return None };
+    let kept = |name: &str| OWN_EXTENSIONS.contains(&name);
+    let field = fields.iter().find(|field| field.name.as_deref().is_some_and(kept))?;
+    let name = field.name.as_deref().unwrap_or_default();
+    let message = format!("`extensions.{name}` is set by the gateway and is not replaced");
+    Some((field.name_span.clone(), message))
+}
+
+/// "Not found" is null for what only reads. A mutation did not happen, and a stream that is not there has no events.
+fn not_found(spec: &BindingSpec, has_success: bool, texts: &mut Texts) -> NotFound {
+    let said = match spec.argument("notFound").map(|said| (said, &said.value)) {
+        Some((said, ArgumentValue::Enum(name))) => Some((said, &**name)),
+        _ => None,
+    };
+    if let Some((said, _)) = said.filter(|_| has_success) {
+        let message = "`notFound` has no effect here: `isSuccess` decides about every status";
+        texts.warnings.push(
+            Problem::warning("unused-not-found", message).at(said.place.clone()).help(
+                "leave `notFound` out, or give the binding an `isSuccess` that holds for 404",
+            ),
+        );
+    }
+    match said {
+        _ if has_success => NotFound::Error,
+        Some((_, "NULL")) => NotFound::Null,
+        None if spec.operation == Operation::Query => NotFound::Null,
+        Some(_) | None => NotFound::Error,
+    }
+}
