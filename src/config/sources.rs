@@ -4,7 +4,7 @@ use super::section::{Reading, Section};
 use super::values::{self, Mistake, Read};
 use super::yaml::{Entry, Kind, Node, Scalar};
 use super::{site, upstream};
-use crate::connector::{FromEnv, Protocol, SourceConfig, SourceSettings};
+use crate::connector::{FromEnv, Protocol, Returned, SourceConfig, SourceSettings};
 use crate::engine::CacheSettings;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
@@ -34,6 +34,7 @@ fn source<'a>(
     let (mut forward_headers, mut headers) = (Vec::new(), Vec::new());
     let mut claim_headers = Vec::new();
     let mut deadline_header = None;
+    let mut returned = Returned::default();
     let is_grpc = section.get("grpc").is_some();
     if let Some(section) = section.section("headers") {
         section.check_keys();
@@ -42,6 +43,8 @@ fn source<'a>(
         headers = named_headers(&section, "set", values::secret);
         claim_headers = named_headers(&section, "claims", values::text);
         deadline_header = self::deadline_header(&section, is_grpc);
+        section.read_list("return", &mut returned.headers, values::returned_header);
+        section.read_list("return_cookies", &mut returned.cookies, values::cookie_name);
         let deadline = deadline_header.as_ref();
         check_once(&section, &headers, &claim_headers, &forward_headers, deadline);
     }
@@ -60,6 +63,13 @@ fn source<'a>(
     if let Some(section) = section.section("cache") {
         cache.sources.insert(entry.key.as_str().into(), super::cache::read_source(&section));
     }
+    let mut accept_types = Vec::new();
+    section.read_list("accept_types", &mut accept_types, values::media_type);
+    let mut follow = 0;
+    section.read("follow", &mut follow, values::redirects);
+    if is_grpc {
+        refuse_for_grpc(&section, &["accept_types", "follow"]);
+    }
     let protocol = protocol(&section, entry, base)?;
     let name = entry.key.as_str().into();
     Some(SourceSettings {
@@ -71,10 +81,24 @@ fn source<'a>(
         claim_headers,
         deadline_header,
         config,
+        returned,
+        accept_types,
+        follow,
         reuse,
         rules: super::rules::read(&section),
         shows_replies: false,
     })
+}
+
+/// Settings of HTTP replies.
+fn refuse_for_grpc(section: &Section<'_>, keys: &[&str]) {
+    for key in keys {
+        if let Some(node) = section.get(key) {
+            let message = format!("a gRPC source has no `{key}`");
+            let help = Some(format!("leave `{key}` out"));
+            section.reading.problem("wrong-value", &node.span, Mistake { message, help });
+        }
+    }
 }
 
 /// `rest` or `grpc`, exactly one of them.

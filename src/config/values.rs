@@ -242,6 +242,34 @@ pub(super) fn header_name(text: &str) -> Read<HeaderName> {
     Ok(name)
 }
 
+/// A response header that clients may receive.
+pub(super) fn returned_header(scalar: &Scalar) -> Read<HeaderName> {
+    let name = header_name(&scalar.text)?;
+    let is_own = matches!(name.as_str(), "cache-control" | "vary" | "age" | "expires" | "date")
+        || name.as_str().starts_with("content-")
+        || name.as_str().starts_with("access-control-");
+    match name.as_str() {
+        "set-cookie" => mistake(
+            "cookies are returned by their names",
+            "write `return_cookies: [session]` with the names of the cookies",
+        ),
+        _ if is_own => mistake(
+            format!("the header `{name}` of an answer is written by the gateway itself"),
+            "leave it out",
+        ),
+        _ => Ok(name),
+    }
+}
+
+/// The name of a cookie (RFC 6265, section 4.1.1).
+pub(super) fn cookie_name(scalar: &Scalar) -> Read<String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if scalar.text.is_empty() || !scalar.text.bytes().all(fits) {
+        return mistake("this is not a cookie's name", "write a name such as `session`");
+    }
+    Ok(scalar.text.clone())
+}
+
 /// A header that no website can have a browser send without a preflight.
 pub(super) fn preflight_header(scalar: &Scalar) -> Read<HeaderName> {
     // The Fetch standard's safelisted request headers, and those that browsers write themselves.
@@ -295,6 +323,29 @@ pub(super) fn text(scalar: &Scalar) -> Read<String> {
         return mistake("this is empty", "write a text, or leave the key out");
     }
     Ok(scalar.text.clone())
+}
+
+/// A media type without parameters, in lower case.
+pub(super) fn media_type(scalar: &Scalar) -> Read<String> {
+    let text = scalar.text.to_ascii_lowercase();
+    let is_token = |part: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+        !part.is_empty() && part.bytes().all(fits)
+    };
+    match text.split_once('/') {
+        Some((kind, subtype)) if is_token(kind) && is_token(subtype) => Ok(text),
+        _ => {
+            mistake("this is not a media type", "write one such as `text/html`, without parameters")
+        }
+    }
+}
+
+/// The most redirects that are followed.
+pub(super) fn redirects(scalar: &Scalar) -> Read<u8> {
+    match scalar.text.parse() {
+        Ok(number @ 0..=10) => Ok(number),
+        _ => mistake("this must be a whole number up to 10", "write a number such as `3`"),
+    }
 }
 
 #[cfg(test)]

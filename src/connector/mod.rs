@@ -15,6 +15,7 @@ mod texts;
 #[cfg(test)]
 mod tls_tests;
 
+pub use crate::source::Returned;
 pub use headers::is_reserved as is_reserved_header;
 pub use rules::{SourceRules, SourceText, kept_extension, no_condition};
 pub use settings::{FailureCodes, FromEnv, GRPC_CODES, Protocol, SourceConfig, SourceSettings};

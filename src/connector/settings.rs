@@ -1,6 +1,7 @@
 //! Where a service lives and how it is treated: one entry under `sources` of the YAML, ready to use.
 
 use super::rules::SourceRules;
+use crate::source::Returned;
 use crate::source::secrets::MASK;
 use crate::upstream;
 use http::{HeaderName, HeaderValue};
@@ -25,6 +26,12 @@ pub struct SourceSettings {
     pub deadline_header: Option<HeaderName>,
     /// `$config` of this source's texts.
     pub config: SourceConfig,
+    /// Response headers and cookies that clients receive.
+    pub returned: Returned,
+    /// Media types of replies, beside those of JSON, whose body may be JSON; lower-case.
+    pub accept_types: Vec<String>,
+    /// Redirects within the origin that a call which reads follows.
+    pub follow: u8,
     /// Identical safe calls may share one execution.
     pub reuse: bool,
     /// Which replies are a success, and what clients read of the others.

@@ -2,7 +2,7 @@
 
 use super::{Protocol, SourceConfig, SourceRules, SourceSettings};
 use crate::problem::{Place, Problem, SourceFile};
-use crate::source::{Argument, ArgumentValue, BindingSpec, Caller, Inputs, Operation};
+use crate::source::{Argument, ArgumentValue, BindingSpec, Caller, Inputs, Operation, Returned};
 use crate::upstream;
 use apollo_compiler::Node;
 use apollo_compiler::ast;
@@ -54,6 +54,7 @@ fn read_binding(file: &Arc<SourceFile>, directive: &Node<ast::Directive>) -> Opt
         source_place: source.place,
         place: place(file, directive),
         operation: Operation::Query,
+        leaf: Some("Int".into()),
         arguments,
     })
 }
@@ -134,6 +135,9 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> SourceSettings {
         claim_headers: Vec::new(),
         deadline_header: None,
         config: SourceConfig::default(),
+        returned: Returned::default(),
+        accept_types: Vec::new(),
+        follow: 0,
         reuse: true,
         rules: SourceRules::default(),
         shows_replies: false,

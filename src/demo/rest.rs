@@ -41,11 +41,8 @@ pub(super) struct Params {
 
 /// An id as people send it: `17` or `"17"`.
 #[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Id {
-    Number(u32),
-    Text(String),
-}
+#[serde(transparent)]
+pub(super) struct Id(serde_json::Value);
 
 /// Why a request gets no answer.
 pub(super) enum Refusal {
@@ -79,9 +76,10 @@ impl From<Full> for Refusal {
 
 impl Id {
     pub(super) fn number(&self) -> Option<u32> {
-        match self {
-            Self::Number(id) => Some(*id),
-            Self::Text(text) => text.parse().ok(),
+        match &self.0 {
+            serde_json::Value::Number(id) => id.as_u64()?.try_into().ok(),
+            serde_json::Value::String(text) => text.parse().ok(),
+            _ => None,
         }
     }
 }

@@ -92,15 +92,25 @@ fn caller_of(data: &Data) -> Option<Arc<Caller>> {
 }
 
 fn variables(variables: async_graphql::Variables) -> Map<String, Value> {
-    match variables.into_value().into_json() {
+    // Numbers that a transport read from text are objects until a JSON value is made of them.
+    match variables.into_value().into_json().and_then(serde_json::from_value) {
         Ok(Value::Object(variables)) => variables,
         _ => Map::new(),
     }
 }
 
+/// Numbers keep their digits only on their way through JSON values: what reads them from text sees objects.
+fn read(body: &[u8]) -> serde_json::Result<async_graphql::Response> {
+    let mut whole: Value = serde_json::from_slice(body)?;
+    let data = whole.get_mut("data").map(Value::take).unwrap_or_default();
+    let mut read: async_graphql::Response = serde_json::from_value(whole)?;
+    read.data = async_graphql::Value::from_json(data)?;
+    Ok(read)
+}
+
 /// The engine's bytes as a response of values.
 fn response(response: &engine::Response) -> async_graphql::Response {
-    serde_json::from_slice(&response.body).unwrap_or_else(|error| {
+    read(&response.body).unwrap_or_else(|error| {
         tracing::error!("the engine's answer cannot be read: {error}");
         let message = "the gateway failed on this request";
         async_graphql::Response::from_errors(vec![ServerError::new(message, None)])

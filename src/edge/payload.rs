@@ -37,21 +37,15 @@ impl Payload {
 pub(super) type Mistake = Cow<'static, str>;
 
 #[derive(Deserialize)]
-struct Wire<V> {
+struct Wire {
     query: Option<String>,
     #[serde(rename = "documentId")]
     document_id: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
-    variables: Option<V>,
+    variables: Option<Map<String, Value>>,
     extensions: Option<Object<Extensions>>,
 }
-
-/// An object whose members do not matter.
-type AnyObject = Object<Nothing>;
-
-#[derive(Deserialize)]
-struct Nothing {}
 
 /// Of the extensions, what is read.
 #[derive(Deserialize)]
@@ -94,37 +88,28 @@ pub(super) fn from_body(body: &[u8]) -> Result<Payload, Mistake> {
     let Ok(text) = std::str::from_utf8(body) else {
         return Err("the body is not valid UTF-8".into());
     };
-    match serde_json::from_str::<Object<Wire<Map<String, Value>>>>(text) {
+    match serde_json::from_str::<Object<Wire>>(text) {
         Ok(Object(mut wire)) => {
             let variables = wire.variables.take().unwrap_or_default();
-            payload(wire, variables, false)
-        }
-        Err(error) if is_out_of_range(&error) => {
-            match serde_json::from_str::<Object<Wire<AnyObject>>>(text) {
-                Ok(Object(wire)) => payload(wire, Map::new(), true),
-                Err(_) => Err(mistake_of(text, &error)),
-            }
+            Ok(Payload {
+                document: document(wire.query, wire.document_id, wire.extensions)?,
+                operation_name: wire.operation_name,
+                out_of_range: variables.values().any(is_out_of_range),
+                variables,
+            })
         }
         Err(error) => Err(mistake_of(text, &error)),
     }
 }
 
-fn payload<V>(
-    wire: Wire<V>,
-    variables: Map<String, Value>,
-    out_of_range: bool,
-) -> Result<Payload, Mistake> {
-    Ok(Payload {
-        document: document(wire.query, wire.document_id, wire.extensions)?,
-        operation_name: wire.operation_name,
-        variables,
-        out_of_range,
-    })
-}
-
-/// The error is about a number that JSON allows, and that does not fit a double.
-fn is_out_of_range(error: &serde_json::Error) -> bool {
-    error.to_string().starts_with("number out of range")
+/// Somewhere in it is a number that JSON allows, and no double can hold. Its depth was bounded when it was parsed.
+fn is_out_of_range(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64().is_none(),
+        Value::Array(items) => items.iter().any(is_out_of_range),
+        Value::Object(fields) => fields.values().any(is_out_of_range),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
 }
 
 /// The one document that a request names.
@@ -228,25 +213,15 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Payload, Mistake> {
         }
         None => None,
     };
-    let (variables, out_of_range) = match given(variables) {
-        None => (Map::new(), false),
-        Some(text) => match object("variables", &text) {
-            Ok(variables) => (variables, false),
-            Err(mistake) => {
-                let error = serde_json::from_str::<Map<String, Value>>(&text).err();
-                let is_object = serde_json::from_str::<AnyObject>(&text).is_ok();
-                if !is_object || !error.as_ref().is_some_and(is_out_of_range) {
-                    return Err(mistake);
-                }
-                (Map::new(), true)
-            }
-        },
+    let variables = match given(variables) {
+        None => Map::new(),
+        Some(text) => object("variables", &text)?,
     };
     Ok(Payload {
         document: document(given(text), given(id), extensions)?,
         operation_name: given(name),
+        out_of_range: variables.values().any(is_out_of_range),
         variables,
-        out_of_range,
     })
 }
 

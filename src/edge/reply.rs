@@ -32,6 +32,7 @@ pub(super) fn answer(media: Media, response: engine::Response) -> Response {
     let mut reply = bytes(status, HeaderValue::from_static(media.content_type()), response.body);
     reply.headers_mut().extend(share);
     throttle::of_answer(reply.headers_mut(), response.throttle.as_deref(), response.refusal);
+    response.returned.write(reply.headers_mut());
     if response.refusal == Some(ErrorCode::MethodNotAllowed) {
         reply.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }
@@ -45,6 +46,11 @@ pub(super) fn answers(media: Media, responses: &[engine::Response], account: &Ac
     let joined = account.answer(batch::join(responses));
     let mut reply = bytes(StatusCode::OK, content_type, joined);
     reply.headers_mut().extend(sharing::headers(&Share::none()));
+    let mut returned = engine::ReturnedHeaders::default();
+    for response in responses {
+        returned.add(&response.returned);
+    }
+    returned.write(reply.headers_mut());
     let throttles = responses.iter().filter_map(|response| response.throttle.as_ref());
     if let Some(throttle) = throttles.min_by_key(|throttle| throttle.available) {
         throttle::tell(reply.headers_mut(), throttle);

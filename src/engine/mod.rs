@@ -34,6 +34,7 @@ use crate::graphql::{Error, ErrorCode};
 use crate::memory::Account;
 use crate::problem::{Problem, SourceFile};
 use crate::source::Caller;
+pub use crate::source::ReturnedHeaders;
 use bytes::Bytes;
 use disclosure::Disclosure;
 use execute::{Event, Loaders, Pool, Snapshot};
@@ -107,6 +108,8 @@ pub struct Response {
     pub cache: Share,
     /// How the caller's bucket stands, where it was asked.
     pub throttle: Option<Box<Throttle>>,
+    /// Of the services' headers, what the client receives.
+    pub returned: ReturnedHeaders,
 }
 
 /// What stands under `extensions` in an answer.
@@ -303,6 +306,7 @@ impl Engine {
                 _ => Share::none(),
             },
             throttle,
+            returned: outcome.returned,
         }
     }
 
@@ -445,7 +449,17 @@ impl Response {
         let body = Bytes::from(body);
         let (errors, cache) = (errors.len(), Share::none());
         let refusal = Some(code);
-        Self { body, refusal, errors, upstream_calls: 0, cost: None, cache, throttle: None }
+        let returned = ReturnedHeaders::default();
+        Self {
+            body,
+            refusal,
+            errors,
+            upstream_calls: 0,
+            cost: None,
+            cache,
+            throttle: None,
+            returned,
+        }
     }
 
     /// Counts its bytes until they are sent.

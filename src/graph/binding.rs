@@ -4,11 +4,12 @@ use super::merge::Merged;
 use super::place::Places;
 use super::words::{Root, Words};
 use super::{Binding, BindingId};
+use crate::graphql::Name;
 use crate::problem::{Place, Problem};
 use crate::source::{Argument, ArgumentValue, BindingSpec, Call, Connector, Operation};
-use apollo_compiler::Node;
-use apollo_compiler::ast::{Directive, FieldDefinition};
+use apollo_compiler::ast::{Directive, FieldDefinition, Type};
 use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Node, Schema};
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -192,6 +193,7 @@ impl<'a> Compiling<'a> {
             return;
         }
         let Some(mut spec) = spec(&self.merged.places, bound, directive, root) else { return };
+        spec.leaf = leaf(&self.merged.schema, bound);
         bound.batch = take(&mut spec.arguments, "batch");
         if let Some(batch) = bound.batch.take_if(|_| spec.operation == Operation::Subscription) {
             let message = format!(
@@ -280,6 +282,16 @@ fn spec(
             Some(Root::Subscription) => Operation::Subscription,
             Some(Root::Query) | None => Operation::Query,
         },
+        leaf: None,
         arguments,
     })
+}
+
+/// The type of a field that is one scalar or enum value.
+fn leaf(schema: &Schema, bound: &Bound) -> Option<Name> {
+    let field = schema.type_field(&bound.type_name, &bound.field).ok()?;
+    let (Type::Named(name) | Type::NonNullNamed(name)) = &field.ty else { return None };
+    let is_leaf =
+        matches!(schema.types.get(name)?, ExtendedType::Scalar(_) | ExtendedType::Enum(_));
+    is_leaf.then(|| name.as_str().into())
 }

@@ -3,7 +3,7 @@
 
 use super::compare::{combine, compare, member, not};
 use super::evaluate::{Current, Frame, evaluate, names, with_members};
-use super::found::{Found, equal};
+use super::found::{Found, NULL, equal};
 use super::text::{self, Values};
 use super::{Expr, ExprKind, Failure, Method};
 use serde_json::Value;
@@ -21,8 +21,9 @@ pub(super) fn apply<'a>(
     }
     match (method, arguments) {
         (Method::Match, pairs) => {
+            let otherwise = if receiver.is_absent() { Found::Absent } else { Found::null() };
             let receiver = receiver.into_cow(frame.values)?;
-            pick(&receiver, pairs, frame)
+            Ok(pick(&receiver, pairs, frame)?.unwrap_or(otherwise))
         }
         (Method::Map, [body]) => map(receiver, body, frame),
         (Method::First | Method::Last, _) => end(receiver, method, frame.values),
@@ -63,23 +64,19 @@ pub(super) fn at_item<'a>(
     item: &Found<'a>,
     frame: Frame<'a>,
 ) -> Result<Found<'a>, Failure> {
-    let owned = |at: &Value| {
-        let found = evaluate(expr, frame.with_at(Current::Value(at)))?;
-        Ok(Found::owned(found.into_owned(frame.values)?))
-    };
+    let owned =
+        |at: &Value| evaluate(expr, frame.with_at(Current::Value(at)))?.detached(frame.values);
     match item {
         Found::Borrowed(at) => evaluate(expr, frame.with_at(Current::Value(at))),
         // An object usually has several keys.
         Found::Text(at) if matches!(expr.kind, ExprKind::Object(_)) => with_members(
             at,
             || names([expr]),
-            |at| {
-                let found = evaluate(expr, frame.with_at(at))?;
-                Ok(Found::owned(found.into_owned(frame.values)?))
-            },
+            |at| evaluate(expr, frame.with_at(at))?.detached(frame.values),
         ),
         Found::Text(at) => evaluate(expr, frame.with_at(Current::Text(at))),
         Found::Owned(at) => owned(at),
+        Found::Absent => evaluate(expr, frame.with_at(Current::Value(&NULL))),
         Found::List(_) => owned(&item.to_owned_value(frame.values)?),
     }
 }
@@ -105,6 +102,7 @@ fn size<'a>(receiver: &Found<'a>, values: Values<'_>) -> Result<Found<'a>, Failu
             size_of(value).map_or_else(|| refuse(Method::Size, receiver), Ok)?
         }
         Found::Owned(value) => size_of(value).map_or_else(|| refuse(Method::Size, receiver), Ok)?,
+        Found::Absent => return Ok(Found::Absent),
     };
     Ok(Found::owned(size))
 }
@@ -162,7 +160,11 @@ fn map<'a>(receiver: Found<'a>, body: &'a Expr, frame: Frame<'a>) -> Result<Foun
 }
 
 /// The value of the first pair whose case equals the receiver.
-fn pick<'a>(receiver: &Value, pairs: &'a [Expr], frame: Frame<'a>) -> Result<Found<'a>, Failure> {
+fn pick<'a>(
+    receiver: &Value,
+    pairs: &'a [Expr],
+    frame: Frame<'a>,
+) -> Result<Option<Found<'a>>, Failure> {
     for pair in pairs {
         let ExprKind::List(pair) = &pair.kind else { continue };
         let [case, value] = &**pair else { continue };
@@ -170,10 +172,10 @@ fn pick<'a>(receiver: &Value, pairs: &'a [Expr], frame: Frame<'a>) -> Result<Fou
         let matches = matches!(case.kind, ExprKind::At)
             || equal(&*evaluate(case, frame)?.into_cow(frame.values)?, receiver);
         if matches {
-            return Ok(Found::owned(evaluate(value, frame)?.into_owned(frame.values)?));
+            return evaluate(value, frame)?.detached(frame.values).map(Some);
         }
     }
-    Ok(Found::null())
+    Ok(None)
 }
 
 fn join<'a>(

@@ -2,11 +2,11 @@
 //! on who may see what never becomes true because a claim or a field is missing.
 
 use super::apply::argument;
+use super::decimal::by_size;
 use super::evaluate::Frame;
 use super::found::{Found, equal};
 use super::{Expr, Failure, Method};
-use serde_json::{Number, Value};
-use std::cmp::Ordering;
+use serde_json::Value;
 
 /// `eq`, `ne`, `gt`, `gte`, `lt`, `lte`: null where either side is.
 pub(super) fn compare<'a>(
@@ -30,26 +30,15 @@ pub(super) fn compare<'a>(
     };
     let order = match (left, right.value()) {
         (Value::Number(left), Some(Value::Number(right))) => by_size(left, right),
-        (Value::String(left), Some(Value::String(right))) => Some(left.cmp(right)),
+        (Value::String(left), Some(Value::String(right))) => left.cmp(right),
         _ => return Err(Failure::WrongArgument { method: method.as_str(), found: kind }),
     };
-    Ok(order.map_or(Found::null(), |order| {
-        boolean(match method {
-            Method::Gt => order.is_gt(),
-            Method::Gte => order.is_ge(),
-            Method::Lt => order.is_lt(),
-            _ => order.is_le(),
-        })
+    Ok(boolean(match method {
+        Method::Gt => order.is_gt(),
+        Method::Gte => order.is_ge(),
+        Method::Lt => order.is_lt(),
+        _ => order.is_le(),
     }))
-}
-
-fn by_size(left: &Number, right: &Number) -> Option<Ordering> {
-    let integer =
-        |number: &Number| number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
-    match (integer(left), integer(right)) {
-        (Some(left), Some(right)) => Some(left.cmp(&right)),
-        _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
-    }
 }
 
 /// `in` and `contains`: one of them takes the list, the other one is applied to it.

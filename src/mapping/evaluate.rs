@@ -16,6 +16,8 @@ pub(super) struct Frame<'a> {
     pub(super) at: Option<Current<'a>>,
     variables: &'a dyn Variables,
     pub(super) values: Values<'a>,
+    /// Objects have no fields for what is absent.
+    leaves_out: bool,
 }
 
 /// A value that an expression starts from.
@@ -40,12 +42,19 @@ impl<'a> Current<'a> {
 impl<'a> Frame<'a> {
     pub(super) fn new(scope: &Scope<'a>) -> Self {
         let current = Current::Value(scope.current);
-        Self { current, at: None, variables: scope.variables, values: Values(None) }
+        let (variables, values) = (scope.variables, Values(None));
+        Self { current, at: None, variables, values, leaves_out: false }
+    }
+
+    /// Of a request, which leaves out what is absent.
+    pub(super) fn of_request(scope: &Scope<'a>) -> Self {
+        Self { leaves_out: true, ..Self::new(scope) }
     }
 
     pub(super) fn of_text(scope: &TextScope<'a>) -> Self {
         let current = Current::Text(scope.current);
-        Self { current, at: None, variables: scope.variables, values: Values(Some(scope.values)) }
+        let (variables, values) = (scope.variables, Values(Some(scope.values)));
+        Self { current, at: None, variables, values, leaves_out: false }
     }
 
     /// The members of the object that `$` or `@` stands for, if they have been read.
@@ -70,27 +79,35 @@ pub(super) fn evaluate<'a>(expr: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>
     Ok(match &expr.kind {
         ExprKind::Current => frame.current.found(),
         ExprKind::At => frame.at.unwrap_or(frame.current).found(),
-        ExprKind::Variable(variable) => frame.variables.value(*variable).into(),
+        ExprKind::Variable(variable) => match frame.variables.value(*variable).into() {
+            Found::Borrowed(Value::Null) => Found::Absent,
+            Found::Owned(value) if value.is_null() => Found::Absent,
+            found => found,
+        },
         ExprKind::Literal(value) => Found::Borrowed(value),
         ExprKind::List(items) => {
             Found::List(items.iter().map(|item| evaluate(item, frame)).collect::<Result<_, _>>()?)
         }
         ExprKind::Object(fields) => Found::owned(object(fields, frame)?),
         ExprKind::Key { of, name, .. } => match frame.members(&of.kind) {
-            Some(members) => members.get(name).map_or(Found::null(), Found::text),
+            Some(members) => members.get(name).map_or(Found::Absent, Found::text),
             None => evaluate(of, frame)?.key(name, frame.values)?,
         },
         ExprKind::Select { of, fields } => select(evaluate(of, frame)?, fields, frame)?,
         ExprKind::Method { of, method, arguments, optional } => {
             let receiver = evaluate(of, frame)?;
             if *optional && receiver.is_null() {
-                return Ok(Found::null());
+                return Ok(receiver);
             }
             apply(*method, receiver, arguments, frame)?
         }
         ExprKind::Coalesce { left, right } => {
             let left = evaluate(left, frame)?;
-            if left.is_null() { evaluate(right, frame)? } else { left }
+            if !left.is_null() {
+                return Ok(left);
+            }
+            let right = evaluate(right, frame)?;
+            if right.is_absent() { left } else { right }
         }
     })
 }
@@ -169,19 +186,49 @@ pub(super) fn names<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> HashSet<&'
 fn object<'a>(fields: &'a [Field], frame: Frame<'a>) -> Result<Value, Failure> {
     let mut object = Map::with_capacity(fields.len());
     for field in fields {
-        let value = evaluate(&field.value, frame)?.into_owned(frame.values)?;
+        let value = evaluate(&field.value, frame)?;
+        if frame.leaves_out && value.is_absent() {
+            continue;
+        }
+        let value = value.into_owned(frame.values)?;
         if let Some(name) = &field.name {
             object.insert(name.to_string(), value);
             continue;
         }
         match value {
             Value::Object(joining) => object.extend(joining),
-            Value::Array(_) => return Err(Failure::NotObject),
+            // As a path does: of a list, each field is one.
+            list @ Value::Array(_) => {
+                for name in joined_names(&field.value) {
+                    object.insert(name.to_owned(), of_each(&list, name));
+                }
+            }
             // What has no fields adds none.
             _ => {}
         }
     }
     Ok(Value::Object(object))
+}
+
+/// The names that a selection adds to the object it joins.
+fn joined_names(expr: &Expr) -> Vec<&str> {
+    let ExprKind::Select { fields, .. } = &expr.kind else { return Vec::new() };
+    let mut names = Vec::new();
+    for field in fields {
+        match &field.name {
+            Some(name) => names.push(&**name),
+            None => names.extend(joined_names(&field.value)),
+        }
+    }
+    names
+}
+
+fn of_each(value: &Value, name: &str) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(|item| of_each(item, name)).collect(),
+        Value::Object(object) => object.get(name).cloned().unwrap_or_default(),
+        _ => Value::Null,
+    }
 }
 
 /// Named selections that stand alone: of a list they select from each element, and an element that has no fields stays as it

@@ -2,6 +2,7 @@
 //! copies no key before it stands in the text.
 
 use super::Failure;
+use super::decimal::by_size;
 use super::text::{self, Values};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -16,6 +17,8 @@ pub(super) enum Found<'a> {
     Text(&'a str),
     /// A list made on the way, of elements that may still be borrowed.
     List(Vec<Found<'a>>),
+    /// The value of a key that is not there. Null, but to an object of a request, which leaves it out.
+    Absent,
 }
 
 impl<'a> From<Cow<'a, Value>> for Found<'a> {
@@ -56,8 +59,21 @@ impl<'a> Found<'a> {
         match self {
             Self::Borrowed(value) => Some(value),
             Self::Owned(value) => Some(value),
+            Self::Absent => Some(&NULL),
             Self::Text(_) | Self::List(_) => None,
         }
+    }
+
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    /// The same, borrowed from nothing.
+    pub(super) fn detached<'b>(self, values: Values<'_>) -> Result<Found<'b>, Failure> {
+        if self.is_absent() {
+            return Ok(Found::Absent);
+        }
+        Ok(Found::owned(self.into_owned(values)?))
     }
 
     pub(super) fn is_null(&self) -> bool {
@@ -76,6 +92,7 @@ impl<'a> Found<'a> {
         Ok(match self {
             Self::Borrowed(value) => value.clone(),
             Self::Owned(value) => *value,
+            Self::Absent => Value::Null,
             Self::Text(text) => text::parse(text, values)?,
             Self::List(items) => {
                 items.into_iter().map(|item| item.into_owned(values)).collect::<Result<_, _>>()?
@@ -87,6 +104,7 @@ impl<'a> Found<'a> {
         Ok(match self {
             Self::Borrowed(value) => (*value).clone(),
             Self::Owned(value) => (**value).clone(),
+            Self::Absent => Value::Null,
             Self::Text(text) => text::parse(text, values)?,
             Self::List(items) => {
                 items.iter().map(|item| item.to_owned_value(values)).collect::<Result<_, _>>()?
@@ -97,6 +115,7 @@ impl<'a> Found<'a> {
     pub(super) fn into_cow(self, values: Values<'_>) -> Result<Cow<'a, Value>, Failure> {
         match self {
             Self::Borrowed(value) => Ok(Cow::Borrowed(value)),
+            Self::Absent => Ok(Cow::Borrowed(&NULL)),
             other => other.into_owned(values).map(Cow::Owned),
         }
     }
@@ -115,25 +134,26 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// `.name`: per element on a list; null where there is no such key, or nothing that could have one.
+    /// `.name`: per element on a list; absent where there is no such key, or nothing that could have one. Null stays null.
     pub(super) fn key(self, name: &str, values: Values<'_>) -> Result<Self, Failure> {
         Ok(match self {
             Self::Borrowed(Value::Object(object)) => {
-                object.get(name).map_or(Self::null(), Self::Borrowed)
+                object.get(name).map_or(Self::Absent, Self::Borrowed)
             }
+            null if null.is_null() => null,
             Self::Owned(mut value) if value.is_object() => {
                 let member = value.as_object_mut().and_then(|object| object.swap_remove(name));
-                member.map_or(Self::null(), Self::owned)
+                member.map_or(Self::Absent, Self::owned)
             }
             Self::Text(text) if text.starts_with('{') => {
-                text::member(text, name).map_or(Self::null(), Self::text)
+                text::member(text, name).map_or(Self::Absent, Self::text)
             }
             other => match other.into_list(values)? {
                 Ok(items) => {
                     let keys = items.into_iter().map(|item| item.key(name, values));
                     Self::List(keys.collect::<Result<_, _>>()?)
                 }
-                Err(_) => Self::null(),
+                Err(_) => Self::Absent,
             },
         })
     }
@@ -143,6 +163,7 @@ impl<'a> Found<'a> {
         match self {
             Self::Borrowed(value) => push(out, value),
             Self::Owned(value) => push(out, value),
+            Self::Absent => out.push_str("null"),
             Self::Text(text) => out.push_str(text),
             Self::List(items) => {
                 out.push('[');
@@ -184,10 +205,7 @@ fn push(out: &mut String, value: &Value) {
 /// Equality of JSON: numbers by value, so `1` equals `1.0`; objects whatever the order of their keys.
 pub(super) fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => match (integer(left), integer(right)) {
-            (Some(left), Some(right)) => left == right,
-            _ => left.as_f64() == right.as_f64(),
-        },
+        (Value::Number(left), Value::Number(right)) => by_size(left, right).is_eq(),
         (Value::Array(left), Value::Array(right)) => {
             left.len() == right.len()
                 && left.iter().zip(right).all(|(left, right)| equal(left, right))
@@ -200,8 +218,4 @@ pub(super) fn equal(left: &Value, right: &Value) -> bool {
         }
         _ => left == right,
     }
-}
-
-fn integer(number: &serde_json::Number) -> Option<i128> {
-    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }

@@ -8,6 +8,7 @@ mod apply;
 mod ast;
 mod compare;
 mod cursor;
+mod decimal;
 mod evaluate;
 mod found;
 mod kind;
@@ -83,8 +84,6 @@ pub enum Failure {
     DotSegment,
     #[error("a list or an object stands where a scalar is due")]
     NotScalar,
-    #[error("a list stands where the fields of an object are due")]
-    NotObject,
     #[error("a header value has a control character")]
     ControlCharacter,
     #[error("the message field `{0}` cannot hold the value")]
@@ -173,6 +172,16 @@ impl Mapping {
     /// Where a method meets a value it is not for, or the fields of something else than an object are to join others.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
         self.expr.evaluate(scope)
+    }
+
+    /// The value that a request carries: objects have no fields for what is absent, such as an argument that the client
+    /// left out. `None`: all of it is absent.
+    ///
+    /// # Errors
+    /// As for [`Mapping::evaluate`].
+    pub fn render(&self, scope: &Scope<'_>) -> Result<Option<Value>, Failure> {
+        let found = evaluate(&self.expr, Frame::of_request(scope))?;
+        if found.is_absent() { Ok(None) } else { found.into_owned(Values(None)).map(Some) }
     }
 }
 

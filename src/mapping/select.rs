@@ -3,7 +3,7 @@
 use super::cursor::Stop;
 use super::parse::{Parser, Place, Tall};
 use super::{Expr, ExprKind, Field};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// One entry of a field list.
 struct Item {
@@ -144,16 +144,39 @@ impl Parser<'_> {
         (fields, height)
     }
 
+    /// Two selections of one name, also of an object whose fields join: what the field is would depend on which objects
+    /// are there.
     pub(super) fn refuse_twins(&mut self, fields: &[Field]) {
-        let mut seen = HashSet::new();
-        for field in fields {
-            if let Some(name) = &field.name
-                && !seen.insert(name)
-            {
-                let help = "give one of them another name: `name: key`".to_owned();
-                let span = field.name_span.clone();
-                self.cursor.report(span, format!("`{name}` is selected twice"), Some(help));
+        let mut named = Vec::new();
+        gather_names(fields, false, &mut named);
+        let mut seen: HashMap<&str, bool> = HashMap::new();
+        for (field, name, joins) in named {
+            let Some(joined_before) = seen.insert(name, joins) else { continue };
+            let help = match (joined_before, joins) {
+                (false, false) => "give one of them another name: `name: key`".to_owned(),
+                _ => format!(
+                    "a field is read from one place; to take the first that is there, write `{name}: a.key ?? b.key`"
+                ),
+            };
+            let span = field.name_span.clone();
+            self.cursor.report(span, format!("`{name}` is selected twice"), Some(help));
+        }
+    }
+}
+
+/// The names that an object gets of its selections, with those of the selections that join it.
+fn gather_names<'f>(fields: &'f [Field], joins: bool, to: &mut Vec<(&'f Field, &'f str, bool)>) {
+    for field in fields {
+        match (&field.name, &field.value.kind) {
+            (Some(name), _) => to.push((field, name, joins)),
+            (None, ExprKind::Select { fields, .. }) => {
+                // Its own twins have been reported.
+                let mut below = Vec::new();
+                gather_names(fields, true, &mut below);
+                let mut own = HashSet::new();
+                to.extend(below.into_iter().filter(|(_, name, _)| own.insert(*name)));
             }
+            (None, _) => {}
         }
     }
 }

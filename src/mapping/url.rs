@@ -10,7 +10,6 @@ use super::template::{Parameter, Part, Piece};
 use super::{Expr, Failure};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use std::fmt::Write as _;
 
 /// All but the unreserved characters of RFC 3986 §2.3.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -146,20 +145,11 @@ fn push_scalar(out: &mut String, value: &Value, set: &'static AsciiSet) -> Resul
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::String(text) => out.extend(utf8_percent_encode(text, set)),
-        Value::Number(number) => push_number(out, number, set),
+        // `1e+30` has a plus sign, which a query reads as a space.
+        Value::Number(number) => out.extend(utf8_percent_encode(number.as_str(), set)),
         Value::Array(_) | Value::Object(_) => return Err(Failure::NotScalar),
     }
     Ok(())
-}
-
-fn push_number(out: &mut String, number: &serde_json::Number, set: &'static AsciiSet) {
-    if number.is_f64() {
-        // `1e+30` has a plus sign, which a query reads as a space.
-        out.extend(utf8_percent_encode(&number.to_string(), set));
-    } else {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{number}");
-    }
 }
 
 /// A text as one segment.

@@ -7,12 +7,14 @@
 #[cfg(test)]
 pub mod fake;
 mod request;
+mod returned;
 mod rules;
 pub mod secrets;
 mod spec;
 mod trace;
 
 pub use request::{Caller, Inputs, Request, headers_to_value};
+pub use returned::{Returned, ReturnedHeaders};
 pub use rules::{
     MAX_MAPPED_ERROR, MappedError, NotFound, OWN_EXTENSIONS, RefusedReply, ReplyRules, excerpt,
 };
@@ -84,6 +86,11 @@ pub trait Call: Send + Sync {
     /// Claims of the caller go along, beside those that the call's texts name.
     fn sends_claims(&self) -> bool {
         false
+    }
+
+    /// Response headers and cookies that clients receive.
+    fn returned(&self) -> &Returned {
+        Returned::NONE
     }
 
     /// `$config` of this source's texts: an object, or null.

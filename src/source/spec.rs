@@ -17,6 +17,8 @@ pub struct BindingSpec {
     /// Of the whole directive.
     pub place: Place,
     pub operation: Operation,
+    /// The field's type where it is a scalar or an enum, and no list of them.
+    pub leaf: Option<Name>,
     /// All arguments but `source` and `batch`.
     pub arguments: Vec<Argument>,
 }

@@ -1,11 +1,12 @@
 //! HTTP/1.1 and HTTP/2 to an upstream: one exchange at a time, over the connections of one instance.
 //!
-//! [`HttpClient`] is all that callers see. It never follows a redirect, never retries, never inflates (no `accept-encoding`
-//! is sent), and never holds more of a reply than the settings allow. Connections are the affair of
+//! [`HttpClient`] is all that callers see. It never follows a redirect, never retries, never asks for compression, and never
+//! holds more of a reply than the settings allow, compressed or not. Connections are the affair of
 //! [`connection`](super::connection).
 
 use super::connection::{Connections, ReplyBody, Versions};
 use super::discovery::Address;
+use super::inflate::inflate;
 use super::{Failure, Settings};
 use crate::memory::{Arriving, Held, Memory};
 use bytes::{Bytes, BytesMut};
@@ -102,12 +103,12 @@ impl HttpReply {
     /// Reads the whole body, which counts as held until the last clone of [`Held`] is dropped.
     ///
     /// # Errors
-    /// It is larger than allowed (nothing is read if the headers say so), compressed, or breaks off, or there is no room for
-    /// it.
+    /// It is larger than allowed (nothing is read if the headers say so), not what its `content-encoding` says, or breaks
+    /// off, or there is no room for it.
     pub async fn read(mut self) -> Result<(HeaderMap, Bytes, Held), Failure> {
-        self.expect_plain()?;
         let mut arriving = self.memory.begin();
         let body = read_body(&mut self.body, self.max_reply, &mut arriving).await?;
+        let body = inflate(&mut self.headers, body, self.max_reply, &mut arriving)?;
         Ok((self.headers, body, arriving.finish()))
     }
 

@@ -33,6 +33,7 @@ mod exhaustion;
 mod failure;
 mod health;
 pub mod http;
+mod inflate;
 mod interim;
 mod latency;
 mod members;

@@ -11,7 +11,7 @@ use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping};
 use crate::problem::Problem;
 use crate::source::{
-    Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, ReplyRules, Request,
+    Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, ReplyRules, Request, Returned,
 };
 use crate::upstream::{self, Repeat, Terms};
 use futures_util::future::{BoxFuture, FutureExt};
@@ -71,8 +71,14 @@ impl Call for GrpcCall {
         Some(&self.output)
     }
 
+    /// A cookie is for the client whose call it came with.
     fn reusable(&self) -> bool {
-        self.source.settings.reuse
+        let settings = &self.source.settings;
+        settings.reuse && settings.returned.cookies.is_empty()
+    }
+
+    fn returned(&self) -> &Returned {
+        &self.source.settings.returned
     }
 
     fn forwards(&self) -> &[http::HeaderName] {
@@ -100,7 +106,11 @@ impl Call for GrpcCall {
         let config = if inputs.config.is_null() { own } else { inputs.config };
         let inputs = &Inputs { config, ..*inputs };
         let body = match &self.message {
-            Some(mapping) => encode(&self.input, &mapping.evaluate(&scope(inputs))?)?,
+            Some(mapping) => match mapping.render(&scope(inputs))? {
+                Some(value) if !value.is_null() => encode(&self.input, &value)?,
+                // A message without fields.
+                _ => Vec::new(),
+            },
             None => Vec::new(),
         };
         Ok(Request {

@@ -30,7 +30,7 @@ fn write_message(
     depth: usize,
 ) -> Result<(), Failure> {
     if is_well_known(message) {
-        let read = DynamicMessage::deserialize(message.clone(), value);
+        let read = DynamicMessage::deserialize(message.clone(), &plain(value));
         let read = read.map_err(|_| Failure::Unencodable(message.name().into()))?;
         out.extend(read.encode_to_vec());
         return Ok(());
@@ -45,6 +45,20 @@ fn write_message(
         write_field(&field, value, out, depth)?;
     }
     Ok(())
+}
+
+/// The same with numbers that are not integers of 64 bits as floats, which is what well-known types hold.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if !number.is_i64() && !number.is_u64() => {
+            number.as_f64().map_or(Value::Null, Value::from)
+        }
+        Value::Array(items) => items.iter().map(plain).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect()
+        }
+        other => other.clone(),
+    }
 }
 
 fn write_field(
@@ -183,8 +197,8 @@ fn write_scalar(kind: &Kind, value: &Value, out: &mut Vec<u8>) -> Option<()> {
 fn write_string(value: &Value, out: &mut Vec<u8>) -> Option<()> {
     match value {
         Value::String(text) => write_bytes(text.as_bytes(), out),
-        Value::Number(number) if !number.is_f64() => {
-            write_bytes(number.to_string().as_bytes(), out);
+        Value::Number(number) if !number.as_str().contains(['.', 'e', 'E']) => {
+            write_bytes(number.as_str().as_bytes(), out);
         }
         _ => return None,
     }

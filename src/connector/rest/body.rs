@@ -1,6 +1,6 @@
 //! The body of a call and its media type.
 
-use super::super::texts::{Texts, scope};
+use super::super::texts::{Texts, scalar, scope};
 use super::query::form;
 use crate::mapping::{Failure, Mapping};
 use crate::problem::Problem;
@@ -18,6 +18,7 @@ pub(super) struct RequestBody {
 enum Encoding {
     Json,
     Form,
+    Text,
 }
 
 impl RequestBody {
@@ -32,6 +33,7 @@ impl RequestBody {
         }
         let encoding = match spec.argument("encoding").map(|encoding| &encoding.value) {
             Some(ArgumentValue::Enum(name)) if &**name == "FORM" => Encoding::Form,
+            Some(ArgumentValue::Enum(name)) if &**name == "TEXT" => Encoding::Text,
             _ => Encoding::Json,
         };
         Some(Self { mapping: texts.mapping(argument)?, encoding })
@@ -41,15 +43,18 @@ impl RequestBody {
         HeaderValue::from_static(match self.encoding {
             Encoding::Json => "application/json",
             Encoding::Form => "application/x-www-form-urlencoded",
+            Encoding::Text => "text/plain; charset=utf-8",
         })
     }
 
-    pub(super) fn render(&self, inputs: &Inputs<'_>) -> Result<Bytes, Failure> {
-        let value = self.mapping.evaluate(&scope(inputs))?;
-        match self.encoding {
+    /// `None`: all of it is absent, and there is no body.
+    pub(super) fn render(&self, inputs: &Inputs<'_>) -> Result<Option<Bytes>, Failure> {
+        let Some(value) = self.mapping.render(&scope(inputs))? else { return Ok(None) };
+        Ok(Some(match self.encoding {
             // Writing a `Value` to memory cannot fail: its keys are strings.
-            Encoding::Json => Ok(value.to_string().into()),
-            Encoding::Form => form(&value).map(Bytes::from),
-        }
+            Encoding::Json => value.to_string().into(),
+            Encoding::Form => form(&value)?.into(),
+            Encoding::Text => scalar(&value)?.unwrap_or_default().into_owned().into(),
+        }))
     }
 }

@@ -4,6 +4,7 @@ use super::RestSource;
 use super::body::RequestBody;
 use super::query::{self, Parameter};
 use super::refusal::Inspection;
+use super::reply::{ReplyReading, redirected};
 use super::stream;
 use crate::connector::failure::{Attempts, Meaning};
 use crate::connector::headers::{self, Headers};
@@ -14,7 +15,7 @@ use crate::memory::Held;
 use crate::problem::Problem;
 use crate::source::{
     Body, Call, Error, ErrorKind, Inputs, MAX_MAPPED_ERROR, Placed, Replies, Reply, ReplyRules,
-    Request, Validators, excerpt,
+    Request, Returned, Validators, excerpt,
 };
 use crate::upstream::http::{HttpClient, HttpReply};
 use crate::upstream::{self, Attempt, Fault, Repeat, Terms};
@@ -44,6 +45,7 @@ pub(super) struct RestCall {
     pub(super) body: Option<RequestBody>,
     pub(super) select: Option<Mapping>,
     pub(super) rules: ReplyRules,
+    pub(super) reading: Arc<ReplyReading>,
     pub(super) references: Vec<Placed>,
     pub(super) warnings: Vec<Problem>,
     /// Sent with every call and never a part of what makes two calls differ.
@@ -104,8 +106,14 @@ impl Call for RestCall {
         &self.warnings
     }
 
+    /// A cookie is for the client whose call it came with.
     fn reusable(&self) -> bool {
-        self.source.settings.reuse
+        let settings = &self.source.settings;
+        settings.reuse && settings.returned.cookies.is_empty()
+    }
+
+    fn returned(&self) -> &Returned {
+        &self.source.settings.returned
     }
 
     fn forwards(&self) -> &[HeaderName] {
@@ -134,12 +142,16 @@ impl Call for RestCall {
         let inputs = &Inputs { config, ..*inputs };
         let mut target = self.target.render(inputs)?;
         query::append(&self.query, inputs, &mut target)?;
-        let body = self.body.as_ref().map(|body| body.render(inputs)).transpose()?;
+        let body = match &self.body {
+            Some(body) => body.render(inputs)?,
+            None => None,
+        };
+        let media_type = self.media_type.as_ref().filter(|_| body.is_some());
         Ok(Request {
             source: self.source.settings.name.clone(),
             verb: self.verb,
             target,
-            headers: self.headers.render(inputs, self.media_type.as_ref())?,
+            headers: self.headers.render(inputs, media_type)?,
             body: body.unwrap_or_default(),
             trace: inputs.caller.trace.clone(),
         })
@@ -230,6 +242,7 @@ impl RestCall {
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Reply, Error>> {
         let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
+        let reading = Arc::clone(&self.reading);
         let terms = Terms { deadline, repeat: self.repeat(&request) };
         let (inspection, shown) = (self.inspection(), self.shown(&request));
         async move {
@@ -242,8 +255,8 @@ impl RestCall {
                     let deadline = told.map(|name| (name.clone(), milliseconds(attempt.left())));
                     let more = More { condition: condition.clone(), deadline };
                     // It is large, and would be moved with the call.
-                    let inspected = (inspection, &attempts);
-                    let attempt = exchange(attempt, request, constant, more, inspected);
+                    let reading = (Arc::clone(&reading), inspection);
+                    let attempt = exchange(attempt, request, constant, more, reading, &attempts);
                     attempts.run(Box::pin(attempt), meaning_of)
                 })
                 .await
@@ -255,7 +268,7 @@ impl RestCall {
 
 /// What an attempt says beside its request. A condition wins over headers of the same name; a deadline's header is set by
 /// nobody else.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct More {
     condition: Option<Header>,
     deadline: Option<Header>,
@@ -281,12 +294,11 @@ async fn exchange(
     request: Arc<Request>,
     constant: Arc<[Header]>,
     more: More,
-    (inspection, attempts): (Inspection, &Attempts),
+    (reading, inspection): (Arc<ReplyReading>, Inspection),
+    attempts: &Attempts,
 ) -> Result<Reply, upstream::Failure> {
-    let instance = &attempt.instance;
     let asks_whether = more.condition.is_some();
-    let request = write(&instance.uri, &request, &constant, more)?;
-    let reply = instance.connection.send_over(request, attempt.fresh).await?;
+    let reply = followed(&attempt, &request, &constant, more, reading.follow).await?;
     let status = reply.status;
     if status == StatusCode::NOT_MODIFIED && asks_whether {
         let headers = Arc::new(reply.headers.clone());
@@ -299,12 +311,39 @@ async fn exchange(
         attempts.refused(inspection.read(reply).await);
         return Err(refused);
     }
-    let (headers, body, held) = match expect_json(&reply.headers) {
+    let (headers, body, held) = match reading.expect(&reply.headers) {
         Err(wrong) if !reply.is_empty() => no_json(reply, wrong, inspection).await?,
         _ => reply.read().await?,
     };
-    let (body, headers) = (Body::Json(body), Arc::new(headers));
-    Ok(Reply { body, status: status.as_u16(), headers, held })
+    let body = Body::Json(reading.body(&headers, body));
+    Ok(Reply { body, status: status.as_u16(), headers: Arc::new(headers), held })
+}
+
+/// The reply to a request, or to where redirects within its origin lead: `follow` of them at most.
+async fn followed(
+    attempt: &Attempt<HttpClient>,
+    request: &Arc<Request>,
+    constant: &[Header],
+    more: More,
+    follow: u8,
+) -> Result<HttpReply, upstream::Failure> {
+    let instance = &attempt.instance;
+    let mut request = Arc::clone(request);
+    let mut left = follow;
+    loop {
+        let written = write(&instance.uri, &request, constant, more.clone())?;
+        let reply = instance.connection.send_over(written, attempt.fresh).await?;
+        if left == 0 {
+            return Ok(reply);
+        }
+        let answer = (reply.status, &reply.headers);
+        let Some(target) = redirected(&instance.uri, &request.target, answer) else {
+            return Ok(reply);
+        };
+        reply.discard().await;
+        left -= 1;
+        request = Arc::new(Request { target, ..Request::clone(&request) });
+    }
 }
 
 /// A body under another media type: a reply only if there is nothing in it.
@@ -391,19 +430,6 @@ fn method_of(verb: &str) -> Method {
         "DELETE" => Method::DELETE,
         _ => Method::GET,
     }
-}
-
-/// A page of HTML is told apart from a reply before it is read. Services that say nothing, or `text/plain`, are given
-/// the benefit of the doubt: the reader of JSON has the last word.
-fn expect_json(headers: &HeaderMap) -> Result<(), String> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let text = String::from_utf8_lossy(value.as_bytes());
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let json = essence.ends_with("/json") || essence.ends_with("+json");
-    if json || essence.is_empty() || essence == "text/plain" {
-        return Ok(());
-    }
-    Err(format!("content-type `{essence}` is not JSON"))
 }
 
 fn meaning_of(status: u16) -> Meaning {

@@ -4,6 +4,7 @@ use super::RestSource;
 use super::body::RequestBody;
 use super::call::{RestCall, Target};
 use super::query;
+use super::reply::ReplyReading;
 use crate::connector::headers::Headers;
 use crate::connector::texts::{Text, Texts};
 use crate::mapping::Mapping;
@@ -49,6 +50,9 @@ pub(super) fn compile(
     ]
     .map(|(name, value)| (name, HeaderValue::from_static(value)));
     let constant = constant.into_iter().filter(|(_, value)| !value.is_empty());
+    let accepted = (&*source.settings.accept_types, source.settings.follow);
+    let reads_whole = parts.select.as_ref().map(|select| select.expr().reads().whole);
+    let reading = ReplyReading::new(spec, parts.verb, accepted, reads_whole);
     let media_type = parts.body.as_ref().map(|body| (CONTENT_TYPE, body.media_type()));
     Ok(RestCall {
         verb: parts.verb,
@@ -58,6 +62,7 @@ pub(super) fn compile(
         body: parts.body,
         select: parts.select,
         rules,
+        reading: Arc::new(reading),
         references: texts.references,
         warnings: texts.warnings,
         constant: constant.filter(|(name, _)| !headers.sets(name)).collect(),

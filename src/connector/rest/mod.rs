@@ -9,6 +9,7 @@ mod compile;
 mod event_stream;
 mod query;
 mod refusal;
+mod reply;
 mod stream;
 
 use super::sources::{self, Known};

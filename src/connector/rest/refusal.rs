@@ -1,5 +1,6 @@
 //! Replies whose status says no, read as far as the binding's rules or a developer want to see them.
 
+use super::reply::skip_mark;
 use crate::source::{
     Body, MAX_MAPPED_ERROR, RefusedReply, Reply, ReplyRules, excerpt as excerpt_of,
 };
@@ -50,8 +51,9 @@ impl Inspection {
     }
 }
 
-/// JSON as it is, text as a JSON string. A page of HTML, or anything else, says nothing that a mapping could read.
-fn words(headers: &HeaderMap, body: Bytes) -> Bytes {
+/// Returns JSON unchanged and plain text as a JSON string. Anything else, such as an HTML page, is empty.
+fn words(headers: &HeaderMap, mut body: Bytes) -> Bytes {
+    skip_mark(&mut body);
     if serde_json::from_slice::<IgnoredAny>(&body).is_ok() {
         return body;
     }

@@ -16,6 +16,9 @@ use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The data of an event that ends the stream. It is not JSON, so no reply is like it.
+const DONE: &[u8] = b"[DONE]";
+
 /// Sends the request; done when the service has promised a stream of events.
 pub(super) async fn open(
     attempt: Attempt<HttpClient>,
@@ -91,6 +94,10 @@ impl Listening {
     async fn next(&mut self) -> Result<Option<Reply>, Failure> {
         loop {
             if let Some(data) = self.events.next_event()? {
+                // Written by services that do not close the connection after the last event.
+                if data.trim_ascii() == DONE {
+                    return Ok(None);
+                }
                 let headers = Arc::clone(&self.headers);
                 let held = self.reply.hold(data.len())?;
                 let (body, status) = (Body::Json(data), self.status);

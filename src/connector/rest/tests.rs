@@ -253,7 +253,7 @@ fn the_examples_of_the_reference_compile() {
         .into_iter()
         .flat_map(bindings)
         .collect();
-    assert_eq!(specs.len(), 8);
+    assert_eq!(specs.len(), 9);
     for mut spec in specs {
         if spec.argument("stream").is_some() {
             spec.operation = Operation::Subscription;

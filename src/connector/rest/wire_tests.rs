@@ -8,6 +8,7 @@ use crate::connector::testing::{
 use crate::graphql::ErrorCode;
 use crate::source::{Body, Error, ErrorKind, MutationOutcome, Reply};
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http_body_util::StreamBody;
 use hyper::body::{Body as HttpBody, Frame};
 use serde_json::{Value, json};
@@ -211,7 +212,7 @@ async fn a_connection_outlives_a_refusal() {
 }
 
 #[tokio::test]
-async fn html_and_compressed_replies_are_invalid() {
+async fn html_and_replies_that_are_not_what_they_say_are_invalid() {
     let kind = [("content-type", "text/html; charset=utf-8")];
     let html = move |_| async move { answer(200, &kind, "<h1>hello</h1>") };
     let error = ask_server(html).await.expect_err("an error");
@@ -234,6 +235,69 @@ async fn json_is_recognised_leniently() {
     }
     let untyped = raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n42").await;
     assert_eq!(json_of(&ask(untyped).await.expect("a reply")), json!(42));
+}
+
+#[tokio::test]
+async fn types_that_the_source_accepts_may_be_json() {
+    for (kind, accepted) in [("Text/HTML; charset=utf-8", true), ("text/html5", false)] {
+        let respond = move |_| async move { answer(200, &[("content-type", kind)], "{}") };
+        let server = Server::start(respond).await;
+        let mut settings = source(server.url());
+        settings.accept_types = vec!["text/html".to_owned()];
+        let reply = ask_source(settings, r#"@rest(source: "users", GET: "/")"#).await;
+        assert_eq!(reply.is_ok(), accepted, "{kind}");
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_a_reply() {
+    let marked = |_| async { answer(200, &[], "\u{feff}{\"a\":1}") };
+    assert_eq!(json_of(&ask_server(marked).await.expect("a reply")), json!({ "a": 1 }));
+}
+
+#[tokio::test]
+async fn a_reply_is_inflated_within_its_limit() {
+    let bodies = [("gzip", zipped(b"{\"a\":1}")), ("x-gzip", zipped(b"{\"a\":1}"))];
+    for (coding, body) in bodies {
+        let respond = move |_| {
+            let body = body.clone();
+            async move { answer(200, &[("content-encoding", coding)], body) }
+        };
+        let reply = ask_server(respond).await.expect("a reply");
+        assert_eq!(json_of(&reply), json!({ "a": 1 }));
+        assert!(!reply.headers.contains_key("content-encoding"));
+    }
+    let bomb = Bytes::from(zipped(&vec![b' '; 2 << 20]));
+    let respond = move |_| {
+        let bomb = bomb.clone();
+        async move { answer(200, &[("content-encoding", "gzip")], bomb) }
+    };
+    let error = ask_server(respond).await.expect_err("an error");
+    assert_eq!(error.code, ErrorCode::UpstreamTooLarge);
+}
+
+fn zipped(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, plain).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_done() {
+    let events = "data: {\"a\":1}\n\ndata:  [DONE] \n\ndata: {\"a\":2}\n\n";
+    let kind = [("content-type", "text/event-stream")];
+    let server = Server::start(move |_| async move { answer(200, &kind, events) }).await;
+    let mut spec = binding(r#"@rest(source: "users", GET: "/", stream: SSE)"#);
+    spec.operation = crate::source::Operation::Subscription;
+    let call = Rest::new(&[source(server.url())]).compile(&spec).expect("it compiles");
+    let request = with_inputs(&json!({}), &caller(&[]), |inputs| call.render(inputs));
+    let replies = call.subscribe(Arc::new(request.expect("renders")), in_an_hour()).await;
+    let mut replies = replies.expect("a stream");
+    let first = replies.next().await.expect("an event").expect("a reply");
+    assert_eq!(json_of(&first), json!({ "a": 1 }));
+    assert!(replies.next().await.is_none());
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -246,6 +246,8 @@ impl<'a> Run<'a> {
                 if self.charge.add(&reply.held).is_err() {
                     return self.fail(call, &no_room());
                 }
+                let binding = self.snapshot.graph.binding(fetch.binding);
+                self.returned.take(binding.call.returned(), &reply.headers);
                 match self.read(call, fetch, &reply) {
                     Ok(value) => self.place(call, value),
                     Err(unreadable) => {

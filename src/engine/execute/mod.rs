@@ -28,7 +28,7 @@ use super::plan::{FetchId, QueryPlan};
 use super::response::{RowId, Store};
 use crate::graph::Graph;
 use crate::memory::Charge;
-use crate::source::{self, Caller, Reply};
+use crate::source::{self, Caller, Reply, ReturnedHeaders};
 use call::{Call, Pending, Waiting};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -98,6 +98,7 @@ pub(super) async fn execute(snapshot: Snapshot<'_>, event: Option<Event>) -> Out
         bytes: run.bytes,
         _charge: run.charge,
         share: run.share,
+        returned: run.returned,
     }
 }
 
@@ -131,6 +132,8 @@ pub(super) struct Outcome {
     _charge: Charge,
     /// What those who get the answer may do with it.
     pub share: Share,
+    /// Of the services' headers, what the client receives.
+    pub returned: ReturnedHeaders,
 }
 
 struct Run<'a> {
@@ -146,6 +149,7 @@ struct Run<'a> {
     pending: FuturesUnordered<Pending>,
     reuse: Reuse,
     share: Share,
+    returned: ReturnedHeaders,
     sent: Calls,
     bytes: usize,
     charge: Charge,
@@ -212,6 +216,7 @@ impl<'a> Run<'a> {
             pending: FuturesUnordered::new(),
             reuse,
             share: Share::default(),
+            returned: ReturnedHeaders::default(),
             sent: Calls::default(),
             bytes: 0,
             charge,

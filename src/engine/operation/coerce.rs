@@ -124,13 +124,10 @@ fn scalar(name: &str, value: Value, way: InputPath<'_>) -> Coerced {
         },
         ("ID", Value::Number(number)) => match digits(number) {
             Some(text) => return Ok(text.into()),
-            None => Some(format!(
-                "`{name}` takes a string, or a whole number of at most 64 bits, not this number"
-            )),
+            None => Some(format!("`{name}` takes a string or a whole number, not this number")),
         },
-        ("Float", Value::Number(_))
-        | ("String" | "ID", Value::String(_))
-        | ("Boolean", Value::Bool(_)) => None,
+        ("Float", Value::Number(number)) if number.as_f64().is_some() => None,
+        ("String" | "ID", Value::String(_)) | ("Boolean", Value::Bool(_)) => None,
         _ => expected::other_scalar(name, kind(&value)),
     };
     message.map_or(Ok(value), |message| Err(misfit(way, &message)))
@@ -154,10 +151,14 @@ fn whole(number: &Number) -> Option<i128> {
     Some(whole)
 }
 
-/// Returns the digits of a whole number if all of them are known. For a number with a fraction, an exponent or more
-/// than 64 bits, the parser keeps only the nearest float.
+/// Returns the digits of a whole number. A number with a fraction or an exponent must be its own nearest float.
 fn digits(number: &Number) -> Option<String> {
-    let is_rounded = number.is_f64() && number.as_f64()?.abs() >= AMBIGUOUS;
+    let text = number.as_str();
+    let is_plain = text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit());
+    if is_plain && text != "-0" {
+        return Some(text.to_owned());
+    }
+    let is_rounded = number.as_f64()?.abs() >= AMBIGUOUS;
     if is_rounded { None } else { whole(number).map(|whole| whole.to_string()) }
 }
 

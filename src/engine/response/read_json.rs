@@ -301,9 +301,15 @@ fn read_object<'de, A: MapAccess<'de>>(
     let rows = Rows::open(reader.store, shape).map_err(A::Error::custom)?;
     let mut hint = 0;
     while let Some(found) = map.next_key_seed(FindKey { shape, hint })? {
-        let Some(index) = found else {
-            map.next_value::<IgnoredAny>()?;
-            continue;
+        let index = match found {
+            Member::At(index) => index,
+            other => {
+                map.next_value::<IgnoredAny>()?;
+                if other == Member::OfNumber {
+                    return Ok(Value::Misfit);
+                }
+                continue;
+            }
         };
         hint = index + 1;
         match shape.keys[index].targets.as_slice() {
@@ -350,6 +356,7 @@ fn read_key<'de, A: MapAccess<'de>>(
         if found {
             value = map.next_value_seed(Seed { reader, shape: then })?;
         } else {
+            // A number, too, is something without the key.
             map.next_value::<IgnoredAny>()?;
         }
     }
@@ -363,6 +370,11 @@ fn read_entries<'de, A: MapAccess<'de>>(
 ) -> Result<Value, A::Error> {
     let opened = reader.store.open_list();
     while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+        if key == NUMBER {
+            map.next_value::<IgnoredAny>()?;
+            reader.store.close_list(opened);
+            return Ok(Value::Misfit);
+        }
         let key = Value::Text(reader.store.scratch(&key));
         let value = map.next_value_seed(Seed { reader, shape: then })?;
         reader.store.charge(2).map_err(A::Error::custom)?;
@@ -425,8 +437,21 @@ struct FindKey<'s> {
     hint: usize,
 }
 
+/// A key of an object, as the shape has it.
+#[derive(Clone, Copy, PartialEq)]
+enum Member {
+    At(usize),
+    /// Nothing is read of it.
+    Other,
+    /// It is not of an object: a number stands there.
+    OfNumber,
+}
+
+/// With its digits kept, `serde_json` shows a number to a visitor as an object with this key.
+const NUMBER: &str = "$serde_json::private::Number";
+
 impl<'de> DeserializeSeed<'de> for FindKey<'_> {
-    type Value = Option<usize>;
+    type Value = Member;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -434,18 +459,20 @@ impl<'de> DeserializeSeed<'de> for FindKey<'_> {
 }
 
 impl Visitor<'_> for FindKey<'_> {
-    type Value = Option<usize>;
+    type Value = Member;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+    fn visit_str<E>(self, key: &str) -> Result<Member, E> {
         let keys = &self.shape.keys;
         if keys.get(self.hint).is_some_and(|candidate| &*candidate.key == key) {
-            return Ok(Some(self.hint));
+            return Ok(Member::At(self.hint));
         }
-        Ok(keys.iter().position(|candidate| &*candidate.key == key))
+        let at = keys.iter().position(|candidate| &*candidate.key == key);
+        let other = if key == NUMBER { Member::OfNumber } else { Member::Other };
+        Ok(at.map_or(other, Member::At))
     }
 }
 

@@ -163,6 +163,10 @@ fn a_mistake_of_form_shows_how_to_mend_it() {
             ("a: $({ b })", 7..8, "`b` has no value", "`{ name: value }`"),
             ("a: $({ b: 1 b: 2 })", 12..13, "`b` is selected twice", "another name"),
             ("id a: id id", 9..11, "`id` is selected twice", "another name"),
+            ("$.a { x: b } $.c { x: d }", 19..20, "`x` is selected twice", "`x: a.key ?? b.key`"),
+            ("x $.c { y x: d }", 10..11, "`x` is selected twice", "`x: a.key ?? b.key`"),
+            ("$.a { $.b { x } } $.c { x }", 24..25, "`x` is selected twice", "`x: a.key ?? b.key`"),
+            ("a { $.b { x } x }", 14..15, "`x` is selected twice", "`x: a.key ?? b.key`"),
             ("id a.b", 3..6, "a value among other selections needs a name", "write `b: a.b`"),
             ("id $", 3..4, "a value among other selections needs a name", "write `name: $`"),
             (
@@ -180,7 +184,7 @@ fn a_mistake_of_form_shows_how_to_mend_it() {
             ("a: \"\\u12\"", 4..6, "`\\u` needs four hexadecimal digits", "for example"),
             ("a: \"\\ud800x\"", 4..10, "this escape is half of a surrogate pair", ""),
             ("a: $(01)", 5..7, "`01` is not a number that can be kept", "as in JSON"),
-            ("a: $(1e999)", 5..10, "`1e999` is not a number that can be kept", "64 bits"),
+            ("a: $(1e999)", 5..10, "`1e999` is not a number that can be kept", "1.8e308"),
         ],
         mapping_errors,
     );

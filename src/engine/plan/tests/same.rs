@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 const ROUNDS: u64 = 400;
 
 const TYPES: &str = "
-type T0 { s: String n: Int any: Any t: T1 ts: [T1] }
-type T1 { s: String n: Int any: Any t: T2 ts: [T2] }
-type T2 { s: String n: Int any: Any }
+type T0 { s: String n: Int any: Any t: T1 ts: [T1] size: Int }
+type T1 { s: String n: Int any: Any t: T2 ts: [T2] size: Int }
+type T2 { s: String n: Int any: Any size: Int }
 scalar Any";
 
 const QUERY: &str = "{ x { s n any t { ...T1 } ts { ...T1 } } }
@@ -21,16 +21,22 @@ fragment T2 on T2 { s n any }";
 const KEYS: [&str; 8] = ["a", "b", "c", "s", "n", "any", "t", "ts"];
 
 fn json(random: &mut Random, depth: usize) -> Value {
-    match random.below(if depth == 0 { 6 } else { 12 }) {
+    match random.below(if depth == 0 { 8 } else { 14 }) {
         0 => Value::Null,
         1 => random.below(100).into(),
         2 => "text\n".into(),
         3 => true.into(),
         4 => 1.5.into(),
         5 => "1".into(),
-        6 | 7 => (0..random.below(3)).map(|_| json(random, depth - 1)).collect(),
+        6 => number("123456789012345678901234567890"),
+        7 => number("-0.12345678901234567890123e-7"),
+        8 | 9 => (0..random.below(3)).map(|_| json(random, depth - 1)).collect(),
         _ => object(random, depth),
     }
+}
+
+fn number(text: &str) -> Value {
+    serde_json::from_str(text).expect("a number")
 }
 
 fn object(random: &mut Random, depth: usize) -> Value {
@@ -78,6 +84,8 @@ fn fields(random: &mut Random, level: usize) -> String {
             fields.push(field);
         }
     }
+    // No reply has it, and no reader can follow it: what it stands beside is evaluated.
+    fields.push("size: $->size".to_owned());
     fields.join(" ")
 }
 
@@ -86,10 +94,12 @@ fn fields_of(random: &mut Random, level: usize) -> String {
 }
 
 fn leaf(random: &mut Random, name: &str) -> String {
-    match random.below(12) {
+    match random.below(if name == "any" { 14 } else { 12 }) {
         0 => name.to_owned(),
         1 => format!("{name}: $({})", if name == "s" { "\"word\"" } else { "7" }),
         2 => format!("{name}: {} ?? {}", path(random), path(random)),
+        12 => format!("{name}: {} {{ s n }}", path(random)),
+        13 => format!("{name}: {{ one: {} many: ts {{ a b }} }}", path(random)),
         _ => format!("{name}: {}", path(random)),
     }
 }
@@ -126,7 +136,7 @@ async fn picking_while_reading_is_evaluating_and_then_reading() {
         let reply = object(&mut random, 4);
         let parsed = Mapping::parse(&text).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));
         let scope = Scope { current: &reply, variables: &Nothing };
-        // Where fields are to join from a list, or `first` meets no list, the reply as a whole fails.
+        // Where `first` meets no list, the reply as a whole fails.
         let Ok(evaluated) = parsed.evaluate(&scope) else { continue };
         let mapped_here = response(Some(&text), &reply).await;
         let beforehand = response(None, &evaluated).await;
@@ -134,4 +144,100 @@ async fn picking_while_reading_is_evaluating_and_then_reading() {
         compared += 1;
     }
     assert!(compared > ROUNDS / 2, "only {compared} were compared");
+}
+
+/// A selection set; of a leaf, none.
+#[derive(Default)]
+struct Selections(Vec<(&'static str, Selections)>);
+
+fn selection(random: &mut Random, level: usize) -> Selections {
+    let mut selected = Vec::new();
+    for name in ["s", "n", "any"] {
+        if random.below(2) == 0 {
+            selected.push((name, Selections::default()));
+        }
+    }
+    for name in ["t", "ts"] {
+        if level < 2 && random.below(2) == 0 {
+            selected.push((name, selection(random, level + 1)));
+        }
+    }
+    if selected.is_empty() {
+        selected.push(("s", Selections::default()));
+    }
+    Selections(selected)
+}
+
+impl Selections {
+    /// With `more` in the selection of each object.
+    fn text(&self, more: &str) -> String {
+        let field = |(name, below): &(&str, Self)| {
+            if below.0.is_empty() {
+                (*name).to_owned()
+            } else {
+                format!("{name} {}", below.text(more))
+            }
+        };
+        format!("{{ {} {more} }}", self.0.iter().map(field).collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// The data, and the path and message of each error; without what `size` adds.
+fn without_size(mut response: Value) -> (Value, Vec<(Value, Value)>) {
+    fn strip(value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            Value::Object(fields) => {
+                fields.shift_remove("size");
+                fields.values_mut().for_each(strip);
+            }
+            _ => {}
+        }
+    }
+    let errors = response.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+    let errors = errors.into_iter().map(|error| (error["path"].clone(), error["message"].clone()));
+    let of_size = |path: &Value| {
+        path.as_array().and_then(|path| path.last()).is_some_and(|last| last == "size")
+    };
+    let errors = errors.filter(|(path, _)| !of_size(path)).collect();
+    strip(&mut response["data"]);
+    (response["data"].take(), errors)
+}
+
+/// Replies to each mapping.
+const REPLIES: usize = 10;
+
+/// Reads the parts of ten thousand replies that are selected, each once as it is parsed and once by evaluation.
+#[tokio::test]
+async fn selecting_a_sibling_never_changes_a_value() {
+    for seed in 0..1_000 {
+        let mut random = Random(seed);
+        let text = mapping(&mut random);
+        let replies: Vec<Value> = (0..REPLIES).map(|_| object(&mut random, 4)).collect();
+        let sdl = format!(
+            "type Query {{ x(i: Int!): T0 @call(source: \"s\", target: \"/{{$args.i}}\", select: {text:?}) }} {TYPES}"
+        );
+        let answers = replies.clone();
+        let answer = move |target: &str| {
+            let number: usize = target[1..].parse().expect("a number");
+            Ok(answers[number].clone())
+        };
+        let engine = Upstream::new(answer).engine(&sdl);
+        for (number, reply) in replies.iter().enumerate() {
+            let selection = selection(&mut random, 0);
+            let mut read = Vec::new();
+            for more in ["", "size"] {
+                let query = format!("{{ x(i: {number}) {} }}", selection.text(more));
+                read.push(without_size(body(&engine.execute(request(&query)).await)));
+            }
+            let failed = |(_, errors): &(Value, Vec<(Value, Value)>)| {
+                errors.iter().any(|(path, _)| path.as_array().is_some_and(|path| path.len() == 1))
+            };
+            // Where `first` meets no list, the reply as a whole fails.
+            if text.contains("->first") && read.iter().any(failed) {
+                continue;
+            }
+            assert_eq!(read[0], read[1], "seed {seed}\n{text}\n{reply}\n{}", selection.text(""));
+        }
+    }
 }

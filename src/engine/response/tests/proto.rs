@@ -74,8 +74,8 @@ pub(super) fn message(name: &str) -> MessageDescriptor {
 
 /// A message from its JSON form, encoded.
 fn encoded(name: &str, json: &str) -> Vec<u8> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    DynamicMessage::deserialize(message(name), &mut deserializer).expect(json).encode_to_vec()
+    let value: serde_json::Value = serde_json::from_str(json).expect(json);
+    DynamicMessage::deserialize(message(name), value).expect(json).encode_to_vec()
 }
 
 fn read_bytes(name: &str, bytes: &[u8], shape: &Shape) -> String {

@@ -117,6 +117,16 @@ fn body() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(pieces), 0..8).prop_map(|pieces| pieces.concat())
 }
 
+/// Without numbers past the largest float.
+fn is_finite(json: &Json) -> bool {
+    match json {
+        Json::Number(number) => number.as_f64().is_some(),
+        Json::Array(items) => items.iter().all(is_finite),
+        Json::Object(fields) => fields.values().all(is_finite),
+        _ => true,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
@@ -124,7 +134,7 @@ proptest! {
     fn all_ways_agree_with_a_reader_that_makes_values(inner in body(), bare in any::<bool>()) {
         let body = if bare { inner } else { format!("{{\"a\":{inner}}}") };
         let is_empty = body.bytes().all(|byte| b" \t\r\n".contains(&byte));
-        let due = is_empty || serde_json::from_str::<Json>(&body).is_ok();
+        let due = is_empty || serde_json::from_str::<Json>(&body).is_ok_and(|json| is_finite(&json));
         prop_assert_eq!(valid_json(body.as_bytes()).is_ok(), due, "{:?}", body);
         prop_assert_eq!(is_accepted(&body, &Shape::Leaf), due, "{:?}", body);
         let is_object = body.trim_start().starts_with('{');

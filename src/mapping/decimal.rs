@@ -1,0 +1,126 @@
+//! Numbers compared by value, whatever their size: as they are written, never through a float.
+
+use serde_json::Number;
+use std::cmp::Ordering;
+
+/// The order of two numbers by value: `1`, `1.0` and `10e-1` are equal. Linear in their digits.
+pub(super) fn by_size(left: &Number, right: &Number) -> Ordering {
+    if let (Some(left), Some(right)) = (left.as_i64(), right.as_i64()) {
+        return left.cmp(&right);
+    }
+    let (left, right) = (left.as_str(), right.as_str());
+    let (left, right) = (Decimal::of(left), Decimal::of(right));
+    left.compare(&right)
+}
+
+/// `0.d₁d₂d₃… × 10^exponent` with `d₁` not zero; no digits for zero.
+struct Decimal<'a> {
+    negative: bool,
+    /// Digits before and after the point.
+    digits: [&'a [u8]; 2],
+    exponent: i128,
+}
+
+impl<'a> Decimal<'a> {
+    /// Of a number as JSON writes it.
+    fn of(text: &'a str) -> Self {
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, power) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+        let power = exponent(power);
+        if whole.is_empty() {
+            let significant = fraction.trim_start_matches('0');
+            let exponent = power - (fraction.len() - significant.len()) as i128;
+            let negative = negative && !significant.is_empty();
+            return Self { negative, digits: [b"", significant.as_bytes()], exponent };
+        }
+        let exponent = power + whole.len() as i128;
+        let whole = if fraction.is_empty() { whole.trim_end_matches('0') } else { whole };
+        Self { negative, digits: [whole.as_bytes(), fraction.as_bytes()], exponent }
+    }
+
+    /// Below, at or above zero.
+    fn sign(&self) -> i8 {
+        match (self.digits, self.negative) {
+            ([b"", b""], _) => 0,
+            (_, true) => -1,
+            (_, false) => 1,
+        }
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        let signs = self.sign().cmp(&other.sign());
+        if signs.is_ne() || self.sign() == 0 {
+            return signs;
+        }
+        let digits = |decimal: &Self| decimal.digits.concat();
+        let size =
+            self.exponent.cmp(&other.exponent).then_with(|| digits(self).cmp(&digits(other)));
+        if self.negative { size.reverse() } else { size }
+    }
+}
+
+/// A power of ten; one that fits no 64 bits is as large as such get.
+fn exponent(text: &str) -> i128 {
+    let most = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    text.parse::<i64>().unwrap_or(most).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_size;
+
+    #[test]
+    fn numbers_are_compared_by_value_at_any_size() {
+        let order = [
+            "-1e400",
+            "-123456789012345678901234567891",
+            "-123456789012345678901234567890",
+            "-1.5",
+            "-0.00000000000000000000000000000000001",
+            "0",
+            "1e-400",
+            "0.1234567890123456789",
+            "0.12345678901234567891",
+            "1",
+            "9007199254740992",
+            "9007199254740993",
+            "9007199254740993.5",
+            "18446744073709551616",
+            "123456789012345678901234567890",
+            "123456789012345678901234567891",
+            "1e400",
+            "2e400",
+            "1e99999999999999999999999",
+        ];
+        let number = |text: &str| serde_json::from_str(text).expect(text);
+        for (at, left) in order.iter().enumerate() {
+            for (beside, right) in order.iter().enumerate() {
+                assert_eq!(
+                    by_size(&number(left), &number(right)),
+                    at.cmp(&beside),
+                    "{left} {right}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn one_number_has_many_spellings() {
+        for same in [
+            &["1", "1.0", "10e-1", "0.1e1", "1E0", "1.000", "100e-2"][..],
+            &["0", "-0", "0.0", "0e99", "-0.000e-7"],
+            &["123456789012345678901234567890", "12345678901234567890123456789e1"],
+            &["-0.05", "-5e-2", "-0.5E-1", "-50e-3"],
+        ] {
+            let number = |text: &str| serde_json::from_str(text).expect(text);
+            for (left, right) in same.iter().flat_map(|left| same.iter().map(move |r| (left, r))) {
+                assert!(by_size(&number(left), &number(right)).is_eq(), "{left} {right}");
+            }
+        }
+    }
+}
