@@ -69,7 +69,7 @@ export function start() {
     incr: (args) => send("POST", "/mutation/incr", args),
     put: ({ input }) => send("PUT", "/mutation/put", input),
     many: ({ puts, dry }) => send("POST", "/mutation/many", { items: puts, dry: dry ?? null }),
-    tag: ({ id, tags }) => send("PATCH", `/mutation/tag/${segment(id)}`, { tags: tags ?? null }),
+    tag: ({ id, tags }) => send("PATCH", `/mutation/tag/${segment(id)}`, { tags }),
     ticks: async function* (args) {
       yield { ticks: send("POST", "/ticks", args) };
     },

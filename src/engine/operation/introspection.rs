@@ -9,6 +9,7 @@ use crate::graphql::{Error, ErrorCode, Location, Name};
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::introspection::{check_max_depth, partial_execute};
+use apollo_compiler::response::{GraphQLError, ResponseDataPathSegment};
 use apollo_compiler::validation::Valid;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -96,8 +97,12 @@ impl Executable {
         let (document, operation) = (&self.document, &self.operation);
         let mut response = partial_execute(schema, &implementers, document, operation, &variables)
             .map_err(|error| vec![refusal(&error)])?;
-        // The selection was validated: only a variable's value can still be wrong.
-        if let Some(error) = response.errors.first() {
+        // The selection was validated: only a variable's value can still be wrong. Other root fields are not executed here.
+        let is_asked = |error: &&GraphQLError| match error.path.first() {
+            Some(ResponseDataPathSegment::Field(key)) => keys.iter().any(|asked| **asked == **key),
+            _ => true,
+        };
+        if let Some(error) = response.errors.iter().find(is_asked) {
             let message = "null was sent for a variable that an introspection field needs";
             let locations =
                 error.locations.iter().map(|at| Location { line: at.line, column: at.column });

@@ -403,6 +403,11 @@ async fn introspection_has_the_arguments_of_the_specification() {
     assert_eq!(with["data"]["__type"]["inputFields"][0], json!({ "name": "id" }), "{with}");
     let null = answer(&engine, query, json!({ "with": null })).await;
     assert_eq!(null["errors"][0]["extensions"]["code"], VARIABLES, "{null}");
+    let query = "query($by: Int = 1, $with: Boolean = true) { show(req: $by) \
+                 __type(name: \"By\") { inputFields(includeDeprecated: $with) { name } } }";
+    let other = answer(&engine, query, json!({ "by": null })).await;
+    let type_of = &other["data"]["__type"];
+    assert_eq!(type_of["inputFields"][0], json!({ "name": "id" }), "of another field: {other}");
 }
 
 #[tokio::test]
