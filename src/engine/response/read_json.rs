@@ -31,7 +31,7 @@ pub(in crate::engine) fn read_json(
         if strict::is_empty(text) {
             Ok(Value::Null)
         } else {
-            read(store, body, shape, variables, false)
+            read_text(store, body, text, shape, variables, false)
         }
     })
 }
@@ -100,10 +100,22 @@ fn read(
     variables: &dyn Variables,
     decoded: bool,
 ) -> Result<Value, String> {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    read_text(store, body, text, shape, variables, decoded)
+}
+
+/// Reads `text`, which is all of `body`.
+fn read_text(
+    store: &mut Store,
+    body: &Bytes,
+    text: &str,
+    shape: &Shape,
+    variables: &dyn Variables,
+    decoded: bool,
+) -> Result<Value, String> {
     if u32::try_from(body.len()).is_err() {
         return Err("the body is larger than 4 GiB".into());
     }
-    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
     let number = store.keep(body.clone());
     Reader { store, body: number, base: text.as_ptr() as usize, variables, decoded }
         .whole(text, shape)

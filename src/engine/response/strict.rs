@@ -4,7 +4,9 @@
 //! A leaf is passed on as it was written, without being unescaped. What a reader that unescapes would refuse is refused
 //! here, so that a reply is accepted or not whatever is read of it.
 
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
+use std::sync::LazyLock;
 
 /// Levels of lists and objects, as many as `serde_json` reads.
 const MAX_DEPTH: usize = 128;
@@ -38,23 +40,24 @@ pub(super) fn is_empty(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
-/// Escapes stand in strings only, so the rest need not be looked at.
+static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u"));
+
+/// Checks the `\u` escapes of the strings in a text. Other escapes, such as `\n`, are many and cannot be wrong here.
 fn surrogates(text: &[u8]) -> Result<(), String> {
     let mut at = 0;
-    while let Some(found) = memchr::memchr(b'\\', &text[at..]) {
-        at += found;
-        at = match unit(text, at) {
-            None => at + 2,
-            Some(0xD800..=0xDBFF) => match unit(text, at + 6) {
-                Some(0xDC00..=0xDFFF) => at + 12,
-                _ => return Err(lone(at)),
+    while let Some(found) = ESCAPE.find(&text[at..]) {
+        let start = at + found;
+        let before = text[at..start].iter().rev().take_while(|byte| **byte == b'\\').count();
+        let is_escaped = before % 2 == 1;
+        at = match unit(text, start).filter(|_| !is_escaped) {
+            None => start + 2,
+            Some(0xD800..=0xDBFF) => match unit(text, start + 6) {
+                Some(0xDC00..=0xDFFF) => start + 12,
+                _ => return Err(lone(start)),
             },
-            Some(0xDC00..=0xDFFF) => return Err(lone(at)),
-            Some(_) => at + 6,
+            Some(0xDC00..=0xDFFF) => return Err(lone(start)),
+            Some(_) => start + 6,
         };
-        if at >= text.len() {
-            break;
-        }
     }
     Ok(())
 }
