@@ -183,9 +183,10 @@ pub(super) fn assemble(
     config.engine.introspection = true;
     config.expose_upstream_errors(true);
     config.auth.providers = providers;
+    config.has_auth = true;
     let sdl = demo::FILES.iter().filter(|(name, _)| is(name, "graphql"));
     let sdl = Sdl::from_texts(sdl.map(|(name, text)| (format!("<demo>/{name}"), *text)));
-    gateway::assemble_from(&config, Ok(sdl), env)
+    gateway::assemble_from(&config, sdl, env)
 }
 
 fn is(name: &str, extension: &str) -> bool {

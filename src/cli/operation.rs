@@ -1,7 +1,7 @@
 //! An operation and its variables as the command line names them: files, standard input, or text.
 
 use crate::graphql::{Error, Location};
-use crate::problem::{Place, Problem, SourceFile};
+use crate::problem::{Place, Problem, SourceFile, reason};
 use serde_json::{Map, Value};
 use std::io::Read as _;
 use std::path::Path;
@@ -26,9 +26,7 @@ pub(super) fn read(path: &Path) -> Result<SourceFile, Problem> {
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Problem {
-    let reason = error.to_string();
-    let reason = reason.split(" (os error").next().unwrap_or_default().to_lowercase();
-    Problem::error("operation-unreadable", format!("cannot read `{name}`: {reason}"))
+    Problem::error("operation-unreadable", format!("cannot read `{name}`: {}", reason(error)))
 }
 
 /// `{"id": 1}`, or `@file.json`.

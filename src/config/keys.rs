@@ -399,6 +399,11 @@ pub(super) fn known(path: &str) -> Known {
     }
 }
 
+/// A value as one would write it.
+pub(super) fn example(path: &str) -> Option<&'static str> {
+    KEYS.iter().find(|key| key.path == path).map(|key| key.example)
+}
+
 /// The keys directly below `path`, each once, in order.
 pub(super) fn children(path: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = Vec::new();

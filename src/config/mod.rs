@@ -20,6 +20,7 @@ mod server;
 mod shared;
 mod site;
 mod sources;
+mod spellings;
 mod upstream;
 mod values;
 mod yaml;
@@ -31,8 +32,8 @@ pub use consul::Consul;
 pub use keys::{KEYS, Key};
 pub use reference::markdown;
 
-use crate::connector::SourceSettings;
-use crate::problem::{Place, Problem, SourceFile, any_error};
+use crate::connector::{SourceSettings, Unread};
+use crate::problem::{Place, Problem, SourceFile, any_error, reason};
 use crate::{edge, engine, identity};
 use section::Reading;
 use std::cell::RefCell;
@@ -54,28 +55,45 @@ pub struct Config {
     pub edge: edge::Settings,
     pub engine: engine::Settings,
     pub auth: identity::Settings,
+    /// `auth` is there, so callers may have tokens.
+    pub has_auth: bool,
     /// As what the gateway registers itself in Consul.
     pub consul: Option<Consul>,
     /// In the order of the file.
     pub sources: Vec<SourceSettings>,
-    /// Settings that are read and do not do what their author may expect.
-    pub warnings: Vec<Problem>,
+    /// Sources that could not be read.
+    pub unread: Unread,
+    pub places: Places,
+    /// Everything that is wrong with the file. With an error among it, no gateway is made of the configuration.
+    pub problems: Vec<Problem>,
+}
+
+/// Where the file names what is read from other files.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// Of `schema`, as many as patterns.
+    pub schema: Vec<Place>,
+    /// Of `persisted.manifest`.
+    pub manifest: Vec<Place>,
+    /// Of each of `auth.providers`.
+    pub providers: Vec<Place>,
 }
 
 impl Config {
-    /// Reads a file, with the variables of the process's environment.
+    /// Reads a file, with the variables of the process's environment, as far as that is possible: what is wrong with it
+    /// is in [`Config::problems`], and is shown with the problems of everything else.
     ///
     /// # Errors
-    /// Every problem found, or the one that it cannot be read.
+    /// There is no such file, or it is not a text.
     pub fn read(path: &Path) -> Result<Self, Vec<Problem>> {
         let text = read_text(path).map_err(|problem| vec![problem])?;
         let name = path.display().to_string();
         let base = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         let env = |name: &str| std::env::var(name).ok();
-        Self::parse(&Arc::new(SourceFile { name, text }), &base, &env)
+        Ok(Self::parse_partly(&Arc::new(SourceFile { name, text }), &base, &env))
     }
 
-    /// Reads a text; `base` is the folder that paths in it are relative to.
+    /// Reads a text without errors; `base` is the folder that paths in it are relative to.
     ///
     /// # Errors
     /// Every problem found.
@@ -84,16 +102,29 @@ impl Config {
         base: &Path,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Vec<Problem>> {
+        let config = Self::parse_partly(file, base, env);
+        if any_error(&config.problems) { Err(config.problems) } else { Ok(config) }
+    }
+
+    /// Reads a text as far as that is possible.
+    #[must_use]
+    pub fn parse_partly(
+        file: &Arc<SourceFile>,
+        base: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
         let mut problems = Vec::new();
-        let Some(root) = yaml::parse(file, &mut problems) else { return Err(problems) };
+        let root = yaml::parse(file, &mut problems);
+        let is_yaml = root.is_some();
+        let root = root.unwrap_or_else(yaml::empty);
         let reading = Reading { file, env, problems: RefCell::new(problems) };
-        let config = Self::from_tree(&reading, &root, base);
-        let mut problems = reading.problems.into_inner();
-        problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
-        if any_error(&problems) {
-            return Err(problems);
+        let mut config = Self::from_tree(&reading, &root, base);
+        if !is_yaml {
+            config.unread = Unread::All;
         }
-        Ok(Self { warnings: problems, ..config })
+        config.problems = reading.problems.into_inner();
+        config.problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
+        config
     }
 
     /// Decides whether clients and the log are shown what services answered with: for development.
@@ -114,9 +145,12 @@ impl Config {
             edge: edge::Settings::default(),
             engine: engine::Settings::default(),
             auth: identity::Settings::default(),
+            has_auth: top.get("auth").is_some(),
             consul: None,
             sources: Vec::new(),
-            warnings: Vec::new(),
+            unread: Unread::default(),
+            places: Places { schema: top.places("schema"), ..Places::default() },
+            problems: Vec::new(),
         };
         top.read_list("schema", &mut config.schema, values::text);
         top.read("operation_cache", &mut config.engine.operation_cache, values::size);
@@ -134,6 +168,7 @@ impl Config {
                 config.engine.rate.is_some() && section.get("cost").is_none();
         }
         if let Some(section) = top.section("auth") {
+            config.places.providers = section.places("providers");
             auth::read(&section, base, &mut config.auth);
         }
         if let Some(section) = top.section("guards") {
@@ -146,13 +181,16 @@ impl Config {
             server::read_subscriptions(&section, &mut config.edge.subscriptions);
         }
         if let Some(section) = top.section("persisted") {
+            config.places.manifest = section.places("manifest");
             persisted::read(&section, &mut config.manifest, &mut config.engine.persisted);
         }
         if let Some(section) = top.section("sources") {
             let mut zone = None;
             top.read("zone", &mut zone, |scalar| values::text(scalar).map(Some));
             let cache = &mut config.engine.cache;
-            config.sources = sources::read(&section, base, zone.as_ref(), cache);
+            let (sources, unread) = sources::read(&section, base, zone.as_ref(), cache);
+            config.sources = sources;
+            config.unread = Unread::Named(unread);
         }
         config.expose_upstream_errors(config.engine.expose_upstream_errors);
         config
@@ -165,11 +203,11 @@ fn read_text(path: &Path) -> Result<String, Problem> {
         Problem::error("config-unreadable", format!("cannot read `{}`: {reason}", path.display()))
             .help("name another file with `--config`, or try `portcullis demo`, which needs none")
     };
-    let size = std::fs::metadata(path).map_err(|error| unreadable(said(&error)))?.len();
+    let size = std::fs::metadata(path).map_err(|error| unreadable(reason(&error)))?.len();
     if size > MAX_BYTES {
         return Err(unreadable("it is larger than 1 MiB".to_owned()));
     }
-    let bytes = std::fs::read(path).map_err(|error| unreadable(said(&error)))?;
+    let bytes = std::fs::read(path).map_err(|error| unreadable(reason(&error)))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(error) => {
@@ -183,10 +221,4 @@ fn read_text(path: &Path) -> Result<String, Problem> {
                 .at(Place::new(&file, end..end)))
         }
     }
-}
-
-/// The system's words without the number behind them.
-fn said(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

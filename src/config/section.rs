@@ -5,6 +5,7 @@
 
 use super::env;
 use super::keys::{self, Known};
+use super::spellings;
 use super::values::{Mistake, Read};
 use super::yaml::{Entry, Kind, Node, Scalar};
 use crate::problem::{Place, Problem, SourceFile, nearest};
@@ -136,7 +137,9 @@ impl<'a> Section<'a> {
                     Mistake { message: self.unknown(entry), help: Some(format!("it is `{place}`")) }
                 }
                 Known::No => {
-                    Mistake { message: self.unknown(entry), help: Some(self.hint(&entry.key)) }
+                    let ours = spellings::ours(&self.path, &entry.key).map(str::to_owned);
+                    let help = ours.unwrap_or_else(|| self.hint(&entry.key));
+                    Mistake { message: self.unknown(entry), help: Some(help) }
                 }
             };
             let later = mistake.message.starts_with("this version");
@@ -197,7 +200,10 @@ impl<'a> Section<'a> {
     pub(super) fn required(&self, key: &str) -> Option<&'a Node> {
         let node = self.get(key);
         if node.is_none() {
-            let mistake = Mistake { message: format!("`{key}` is missing here"), help: None };
+            let path = join(&self.path, key);
+            let help = keys::example(&path).map(|example| format!("write `{key}: {example}`"));
+            let message = format!("`{key}` is missing here");
+            let mistake = Mistake { message, help };
             self.reading.problem("missing-key", &self.span, mistake);
         }
         node
@@ -225,12 +231,27 @@ impl<'a> Section<'a> {
         *into = elements.iter().filter_map(|element| self.scalar(element, &value)).collect();
     }
 
+    /// The places of the elements of the list under `key`; a single value counts as a list of one.
+    pub(super) fn places(&self, key: &str) -> Vec<Place> {
+        let elements = match self.get(key) {
+            Some(Node { kind: Kind::List(elements), .. }) => elements.as_slice(),
+            Some(node) => std::slice::from_ref(node),
+            None => &[],
+        };
+        elements.iter().map(|element| self.place(&element.span)).collect()
+    }
+
+    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+        Place::new(self.reading.file, span.clone())
+    }
+
     /// A scalar as a value, or a problem.
     pub(super) fn scalar<T>(&self, node: &Node, value: impl Fn(&Scalar) -> Read<T>) -> Option<T> {
         let Kind::Scalar(scalar) = &node.kind else {
             let found = if matches!(node.kind, Kind::List(_)) { "a list" } else { "a mapping" };
             let message = format!("a single value is due here, not {found}");
-            self.reading.problem("wrong-type", &node.span, Mistake { message, help: None });
+            let help = Some("write one value".to_owned());
+            self.reading.problem("wrong-type", &node.span, Mistake { message, help });
             return None;
         };
         let expanded = self.reading.expand(scalar, &node.span)?;

@@ -4,19 +4,29 @@ use super::section::{Reading, Section};
 use super::values::{self, Mistake, Read};
 use super::yaml::{Entry, Kind, Node, Scalar};
 use super::{site, upstream};
-use crate::connector::{FromEnv, Protocol, Returned, SourceConfig, SourceSettings};
+use crate::connector::{FromEnv, Protocol, Returned, SourceConfig, SourcePlaces, SourceSettings};
 use crate::engine::CacheSettings;
+use crate::graphql::Name;
+use crate::problem::Place;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use std::path::Path;
 
+/// The sources that can be read, and the names of the others.
 pub(super) fn read(
     section: &Section<'_>,
     base: &Path,
     zone: Option<&String>,
     cache: &mut CacheSettings,
-) -> Vec<SourceSettings> {
-    section.entries().iter().filter_map(|entry| source(section, entry, base, zone, cache)).collect()
+) -> (Vec<SourceSettings>, Vec<Name>) {
+    let (mut sources, mut unread) = (Vec::new(), Vec::new());
+    for entry in section.entries() {
+        match source(section, entry, base, zone, cache) {
+            Some(source) => sources.push(source),
+            None => unread.push(entry.key.as_str().into()),
+        }
+    }
+    (sources, unread)
 }
 
 fn source<'a>(
@@ -87,6 +97,10 @@ fn source<'a>(
         reuse,
         rules: super::rules::read(&section),
         shows_replies: false,
+        places: SourcePlaces {
+            name: Some(Place::new(reading.file, entry.key_span.clone())),
+            protos: section.section("grpc").map_or_else(Vec::new, |grpc| grpc.places("protos")),
+        },
     })
 }
 
@@ -119,7 +133,17 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
             let mut files: Vec<String> = Vec::new();
             grpc.read_list("protos", &mut files, values::text);
             let site = site::read(&grpc, base, values::origin_url);
-            grpc.required("protos")?;
+            let named = grpc.required("protos")?;
+            if files.is_empty() {
+                if matches!(&named.kind, Kind::List(elements) if elements.is_empty()) {
+                    let message = format!("`protos` of the source `{}` names no file", entry.key);
+                    let help = Some(
+                        "name the service's .proto files: `protos: [service.proto]`".to_owned(),
+                    );
+                    section.reading.problem("wrong-value", &named.span, Mistake { message, help });
+                }
+                return None;
+            }
             let protos = files.iter().map(|file| base.join(file)).collect();
             let failures = super::rules::failures(section);
             Some(Protocol::Grpc { site: site?, protos, failures })

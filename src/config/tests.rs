@@ -340,7 +340,7 @@ fn settings_of_a_breaker_that_have_no_effect_are_warned_of() {
         parse("sources: { s: { rest: { url: http://h }, breaker: { open: 10s, max_open: 1m } } }");
     let config = config.unwrap();
     assert_eq!(config.sources[0].upstream.breaker.open.as_secs(), 5);
-    let shown = render(&config.warnings, false);
+    let shown = render(&config.problems, false);
     assert!(shown.contains("`open` is at most 5s: 5s is used"), "{shown}");
     assert!(shown.contains("`max_open` is no longer used"), "{shown}");
 }

@@ -71,13 +71,33 @@ pub(super) fn parse(file: &Arc<SourceFile>, problems: &mut Vec<Problem>) -> Opti
             Err(error) => {
                 let at = builder.offsets.byte(error.marker().index());
                 let message = format!("this is not YAML: {}", error.info());
-                builder.problem("yaml-syntax", message, at..at, None);
+                let help = syntax_help(&file.text, at);
+                builder.problem("yaml-syntax", message, at..at, Some(help.to_owned()));
                 return None;
             }
         }
     }
     let end = file.text.len();
     builder.root.or(Some(Node { kind: Kind::Mapping(Vec::new()), span: end..end }))
+}
+
+/// How to fix what the parser stumbles over at `at`, most of the time.
+fn syntax_help(text: &str, at: usize) -> &'static str {
+    let line = text.get(..at).unwrap_or_default().rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text.get(line..).unwrap_or_default().lines().next().unwrap_or_default();
+    let blanks = line.len() - line.trim_start().len();
+    if line[..blanks].contains('\t') {
+        "indent with blanks, not with tabs"
+    } else if line.contains("{{") || line.contains("${") {
+        "put a text with braces in quotes: `\"${URL}\"`"
+    } else {
+        "look at the indentation and the quotes here and in the line above"
+    }
+}
+
+/// The tree of a text that is not YAML.
+pub(super) fn empty() -> Node {
+    Node { kind: Kind::Mapping(Vec::new()), span: 0..0 }
 }
 
 struct Builder<'a> {

@@ -4,6 +4,7 @@
 pub mod grpc;
 pub mod rest;
 
+mod check;
 mod failure;
 mod headers;
 mod rules;
@@ -18,4 +19,6 @@ mod tls_tests;
 pub use crate::source::Returned;
 pub use headers::is_reserved as is_reserved_header;
 pub use rules::{SourceRules, SourceText, kept_extension, no_condition};
-pub use settings::{FailureCodes, FromEnv, GRPC_CODES, Protocol, SourceConfig, SourceSettings};
+pub use settings::{
+    FailureCodes, FromEnv, GRPC_CODES, Protocol, SourceConfig, SourcePlaces, SourceSettings, Unread,
+};

@@ -1,6 +1,8 @@
 //! Where a service lives and how it is treated: one entry under `sources` of the YAML, ready to use.
 
 use super::rules::SourceRules;
+use crate::graphql::Name;
+use crate::problem::Place;
 use crate::source::Returned;
 use crate::source::secrets::MASK;
 use crate::upstream;
@@ -38,6 +40,75 @@ pub struct SourceSettings {
     pub rules: SourceRules,
     /// Problems hold the URL that was called and a part of what the service answered.
     pub shows_replies: bool,
+    pub places: SourcePlaces,
+}
+
+/// Where the configuration says what is wrong only in its surroundings, such as a file that is absent.
+#[derive(Debug, Clone, Default)]
+pub struct SourcePlaces {
+    pub name: Option<Place>,
+    /// Of `protos`, as many as there are files.
+    pub protos: Vec<Place>,
+}
+
+/// Sources that the configuration has and that could not be read: their own mistakes are reported already, so bindings
+/// that name them are checked without them.
+#[derive(Debug, Clone)]
+pub enum Unread {
+    Named(Vec<Name>),
+    /// The configuration itself is unreadable.
+    All,
+}
+
+impl Default for Unread {
+    fn default() -> Self {
+        Self::Named(Vec::new())
+    }
+}
+
+impl Unread {
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::Named(names) => names.iter().any(|known| &**known == name),
+            Self::All => true,
+        }
+    }
+
+    pub(super) fn add(&mut self, name: &Name) {
+        if let Self::Named(names) = self {
+            names.push(Name::clone(name));
+        }
+    }
+}
+
+impl SourceSettings {
+    /// Stands for a source that could not be read, while bindings are checked. It has no instance.
+    pub(super) fn unread(name: &Name) -> Self {
+        let site = upstream::Site {
+            https: false,
+            name: None,
+            prefix: String::new(),
+            instances: upstream::Instances::Fixed(Vec::new()),
+        };
+        Self {
+            name: Name::clone(name),
+            protocol: Protocol::Rest { site },
+            upstream: upstream::Settings::default(),
+            forward_headers: Vec::new(),
+            headers: Vec::new(),
+            claim_headers: Vec::new(),
+            deadline_header: None,
+            config: SourceConfig::default(),
+            returned: Returned::default(),
+            accept_types: Vec::new(),
+            follow: 0,
+            reuse: true,
+            rules: SourceRules::default(),
+            shows_replies: false,
+            places: SourcePlaces::default(),
+        }
+    }
 }
 
 /// `config` of a source.

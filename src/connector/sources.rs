@@ -22,6 +22,16 @@ pub(super) fn known(sources: &[SourceSettings]) -> Vec<Known> {
     sources.iter().map(|source| (source.name.clone(), source.protocol.name())).collect()
 }
 
+pub(super) fn is_known(known: &[Known], name: &str) -> bool {
+    known.iter().any(|(known, _)| &**known == name)
+}
+
+/// A source that cannot be called as it is configured.
+pub(super) fn trouble(settings: &SourceSettings, reason: &impl std::fmt::Display) -> Problem {
+    let message = format!("source `{}` cannot be called: {reason}", settings.name);
+    Problem::error("bad-source", message).at(settings.places.name.clone())
+}
+
 /// Why a binding's source is not among the `wanted` protocol's.
 pub(super) fn unknown(spec: &BindingSpec, known: &[Known], wanted: &'static str) -> Problem {
     let name = &*spec.source;

@@ -141,6 +141,7 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> SourceSettings {
         reuse: true,
         rules: SourceRules::default(),
         shows_replies: false,
+        places: crate::connector::SourcePlaces::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Parsing a binding's texts: templates and mappings, with every mistake at its place, and every variable they name.
 
+use super::{SourceSettings, check};
 use crate::mapping::{Failure, Mapping, ParseError, Position, Reference, Scope, Template};
 use crate::mapping::{Variable, Variables};
 use crate::problem::Problem;
@@ -54,6 +55,14 @@ impl Texts {
     /// A `body` or a `message`.
     pub(super) fn mapping(&mut self, argument: &Argument) -> Option<Mapping> {
         let mapping = self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))?;
+        for found in check::keys_of_nothing(mapping.expr()) {
+            let place = argument.place_of(&found.span);
+            self.problems.push(
+                Problem::error("unknown-reference", format!("`{}` names nothing here", found.text))
+                    .at(place)
+                    .help(found.help),
+            );
+        }
         self.refer(argument, mapping.references());
         Some(mapping)
     }
@@ -69,7 +78,35 @@ impl Texts {
 
     /// A `select`, whose references are the engine's to check.
     pub(super) fn select(&mut self, argument: &Argument) -> Option<Mapping> {
-        self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))
+        let mapping = self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))?;
+        for found in check::quoted_keys(&mapping) {
+            let message = format!("`{}` is a key of the reply, not a text", found.text);
+            self.warnings.push(
+                Problem::warning("quoted-key", message)
+                    .at(argument.place_of(&found.span))
+                    .help(found.help),
+            );
+        }
+        Some(mapping)
+    }
+
+    /// `$config` holds every value that the texts name; `select` is an argument and its mapping.
+    pub(super) fn check_config(
+        &mut self,
+        settings: &SourceSettings,
+        select: Option<(&Argument, &Mapping)>,
+    ) {
+        let in_select = select.into_iter().flat_map(|(argument, mapping)| {
+            let placed = |reference: Reference| Placed {
+                place: argument.place_of(&reference.span),
+                reference,
+            };
+            mapping.references().into_iter().map(placed)
+        });
+        let all = self.references.iter().cloned().chain(in_select);
+        let missing: Vec<Problem> =
+            all.filter_map(|placed| absent_setting(settings, &placed)).collect();
+        self.problems.extend(missing);
     }
 
     fn parsed<T>(
@@ -124,6 +161,51 @@ impl Text<Value> {
 /// The scope of a text that shapes a call: there is no current object.
 pub(super) fn scope<'a>(inputs: &'a Inputs<'a>) -> Scope<'a> {
     Scope { current: &Value::Null, variables: inputs }
+}
+
+/// A path of `$config` that leads to nothing. Elements of lists are not looked into.
+fn absent_setting(settings: &SourceSettings, placed: &Placed) -> Option<Problem> {
+    let Reference { variable: Variable::Config, path, .. } = &placed.reference else { return None };
+    let mut at = &settings.config.value;
+    for (depth, name) in path.iter().enumerate() {
+        let Value::Object(members) = at else {
+            if !matches!(at, Value::Null | Value::Array(_)) || depth > 0 {
+                return None;
+            }
+            return Some(no_setting(settings, path, &[], placed));
+        };
+        let Some(found) = members.get(&**name) else {
+            let known: Vec<&str> = members.keys().map(String::as_str).collect();
+            return Some(no_setting(settings, &path[..=depth], &known, placed));
+        };
+        at = found;
+    }
+    None
+}
+
+fn no_setting(
+    settings: &SourceSettings,
+    path: &[Box<str>],
+    known: &[&str],
+    placed: &Placed,
+) -> Problem {
+    let source = &settings.name;
+    let (last, above) =
+        path.split_last().map_or(("", &path[..0]), |(last, above)| (&**last, above));
+    let above: String = above.iter().map(|name| format!(".{name}")).collect();
+    let help = if known.is_empty() {
+        format!("add it to the configuration: `sources.{source}.config{above}.{last}`")
+    } else {
+        let names: Vec<String> = known.iter().take(10).map(|name| format!("`{name}`")).collect();
+        let names = names.join(", ");
+        format!("add it to the configuration, or name one that is there: {names}")
+    };
+    Problem::error(
+        "unknown-reference",
+        format!("`config{above}` of source `{source}` has no `{last}`"),
+    )
+    .at(placed.place.clone())
+    .help(help)
 }
 
 /// A scalar as text; null is `None`.

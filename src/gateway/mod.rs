@@ -11,13 +11,13 @@ pub mod telemetry;
 mod tests;
 
 use crate::config::Config;
-use crate::connector::{grpc::Grpc, rest::Rest};
+use crate::connector::{Unread, grpc::Grpc, rest::Rest};
 use crate::edge::{self, Edge};
 use crate::engine::{self, Engine};
-use crate::graph::{self, Sdl};
-use crate::identity::{self, Identity, Unusable};
+use crate::graph::{self, Sdl, Surroundings};
+use crate::identity::{Identity, ProviderSettings, Unusable};
 use crate::memory::Memory;
-use crate::problem::{Problem, read_files};
+use crate::problem::{Problem, any_error, read_files};
 use crate::source::{Connector, secrets};
 use crate::upstream::Watched;
 use crate::upstream::discovery::register::Registration;
@@ -48,7 +48,7 @@ pub struct Gateway {
 /// Every problem found; warnings come along with a gateway.
 pub fn assemble(config: &Config) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
     let env = |name: &str| std::env::var(name).ok();
-    assemble_from(config, Sdl::read(&config.base, &config.schema), &env)
+    assemble_from(config, Sdl::read(&config.base, &config.schema, &config.places.schema), &env)
 }
 
 /// [`assemble`] with SDL and environment from elsewhere.
@@ -57,7 +57,7 @@ pub fn assemble(config: &Config) -> Result<(Gateway, Vec<Problem>), Vec<Problem>
 /// As for [`assemble`].
 pub fn assemble_from(
     config: &Config,
-    sdl: Result<Sdl, Vec<Problem>>,
+    mut sdl: Sdl,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
     for source in &config.sources {
@@ -65,50 +65,86 @@ pub fn assemble_from(
         let headers = source.headers.iter().filter_map(|(_, value)| value.to_str().ok());
         secrets::keep(headers.map(str::to_owned));
     }
-    let manifests = read_files(&config.base, &config.manifest, "manifest-file");
     // Before anything that counts is made.
     let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();
     let exposition = measured.then(telemetry::exposition).flatten();
     let memory = Memory::new(config.edge.memory, config.edge.client_share);
-    let parts = (sdl, connectors(config, &memory), identity(&config.auth), manifests);
-    let (graph, warnings, upstreams, identity, manifests) = match parts {
-        (Ok(sdl), Ok((connectors, upstreams)), Ok(identity), Ok(manifests)) => {
-            let (graph, warnings) = graph::load_with_env(&sdl, &connectors, env)?;
-            let values = graph.env.as_object().into_iter().flat_map(Map::values);
-            secrets::keep(values.filter_map(|value| value.as_str().map(str::to_owned)));
-            (graph, warnings, upstreams, identity, manifests)
+    let mut problems = config.problems.clone();
+    let (connectors, upstreams) = connectors(config, &memory, &mut problems);
+    let identity = identity(config, &mut problems);
+    let manifest = &config.manifest;
+    let (manifests, found) =
+        read_files(&config.base, manifest, &config.places.manifest, "manifest-file");
+    problems.extend(found);
+    if matches!(config.unread, Unread::All) {
+        // Which files are the schema's could not be read, so none is missing.
+        sdl.problems.clear();
+    }
+    let surroundings = Surroundings { env, verifies_tokens: verifies_tokens(config) };
+    let graph = match graph::load_in(&sdl, &connectors, &surroundings) {
+        Ok((graph, warnings)) => {
+            problems.extend(warnings);
+            Some(graph)
         }
-        (sdl, connectors, identity, manifests) => {
-            let found = [sdl.err(), connectors.err(), identity.err(), manifests.err()];
-            return Err(found.into_iter().flatten().flatten().collect());
+        // A folder without a schema lacks everything.
+        Err(_) if sdl.files.is_empty() => {
+            problems.extend(sdl.problems);
+            None
+        }
+        Err(found) => {
+            problems.extend(found);
+            None
         }
     };
+    let (Some(graph), false) = (graph, any_error(&problems)) else { return Err(problems) };
+    let values = graph.env.as_object().into_iter().flat_map(Map::values);
+    secrets::keep(values.filter_map(|value| value.as_str().map(str::to_owned)));
     let of_engine = engine::Settings { memory, ..config.engine.clone() };
-    let engine = Engine::new(Arc::new(graph), of_engine).with_documents(&manifests)?;
+    let engine = match Engine::new(Arc::new(graph), of_engine).with_documents(&manifests) {
+        Ok(engine) => engine,
+        Err(found) => {
+            problems.extend(found);
+            return Err(problems);
+        }
+    };
     let of_edge = config.edge.clone();
     let edge = Edge::with_metrics(engine.clone(), identity.clone(), of_edge, exposition);
-    let warnings = config.warnings.iter().cloned().chain(warnings).collect();
-    Ok((Gateway { engine, edge, identity, upstreams }, warnings))
+    Ok((Gateway { engine, edge, identity, upstreams }, problems))
+}
+
+/// Some caller has claims, or the configuration is unreadable.
+fn verifies_tokens(config: &Config) -> bool {
+    config.has_auth || matches!(config.unread, Unread::All)
 }
 
 type Connectors = (Vec<Box<dyn Connector>>, Vec<Arc<dyn Watched>>);
 
-fn connectors(config: &Config, memory: &Memory) -> Result<Connectors, Vec<Problem>> {
+fn connectors(config: &Config, memory: &Memory, problems: &mut Vec<Problem>) -> Connectors {
     let mut sources = config.sources.clone();
     for source in &mut sources {
         source.upstream.memory = memory.clone();
     }
-    let (rest, grpc) = (Rest::new(&sources), Grpc::new(&sources)?);
+    let rest = Rest::new(&sources).beside(config.unread.clone());
+    let (grpc, found) = Grpc::read(&sources, config.unread.clone());
+    problems.extend(rest.problems().into_iter().chain(found));
     let upstreams = [rest.upstreams(), grpc.upstreams()].concat();
-    Ok((vec![Box::new(rest), Box::new(grpc)], upstreams))
+    (vec![Box::new(rest), Box::new(grpc)], upstreams)
 }
 
-fn identity(settings: &identity::Settings) -> Result<Identity, Vec<Problem>> {
+fn identity(config: &Config, problems: &mut Vec<Problem>) -> Identity {
+    let (settings, places) = (&config.auth, &config.places.providers);
     let problem = |unusable: Unusable| {
+        let issued = |provider: &ProviderSettings| provider.issuer == unusable.issuer;
+        let at = settings.providers.iter().position(issued);
+        let place = at.filter(|_| places.len() == settings.providers.len());
         Problem::error("auth-keys", unusable.to_string())
-            .help("mend the provider's entry under `auth.providers` in the configuration")
+            .at(place.map(|at| places[at].clone()))
+            .help("correct the provider's entry under `auth.providers` in the configuration")
     };
-    Identity::new(settings).map_err(|unusable| unusable.into_iter().map(problem).collect())
+    Identity::new(settings).unwrap_or_else(|unusable| {
+        problems.extend(unusable.into_iter().map(problem));
+        Identity::default()
+    })
 }
 
 impl Gateway {

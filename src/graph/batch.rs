@@ -42,6 +42,7 @@ pub(super) fn read(
     let wait = number(argument, "waitMs", 0, &WAIT_MS, problems);
     check_type(argument, target, reply, problems);
     let key = key(argument, reply, &asked, problems);
+    check_rows(argument, target, reply, &key, &asked, problems);
     if problems.len() > before {
         return None;
     }
@@ -91,7 +92,8 @@ fn check_type(
     if matches!(reply, BatchReply::ByKey | BatchReply::GroupBy) && leaf {
         refuse(
             format!("`{coordinate}` is of type `{inner}`, which holds no key to find it by"),
-            "use `reply: MAP` or `reply: POSITIONAL`",
+            "use `reply: MAP` if the service answers with an object from key to value, `reply: POSITIONAL` if with \
+             one value for each key in their order",
         );
         return;
     }
@@ -114,6 +116,54 @@ fn check_type(
         ),
         _ => {}
     }
+}
+
+/// Rows that are grouped by their own identity: no row would have a parent's key but by chance.
+fn check_rows(
+    argument: &Argument,
+    target: &Target<'_>,
+    reply: BatchReply,
+    key: &[Name],
+    asked: &[KeyPath],
+    problems: &mut Vec<Problem>,
+) {
+    let row = target.ty.inner_named_type().as_str();
+    let given = argument.field("key").filter(|key| key.text().is_some());
+    let is_own = |name: &Name| match given {
+        None => target.schema.type_field(row, name).is_ok(),
+        Some(_) => is_identity(target.schema, row, name),
+    };
+    let ([key], [asked]) = (key, asked) else { return };
+    if reply != BatchReply::GroupBy || list_depth(target.ty) != 1 || !is_own(key) {
+        return;
+    }
+    let parent = target.coordinate.split('.').next().unwrap_or_default();
+    let message = format!(
+        "rows would be grouped by `{row}.{key}`, which is the row's own, not that of its `{parent}`"
+    );
+    let parent_key = format!("{}Id", lower_first(parent));
+    let asked = dotted(asked);
+    let help = format!(
+        "map the field of a row that holds the `{asked}` of its `{parent}` under another name, and name that: \
+         `select: \"{parent_key}: … \"` and `key: \"{parent_key}\"`; `{row}` need not have it"
+    );
+    let place = given.unwrap_or(argument).place.clone();
+    problems.push(Problem::error("invalid-batch", message).at(place).help(help));
+}
+
+/// `@key(fields: "name")` stands on the type.
+fn is_identity(schema: &Schema, type_name: &str, name: &str) -> bool {
+    let Some(found) = schema.types.get(type_name) else { return false };
+    found.directives().get_all("key").any(|key| {
+        let fields = key.specified_argument_by_name("fields").and_then(|fields| fields.as_str());
+        fields.is_some_and(|fields| fields.trim() == name)
+    })
+}
+
+fn lower_first(name: &str) -> String {
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
 }
 
 /// The names that hold the key in the result: given ones, or the last names of what is asked.

@@ -8,7 +8,7 @@ use super::merge::Merged;
 use super::words::{Words, is_list};
 use super::{KeyPath, ListSize};
 use crate::graphql::Name;
-use crate::problem::{Problem, nearest};
+use crate::problem::{Problem, instead};
 use crate::source::{Argument, ArgumentValue};
 use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition};
 use apollo_compiler::schema::ExtendedType;
@@ -126,6 +126,7 @@ pub(super) fn list_size(
     let given =
         |name: &str| merged.places.argument(name, directive.specified_argument_by_name(name)?);
     let coordinate = format!("{type_name}.{}", field.name);
+    let before = problems.len();
     let mut reading = Reading { schema: &merged.schema, problems };
     let elements = |name| given(name).map_or_else(Vec::new, |list| list.elements().to_vec());
     let slicing = elements("slicingArguments");
@@ -139,9 +140,12 @@ pub(super) fn list_size(
             Some(ArgumentValue::Boolean(false))
         ),
     };
+    let mistaken = problems.len() > before;
     let message = match (is_list(&field.ty), sized.is_empty()) {
-        (false, true) => format!("`{coordinate}` is no list"),
+        (false, true) => format!("`{coordinate}` is not a list"),
         (true, false) => format!("`{coordinate}` is a list itself, and names `sizedFields`"),
+        // The mistake in one of them is reported already.
+        _ if mistaken => return Some(size),
         _ if given("assumedSize").is_none() && slicing.is_empty() => {
             format!("nothing says how long the list of `{coordinate}` is")
         }
@@ -157,16 +161,35 @@ pub(super) fn list_size(
     Some(size)
 }
 
+/// The field with this argument that leads to the list, where the list itself has no arguments: `edges` of a connection.
+fn leading(schema: &Schema, list: &str, argument: &str) -> Option<String> {
+    let (owner, name) = list.split_once('.')?;
+    let field = schema.type_field(owner, name).ok()?;
+    if !field.arguments.is_empty() || !is_list(&field.ty) {
+        return None;
+    }
+    let (parent, found) = Words(schema).objects().find_map(|(parent, object)| {
+        let leads = |field: &&apollo_compiler::schema::Component<FieldDefinition>| {
+            field.ty.inner_named_type() == owner && field.argument_by_name(argument).is_some()
+        };
+        Some((parent, object.fields.values().find(leads)?))
+    })?;
+    Some(format!(
+        "put it on the field that has the argument, `{parent}.{}`: `@listSize(slicingArguments: [\"{argument}\"], sizedFields: [\"{name}\"])`",
+        found.name
+    ))
+}
+
 struct Reading<'a> {
     schema: &'a Schema,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Reading<'_> {
-    fn refuse(&mut self, argument: &Argument, message: String, near: Option<&str>) {
+    fn refuse(&mut self, argument: &Argument, message: String, help: Option<String>) {
         let problem = Problem::error("invalid-list-size", message).at(argument.place.clone());
-        self.problems.push(match near {
-            Some(near) => problem.help(format!("did you mean `{near}`?")),
+        self.problems.push(match help {
+            Some(help) => problem.help(help),
             None => problem,
         });
     }
@@ -196,9 +219,11 @@ impl Reading<'_> {
             for (at, name) in path.iter().enumerate() {
                 let found = definitions.iter().find(|known| known.name == **name).copied();
                 let Some(found) = found else {
-                    let known = definitions.iter().map(|known| known.name.as_str());
-                    let near = nearest(name, known);
-                    self.refuse(text, format!("{} has no {} `{name}`", owner.0, owner.1), near);
+                    let known: Vec<&str> =
+                        definitions.iter().map(|known| known.name.as_str()).collect();
+                    let leading = leading(self.schema, coordinate, name);
+                    let help = leading.or_else(|| instead(name, &known, ""));
+                    self.refuse(text, format!("{} has no {} `{name}`", owner.0, owner.1), help);
                     break;
                 };
                 let ty = found.ty.inner_named_type();
@@ -232,8 +257,8 @@ impl Reading<'_> {
             for (at, name) in path.iter().enumerate() {
                 let Ok(found) = self.schema.type_field(&owner, name) else {
                     let known = Words(self.schema).fields(&owner);
-                    let near = nearest(name, known);
-                    self.refuse(text, format!("`{owner}` has no field `{name}`"), near);
+                    let help = instead(name, &known, "");
+                    self.refuse(text, format!("`{owner}` has no field `{name}`"), help);
                     break;
                 };
                 let last = at + 1 == path.len();

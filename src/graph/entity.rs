@@ -125,14 +125,15 @@ impl Reading<'_> {
         if !is_query || !field.directives.has("lookup") {
             self.misplaced(
                 directive,
-                format!("`{type_name}.{}` is `@internal` but no lookup", field.name),
-                "only query fields with `@lookup` can be hidden: nobody could reach another one",
+                format!("`{type_name}.{}` is `@internal`, but not a lookup", field.name),
+                "add `@lookup`: only query fields with it can be hidden, since only the gateway calls them",
             );
         }
     }
 
     fn is(&mut self, type_name: &str, field: &FieldDefinition) {
-        if field.directives.has("lookup") {
+        // A field that is hidden as well lacks the same `@lookup`.
+        if field.directives.has("lookup") || field.directives.has("internal") {
             return;
         }
         for argument in &field.arguments {

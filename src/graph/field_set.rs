@@ -6,7 +6,7 @@
 use super::FieldSelection;
 use super::KeyPath;
 use super::words::{Words, leaf_paths};
-use crate::problem::{Problem, nearest};
+use crate::problem::{Problem, instead};
 use crate::source::Argument;
 use apollo_compiler::Schema;
 use apollo_compiler::schema::ExtendedType;
@@ -179,7 +179,7 @@ fn check_one(
     let name = field.name.as_str();
     let Ok(definition) = schema.type_field(parent, name) else {
         let known = Words(schema).fields(parent);
-        let help = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+        let help = instead(name, &known, "");
         refuse(format!("`{parent}` has no field `{name}`"), help);
         return None;
     };

@@ -36,6 +36,26 @@ pub fn load_with_env(
     connectors: &[Box<dyn Connector>],
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Graph, Vec<Problem>), Vec<Problem>> {
+    load_in(sdl, connectors, &Surroundings { env, verifies_tokens: true })
+}
+
+/// What a schema is loaded into.
+pub struct Surroundings<'a> {
+    /// The value of each variable that texts name with `$env`.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Some caller has claims.
+    pub verifies_tokens: bool,
+}
+
+/// [`load`] in other surroundings than the process's own.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_in(
+    sdl: &Sdl,
+    connectors: &[Box<dyn Connector>],
+    surroundings: &Surroundings<'_>,
+) -> Result<(Graph, Vec<Problem>), Vec<Problem>> {
     let mut problems = Vec::new();
     let merged = merge::merge(sdl, connectors, &mut problems);
     if merged.whole {
@@ -43,6 +63,7 @@ pub fn load_with_env(
     }
     let mut bindings = binding::compile(&merged, connectors, &mut problems);
     if !merged.whole {
+        merged.drop_guesses(&mut problems);
         return Err(in_order(sdl, problems));
     }
     let defaults = input::check(&merged, &bindings, &mut problems);
@@ -53,7 +74,10 @@ pub fn load_with_env(
     let guards = guard::read(&merged, &types, &bindings, &mut problems);
     requirement::check(&merged, &types, &bindings, &guards, &mut problems);
     let cache_hints = cache::read(&merged, &mut bindings, &mut problems);
-    let env = reference::env(&bindings, env, &mut problems);
+    let env = reference::env(&bindings, surroundings.env, &mut problems);
+    if !surroundings.verifies_tokens {
+        guard::refuse_without_callers(&merged, &bindings, &mut problems);
+    }
     check::filled(&merged, &types, &bindings, &lookups, &mut problems);
     if any_error(&problems) {
         return Err(in_order(sdl, problems));

@@ -6,9 +6,10 @@
 use super::directive;
 use super::place::Places;
 use super::sdl::Sdl;
+use super::spellings;
 use super::{input, type_system};
 use crate::graphql::syntax;
-use crate::problem::{Place, Problem, SourceFile, nearest};
+use crate::problem::{Place, Problem, SourceFile, listed, nearest};
 use crate::source::Connector;
 use apollo_compiler::Schema;
 use apollo_compiler::diagnostic::ToCliReport;
@@ -28,6 +29,29 @@ pub(super) struct Merged {
     pub(super) places: Places,
     /// `false`: some text could not be parsed, so what seems to be missing may stand there.
     pub(super) whole: bool,
+    broken: Vec<Place>,
+}
+
+impl Merged {
+    /// Problems of a text behind its syntax error come from guesses of the parser.
+    pub(super) fn drop_guesses(&self, problems: &mut Vec<Problem>) {
+        let is_behind = |place: &Place| {
+            self.broken.iter().any(|broken| {
+                Arc::ptr_eq(&broken.file, &place.file) && place.span.end > broken.span.start
+            })
+        };
+        problems.retain(|problem| {
+            problem.code == "invalid-syntax" || !problem.place.as_ref().is_some_and(is_behind)
+        });
+    }
+}
+
+/// How to fix a text that other tools accept.
+fn advice(message: &str) -> Option<&'static str> {
+    if message.starts_with("an operation cannot stand") {
+        return Some("keep operations in files that `schema` in the configuration does not name");
+    }
+    None
 }
 
 /// Parses, merges and validates.
@@ -36,7 +60,13 @@ pub(super) fn merge(
     connectors: &[Box<dyn Connector>],
     problems: &mut Vec<Problem>,
 ) -> Merged {
-    let mut merging = Merging { places: Places::default(), broken: Vec::new(), problems };
+    problems.extend(sdl.problems.iter().cloned());
+    let mut merging = Merging {
+        places: Places::default(),
+        broken: Vec::new(),
+        lacks_files: !sdl.problems.is_empty(),
+        problems,
+    };
     let built_in =
         SourceFile { name: directive::FILE.into(), text: directive::definitions(connectors) };
     let mut builder = merging.add(Schema::builder(), &Arc::new(built_in));
@@ -64,20 +94,26 @@ pub(super) fn merge(
             failed.partial
         }
     };
-    let whole = merging.broken.is_empty();
-    Merged { schema, places: merging.places, whole }
+    let whole = merging.is_whole();
+    Merged { schema, places: merging.places, whole, broken: merging.broken }
 }
 
 struct Merging<'a> {
     places: Places,
-    /// Files with syntax errors.
-    broken: Vec<Arc<SourceFile>>,
+    /// Syntax errors, one for each file that has any.
+    broken: Vec<Place>,
+    /// Some file could not be read.
+    lacks_files: bool,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Merging<'_> {
     fn add(&mut self, builder: SchemaBuilder, file: &Arc<SourceFile>) -> SchemaBuilder {
         let strict = syntax::type_system(&file.text);
+        if strict.is_err() && syntax::executable(&file.text).is_ok() {
+            self.refuse_operations(file);
+            return builder;
+        }
         // A text with a mistake is parsed all the same, so that what else is wrong with it is found too.
         let text = strict.as_deref().unwrap_or(&file.text);
         let mut parser = Parser::new().recursion_limit(MAX_RECURSION);
@@ -97,8 +133,12 @@ impl Merging<'_> {
             }),
         };
         if let Some((message, place)) = mistake {
-            self.broken.push(Arc::clone(file));
-            self.problems.push(Problem::error("invalid-syntax", message).at(place));
+            self.broken.push(place.clone());
+            let problem = Problem::error("invalid-syntax", message).at(place);
+            self.problems.push(match advice(&problem.message) {
+                Some(advice) => problem.help(advice),
+                None => problem,
+            });
         }
         builder.add_ast(&document)
     }
@@ -115,15 +155,32 @@ impl Merging<'_> {
         }
     }
 
-    /// What follows from a syntax error rather than being a mistake of its own.
+    fn is_whole(&self) -> bool {
+        self.broken.is_empty() && !self.lacks_files
+    }
+
+    /// What follows from a syntax error, or from a file that could not be read, rather than being a mistake of its own.
     fn is_doubtful(&self, place: Option<&Place>, message: &str) -> bool {
-        if self.broken.is_empty() {
+        if self.is_whole() {
             return false;
         }
         let Some(place) = place else { return true };
         message.starts_with("cannot find type")
             || message.contains("undefined type")
-            || self.broken.iter().any(|file| Arc::ptr_eq(file, &place.file))
+            || self.broken.iter().any(|broken| Arc::ptr_eq(&broken.file, &place.file))
+    }
+
+    /// Documents of operations are often kept beside the schema, and are no part of it.
+    fn refuse_operations(&mut self, file: &Arc<SourceFile>) {
+        let start = file.text.len() - file.text.trim_start().len();
+        let end =
+            file.text[start..].find(['\n', '{', '(']).map_or(file.text.len(), |at| start + at);
+        let message = format!("`{}` holds operations, not type definitions", file.name);
+        self.problems.push(
+            Problem::error("schema-file", message)
+                .at(Place::new(file, start..end.max(start + 1)))
+                .help("move it to another folder, or let `schema` in the configuration name fewer files"),
+        );
     }
 
     fn refuse_later_definitions(&mut self, schema: &Schema) {
@@ -148,6 +205,10 @@ fn translate(schema: &Schema, message: &str, suggest: bool) -> Problem {
     let second = quoted.get(1).copied().unwrap_or_default();
     if message.starts_with("cannot find directive") {
         let name = first.trim_start_matches('@');
+        if let Some(ours) = spellings::directive(name) {
+            let message = format!("there is no directive `@{name}`");
+            return Problem::error("unknown-directive", message).help(ours);
+        }
         if let Some(lack) = directive::later(name) {
             return later_problem(name, lack);
         }
@@ -163,6 +224,9 @@ fn translate(schema: &Schema, message: &str, suggest: bool) -> Problem {
         return with_nearest(problem, first, "", known, suggest);
     }
     let problem = Problem::error("invalid-schema", lowercase(message));
+    if let Some(ours) = spellings::argument(first, second, message) {
+        return problem.help(ours);
+    }
     let known: Vec<&str> = if message.starts_with("the argument ") {
         let definition = schema.directive_definitions.get(second.trim_start_matches('@'));
         definition.map_or_else(Vec::new, |definition| {
@@ -185,8 +249,13 @@ fn with_nearest<'a>(
     known: impl IntoIterator<Item = &'a str>,
     suggest: bool,
 ) -> Problem {
-    match suggest.then(|| nearest(unknown, known)).flatten() {
+    let known: Vec<&str> = known.into_iter().collect();
+    match suggest.then(|| nearest(unknown, known.iter().copied())).flatten() {
         Some(near) => problem.help(format!("did you mean `{sigil}{near}`?")),
+        None if suggest => match listed(&known, sigil) {
+            Some(names) => problem.help(format!("it is one of {names}")),
+            None => problem,
+        },
         None => problem,
     }
 }

@@ -23,6 +23,7 @@ mod place;
 mod reference;
 mod requirement;
 mod sdl;
+mod spellings;
 mod type_system;
 mod words;
 
@@ -34,7 +35,7 @@ pub use codes::CODES;
 pub use cost::{Costs, InputCost};
 pub use guard::{Allow, Guard, GuardId, Guards};
 pub use input::{Defaults, expected, is_misread, is_one_of, misfits, repeated_fields};
-pub use load::{deny, load, load_with_env};
+pub use load::{Surroundings, deny, load, load_in, load_with_env};
 pub use sdl::Sdl;
 
 use crate::graphql::Name;

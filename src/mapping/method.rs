@@ -91,11 +91,11 @@ impl Method {
                 "for example `$.rows->slice(0, 10)`: from the first, up to but without the second"
             }
             Self::Size => "for example `$.rows->size`",
-            Self::Match => "for example `kind->match([\"b\", \"Book\"], [@, \"Other\"])`",
+            Self::Match => "for example `kind->match(['b', 'Book'], [@, 'Other'])`",
             Self::Eq | Self::Ne => "for example `$claims.sub->eq($this.id)`",
             Self::Gt | Self::Gte | Self::Lt | Self::Lte => "for example `$args.first->lte(100)`",
-            Self::In => "for example `$claims.role->in([\"admin\", \"editor\"])`",
-            Self::Contains => "for example `$claims.groups->contains(\"staff\")`",
+            Self::In => "for example `$claims.role->in(['admin', 'editor'])`",
+            Self::Contains => "for example `$claims.groups->contains('staff')`",
             Self::And | Self::Or => "for example `$claims.admin->or($claims.sub->eq($this.id))`",
             Self::Not => "for example `$this.hidden->not`",
         }

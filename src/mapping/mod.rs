@@ -17,6 +17,7 @@ mod parse;
 mod reads;
 mod reference;
 mod select;
+mod spellings;
 mod step;
 mod template;
 #[cfg(test)]

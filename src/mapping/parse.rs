@@ -6,7 +6,7 @@
 //! makes a tree as high as it is long).
 
 use super::cursor::{Cursor, Stop, is_name_start};
-use super::{Expr, ExprKind, Field, ParseError, Span, Variable, method};
+use super::{Expr, ExprKind, Field, ParseError, Span, Variable, method, spellings};
 use serde_json::Value;
 
 /// The bytes that one text may have.
@@ -157,7 +157,7 @@ impl<'t> Parser<'t> {
     pub(super) fn expected(&mut self, due: &str) -> Stop {
         let (span, found) = self.cursor.found();
         let help = match self.cursor.peek() {
-            Some(b'-') => "a name with a dash is quoted: `\"x-tenant\"`",
+            Some(b'-') => "a name with a dash is quoted: `'x-tenant'`",
             Some(byte) if !byte.is_ascii() => "a name with other than ASCII letters is quoted",
             Some(b'(') => "a method is called with `->`, a literal is written `$(…)`",
             _ => "",
@@ -189,11 +189,11 @@ impl<'t> Parser<'t> {
         }
         if self.has_current && place == Place::Argument && !self.at_step() {
             let mut help = format!(
-                "write `\"{name}\"` for the text, `$.{name}` for a key of the current object"
+                "write `'{name}'` for the text, `$.{name}` for a key of the current object"
             );
             if self.methods > 0 {
                 help = format!(
-                    "write `\"{name}\"` for the text, `@.{name}` for a key of the value that the method \
+                    "write `'{name}'` for the text, `@.{name}` for a key of the value that the method \
                                 is applied to, `$.{name}` for one of the current object"
                 );
             }
@@ -217,9 +217,12 @@ impl<'t> Parser<'t> {
 
     pub(super) fn key_of_current(&mut self, name: Box<str>, span: Span) -> Result<Tall, Stop> {
         if !self.has_current {
-            let help = format!(
-                "write `$args.{name}` for an argument, `$this.{name}` for a field of the parent"
-            );
+            let help = match spellings::variable(&name).filter(|_| self.at_step()) {
+                Some(variable) => format!("write `{variable}`"),
+                None => format!(
+                    "write `$args.{name}` for an argument, `$this.{name}` for a field of the parent"
+                ),
+            };
             self.cursor.report(span.clone(), format!("`{name}` names nothing here"), Some(help));
         }
         let current = self.grow(ExprKind::Current, span.start..span.start, 0)?;

@@ -8,7 +8,7 @@ use super::cursor::Stop;
 use super::evaluate::{Frame, evaluate};
 use super::parse::{Parser, Place};
 use super::url;
-use super::{Expr, Failure, ParseError, Position, Span};
+use super::{Expr, Failure, ParseError, Position, Span, spellings};
 use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -196,6 +196,9 @@ impl Parser<'_> {
         if url::is_dots(segment) {
             let help = "write the path that is meant, without `.` and `..`".to_owned();
             self.cursor.report(span, "a path segment is `.` or `..`", Some(help));
+        } else if let Some(name) = segment.strip_prefix(':').filter(|name| is_word(name)) {
+            let help = format!("write `{{$args.{name}}}`, and `%3A` for a colon itself");
+            self.cursor.report(span, format!("`:{name}` is sent as it stands"), Some(help));
         } else if segment.is_empty() && self.cursor.peek() == Some(b'/') {
             let help = "leave one of the two slashes out".to_owned();
             self.cursor.report(span.start - 1..span.end + 1, "a path segment is empty", Some(help));
@@ -244,6 +247,7 @@ impl Parser<'_> {
                 _ => {
                     self.cursor.pos += char.len_utf8();
                     self.check_url_char(char, start);
+                    self.refuse_unbraced(start);
                     url::push_literal(&mut gathered.text, char);
                 }
             }
@@ -256,6 +260,10 @@ impl Parser<'_> {
         let (message, help) = match char {
             '#' => ("a URL that is called has no fragment", "write `%23` for the character itself"),
             '}' => ("this `}` closes nothing", "write `%7D` for the character itself"),
+            '$' if self.cursor.peek() == Some(b'{') => (
+                "this `$` is sent as it stands: values are in braces alone",
+                "write `{$args.id}`, and `%24` for the character itself",
+            ),
             '%' if !hex(self.cursor.peek()) || !hex(self.cursor.peek_at(1)) => (
                 "`%` is not followed by two hexadecimal digits",
                 "write `%25` for the character itself",
@@ -268,6 +276,10 @@ impl Parser<'_> {
     /// `{ expression }`. After a mistake inside, the text goes on behind the closing brace.
     fn braced_value(&mut self) -> Option<Expr> {
         let open = self.cursor.pos;
+        if let Some(end) = self.doubled_braces(open) {
+            self.cursor.pos = end;
+            return None;
+        }
         self.cursor.pos += 1;
         let read = self.bracketed(open..open + 1, |parser| {
             parser.cursor.trivia();
@@ -284,6 +296,25 @@ impl Parser<'_> {
             Ok(value.expr)
         });
         read.map_err(|Stop| self.cursor.pos = after_brace(self.cursor.text, open)).ok()
+    }
+
+    /// Reports `{{.args.id}}` at `open`, and returns its end.
+    fn doubled_braces(&mut self, open: usize) -> Option<usize> {
+        let inner = self.cursor.text.get(open..)?.strip_prefix("{{")?;
+        let inner = &inner[..inner.find("}}")?];
+        let ours = spellings::doubled(inner)?;
+        let end = open + inner.len() + 4;
+        let help = format!("write `{{{ours}}}`");
+        self.cursor.report(open..end, "a template has single braces", Some(help));
+        Some(end)
+    }
+
+    /// Reports `$args.id` outside of braces.
+    fn refuse_unbraced(&mut self, start: usize) {
+        let Some(path) = spellings::unbraced(&self.cursor.text[start..]) else { return };
+        let message = format!("`{path}` is sent as it stands: values are in braces");
+        let help = format!("write `{{{path}}}`");
+        self.cursor.report(start..start + path.len(), message, Some(help));
     }
 
     /// A value template that is one expression without braces.
@@ -307,7 +338,15 @@ impl Parser<'_> {
         let mut gathered = Gathered::default();
         while let Some(char) = self.cursor.rest().chars().next() {
             let start = self.cursor.pos;
-            if self.cursor.eat("{{") || self.cursor.eat("}}") {
+            let is_doubled = self.cursor.rest().strip_prefix("{{").is_some_and(|rest| {
+                let rest = rest.trim_start();
+                let path = rest.trim_start_matches('.');
+                let first = path.split(['.', '}', ' ']).next().unwrap_or_default();
+                spellings::variable(first).is_some() && path.starts_with(&format!("{first}."))
+            });
+            if is_doubled && let Some(end) = self.doubled_braces(start) {
+                self.cursor.pos = end;
+            } else if self.cursor.eat("{{") || self.cursor.eat("}}") {
                 gathered.text.push(char);
             } else if char == '{' {
                 gathered.has_value = true;
@@ -316,6 +355,7 @@ impl Parser<'_> {
                 }
             } else {
                 self.cursor.pos += char.len_utf8();
+                self.refuse_unbraced(start);
                 let span = start..self.cursor.pos;
                 if char == '}' {
                     let help = "write `}}` for the character itself".to_owned();
@@ -329,6 +369,10 @@ impl Parser<'_> {
         }
         gathered.into_parts()
     }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// The end of the braced part that opens at `open`, as well as can be told where it cannot be read.

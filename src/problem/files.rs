@@ -6,21 +6,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Reads every file that one of `patterns` names, relative to `base`. `*` and `?` stand for characters of a name, `**`
-/// for folders. Files come sorted by path, each once. Problems have this `code`.
-///
-/// # Errors
-/// Every pattern that names no file, and every file that cannot be read or is not UTF-8.
+/// for folders. Files come sorted by path, each once, with every pattern that names no file and every file that cannot be
+/// read or is not UTF-8. Problems have this `code`; those of a pattern stand at its place, if `places` has one for each.
+#[must_use]
 pub fn read_files(
     base: &Path,
     patterns: &[String],
+    places: &[Place],
     code: &'static str,
-) -> Result<Vec<Arc<SourceFile>>, Vec<Problem>> {
+) -> (Vec<Arc<SourceFile>>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut paths = BTreeSet::new();
-    for pattern in patterns {
+    for (at, pattern) in patterns.iter().enumerate() {
         match matches(base, pattern, code) {
             Ok(found) => paths.extend(found),
-            Err(problem) => problems.push(problem),
+            Err(problem) => {
+                let place = places.get(at).filter(|_| places.len() == patterns.len());
+                problems.push(problem.at(place.cloned()));
+            }
         }
     }
     let mut files = Vec::new();
@@ -30,7 +33,7 @@ pub fn read_files(
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(files) } else { Err(problems) }
+    (files, problems)
 }
 
 fn matches(base: &Path, pattern: &str, code: &'static str) -> Result<Vec<PathBuf>, Problem> {
@@ -44,7 +47,7 @@ fn matches(base: &Path, pattern: &str, code: &'static str) -> Result<Vec<PathBuf
         format!("{}/{pattern}", glob::Pattern::escape(base_text.trim_end_matches('/')))
     };
     let found = glob::glob(&whole)
-        .map_err(|error| refuse(format!("`{pattern}` is no file pattern: {}", error.msg)))?;
+        .map_err(|error| refuse(format!("`{pattern}` is not a file pattern: {}", error.msg)))?;
     let files: Vec<PathBuf> = found.filter_map(Result::ok).filter(|path| path.is_file()).collect();
     if files.is_empty() {
         let folder = if base_text.is_empty() { "." } else { base_text };
@@ -54,10 +57,18 @@ fn matches(base: &Path, pattern: &str, code: &'static str) -> Result<Vec<PathBuf
     Ok(files)
 }
 
+/// Why a file cannot be read, without the system's number.
+#[must_use]
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
 fn read_file(path: &Path, code: &'static str) -> Result<SourceFile, Problem> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path)
-        .map_err(|error| Problem::error(code, format!("`{name}` cannot be read: {error}")))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        Problem::error(code, format!("cannot read `{name}`: {}", reason(&error)))
+    })?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(SourceFile { name, text }),
         Err(error) => {

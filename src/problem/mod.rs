@@ -83,11 +83,15 @@ pub fn any_error(problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
-/// The known name nearest to `unknown`, if one is near enough to be what was meant.
+/// The known name nearest to `unknown`, if one is near enough to be what was meant. Names that differ in their numbers
+/// alone, such as `users1` and `users2`, mean different things.
 #[must_use]
 pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let letters = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let wanted = letters(unknown);
     known
         .into_iter()
+        .filter(|name| wanted.is_empty() || letters(name) != wanted || *name == unknown)
         .map(|name| {
             (strsim::damerau_levenshtein(&unknown.to_lowercase(), &name.to_lowercase()), name)
         })
@@ -96,5 +100,25 @@ pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, name)| name)
 }
 
-pub use files::read_files;
+/// `` `a`, `b` or `c` ``: all valid names, if there are few enough to read.
+#[must_use]
+pub fn listed(known: &[&str], sigil: &str) -> Option<String> {
+    let names: Vec<String> = known.iter().map(|name| format!("`{sigil}{name}`")).collect();
+    match names.split_last()? {
+        _ if names.len() > 10 => None,
+        (last, []) => Some(last.clone()),
+        (last, others) => Some(format!("{} or {last}", others.join(", "))),
+    }
+}
+
+/// What to write instead of an unknown name: the nearest one, or one of all of them.
+#[must_use]
+pub fn instead(unknown: &str, known: &[&str], sigil: &str) -> Option<String> {
+    match nearest(unknown, known.iter().copied()) {
+        Some(near) => Some(format!("did you mean `{sigil}{near}`?")),
+        None => Some(format!("it is one of {}", listed(known, sigil)?)),
+    }
+}
+
+pub use files::{read_files, reason};
 pub use render::{render, to_json};

@@ -3,7 +3,7 @@
 //! Only what can be followed is checked; where a value comes out of a method or a variable, the check stops.
 
 use crate::mapping::{Expr, ExprKind, Field, Mapping, Method, Span};
-use crate::problem::{Problem, nearest};
+use crate::problem::{Problem, instead, nearest};
 use crate::source::Argument;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
@@ -67,9 +67,73 @@ impl Check<'_> {
             return;
         };
         match field(message, name) {
-            Some(found) => self.written(&part.value, nested(&found).as_ref()),
+            Some(found) => {
+                self.literal(&part.value, &found);
+                self.written(&part.value, nested(&found).as_ref());
+            }
             None => self.unknown(name, message, part.name_span.clone()),
         }
+    }
+
+    /// A literal that is written to `field` must be one of its values.
+    fn literal(&mut self, expr: &Expr, field: &FieldDescriptor) {
+        match &expr.kind {
+            ExprKind::Coalesce { left, right } => {
+                self.literal(left, field);
+                self.literal(right, field);
+            }
+            ExprKind::List(elements) if field.is_list() => {
+                for element in elements {
+                    self.element(element, field);
+                }
+            }
+            ExprKind::List(_) if !field.is_map() && nested_or_scalar(field) => {
+                let message = format!("`{}` takes one value, not a list", field.name());
+                self.misfit(message, "write one value".to_owned(), expr);
+            }
+            ExprKind::Literal(value) if field.is_list() && !value.is_null() => {
+                let message = format!("`{}` is repeated, and takes a list", field.name());
+                self.misfit(message, "write `$([…])`".to_owned(), expr);
+            }
+            ExprKind::Literal(_) if !field.is_map() => self.element(expr, field),
+            _ => {}
+        }
+    }
+
+    fn element(&mut self, expr: &Expr, field: &FieldDescriptor) {
+        let ExprKind::Literal(value) = &expr.kind else { return };
+        if value.is_null() {
+            return;
+        }
+        let name = field.name();
+        let (due, fits) = match field.kind() {
+            Kind::Enum(kind) => {
+                let names: Vec<String> = kind.values().map(|v| v.name().to_owned()).collect();
+                if value.as_str().is_some_and(|text| !names.iter().any(|name| name == text)) {
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    let message = format!("the enum `{}` has no value {value}", kind.full_name());
+                    let text = value.as_str().unwrap_or_default();
+                    self.misfit(message, instead(text, &names, "").unwrap_or_default(), expr);
+                    return;
+                }
+                ("the name of an enum value", value.is_string() || value.is_i64())
+            }
+            Kind::Bool => ("`true` or `false`", value.is_boolean()),
+            Kind::String | Kind::Bytes => ("a text", !value.is_boolean()),
+            Kind::Message(_) => return,
+            Kind::Double | Kind::Float => ("a number", is_number(value)),
+            _ => ("a whole number", is_number(value) && !value.is_f64()),
+        };
+        if !fits {
+            let message = format!("`{name}` takes {due}, not {value}");
+            self.misfit(message, format!("write {due}"), expr);
+        }
+    }
+
+    fn misfit(&mut self, message: String, help: String, expr: &Expr) {
+        let problem = Problem::error("mapping-mismatch", message);
+        let problem = problem.at(self.argument.place_of(&expr.span));
+        self.problems.push(if help.is_empty() { problem } else { problem.help(help) });
     }
 
     /// What `expr` yields where `current` is the message at hand; `None` where that cannot be told.
@@ -150,6 +214,16 @@ impl Check<'_> {
         };
         self.problems.push(problem.help(help));
     }
+}
+
+/// Texts of digits are numbers, as in JSON of protobuf.
+fn is_number(value: &serde_json::Value) -> bool {
+    value.is_number() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok())
+}
+
+/// Its values are not lists in JSON.
+fn nested_or_scalar(field: &FieldDescriptor) -> bool {
+    !matches!(field.kind(), Kind::Message(message) if is_well_known(&message))
 }
 
 /// The message a field holds, or its list's elements; none for maps and for the well-known types, whose JSON form

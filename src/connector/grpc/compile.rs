@@ -38,6 +38,7 @@ pub(super) fn compile(
     });
     let metadata = Headers::compile(spec, "metadata", &source.settings, is_reserved, &mut texts);
     let rules = ReplyRules::compile(spec, &source.settings, &mut texts);
+    texts.check_config(&source.settings, spec.argument("select").zip(select.as_ref()));
     let (Some(method), true) = (method, texts.problems.is_empty()) else {
         return Err(texts.problems);
     };
@@ -83,7 +84,7 @@ fn repeat(spec: &BindingSpec, method: &MethodDescriptor) -> Repeat {
 }
 
 /// Metadata that gRPC itself writes.
-fn is_reserved(name: &HeaderName) -> bool {
+pub(super) fn is_reserved(name: &HeaderName) -> bool {
     name.as_str().starts_with("grpc-") || matches!(name.as_str(), "content-type" | "user-agent")
 }
 

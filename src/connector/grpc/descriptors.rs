@@ -1,7 +1,8 @@
 //! `.proto` files become descriptors, without a `protoc` on the machine.
 
+use crate::connector::SourceSettings;
 use crate::graphql::Name;
-use crate::problem::{Place, Problem, SourceFile};
+use crate::problem::{Place, Problem, SourceFile, reason};
 use miette::{Diagnostic, LabeledSpan};
 use prost_reflect::DescriptorPool;
 use protox::Compiler;
@@ -16,9 +17,18 @@ const MAX_HEIGHT: usize = 8;
 ///
 /// # Errors
 /// Every file that cannot be read; otherwise the first mistake, at its place where that is known.
-pub(super) fn load(source: &Name, protos: &[PathBuf]) -> Result<DescriptorPool, Vec<Problem>> {
-    let unreadable: Vec<Problem> =
-        protos.iter().filter_map(|path| unreadable(source, path)).collect();
+pub(super) fn load(
+    settings: &SourceSettings,
+    protos: &[PathBuf],
+) -> Result<DescriptorPool, Vec<Problem>> {
+    let source = &settings.name;
+    let places = &settings.places.protos;
+    let place = |at: usize| places.get(at).filter(|_| places.len() == protos.len()).cloned();
+    let unreadable: Vec<Problem> = protos
+        .iter()
+        .enumerate()
+        .filter_map(|(at, path)| Some(unreadable(source, path)?.at(place(at))))
+        .collect();
     if !unreadable.is_empty() {
         return Err(unreadable);
     }
@@ -46,8 +56,10 @@ pub(super) fn load(source: &Name, protos: &[PathBuf]) -> Result<DescriptorPool, 
 
 fn unreadable(source: &Name, path: &Path) -> Option<Problem> {
     let error = std::fs::File::open(path).err()?;
-    let message = format!("`{}` of source `{source}` cannot be read: {error}", path.display());
-    Some(Problem::error("unreadable-proto", message))
+    let path = path.display();
+    let message = format!("cannot read `{path}` of source `{source}`: {}", reason(&error));
+    let help = "name .proto files relative to the configuration file";
+    Some(Problem::error("unreadable-proto", message).help(help))
 }
 
 fn folders(protos: &[PathBuf], height: usize) -> Vec<PathBuf> {

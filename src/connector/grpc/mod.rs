@@ -10,10 +10,11 @@ mod descriptors;
 mod encode;
 mod refusal;
 mod stream;
+mod unread;
 mod wire;
 
 use super::sources::{self, Known};
-use super::{Protocol, SourceSettings};
+use super::{Protocol, SourceSettings, Unread};
 use crate::problem::Problem;
 use crate::source::{BindingSpec, Call, Connector};
 use crate::upstream::{Upstream, Watched};
@@ -25,6 +26,8 @@ use wire::Wire;
 pub struct Grpc {
     sources: Vec<Arc<GrpcSource>>,
     known: Vec<Known>,
+    /// Sources whose protos could not be read among them.
+    unread: Unread,
 }
 
 /// One service, its channel open to every binding.
@@ -40,15 +43,26 @@ impl Grpc {
     /// # Errors
     /// Files that cannot be read or compiled, and addresses that cannot be called; every one of them.
     pub fn new(sources: &[SourceSettings]) -> Result<Self, Vec<Problem>> {
-        let mut grpc = Self { sources: Vec::new(), known: sources::known(sources) };
+        let (grpc, problems) = Self::read(sources, Unread::default());
+        if problems.is_empty() { Ok(grpc) } else { Err(problems) }
+    }
+
+    /// As [`Grpc::new`], with what is wrong beside it: bindings that name a source of `unread`, or one whose files cannot be
+    /// read, are checked as far as that is possible without.
+    #[must_use]
+    pub fn read(sources: &[SourceSettings], unread: Unread) -> (Self, Vec<Problem>) {
+        let mut grpc = Self { sources: Vec::new(), known: sources::known(sources), unread };
         let mut problems = Vec::new();
         for settings in sources {
             match GrpcSource::new(settings) {
                 Ok(source) => grpc.sources.extend(source.map(Arc::new)),
-                Err(found) => problems.extend(found),
+                Err(found) => {
+                    problems.extend(found);
+                    grpc.unread.add(&settings.name);
+                }
             }
         }
-        if problems.is_empty() { Ok(grpc) } else { Err(problems) }
+        (grpc, problems)
     }
 
     /// What is behind each source, to be followed and shown.
@@ -69,11 +83,8 @@ impl GrpcSource {
         let upstream = Upstream::new(name, how.clone(), site.clone(), move |uri, detour| {
             Wire::new(&how, uri, detour, failures)
         });
-        let trouble = upstream.trouble().map(|reason| {
-            let message = format!("source `{}` cannot be called: {reason}", settings.name);
-            Problem::error("bad-source", message)
-        });
-        match (descriptors::load(&settings.name, protos), trouble) {
+        let trouble = upstream.trouble().map(|reason| sources::trouble(settings, &reason));
+        match (descriptors::load(settings, protos), trouble) {
             (Ok(descriptors), None) => {
                 let (settings, upstream) = (settings.clone(), Arc::new(upstream));
                 Ok(Some(Self { settings, descriptors, upstream }))
@@ -99,6 +110,7 @@ impl Connector for Grpc {
             Some(source) => {
                 compile::compile(spec, source).map(|call| Arc::new(call) as Arc<dyn Call>)
             }
+            None if self.unread.contains(&spec.source) => unread::compile(spec),
             None => Err(vec![sources::unknown(spec, &self.known, "grpc")]),
         }
     }

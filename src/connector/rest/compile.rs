@@ -27,18 +27,20 @@ struct Parts {
     streams: bool,
 }
 
+/// `is_read`: the source's settings are known.
 pub(super) fn compile(
     spec: &BindingSpec,
     source: &Arc<RestSource>,
+    is_read: bool,
 ) -> Result<RestCall, Vec<Problem>> {
     let mut texts = Texts::default();
-    if let Some(reason) = source.upstream.trouble() {
-        let message = format!("source `{}` cannot be called: {reason}", spec.source);
-        texts.problems.push(Problem::error("bad-source", message).at(spec.source_place.clone()));
-    }
     let parts = parts(spec, &mut texts);
     let headers = Headers::compile(spec, "headers", &source.settings, |_| false, &mut texts);
     let rules = ReplyRules::compile(spec, &source.settings, &mut texts);
+    if is_read {
+        let select = parts.as_ref().and_then(|parts| parts.select.as_ref());
+        texts.check_config(&source.settings, spec.argument("select").zip(select));
+    }
     let (Some(parts), true) = (parts, texts.problems.is_empty()) else {
         return Err(texts.problems);
     };

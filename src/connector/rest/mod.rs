@@ -13,7 +13,7 @@ mod reply;
 mod stream;
 
 use super::sources::{self, Known};
-use super::{Protocol, SourceSettings};
+use super::{Protocol, SourceSettings, Unread};
 use crate::problem::Problem;
 use crate::source::{BindingSpec, Call, Connector};
 use crate::upstream::http::HttpClient;
@@ -24,6 +24,7 @@ use std::sync::Arc;
 pub struct Rest {
     sources: Vec<Arc<RestSource>>,
     known: Vec<Known>,
+    unread: Unread,
 }
 
 /// One service, its pool of connections open to every binding.
@@ -44,7 +45,22 @@ impl Rest {
                 Protocol::Grpc { .. } => None,
             })
             .collect();
-        Self { sources, known }
+        Self { sources, known, unread: Unread::default() }
+    }
+
+    /// Bindings may also name these sources.
+    #[must_use]
+    pub fn beside(self, unread: Unread) -> Self {
+        Self { unread, ..self }
+    }
+
+    /// Sources that cannot be called as they are configured.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let of = |source: &Arc<RestSource>| {
+            Some(sources::trouble(&source.settings, &source.upstream.trouble()?))
+        };
+        self.sources.iter().filter_map(of).collect()
     }
 
     /// What is behind each source, to be followed and shown.
@@ -77,11 +93,18 @@ impl Connector for Rest {
     fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>> {
         let source = self.sources.iter().find(|source| source.settings.name == spec.source);
         let Some(source) = source else {
+            if self.unread.contains(&spec.source) && !sources::is_known(&self.known, &spec.source) {
+                let settings = SourceSettings::unread(&spec.source);
+                let Protocol::Rest { site } = &settings.protocol else { return Err(Vec::new()) };
+                let source = Arc::new(RestSource::new(&settings, site));
+                return compile::compile(spec, &source, false)
+                    .map(|call| Arc::new(call) as Arc<dyn Call>);
+            }
             let mut problems = vec![sources::unknown(spec, &self.known, "rest")];
             problems.extend(compile::problems(spec));
             return Err(problems);
         };
-        compile::compile(spec, source).map(|call| Arc::new(call) as Arc<dyn Call>)
+        compile::compile(spec, source, true).map(|call| Arc::new(call) as Arc<dyn Call>)
     }
 }
 

@@ -216,7 +216,7 @@ fn assemble(sources: &[Source]) -> Result<Gateway, Trouble> {
     let file = SourceFile { name: "<drill>/portcullis.yaml".into(), text: config(sources) };
     let sdl = Sdl::from_texts([("<drill>/schema.graphql", sdl(sources))]);
     Config::parse(&Arc::new(file), &folder.0, &|_| None)
-        .and_then(|config| gateway::assemble_from(&config, Ok(sdl), &|_| None))
+        .and_then(|config| gateway::assemble_from(&config, sdl, &|_| None))
         .map(|(gateway, _)| gateway)
         .map_err(|problems| Trouble::Configuration(render(&problems, false)))
 }

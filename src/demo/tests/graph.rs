@@ -45,6 +45,7 @@ fn source(name: &str, url: &str, proto: Option<PathBuf>) -> SourceSettings {
         reuse: true,
         rules: SourceRules::default(),
         shows_replies: false,
+        places: crate::connector::SourcePlaces::default(),
     }
 }
 

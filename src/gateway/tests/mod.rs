@@ -10,6 +10,7 @@ mod floods;
 mod held;
 mod ids;
 mod life;
+mod mistakes;
 mod observed;
 mod origins;
 mod protocol;

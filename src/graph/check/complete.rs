@@ -7,6 +7,7 @@ use crate::graph::KeyPath;
 use crate::graph::requirement::MAX_CHAIN;
 use crate::graph::words::Root;
 use crate::problem::Problem;
+use apollo_compiler::ast::FieldDefinition;
 use hashbrown::{HashMap, HashSet};
 
 /// What a lookup's reply holds of its entity.
@@ -168,14 +169,18 @@ impl Walk<'_, '_> {
     }
 }
 
-/// Entities with a lookup in the SDL that did not compile.
+/// Entities with a lookup in the SDL that did not compile, or that lacks its `@lookup`.
 pub(super) fn broken_lookups(parts: Parts<'_>) -> HashSet<&str> {
     let words = parts.words();
     let known: HashSet<(&str, &str)> =
         parts.lookups.iter().map(|at| (&*at.lookup.entity, &*at.lookup.field)).collect();
     let queries = words.objects().filter(|(name, _)| words.root(name) == Some(Root::Query));
     let fields = queries.flat_map(|(_, query)| query.fields.values());
-    let lookups = fields.filter(|field| field.directives.has("lookup"));
+    let is_meant = |field: &FieldDefinition| {
+        ["lookup", "internal"].iter().any(|name| field.directives.has(name))
+            || field.arguments.iter().any(|argument| argument.directives.has("is"))
+    };
+    let lookups = fields.filter(|field| is_meant(field));
     lookups
         .map(|field| (field.ty.inner_named_type().as_str(), field.name.as_str()))
         .filter(|found| !known.contains(found))

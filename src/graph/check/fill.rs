@@ -32,6 +32,8 @@ pub(super) struct Filled {
     pub(super) far: HashSet<String>,
     /// What each lookup holds of its entity.
     pub(super) yields: Vec<Yields>,
+    /// Entities that come without fields which no lookup brings: the problem's position, and in how many places.
+    pub(super) lacking: HashMap<String, (usize, usize)>,
     /// Fields that are null along one way, told only if another way fills them: type, field, and what to say.
     pub(super) doubts: Vec<(String, String, Problem)>,
 }
@@ -57,6 +59,7 @@ pub(super) fn walk(parts: Parts<'_>, problems: &mut Vec<Problem>) -> Filled {
             walk.binding(bound, field);
         }
     }
+    walk.count_lacking();
     walk.filled
 }
 
@@ -112,12 +115,7 @@ impl<'a> Walk<'a, '_> {
 
     /// Fields of an object type without a binding of their own.
     pub(super) fn unbound(&self, type_name: &str) -> Vec<&'a FieldDefinition> {
-        let object = self.parts.merged.schema.get_object(type_name);
-        let fields = object.into_iter().flat_map(|object| object.fields.values());
-        fields
-            .map(|field| &***field)
-            .filter(|field| !self.parts.is_bound(type_name, &field.name))
-            .collect()
+        self.parts.plain_fields(type_name)
     }
 
     /// The reply's object as it is: every unbound field by name.
@@ -177,7 +175,8 @@ impl<'a> Walk<'a, '_> {
         let has = |path: &KeyPath| keys.contains(path) || have(&path[0]);
         let unfilled = self.complete(via, entity, &missing, &has);
         if !unfilled.is_empty() {
-            self.refuse_stub(via, entity, &unfilled);
+            let place = self.parts.merged.places.of(via.field.name.location());
+            self.refuse_lacking(place, via, entity, &unfilled);
         }
     }
 
@@ -189,39 +188,95 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn refuse_stub(&mut self, via: Via<'_>, entity: &str, missing: &[&str]) {
-        let coordinate = format!("{}.{}", via.type_name, via.field.name);
-        let message = format!(
-            "`{coordinate}` yields only the key of `{entity}`, and no lookup fills {}",
-            list(missing)
-        );
-        self.problems.push(
-            Problem::error("unfilled-field", message)
-                .at(self.parts.merged.places.of(via.field.name.location()))
-                .help(format!(
-                    "declare a lookup for `{entity}`, or say with `@provides(fields: …)` or `select` what comes along"
-                )),
-        );
-    }
-
-    pub(super) fn refuse_mapped(
+    /// An entity that comes by its key in many places lacks the same lookup in all of them: one problem, at the first.
+    pub(super) fn refuse_lacking(
         &mut self,
-        place: Place,
+        place: Option<Place>,
+        via: Via<'_>,
         entity: &str,
         missing: &[&str],
-        is_entity: bool,
     ) {
         for name in missing {
-            // Told here; a second problem at the field's definition would say the same.
+            // Reported here; a second problem at the field's definition would say the same.
             self.filled.provide(entity, name);
         }
-        let message =
-            format!("the mapping yields no {}, which `{entity}` must have", list(missing));
-        let help = if is_entity {
-            "name it in the mapping, or name the key fields that a lookup takes"
-        } else {
-            "name it in the mapping, or make it nullable"
+        if let Some((_, places)) = self.filled.lacking.get_mut(entity) {
+            *places += 1;
+            return;
+        }
+        self.filled.lacking.insert(entity.to_owned(), (self.problems.len(), 1));
+        let coordinate = format!("{}.{}", via.type_name, via.field.name);
+        let message = format!(
+            "`{coordinate}` yields a `{entity}` by its key, and no lookup fills {}",
+            list(missing)
+        );
+        let help = self.lookup_help(entity);
+        self.problems.push(Problem::error("unfilled-field", message).at(place).help(help));
+    }
+
+    /// The lookup to declare, or those whose replies lack something.
+    fn lookup_help(&self, entity: &str) -> String {
+        let lookups = self.parts.lookups_of(entity);
+        if !lookups.is_empty() {
+            let names: Vec<String> = lookups
+                .iter()
+                .map(|at| format!("Query.{}", self.parts.lookups[*at].lookup.field))
+                .collect();
+            let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+            names.dedup();
+            return format!(
+                "map them in the `select` of a lookup of `{entity}` whose key is there: {}",
+                list(&names)
+            );
+        }
+        let key = self.parts.types.get(entity).and_then(|found| found.keys.first());
+        let paths = key.map_or_else(Vec::new, |key| leaf_paths(key));
+        let argument = |path: &KeyPath| {
+            let ty = crate::graph::entity::follow(&self.parts.merged.schema, entity, path);
+            let ty = ty.map_or("ID", |found| found.ty.inner_named_type().as_str());
+            match path.as_slice() {
+                [name] => format!("{name}: {ty}!"),
+                path => {
+                    let dotted = crate::graph::words::dotted(path);
+                    let name = path.last().map_or("", |name| name);
+                    format!("{name}: {ty}! @is(field: \"{dotted}\")")
+                }
+            }
         };
+        let arguments: Vec<String> = paths.iter().map(argument).collect();
+        let mut name = entity.to_owned();
+        if let Some(first) = name.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
+        format!(
+            "declare it on `Query`: `{name}ByKey({}): {entity} @lookup @rest(…)`; `@internal` hides it from clients",
+            arguments.join(", ")
+        )
+    }
+
+    /// Says in how many more places each entity lacks its lookup.
+    fn count_lacking(&mut self) {
+        for (at, places) in self.filled.lacking.values() {
+            let Some(help) = self.problems.get_mut(*at).and_then(|problem| problem.help.as_mut())
+            else {
+                continue;
+            };
+            match places {
+                1 => {}
+                2 => help.push_str("; one more place needs it"),
+                _ => help.push_str(&format!("; {} more places need it", places - 1)),
+            }
+        }
+    }
+
+    pub(super) fn refuse_mapped(&mut self, place: Place, type_name: &str, missing: &[&str]) {
+        for name in missing {
+            // Reported here; a second problem at the field's definition would say the same.
+            self.filled.provide(type_name, name);
+        }
+        let message =
+            format!("the mapping yields no {}, which `{type_name}` must have", list(missing));
+        let help = "name what is missing in the mapping; a field that is not in the reply must be nullable";
         self.problems.push(Problem::error("unfilled-field", message).at(place).help(help));
     }
 }
@@ -254,7 +309,7 @@ pub(super) fn refuse_unfilled(
         }
     }
     for (type_name, field, problem) in std::mem::take(&mut filled.doubts) {
-        if filled.is_provided(&type_name, &field) {
+        if filled.is_provided(&type_name, &field) && !filled.lacking.contains_key(&type_name) {
             problems.push(problem);
         }
     }

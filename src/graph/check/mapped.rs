@@ -2,6 +2,7 @@
 
 use super::fill::{Via, Walk, place};
 use super::shape::{Named, Object, Shape};
+use crate::graph::words::{dotted, leaf_paths};
 use crate::graph::{Batch, BatchReply};
 use crate::problem::{Problem, nearest};
 use crate::source::Argument;
@@ -65,11 +66,19 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
             if object.get(key).is_none() && !object.open {
                 let message =
                     format!("the mapping yields no `{key}`, by which the batch is told apart");
-                let near = nearest(key, object.fields.iter().map(|field| &*field.name));
-                let help = near.map_or_else(
-                    || format!("name `{key}` in the mapping; the type need not have it"),
-                    |near| format!("did you mean `key: \"{near}\"`?"),
-                );
+                // No name of the mapping is suggested: another field of the row would load, and match no parent.
+                let help = match batch.reply {
+                    BatchReply::GroupBy => {
+                        let asked = dotted(batch.asked.first().map_or(&[][..], Vec::as_slice));
+                        format!(
+                            "map the field of a row that holds the parent's `{asked}` under a name of its own, and name that: \
+                             `select: \"parentId: …\"` and `key: \"parentId\"`; the type need not have it"
+                        )
+                    }
+                    _ => format!(
+                        "map the field of the reply that holds the key: `{key}: …`; the type need not have it"
+                    ),
+                };
                 let span = object.span.clone();
                 self.warn_or_refuse(Problem::error("invalid-batch", message), &span, Some(help));
             }
@@ -100,6 +109,7 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
             return;
         }
         match shape {
+            Shape::Null => {}
             Shape::Leaf => {
                 let message = format!(
                     "the mapping yields a scalar, but `{}` is of type `{type_name}`",
@@ -134,7 +144,7 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
             let message = format!(
                 "the mapping yields no `__typename`, so a `{type_name}` cannot be told apart"
             );
-            let help = "copy `__typename`, or set it: `__typename: kind->match([\"b\", \"Book\"])`";
+            let help = "copy `__typename`, or set it: `__typename: kind->match(['b', 'Book'])`";
             self.warn_or_refuse(
                 Problem::error("missing-typename", message),
                 &object.span,
@@ -212,9 +222,18 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
                 .help("name it in the mapping; `$(null)` says that it is always null here");
             self.walk.filled.doubts.push((type_name.to_owned(), name.to_owned(), problem));
         }
-        if !required.is_empty() {
-            let is_entity = !self.walk.parts.lookups_of(type_name).is_empty();
-            self.walk.refuse_mapped(at, type_name, &required, is_entity);
+        if required.is_empty() {
+            return;
+        }
+        let has_key = self.walk.parts.types.get(type_name).is_some_and(|found| {
+            found.keys.iter().any(|key| leaf_paths(key).iter().all(|path| object.has(path)))
+        });
+        // A root field that is mapped itself lacks a name; what comes by its key lacks a lookup.
+        let is_stub = self.walk.parts.words().root(via.type_name).is_none();
+        if has_key && is_stub {
+            self.walk.refuse_lacking(Some(at), via, type_name, &required);
+        } else {
+            self.walk.refuse_mapped(at, type_name, &required);
         }
     }
 
@@ -229,8 +248,9 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
             {
                 continue;
             }
-            let near = nearest(name, known.iter().copied());
-            let help = near.map(|near| format!("did you mean `{near}`?"));
+            // A name that is mapped already is not the one that was meant.
+            let open = known.iter().copied().filter(|name| object.get(name).is_none());
+            let help = nearest(name, open).map(|near| format!("did you mean `{near}`?"));
             let message =
                 format!("the mapping yields `{name}`, but `{type_name}` has no such field");
             self.warn_or_refuse(

@@ -2,7 +2,9 @@
 
 mod complete;
 mod fill;
+mod kinds;
 mod mapped;
+mod message;
 mod n_plus_one;
 mod reach;
 mod shape;
@@ -15,6 +17,7 @@ use super::words::{Words, leaf_paths};
 use crate::graphql::Name;
 use crate::problem::Problem;
 use apollo_compiler::Schema;
+use apollo_compiler::ast::FieldDefinition;
 use apollo_compiler::schema::ExtendedType;
 use hashbrown::HashMap;
 
@@ -76,7 +79,8 @@ pub(super) fn filled(
     let mut filled = fill::walk(parts, problems);
     let reach = reach::walk(parts, &filled);
     fill::refuse_unfilled(parts, &mut filled, &reach, problems);
-    unserved_keys(parts, problems);
+    kinds::check(parts, problems);
+    unserved_keys(parts, &filled, problems);
     n_plus_one::warn(parts, &filled, &reach, problems);
 }
 
@@ -87,6 +91,16 @@ impl<'a> Parts<'a> {
 
     fn is_bound(self, type_name: &str, field: &str) -> bool {
         self.bindings.get(type_name, field).is_some()
+    }
+
+    /// The fields of an object type that have no binding.
+    fn plain_fields(self, type_name: &str) -> Vec<&'a FieldDefinition> {
+        let object = self.merged.schema.get_object(type_name);
+        let fields = object.into_iter().flat_map(|object| object.fields.values());
+        fields
+            .map(|field| &***field)
+            .filter(|field| !self.is_bound(type_name, &field.name))
+            .collect()
     }
 
     fn is_entity(self, type_name: &str) -> bool {
@@ -134,7 +148,7 @@ fn unbound_roots(parts: Parts<'_>, problems: &mut Vec<Problem>) {
 }
 
 /// A key without a lookup joins nothing: allowed, but rarely meant.
-fn unserved_keys(parts: Parts<'_>, problems: &mut Vec<Problem>) {
+fn unserved_keys(parts: Parts<'_>, filled: &fill::Filled, problems: &mut Vec<Problem>) {
     for (type_name, object) in parts.words().objects() {
         let Some(entity) = parts.types.get(type_name) else { continue };
         for (key, directive) in entity.keys.iter().zip(object.directives.get_all("key")) {
@@ -143,7 +157,8 @@ fn unserved_keys(parts: Parts<'_>, problems: &mut Vec<Problem>) {
                 let found = &parts.lookups[*at];
                 found.key.len() == paths.len() && paths.iter().all(|path| found.key.contains(path))
             });
-            if !served {
+            // A missing lookup that fields need is reported already.
+            if !served && !filled.lacking.contains_key(type_name) {
                 let printed = super::words::print(key);
                 problems.push(
                     Problem::warning(
@@ -151,7 +166,7 @@ fn unserved_keys(parts: Parts<'_>, problems: &mut Vec<Problem>) {
                         format!("no lookup takes the key `{printed}` of `{type_name}`"),
                     )
                     .at(parts.merged.places.of(directive.location()))
-                    .help("declare a query field with `@lookup`, or remove the key"),
+                    .help(format!("declare a query field that returns `{type_name}` for `{printed}`, with `@lookup`; without one nothing is joined")),
                 );
             }
         }

@@ -7,6 +7,8 @@ use crate::mapping::{Expr, ExprKind, Field, Method, Span};
 pub(super) enum Shape {
     /// A part of the reply as it is.
     Reply,
+    /// Null, as the mapping says.
+    Null,
     /// A scalar, for sure.
     Leaf,
     /// An object with these names.
@@ -50,6 +52,7 @@ pub(super) fn of(expr: &Expr) -> Shape {
         ExprKind::Object(fields) | ExprKind::Select { fields, .. } => {
             Shape::Object(object(fields, expr.span.clone()))
         }
+        ExprKind::Literal(serde_json::Value::Null) => Shape::Null,
         ExprKind::Literal(_)
         | ExprKind::Method { method: Method::JoinNotNull | Method::Size, .. } => Shape::Leaf,
         // Paths, and what other methods, lists and `??` make, are known only with the reply, and read by name.

@@ -6,7 +6,7 @@ use crate::graph::FieldSelection;
 use crate::graph::words::{Words, dotted, insert_path, is_list};
 use crate::graphql::Name;
 use crate::mapping::{Expr, ExprKind, Mapping, Method, Reference, Variable};
-use crate::problem::{Problem, nearest};
+use crate::problem::{Problem, instead};
 use crate::source::Argument;
 use apollo_compiler::ast::Type;
 use serde_json::Value;
@@ -115,8 +115,9 @@ impl Checking<'_> {
             return self.refuse("unknown-reference", &reference.span, message, Some(help.into()));
         };
         let Some(argument) = field.argument_by_name(first) else {
-            let known = field.arguments.iter().map(|argument| argument.name.as_str());
-            let help = nearest(first, known).map(|near| format!("did you mean `$args.{near}`?"));
+            let known: Vec<&str> =
+                field.arguments.iter().map(|argument| argument.name.as_str()).collect();
+            let help = instead(first, &known, "$args.");
             let message = format!("`{coordinate}` has no argument `{first}`");
             return self.refuse("unknown-reference", &reference.span, message, help);
         };
@@ -169,8 +170,7 @@ impl Checking<'_> {
                 break;
             }
             let Ok(field) = self.words.0.type_field(&at, name) else {
-                let near = nearest(name, self.words.fields(&at));
-                let help = near.map(|near| format!("did you mean `{near}`?"));
+                let help = instead(name, &self.words.fields(&at), "");
                 let message = format!("`{at}` has no field `{name}`");
                 return self.refuse("unknown-reference", &reference.span, message, help);
             };

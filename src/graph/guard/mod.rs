@@ -5,7 +5,10 @@
 //! is worked out here, so that a field's list of rules is whole. Nothing is evaluated here.
 
 mod allow;
+mod callers;
 mod needs;
+
+pub(super) use callers::refuse_without_callers;
 
 use super::binding::Bindings;
 use super::merge::Merged;

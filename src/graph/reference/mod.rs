@@ -80,6 +80,12 @@ pub(super) fn env(
     Value::Object(values)
 }
 
+/// The references of all bindings.
+pub(super) fn everywhere(bindings: &Bindings) -> Vec<Placed> {
+    let of_bound = |bound: &Bound| bound.id.map(|id| all(bindings, id, bound));
+    bindings.bound.iter().filter_map(of_bound).flatten().collect()
+}
+
 /// The references of a call and of its `select`.
 fn all(bindings: &Bindings, id: BindingId, bound: &Bound) -> Vec<Placed> {
     let call = &bindings.binding(id).call;

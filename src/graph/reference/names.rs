@@ -6,7 +6,7 @@ use crate::graph::words::{Words, dotted, insert_path};
 use crate::graph::{Batch, FieldSelection, KeyPath};
 use crate::graphql::Name;
 use crate::mapping::{Position, Variable};
-use crate::problem::{Place, Problem, nearest};
+use crate::problem::{Place, Problem, instead};
 use crate::source::Placed;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::{FieldDefinition, Type};
@@ -87,8 +87,9 @@ impl<'a> Checking<'a> {
             return;
         };
         let Some(argument) = self.field.argument_by_name(first) else {
-            let known = self.field.arguments.iter().map(|argument| argument.name.as_str());
-            let help = nearest(first, known).map(|near| format!("did you mean `$args.{near}`?"));
+            let known: Vec<&str> =
+                self.field.arguments.iter().map(|argument| argument.name.as_str()).collect();
+            let help = instead(first, &known, "$args.");
             let message = format!("`{coordinate}` has no argument `{first}`");
             self.refuse("unknown-reference", placed, message, help);
             return;
@@ -108,7 +109,7 @@ impl<'a> Checking<'a> {
                 let known: Vec<&str> = input.map_or_else(Vec::new, |input| {
                     input.fields.keys().map(apollo_compiler::Name::as_str).collect()
                 });
-                let help = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+                let help = instead(name, &known, "");
                 self.refuse(
                     "unknown-reference",
                     placed,
@@ -240,7 +241,7 @@ impl<'a> Checking<'a> {
         }
         let Ok(field) = self.schema.type_field(parent, name) else {
             let known = Words(self.schema).fields(parent);
-            let help = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+            let help = instead(name, &known, "");
             self.refuse(
                 "unknown-reference",
                 placed,
@@ -297,9 +298,12 @@ impl<'a> Checking<'a> {
         let rule = self.bound.batch.as_ref()?;
         let coordinate = self.bound.coordinate();
         let refusal = if self.is_root {
-            let message = format!("`{coordinate}` is no lookup, so there is nothing to batch");
-            let is_lookup = self.field.directives.has("lookup");
-            (!is_lookup).then_some((message, "add `@lookup`, or remove `batch`"))
+            let message = format!("`{coordinate}` is not a lookup, so there is nothing to batch");
+            // Without `@lookup`, these are reported themselves.
+            let is_meant =
+                ["lookup", "internal"].iter().any(|name| self.field.directives.has(name))
+                    || self.field.arguments.iter().any(|argument| argument.directives.has("is"));
+            (!is_meant).then_some((message, "add `@lookup`, or remove `batch`"))
         } else {
             let message = format!("`{coordinate}` has a `batch`, but no text names `$batch`");
             let is_silent = self.asked.is_empty() && !self.names_batch();

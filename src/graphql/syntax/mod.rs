@@ -5,6 +5,7 @@
 
 mod executable;
 mod lexer;
+mod quotes;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -43,7 +44,10 @@ pub fn executable(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
 /// # Errors
 /// The first mistake.
 pub fn type_system(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
-    let mut tokens = Tokens::new(text)?;
-    type_system::document(&mut tokens)?;
-    Ok(tokens.finish())
+    let read = || {
+        let mut tokens = Tokens::new(text)?;
+        type_system::document(&mut tokens)?;
+        Ok(tokens.finish())
+    };
+    read().map_err(|error| quotes::explained(text, error))
 }

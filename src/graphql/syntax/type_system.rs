@@ -53,6 +53,9 @@ fn definition(tokens: &mut Tokens<'_>) -> Checked {
         "input" => named(tokens, |tokens| values(tokens, input_value))? || !extends,
         "directive" if !extends => directive(tokens).map(|()| true)?,
         _ if extends => return Err(tokens.unexpected("the kind of type that is extended")),
+        "query" | "mutation" | "subscription" | "fragment" => {
+            return Err(tokens.refuse("an operation cannot stand among type definitions"));
+        }
         _ => return Err(tokens.unexpected("a type definition")),
     };
     if says { Ok(()) } else { Err(tokens.unexpected("what the extension adds")) }

@@ -141,7 +141,7 @@ fn a_mistake_of_form_shows_how_to_mend_it() {
                 "x-tenant",
                 1..2,
                 "expected a selection, which begins with a name, `$` or `@`, found `-`",
-                "quoted: `\"x-tenant\"`",
+                "quoted: `'x-tenant'`",
             ),
             (
                 "né",

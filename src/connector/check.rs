@@ -1,0 +1,81 @@
+//! What a text says that cannot be meant: keys where there is no object to read them from, and keys in quotes that look
+//! like texts.
+
+use crate::mapping::{Expr, ExprKind, Field, Mapping, Span};
+
+/// A part of a text, and what to write instead.
+pub(super) struct Part {
+    pub(super) text: String,
+    pub(super) span: Span,
+    pub(super) help: String,
+}
+
+/// Keys in a `body` or a `message` that are read from no object: `name: name`, and `id: args.id`.
+pub(super) fn keys_of_nothing(expr: &Expr) -> Vec<Part> {
+    let mut found = Vec::new();
+    outside(expr, &mut found);
+    found
+}
+
+/// `expr` has no current object.
+fn outside(expr: &Expr, found: &mut Vec<Part>) {
+    match &expr.kind {
+        ExprKind::Key { of, name, .. } if matches!(of.kind, ExprKind::Current) => {
+            let variables = ["args", "this", "batch", "claims", "env", "config"];
+            let help = if variables.contains(&&**name) {
+                format!("write `${name}`")
+            } else {
+                format!(
+                    "write `$args.{name}` for an argument, `$this.{name}` for a field of the parent, `$('{name}')` for the text"
+                )
+            };
+            found.push(Part { text: name.to_string(), span: expr.span.clone(), help });
+        }
+        ExprKind::Key { of, .. } | ExprKind::Select { of, .. } => outside(of, found),
+        ExprKind::Method { of, .. } => outside(of, found),
+        ExprKind::Object(fields) => fields.iter().for_each(|field| outside(&field.value, found)),
+        ExprKind::List(elements) => elements.iter().for_each(|element| outside(element, found)),
+        ExprKind::Coalesce { left, right } => {
+            outside(left, found);
+            outside(right, found);
+        }
+        _ => {}
+    }
+}
+
+/// Values in a `select` that are quoted without need, such as `kind: 'book'`: a quoted name is a key.
+pub(super) fn quoted_keys(mapping: &Mapping) -> Vec<Part> {
+    let mut found = Vec::new();
+    if let ExprKind::Object(fields) | ExprKind::Select { fields, .. } = &mapping.expr().kind {
+        inside(fields, mapping.text(), &mut found);
+    }
+    found
+}
+
+fn inside(fields: &[Field], text: &str, found: &mut Vec<Part>) {
+    for field in fields {
+        match &field.value.kind {
+            ExprKind::Key { of, name, .. }
+                if matches!(of.kind, ExprKind::Current) && field.name_span != field.value.span =>
+            {
+                let written = text.get(field.value.span.clone()).unwrap_or_default();
+                if written.starts_with(['\'', '"']) && is_text(name) {
+                    let (text, span) = (name.to_string(), field.value.span.clone());
+                    let help = format!("for the text write `$('{name}')`, for the key `$.{name}`");
+                    found.push(Part { text, span, help });
+                }
+            }
+            ExprKind::Object(fields) | ExprKind::Select { fields, .. } => {
+                inside(fields, text, found);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Either it needs no quotes as a key, or no service has such a key.
+fn is_text(name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(is_word) && !name.starts_with(|c: char| c.is_ascii_digit())
+        || name.contains(' ')
+}

@@ -1,0 +1,53 @@
+//! A quotation mark inside a string in quotes ends the string, and what the grammar says of the rest leads nowhere: such a
+//! mistake is reported at the quotation mark.
+
+use super::SyntaxError;
+use super::lexer::{Lexer, TokenKind};
+
+/// The mistake that `error` follows from, if a string of its line ends too early.
+pub(super) fn explained(text: &str, error: SyntaxError) -> SyntaxError {
+    match stray_quote(text, error.span.start) {
+        Some(at) => SyntaxError {
+            message:
+                "this `\"` ends the string, and more text follows: inside a string in quotes write \
+                      `'` for `\"`, or put the string between `\"\"\"`"
+                    .to_owned(),
+            span: at..at + 1,
+        },
+        None => error,
+    }
+}
+
+/// The first quotation mark in the line of `at`, up to there, that stands between a string and more of its text.
+fn stray_quote(text: &str, at: usize) -> Option<usize> {
+    let line = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let bytes = text.as_bytes();
+    let mut lexer = Lexer::new(text);
+    while let Ok(token) = lexer.next() {
+        if token.kind == TokenKind::End || token.start > at {
+            break;
+        }
+        if token.kind != TokenKind::String || token.start < line || token.end > text.len() {
+            continue;
+        }
+        if text[token.span()].starts_with("\"\"\"") {
+            continue;
+        }
+        let before = token.start.checked_sub(1).map_or(b' ', |before| bytes[before]);
+        let after = bytes.get(token.end).copied().unwrap_or(b' ');
+        if is_text(after) {
+            return Some(token.end - 1);
+        }
+        if is_text(before) {
+            return Some(token.start);
+        }
+    }
+    // A string that is never closed begins with the quotation mark that was left over.
+    let before = at.checked_sub(1).map(|before| bytes[before]);
+    (bytes.get(at) == Some(&b'"') && before.is_some_and(is_text)).then_some(at)
+}
+
+/// Never beside a string of the language: those have blanks and punctuation around them.
+fn is_text(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"\"'_$-.|>/?+*;\\".contains(&byte) || !byte.is_ascii()
+}
