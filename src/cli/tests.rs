@@ -85,7 +85,7 @@ async fn check_says_everything_that_is_wrong() {
     let (_folder, config) = folder("servr: 1\nreuse: maybe\n", "");
     let (exit, out, _) = command(&["check", "--config", &config]).await;
     assert_eq!(exit, Exit::Problems);
-    assert!(out.contains("did you mean `server`?") && out.contains("2 errors"), "{out}");
+    assert!(out.contains("did you mean `server`?") && out.contains("3 errors"), "{out}");
     let (_folder, config) =
         folder(CONFIG, "type Query { a: String @rest(source: \"ap\", GET: \"/{\") }");
     let (exit, out, _) = command(&["check", "--config", &config, "--format", "json"]).await;

@@ -134,10 +134,10 @@ impl<'a> Section<'a> {
                     help: Some("remove it: a key that does nothing would mislead".to_owned()),
                 },
                 Known::Elsewhere(place) => {
-                    Mistake { message: self.unknown(entry), help: Some(format!("it is `{place}`")) }
+                    Mistake { message: self.unknown(entry), help: Some(self.named_here(&format!("it is `{place}`"))) }
                 }
                 Known::No => {
-                    let ours = spellings::ours(&self.path, &entry.key).map(str::to_owned);
+                    let ours = spellings::ours(&self.path, &entry.key).map(|ours| self.named_here(ours));
                     let help = ours.unwrap_or_else(|| self.hint(&entry.key));
                     Mistake { message: self.unknown(entry), help: Some(help) }
                 }
@@ -199,7 +199,7 @@ impl<'a> Section<'a> {
     /// What stands under `key`, or a problem.
     pub(super) fn required(&self, key: &str) -> Option<&'a Node> {
         let node = self.get(key);
-        if node.is_none() {
+        if node.is_none() && !self.is_misspelt(key) {
             let path = join(&self.path, key);
             let help = keys::example(&path).map(|example| format!("write `{key}: {example}`"));
             let message = format!("`{key}` is missing here");
@@ -207,6 +207,27 @@ impl<'a> Section<'a> {
             self.reading.problem("missing-key", &self.span, mistake);
         }
         node
+    }
+
+    /// An unknown key here is reported, and stands for this one.
+    fn is_misspelt(&self, key: &str) -> bool {
+        let suffix = format!(".{key}`");
+        let stands_for = |entry: &Entry| {
+            let is_unknown = !matches!(keys::known(&join(&self.path, &entry.key)), Known::Yes);
+            let ours = spellings::ours(&self.path, &entry.key);
+            let is_near = || nearest(&entry.key, keys::children(&self.path)) == Some(key);
+            is_unknown && ours.map_or_else(is_near, |ours| ours.contains(&suffix))
+        };
+        self.entries.iter().any(stands_for)
+    }
+
+    /// Text of the table of keys about this section: with the name of the source that it is in.
+    fn named_here(&self, text: &str) -> String {
+        let mut steps = self.shown.split('.');
+        match (steps.next(), steps.next()) {
+            (Some("sources"), Some(name)) => text.replace("sources.*", &format!("sources.{name}")),
+            _ => text.to_owned(),
+        }
     }
 
     /// Reads the scalar under `key` into a setting.

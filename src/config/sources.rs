@@ -156,8 +156,13 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
             None
         }
         (None, None) => {
-            let later = |entry: &Entry| matches!(entry.key.as_str(), "amqp" | "graphql");
-            if !section.entries().iter().any(later) {
+            // Keys of later versions, and what stands outside of `rest` and `grpc`, are reported themselves.
+            let is_reported = |entry: &Entry| {
+                matches!(entry.key.as_str(), "amqp" | "graphql" | "url" | "urls" | "protos")
+                    || super::spellings::ours("sources.*", &entry.key)
+                        .is_some_and(|ours| ours.contains("rest"))
+            };
+            if !section.entries().iter().any(is_reported) {
                 say(
                     format!("the source `{}` says neither `rest` nor `grpc`", entry.key),
                     "write `rest: { url: … }` or `grpc: { url: …, protos: […] }`",

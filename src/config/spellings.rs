@@ -91,9 +91,14 @@ const SPELLINGS: &[(&[&str], &[&str], &str)] = &[
         "it is `sources.*.retry.backoff`",
     ),
     (
-        &["sources.*.rest", "sources.*"],
+        &["sources.*"],
         &["baseurl", "endpoint", "baseuri", "uri", "address", "addr", "host", "server", "target"],
         "the address is `sources.*.rest.url` or `sources.*.grpc.url`",
+    ),
+    (
+        &["sources.*.rest"],
+        &["baseurl", "endpoint", "baseuri", "uri", "address", "addr", "host", "server", "target"],
+        "the address is `sources.*.rest.url`",
     ),
     (
         &["sources.*.grpc"],

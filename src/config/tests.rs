@@ -385,7 +385,11 @@ fn every_default_of_the_table_is_the_default() {
     for key in KEYS.iter().filter(|key| !key.default.is_empty() && !key.default.starts_with('(')) {
         let of_source = key.path.starts_with("sources.");
         let read = |text: &str| {
-            let config = parse(text).unwrap();
+            let mut config = parse(text).unwrap();
+            config.places = Places::default();
+            for source in &mut config.sources {
+                source.places = crate::connector::SourcePlaces::default();
+            }
             if of_source { format!("{:?}", config.sources) } else { format!("{config:?}") }
         };
         let none = match key.path {

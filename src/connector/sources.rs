@@ -28,8 +28,12 @@ pub(super) fn is_known(known: &[Known], name: &str) -> bool {
 
 /// A source that cannot be called as it is configured.
 pub(super) fn trouble(settings: &SourceSettings, reason: &impl std::fmt::Display) -> Problem {
+    let reason = reason.to_string();
+    let reason = reason.split(" (os error").next().unwrap_or_default();
     let message = format!("source `{}` cannot be called: {reason}", settings.name);
-    Problem::error("bad-source", message).at(settings.places.name.clone())
+    Problem::error("bad-source", message)
+        .at(settings.places.name.clone())
+        .help("certificates and keys are files in PEM, named under `tls`, relative to the configuration file")
 }
 
 /// Why a binding's source is not among the `wanted` protocol's.

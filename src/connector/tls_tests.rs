@@ -193,8 +193,7 @@ async fn files_that_cannot_be_used_are_a_problem_of_the_load() {
     ] {
         let mut source = settings("users", Protocol::Rest { site: site(&server, "users.test") });
         source.upstream.tls = tls.clone();
-        let directive = binding(r#"@rest(source: "users", GET: "/")"#);
-        let Err(problems) = Rest::new(&[source]).compile(&directive) else { panic!("{said}") };
+        let problems = Rest::new(&[source]).problems();
         assert!(render(&problems, false).contains(said), "{}", render(&problems, false));
         let grpc = Grpc::new(&[grpc_source(site(&server, "users.test"), tls)]);
         let Err(problems) = grpc else { panic!("{said}") };

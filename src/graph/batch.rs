@@ -134,7 +134,7 @@ fn check_rows(
         Some(_) => is_identity(target.schema, row, name),
     };
     let ([key], [asked]) = (key, asked) else { return };
-    if reply != BatchReply::GroupBy || list_depth(target.ty) != 1 || !is_own(key) {
+    if reply != BatchReply::GroupBy || target.is_lookup || list_depth(target.ty) != 1 || !is_own(key) {
         return;
     }
     let parent = target.coordinate.split('.').next().unwrap_or_default();
@@ -145,7 +145,7 @@ fn check_rows(
     let asked = dotted(asked);
     let help = format!(
         "map the field of a row that holds the `{asked}` of its `{parent}` under another name, and name that: \
-         `select: \"{parent_key}: … \"` and `key: \"{parent_key}\"`; `{row}` need not have it"
+         `select: \"{parent_key}: …\"` and `key: \"{parent_key}\"`; `{row}` need not have it"
     );
     let place = given.unwrap_or(argument).place.clone();
     problems.push(Problem::error("invalid-batch", message).at(place).help(help));

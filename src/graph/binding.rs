@@ -151,7 +151,10 @@ impl<'a> Compiling<'a> {
     fn field(&mut self, type_name: &str, field: &FieldDefinition) {
         let uses = self.uses(field);
         let root = Words(&self.merged.schema).root(type_name);
-        let Some((directive, connector)) = uses.first() else { return };
+        let Some((directive, connector)) = uses.first() else {
+            self.unknown(type_name, field);
+            return;
+        };
         let Some(place) = self.merged.places.of(directive.location()) else { return };
         let mut bound = Bound {
             type_name: type_name.to_owned(),
@@ -180,6 +183,23 @@ impl<'a> Compiling<'a> {
             self.call(&mut bound, directive, *connector, root);
         }
         self.bindings.add(bound);
+    }
+
+    /// A directive that is not defined is reported, and may be meant as a binding.
+    fn unknown(&mut self, type_name: &str, field: &FieldDefinition) {
+        let defined = &self.merged.schema.directive_definitions;
+        let unknown = field.directives.iter().find(|found| !defined.contains_key(&found.name));
+        let place = unknown.and_then(|unknown| self.merged.places.of(unknown.location()));
+        let Some(place) = place else { return };
+        self.bindings.add(Bound {
+            type_name: type_name.to_owned(),
+            field: field.name.to_string(),
+            place,
+            id: None,
+            select: None,
+            batch: None,
+            texts: Vec::new(),
+        });
     }
 
     fn call(

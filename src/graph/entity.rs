@@ -222,7 +222,9 @@ impl Reading<'_> {
             return;
         };
         let whole = 0..text.text().map_or(0, str::len);
-        self.problems.push(Problem::error("invalid-require", message).at(text.place_of(&whole)));
+        self.problems.push(Problem::error("invalid-require", message).at(text.place_of(&whole)).help(
+            "give the argument the type of the field; where the field may be null, so may the argument",
+        ));
     }
 }
 

@@ -47,11 +47,39 @@ impl Merged {
 }
 
 /// How to fix a text that other tools accept.
-fn advice(message: &str) -> Option<&'static str> {
-    if message.starts_with("an operation cannot stand") {
-        return Some("keep operations in files that `schema` in the configuration does not name");
-    }
-    None
+fn advice(message: &str, word: &str) -> Option<&'static str> {
+    let definitions = ["type", "interface", "input", "enum", "union", "scalar", "extend", "directive"];
+    Some(match message {
+        _ if message.starts_with("an operation cannot stand") => {
+            "keep operations in files that `schema` in the configuration does not name"
+        }
+        _ if message.starts_with("this `\"` ends the string") => {
+            "inside of quotes write `'` for `\"`, or put the string between `\"\"\"`; or a `\"` is missing before"
+        }
+        "expected a type, found `@`" => "write the type before the directives: `name: String @rest(…)`",
+        "expected a name, found `@`" => "is a `)` missing before?",
+        _ if message.starts_with("expected a string in double quotes") => {
+            "the SDL has strings in `\"`; `'` is for texts inside of them"
+        }
+        _ if message.starts_with("this string is not closed") => {
+            "add `\"` at its end; a string of several lines stands between `\"\"\"`"
+        }
+        _ if message.starts_with("expected") && definitions.contains(&word) => {
+            "is a `}` missing before this definition?"
+        }
+        _ if message.starts_with("expected") && message.ends_with("the end of the text") => {
+            "is a `}` or a `)` missing?"
+        }
+        _ => return None,
+    })
+}
+
+/// The first word of a place's line.
+fn first_word(place: &Place) -> &str {
+    let text = place.file.text.as_str();
+    let start = text.get(..place.span.start).and_then(|before| before.rfind('\n'));
+    let line = text.get(start.map_or(0, |newline| newline + 1)..).unwrap_or_default();
+    line.split_whitespace().next().unwrap_or_default()
 }
 
 /// Parses, merges and validates.
@@ -94,6 +122,7 @@ pub(super) fn merge(
             failed.partial
         }
     };
+    merging.drop_follow_ups();
     let whole = merging.is_whole();
     Merged { schema, places: merging.places, whole, broken: merging.broken }
 }
@@ -109,6 +138,9 @@ struct Merging<'a> {
 
 impl Merging<'_> {
     fn add(&mut self, builder: SchemaBuilder, file: &Arc<SourceFile>) -> SchemaBuilder {
+        if file.text.trim().is_empty() {
+            return builder;
+        }
         let strict = syntax::type_system(&file.text);
         if strict.is_err() && syntax::executable(&file.text).is_ok() {
             self.refuse_operations(file);
@@ -135,7 +167,8 @@ impl Merging<'_> {
         if let Some((message, place)) = mistake {
             self.broken.push(place.clone());
             let problem = Problem::error("invalid-syntax", message).at(place);
-            self.problems.push(match advice(&problem.message) {
+            let line = problem.place.as_ref().map_or("", first_word);
+            self.problems.push(match advice(&problem.message, line) {
                 Some(advice) => problem.help(advice),
                 None => problem,
             });
@@ -168,6 +201,25 @@ impl Merging<'_> {
         message.starts_with("cannot find type")
             || message.contains("undefined type")
             || self.broken.iter().any(|broken| Arc::ptr_eq(&broken.file, &place.file))
+    }
+
+    /// An input object with an unknown field lacks what that field was meant to be.
+    fn drop_follow_ups(&mut self) {
+        let unknown: Vec<Place> = self
+            .problems
+            .iter()
+            .filter(|problem| problem.message.starts_with("field `") && problem.message.contains("` does not exist on `"))
+            .filter_map(|problem| problem.place.clone())
+            .collect();
+        let holds = |outer: &Place, inner: &Place| {
+            Arc::ptr_eq(&outer.file, &inner.file)
+                && outer.span.start <= inner.span.start
+                && inner.span.end <= outer.span.end
+        };
+        self.problems.retain(|problem| {
+            !problem.message.starts_with("the required field `")
+                || !problem.place.as_ref().is_some_and(|place| unknown.iter().any(|inner| holds(place, inner)))
+        });
     }
 
     /// Documents of operations are often kept beside the schema, and are no part of it.
@@ -226,6 +278,9 @@ fn translate(schema: &Schema, message: &str, suggest: bool) -> Problem {
     let problem = Problem::error("invalid-schema", lowercase(message));
     if let Some(ours) = spellings::argument(first, second, message) {
         return problem.help(ours);
+    }
+    if let Some(help) = spellings::rule(message) {
+        return problem.help(help);
     }
     let known: Vec<&str> = if message.starts_with("the argument ") {
         let definition = schema.directive_definitions.get(second.trim_start_matches('@'));

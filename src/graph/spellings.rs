@@ -1,5 +1,26 @@
 //! Directives and arguments of other gateways, and what is written here for the same purpose.
 
+/// How to fix what breaks a rule of the type system.
+pub(super) fn rule(message: &str) -> Option<&'static str> {
+    RULES.iter().find(|(piece, _)| message.contains(piece)).map(|(_, help)| *help)
+}
+
+/// Pieces of messages.
+const RULES: &[(&str, &str)] = &[
+    ("missing query root", "define `type Query { … }` in one of the files that `schema` names"),
+    ("must return an output type", "give it an object, an interface, a union, a scalar or an enum; an `input` is for arguments"),
+    ("must be of an input type", "give it a scalar, an enum or an `input`; objects are for results"),
+    ("does not satisfy interface", "add what the interface has to the type"),
+    ("is defined multiple times", "keep one of them; `extend type` adds fields to a type"),
+    ("the required argument", "add the argument"),
+    ("the required field", "add it to the object"),
+    ("of type String!, found", "write a text in quotes"),
+    ("of type String, found", "write a text in quotes"),
+    ("of type Int!, found a string", "write a number without quotes and without a unit"),
+    ("of type Int, found a string", "write a number without quotes and without a unit"),
+    ("of type Boolean, found", "write `true` or `false`"),
+];
+
 /// A directive that other gateways have, by name.
 pub(super) fn directive(name: &str) -> Option<&'static str> {
     DIRECTIVES.iter().find(|(known, _)| *known == name).map(|(_, ours)| *ours)
@@ -153,6 +174,7 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ),
     ("grpc", "service", "the method is one text: `method: \"package.Service/Method\"`"),
     ("grpc", "rpc", "the method is one text: `method: \"package.Service/Method\"`"),
+    ("RestHeader RestQuery GrpcMetadata", "key", "each entry has `name` and `value`: `{ name: \"x-tenant\", value: \"{$args.tenant}\" }`"),
     ("BatchRule", "size", "the number of keys of a call is `max`"),
     ("BatchRule", "maxSize", "the number of keys of a call is `max`"),
     ("BatchRule", "delay", "keys of other requests are awaited for `waitMs` milliseconds"),

@@ -244,6 +244,10 @@ impl Parser<'_> {
                         gathered.push(value);
                     }
                 }
+                '$' if self.cursor.peek_at(1) == Some(b'{') => {
+                    self.refuse_dollar(start);
+                    gathered.has_value = true;
+                }
                 _ => {
                     self.cursor.pos += char.len_utf8();
                     self.check_url_char(char, start);
@@ -260,10 +264,6 @@ impl Parser<'_> {
         let (message, help) = match char {
             '#' => ("a URL that is called has no fragment", "write `%23` for the character itself"),
             '}' => ("this `}` closes nothing", "write `%7D` for the character itself"),
-            '$' if self.cursor.peek() == Some(b'{') => (
-                "this `$` is sent as it stands: values are in braces alone",
-                "write `{$args.id}`, and `%24` for the character itself",
-            ),
             '%' if !hex(self.cursor.peek()) || !hex(self.cursor.peek_at(1)) => (
                 "`%` is not followed by two hexadecimal digits",
                 "write `%25` for the character itself",
@@ -307,6 +307,16 @@ impl Parser<'_> {
         let help = format!("write `{{{ours}}}`");
         self.cursor.report(open..end, "a template has single braces", Some(help));
         Some(end)
+    }
+
+    /// Reports `${args.id}` at `start`, and passes it.
+    fn refuse_dollar(&mut self, start: usize) {
+        let end = after_brace(self.cursor.text, start + 1);
+        let inner = self.cursor.text[start + 2..end].trim_end_matches('}');
+        let ours = spellings::doubled(inner).unwrap_or_else(|| "$args.id".to_owned());
+        let help = format!("write `{{{ours}}}`, and `%24` for the character itself");
+        self.cursor.report(start..end, "a value stands in braces, without `$` before them", Some(help));
+        self.cursor.pos = end;
     }
 
     /// Reports `$args.id` outside of braces.

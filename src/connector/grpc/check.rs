@@ -14,7 +14,7 @@ pub(super) fn message(
     input: &MessageDescriptor,
     problems: &mut Vec<Problem>,
 ) {
-    Check { mapping, argument, problems }.written(mapping.expr(), Some(input));
+    Check { mapping, argument, problems, lists: Vec::new() }.written(mapping.expr(), Some(input));
 }
 
 /// The keys that `select` reads must be fields of the output, as far as they can be followed.
@@ -24,7 +24,7 @@ pub(super) fn select(
     output: &MessageDescriptor,
     problems: &mut Vec<Problem>,
 ) {
-    Check { mapping, argument, problems }.read(mapping.expr(), Some(output));
+    Check { mapping, argument, problems, lists: Vec::new() }.read(mapping.expr(), Some(output));
 }
 
 /// A field by the name in the `.proto` file, or by its JSON name.
@@ -36,6 +36,8 @@ struct Check<'a> {
     mapping: &'a Mapping,
     argument: &'a Argument,
     problems: &'a mut Vec<Problem>,
+    /// Lists that were suggested.
+    lists: Vec<String>,
 }
 
 impl Check<'_> {
@@ -199,12 +201,27 @@ impl Check<'_> {
 
     fn unknown(&mut self, name: &str, message: &MessageDescriptor, span: Span) {
         let fields: Vec<FieldDescriptor> = message.fields().collect();
+        let holds = |list: &&FieldDescriptor| {
+            list.is_list() && nested(list).is_some_and(|inner| field(&inner, name).is_some())
+        };
+        let list = fields.iter().find(holds).map(|list| list.name().to_owned());
+        if let Some(list) = &list {
+            // One wrong level has one problem, however many names stand there.
+            if self.lists.contains(list) {
+                return;
+            }
+            self.lists.push(list.clone());
+        }
         let problem = Problem::error(
             "unknown-message-field",
             format!("message `{}` has no field `{name}`", message.full_name()),
         )
         .at(self.argument.place_of(&span));
         let help = match nearest(name, fields.iter().map(FieldDescriptor::name)) {
+            _ if list.is_some() => {
+                let list = list.unwrap_or_default();
+                format!("its list `{list}` has messages with `{name}`: write `$.{list} {{ {name} … }}`")
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None if fields.is_empty() => "the message has no fields".to_owned(),
             None => {

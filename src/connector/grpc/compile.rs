@@ -152,7 +152,12 @@ fn unknown(argument: &Argument, name: &str, descriptors: &DescriptorPool) -> Pro
     let last = name.rsplit(['/', '.']).next().unwrap_or(name);
     let same_end = known.iter().find(|method| method.rsplit('/').next() == Some(last));
     let near = same_end.map(String::as_str);
-    match near.or_else(|| nearest(name, known.iter().map(String::as_str))) {
+    // Services have many methods whose whole names differ little: only the method's own name tells which one is meant.
+    let is_near = |method: &&String| {
+        let own = method.rsplit('/').next().unwrap_or_default();
+        nearest(last, [own]).is_some()
+    };
+    match near.or_else(|| known.iter().find(is_near).map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None if known.is_empty() => problem.help("the source's protos define no service"),
         None => problem.help(format!(

@@ -34,6 +34,8 @@ pub(super) struct Filled {
     pub(super) yields: Vec<Yields>,
     /// Entities that come without fields which no lookup brings: the problem's position, and in how many places.
     pub(super) lacking: HashMap<String, (usize, usize)>,
+    /// Entities with a lookup whose own mapping lacks a field.
+    unmapped: HashSet<String>,
     /// Fields that are null along one way, told only if another way fills them: type, field, and what to say.
     pub(super) doubts: Vec<(String, String, Problem)>,
 }
@@ -256,7 +258,14 @@ impl<'a> Walk<'a, '_> {
 
     /// Says in how many more places each entity lacks its lookup.
     fn count_lacking(&mut self) {
-        for (at, places) in self.filled.lacking.values() {
+        let mut lacking: Vec<(&String, &(usize, usize))> = self.filled.lacking.iter().collect();
+        lacking.sort_by_key(|(_, (at, _))| std::cmp::Reverse(*at));
+        for (entity, (at, places)) in lacking {
+            if self.filled.unmapped.contains(entity) {
+                // The mapping of its lookup is reported, and lacks the same.
+                self.problems.remove(*at);
+                continue;
+            }
             let Some(help) = self.problems.get_mut(*at).and_then(|problem| problem.help.as_mut())
             else {
                 continue;
@@ -270,6 +279,9 @@ impl<'a> Walk<'a, '_> {
     }
 
     pub(super) fn refuse_mapped(&mut self, place: Place, type_name: &str, missing: &[&str]) {
+        if !self.parts.lookups_of(type_name).is_empty() {
+            self.filled.unmapped.insert(type_name.to_owned());
+        }
         for name in missing {
             // Reported here; a second problem at the field's definition would say the same.
             self.filled.provide(type_name, name);
@@ -290,7 +302,8 @@ pub(super) fn refuse_unfilled(
 ) {
     let words = parts.words();
     for (type_name, object) in words.objects() {
-        if words.root(type_name).is_some() || !reach.reaches(type_name) {
+        let is_root = words.root(type_name).is_some();
+        if is_root || !reach.reaches(type_name) || filled.lacking.contains_key(type_name) {
             continue;
         }
         for field in object.fields.values() {

@@ -104,7 +104,8 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
                     "the mapping yields an object, but `{}` is of type `{type_name}`",
                     via.field.name
                 );
-                self.warn_or_refuse(Problem::error("mapping-mismatch", message), span, None);
+                let help = format!("yield one value of it, or give the field an object type instead of `{type_name}`");
+                self.warn_or_refuse(Problem::error("mapping-mismatch", message), span, Some(help));
             }
             return;
         }
@@ -115,7 +116,8 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
                     "the mapping yields a scalar, but `{}` is of type `{type_name}`",
                     via.field.name
                 );
-                self.warn_or_refuse(Problem::error("mapping-mismatch", message), span, None);
+                let help = format!("yield an object: `{}: {{ … }}`", via.field.name);
+                self.warn_or_refuse(Problem::error("mapping-mismatch", message), span, Some(help));
             }
             Shape::Reply => {
                 for plain in self.walk.nested(via.type_name, via.field) {
@@ -250,13 +252,16 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
             }
             // A name that is mapped already is not the one that was meant.
             let open = known.iter().copied().filter(|name| object.get(name).is_none());
-            let help = nearest(name, open).map(|near| format!("did you mean `{near}`?"));
+            let help = match nearest(name, open) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("leave it out, or add the field to `{type_name}`"),
+            };
             let message =
                 format!("the mapping yields `{name}`, but `{type_name}` has no such field");
             self.warn_or_refuse(
                 Problem::warning("unknown-mapped-field", message),
                 &named.span,
-                help,
+                Some(help),
             );
         }
     }

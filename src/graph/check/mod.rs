@@ -149,6 +149,7 @@ fn unbound_roots(parts: Parts<'_>, problems: &mut Vec<Problem>) {
 
 /// A key without a lookup joins nothing: allowed, but rarely meant.
 fn unserved_keys(parts: Parts<'_>, filled: &fill::Filled, problems: &mut Vec<Problem>) {
+    let broken = complete::broken_lookups(parts);
     for (type_name, object) in parts.words().objects() {
         let Some(entity) = parts.types.get(type_name) else { continue };
         for (key, directive) in entity.keys.iter().zip(object.directives.get_all("key")) {
@@ -157,8 +158,10 @@ fn unserved_keys(parts: Parts<'_>, filled: &fill::Filled, problems: &mut Vec<Pro
                 let found = &parts.lookups[*at];
                 found.key.len() == paths.len() && paths.iter().all(|path| found.key.contains(path))
             });
-            // A missing lookup that fields need is reported already.
-            if !served && !filled.lacking.contains_key(type_name) {
+            // A missing lookup that fields need, and one with a mistake, are reported already.
+            let is_reported =
+                filled.lacking.contains_key(type_name) || broken.contains(type_name);
+            if !served && !is_reported {
                 let printed = super::words::print(key);
                 problems.push(
                     Problem::warning(

@@ -8,10 +8,7 @@ use super::lexer::{Lexer, TokenKind};
 pub(super) fn explained(text: &str, error: SyntaxError) -> SyntaxError {
     match stray_quote(text, error.span.start) {
         Some(at) => SyntaxError {
-            message:
-                "this `\"` ends the string, and more text follows: inside a string in quotes write \
-                      `'` for `\"`, or put the string between `\"\"\"`"
-                    .to_owned(),
+            message: "this `\"` ends the string, but more text follows".to_owned(),
             span: at..at + 1,
         },
         None => error,
