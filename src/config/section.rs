@@ -133,11 +133,13 @@ impl<'a> Section<'a> {
                     message: format!("this version does not have `{}` yet", entry.key),
                     help: Some("remove it: a key that does nothing would mislead".to_owned()),
                 },
-                Known::Elsewhere(place) => {
-                    Mistake { message: self.unknown(entry), help: Some(self.named_here(&format!("it is `{place}`"))) }
-                }
+                Known::Elsewhere(place) => Mistake {
+                    message: self.unknown(entry),
+                    help: Some(self.named_here(&format!("it is `{place}`"))),
+                },
                 Known::No => {
-                    let ours = spellings::ours(&self.path, &entry.key).map(|ours| self.named_here(ours));
+                    let ours =
+                        spellings::ours(&self.path, &entry.key).map(|ours| self.named_here(ours));
                     let help = ours.unwrap_or_else(|| self.hint(&entry.key));
                     Mistake { message: self.unknown(entry), help: Some(help) }
                 }

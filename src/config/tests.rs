@@ -1,5 +1,5 @@
 use super::*;
-use crate::connector::Protocol;
+use crate::connector::{Protocol, SourcePlaces};
 use crate::problem::render;
 use crate::upstream::discovery::Address;
 use std::time::Duration;
@@ -385,11 +385,8 @@ fn every_default_of_the_table_is_the_default() {
     for key in KEYS.iter().filter(|key| !key.default.is_empty() && !key.default.starts_with('(')) {
         let of_source = key.path.starts_with("sources.");
         let read = |text: &str| {
-            let mut config = parse(text).unwrap();
-            config.places = Places::default();
-            for source in &mut config.sources {
-                source.places = crate::connector::SourcePlaces::default();
-            }
+            let mut config = Config { places: Places::default(), ..parse(text).unwrap() };
+            config.sources.iter_mut().for_each(|source| source.places = SourcePlaces::default());
             if of_source { format!("{:?}", config.sources) } else { format!("{config:?}") }
         };
         let none = match key.path {

@@ -134,7 +134,11 @@ fn check_rows(
         Some(_) => is_identity(target.schema, row, name),
     };
     let ([key], [asked]) = (key, asked) else { return };
-    if reply != BatchReply::GroupBy || target.is_lookup || list_depth(target.ty) != 1 || !is_own(key) {
+    if reply != BatchReply::GroupBy
+        || target.is_lookup
+        || list_depth(target.ty) != 1
+        || !is_own(key)
+    {
         return;
     }
     let parent = target.coordinate.split('.').next().unwrap_or_default();

@@ -29,7 +29,7 @@ pub const CODES: &[(&str, Severity)] = &[
     ("not-a-stream", Severity::Error),
     ("not-in-this-version", Severity::Error),
     ("not-scalar", Severity::Error),
-    ("no-callers", Severity::Error),
+    ("no-callers", Severity::Warning),
     ("nullable-in-path", Severity::Error),
     ("schema-file", Severity::Error),
     ("two-bindings", Severity::Error),

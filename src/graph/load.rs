@@ -76,7 +76,7 @@ pub fn load_in(
     let cache_hints = cache::read(&merged, &mut bindings, &mut problems);
     let env = reference::env(&bindings, surroundings.env, &mut problems);
     if !surroundings.verifies_tokens {
-        guard::refuse_without_callers(&merged, &bindings, &mut problems);
+        guard::warn_without_callers(&merged, &bindings, &mut problems);
     }
     check::filled(&merged, &types, &bindings, &lookups, &mut problems);
     if any_error(&problems) {

@@ -46,34 +46,6 @@ impl Merged {
     }
 }
 
-/// How to fix a text that other tools accept.
-fn advice(message: &str, word: &str) -> Option<&'static str> {
-    let definitions = ["type", "interface", "input", "enum", "union", "scalar", "extend", "directive"];
-    Some(match message {
-        _ if message.starts_with("an operation cannot stand") => {
-            "keep operations in files that `schema` in the configuration does not name"
-        }
-        _ if message.starts_with("this `\"` ends the string") => {
-            "inside of quotes write `'` for `\"`, or put the string between `\"\"\"`; or a `\"` is missing before"
-        }
-        "expected a type, found `@`" => "write the type before the directives: `name: String @rest(…)`",
-        "expected a name, found `@`" => "is a `)` missing before?",
-        _ if message.starts_with("expected a string in double quotes") => {
-            "the SDL has strings in `\"`; `'` is for texts inside of them"
-        }
-        _ if message.starts_with("this string is not closed") => {
-            "add `\"` at its end; a string of several lines stands between `\"\"\"`"
-        }
-        _ if message.starts_with("expected") && definitions.contains(&word) => {
-            "is a `}` missing before this definition?"
-        }
-        _ if message.starts_with("expected") && message.ends_with("the end of the text") => {
-            "is a `}` or a `)` missing?"
-        }
-        _ => return None,
-    })
-}
-
 /// The first word of a place's line.
 fn first_word(place: &Place) -> &str {
     let text = place.file.text.as_str();
@@ -168,7 +140,7 @@ impl Merging<'_> {
             self.broken.push(place.clone());
             let problem = Problem::error("invalid-syntax", message).at(place);
             let line = problem.place.as_ref().map_or("", first_word);
-            self.problems.push(match advice(&problem.message, line) {
+            self.problems.push(match syntax::advice(&problem.message, line) {
                 Some(advice) => problem.help(advice),
                 None => problem,
             });
@@ -208,7 +180,10 @@ impl Merging<'_> {
         let unknown: Vec<Place> = self
             .problems
             .iter()
-            .filter(|problem| problem.message.starts_with("field `") && problem.message.contains("` does not exist on `"))
+            .filter(|problem| {
+                problem.message.starts_with("field `")
+                    && problem.message.contains("` does not exist on `")
+            })
             .filter_map(|problem| problem.place.clone())
             .collect();
         let holds = |outer: &Place, inner: &Place| {
@@ -218,7 +193,10 @@ impl Merging<'_> {
         };
         self.problems.retain(|problem| {
             !problem.message.starts_with("the required field `")
-                || !problem.place.as_ref().is_some_and(|place| unknown.iter().any(|inner| holds(place, inner)))
+                || !problem
+                    .place
+                    .as_ref()
+                    .is_some_and(|place| unknown.iter().any(|inner| holds(place, inner)))
         });
     }
 

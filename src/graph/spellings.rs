@@ -8,8 +8,14 @@ pub(super) fn rule(message: &str) -> Option<&'static str> {
 /// Pieces of messages.
 const RULES: &[(&str, &str)] = &[
     ("missing query root", "define `type Query { … }` in one of the files that `schema` names"),
-    ("must return an output type", "give it an object, an interface, a union, a scalar or an enum; an `input` is for arguments"),
-    ("must be of an input type", "give it a scalar, an enum or an `input`; objects are for results"),
+    (
+        "must return an output type",
+        "give it an object, an interface, a union, a scalar or an enum; an `input` is for arguments",
+    ),
+    (
+        "must be of an input type",
+        "give it a scalar, an enum or an `input`; objects are for results",
+    ),
     ("does not satisfy interface", "add what the interface has to the type"),
     ("is defined multiple times", "keep one of them; `extend type` adds fields to a type"),
     ("the required argument", "add the argument"),
@@ -174,7 +180,11 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ),
     ("grpc", "service", "the method is one text: `method: \"package.Service/Method\"`"),
     ("grpc", "rpc", "the method is one text: `method: \"package.Service/Method\"`"),
-    ("RestHeader RestQuery GrpcMetadata", "key", "each entry has `name` and `value`: `{ name: \"x-tenant\", value: \"{$args.tenant}\" }`"),
+    (
+        "RestHeader RestQuery GrpcMetadata",
+        "key",
+        "each entry has `name` and `value`: `{ name: \"x-tenant\", value: \"{$args.tenant}\" }`",
+    ),
     ("BatchRule", "size", "the number of keys of a call is `max`"),
     ("BatchRule", "maxSize", "the number of keys of a call is `max`"),
     ("BatchRule", "delay", "keys of other requests are awaited for `waitMs` milliseconds"),

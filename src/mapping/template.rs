@@ -315,7 +315,11 @@ impl Parser<'_> {
         let inner = self.cursor.text[start + 2..end].trim_end_matches('}');
         let ours = spellings::doubled(inner).unwrap_or_else(|| "$args.id".to_owned());
         let help = format!("write `{{{ours}}}`, and `%24` for the character itself");
-        self.cursor.report(start..end, "a value stands in braces, without `$` before them", Some(help));
+        self.cursor.report(
+            start..end,
+            "a value stands in braces, without `$` before them",
+            Some(help),
+        );
         self.cursor.pos = end;
     }
 

@@ -220,7 +220,9 @@ impl Check<'_> {
         let help = match nearest(name, fields.iter().map(FieldDescriptor::name)) {
             _ if list.is_some() => {
                 let list = list.unwrap_or_default();
-                format!("its list `{list}` has messages with `{name}`: write `$.{list} {{ {name} … }}`")
+                format!(
+                    "its list `{list}` has messages with `{name}`: write `$.{list} {{ {name} … }}`"
+                )
             }
             Some(near) => format!("did you mean `{near}`?"),
             None if fields.is_empty() => "the message has no fields".to_owned(),

@@ -104,7 +104,9 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
                     "the mapping yields an object, but `{}` is of type `{type_name}`",
                     via.field.name
                 );
-                let help = format!("yield one value of it, or give the field an object type instead of `{type_name}`");
+                let help = format!(
+                    "yield one value of it, or give the field an object type instead of `{type_name}`"
+                );
                 self.warn_or_refuse(Problem::error("mapping-mismatch", message), span, Some(help));
             }
             return;

@@ -159,8 +159,7 @@ fn unserved_keys(parts: Parts<'_>, filled: &fill::Filled, problems: &mut Vec<Pro
                 found.key.len() == paths.len() && paths.iter().all(|path| found.key.contains(path))
             });
             // A missing lookup that fields need, and one with a mistake, are reported already.
-            let is_reported =
-                filled.lacking.contains_key(type_name) || broken.contains(type_name);
+            let is_reported = filled.lacking.contains_key(type_name) || broken.contains(type_name);
             if !served && !is_reported {
                 let printed = super::words::print(key);
                 problems.push(

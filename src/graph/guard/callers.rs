@@ -1,4 +1,4 @@
-//! Rules and texts that look at the caller's token, in a gateway that verifies no tokens: nobody would ever pass.
+//! Rules and texts that look at the caller's token, in a gateway that verifies no tokens: every caller is anonymous.
 
 use crate::graph::binding::Bindings;
 use crate::graph::merge::Merged;
@@ -10,7 +10,7 @@ use apollo_compiler::ast::Directive;
 use apollo_compiler::schema::ExtendedType;
 
 /// Reports the first of them: all have one cause.
-pub(in crate::graph) fn refuse_without_callers(
+pub(in crate::graph) fn warn_without_callers(
     merged: &Merged,
     bindings: &Bindings,
     problems: &mut Vec<Problem>,
@@ -32,7 +32,7 @@ pub(in crate::graph) fn refuse_without_callers(
     let help = format!(
         "add the issuer of your tokens to the configuration: `auth: {{ providers: [{{ issuer: …, audience: …, jwks_url: … }}] }}`{others}"
     );
-    problems.push(Problem::error("no-callers", message).at(place).help(help));
+    problems.push(Problem::warning("no-callers", message).at(place).help(help));
 }
 
 /// What is wrong with each rule that needs a token, and its place.

@@ -8,7 +8,7 @@ mod allow;
 mod callers;
 mod needs;
 
-pub(super) use callers::refuse_without_callers;
+pub(super) use callers::warn_without_callers;
 
 use super::binding::Bindings;
 use super::merge::Merged;

@@ -3,6 +3,7 @@
 //! Finds the first mistake and says it in words. Builds no tree. A text that passes is handed on with what the parser
 //! does not know blanked out, byte for byte, so that places in it stay where they were.
 
+mod advice;
 mod executable;
 mod lexer;
 mod quotes;
@@ -11,6 +12,8 @@ mod tests;
 mod tokens;
 mod type_system;
 mod values;
+
+pub use advice::advice;
 
 use std::borrow::Cow;
 use std::ops::Range;

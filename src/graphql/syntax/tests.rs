@@ -157,7 +157,10 @@ fn the_first_mistake_of_a_type_is_told_in_words() {
         ),
         ("directive d on FIELD", "expected `@`, found `d` at 1:11"),
         ("query { a }", "an operation cannot stand among type definitions at 1:1"),
-        ("type A { a: Int @d(e: \"f(\"g\")\") }", "this `\"` ends the string, but more text follows at 1:26"),
+        (
+            "type A { a: Int @d(e: \"f(\"g\")\") }",
+            "this `\"` ends the string, but more text follows at 1:26",
+        ),
     ] {
         assert_eq!(types(text), expected, "{text}");
     }
