@@ -264,12 +264,17 @@ fn known<'e>(expr: &'e Expr, found: &mut Vec<(Span, Known<'e>)>) {
             Method::Size => Known::Integer,
             Method::JoinNotNull => Known::Text,
             Method::Map => Known::List(&[]),
-            Method::Eq | Method::Ne | Method::Gt | Method::Gte | Method::Lt | Method::Lte => {
-                Known::Boolean
-            }
-            Method::In | Method::Contains | Method::And | Method::Or | Method::Not => {
-                Known::Boolean
-            }
+            Method::Eq
+            | Method::Ne
+            | Method::Gt
+            | Method::Gte
+            | Method::Lt
+            | Method::Lte
+            | Method::In
+            | Method::Contains
+            | Method::And
+            | Method::Or
+            | Method::Not => Known::Boolean,
             _ => return,
         },
         _ => return,
@@ -312,12 +317,12 @@ fn leaf_misfit(
             value.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
         }
         ("Float", Known::Literal(value)) => value.is_number(),
-        ("Int" | "Float" | "ID", Known::Integer) => true,
         ("String", Known::Literal(value)) => value.is_string(),
         ("ID", Known::Literal(value)) => value.is_string() || is_whole(value),
-        ("String" | "ID", Known::Text) => true,
         ("Boolean", Known::Literal(value)) => value.is_boolean(),
-        ("Boolean", Known::Boolean) => true,
+        ("Int" | "Float" | "ID", Known::Integer)
+        | ("String" | "ID", Known::Text)
+        | ("Boolean", Known::Boolean) => true,
         ("Int" | "Float" | "String" | "ID" | "Boolean", _) => false,
         _ => true,
     };

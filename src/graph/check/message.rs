@@ -20,7 +20,7 @@ pub(super) struct Found {
 impl Found {
     /// The whole reply.
     pub(super) fn message(message: MessageDescriptor) -> Self {
-        let list = message.fields().find(|field| field.is_list());
+        let list = message.fields().find(FieldDescriptor::is_list);
         Self {
             shown: format!("the reply `{}`", message.full_name()),
             repeated: false,
@@ -125,7 +125,7 @@ pub(super) fn of_field(message: &MessageDescriptor, name: &str) -> Option<Found>
             list: match &kind {
                 Kind::Message(inner) => inner
                     .fields()
-                    .find(|field| field.is_list())
+                    .find(FieldDescriptor::is_list)
                     .map(|list| format!("{}.{}", field.name(), list.name())),
                 _ => None,
             },
