@@ -203,6 +203,7 @@ impl Call for Bound {
             target: self.target.render_url(&Scope { current: &Value::Null, variables: inputs })?,
             headers: forwarded.collect(),
             body: bytes::Bytes::new(),
+            reading: 0,
             trace: inputs.caller.trace.clone(),
         })
     }

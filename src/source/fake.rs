@@ -112,6 +112,7 @@ impl Call for FakeCall {
             target: self.target.render_url(&Scope { current: &Value::Null, variables: inputs })?,
             headers: Vec::new(),
             body: bytes::Bytes::new(),
+            reading: 0,
             trace: inputs.caller.trace.clone(),
         })
     }

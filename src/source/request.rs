@@ -53,6 +53,9 @@ pub struct Request {
     /// Lower-case names, in the order sent.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     pub body: Bytes,
+    /// Number of the way in which the connector reads the reply. Bindings that read it differently share no call: what
+    /// is left of a reply, such as an error body that is not read, depends on it.
+    pub reading: u32,
     /// Sent along, and never a part of what makes two requests differ.
     pub trace: Trace,
 }

@@ -67,6 +67,8 @@ pub struct RefusedReply {
     pub reply: Reply,
     /// JSON text that the rules read as `$`; empty: null. A gRPC status is an object.
     pub words: Bytes,
+    /// The body was read to its end. Of any other, `isSuccess` cannot hold.
+    pub is_whole: bool,
     /// The body is larger than what was read, so there are no words.
     pub is_large: bool,
     /// The beginning of the body, for developers; empty unless they want to see it.
@@ -75,10 +77,11 @@ pub struct RefusedReply {
 
 impl PartialEq for RefusedReply {
     fn eq(&self, other: &Self) -> bool {
-        let Self { reply, words, is_large, excerpt } = self;
+        let Self { reply, words, is_whole, is_large, excerpt } = self;
         let same_head = reply.status == other.reply.status && reply.headers == other.reply.headers;
         same_head
             && *words == other.words
+            && *is_whole == other.is_whole
             && *is_large == other.is_large
             && *excerpt == other.excerpt
     }

@@ -119,6 +119,7 @@ impl Call for GrpcCall {
             target: self.path.as_str().to_owned(),
             headers: self.metadata.render(inputs, None)?,
             body: body.into(),
+            reading: u32::from(self.reading.wanted),
             trace: inputs.caller.trace.clone(),
         })
     }

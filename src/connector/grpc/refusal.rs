@@ -128,7 +128,7 @@ impl StatusReader {
         // No message came.
         let (body, held) = (Body::Json(Bytes::new()), Held::default());
         let reply = Reply { body, status: code, headers, held };
-        Some(RefusedReply { reply, words, is_large, excerpt })
+        Some(RefusedReply { reply, words, is_whole: true, is_large, excerpt })
     }
 
     /// The details of an encoded `google.rpc.Status`, in order.

@@ -153,6 +153,7 @@ impl Call for RestCall {
             target,
             headers: self.headers.render(inputs, media_type)?,
             body: body.unwrap_or_default(),
+            reading: self.reading.number() | self.inspection().number() << 16,
             trace: inputs.caller.trace.clone(),
         })
     }

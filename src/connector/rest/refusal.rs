@@ -33,7 +33,16 @@ impl Inspection {
         Self { limit, shows_replies }
     }
 
-    /// Reads the body of a refusing reply. One that breaks off says nothing.
+    /// A number that two inspections share only if they are equal, given the same source.
+    pub(super) fn number(self) -> u32 {
+        match self.limit {
+            None => 0,
+            Some(MAX_MAPPED_ERROR) => 1,
+            Some(_) => 2,
+        }
+    }
+
+    /// Reads the body of a refusing reply.
     pub(super) async fn read(self, reply: HttpReply) -> Option<RefusedReply> {
         let Some(limit) = self.limit else {
             reply.discard().await;
@@ -42,12 +51,13 @@ impl Inspection {
         let (status, headers) = (reply.status.as_u16(), reply.headers.clone());
         let body = reply.read_at_most(limit).await.map(|(_, body, held)| (body, held));
         let is_large = matches!(body, Err(Failure::TooLarge(_)));
+        let is_whole = body.is_ok();
         let (body, held) = body.unwrap_or_default();
         let excerpt = if self.shows_replies { excerpt_of(&body) } else { String::new() };
         let words = words(&headers, body);
         let (body, headers) = (Body::Json(words.clone()), Arc::new(headers));
         let reply = Reply { body, status, headers, held };
-        Some(RefusedReply { reply, words, is_large, excerpt })
+        Some(RefusedReply { reply, words, is_whole, is_large, excerpt })
     }
 }
 

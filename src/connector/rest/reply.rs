@@ -50,6 +50,11 @@ impl ReplyReading {
         Self { accept_types: accept_types.into(), text, follow }
     }
 
+    /// A number that two readings share only if they read every reply alike, given the same source. Less than 2^16.
+    pub(super) fn number(&self) -> u32 {
+        u32::from(self.follow) << 8 | self.text as u32
+    }
+
     /// Refuses a media type that is neither JSON nor accepted, before the body is read: a page of HTML is not a reply.
     /// Services that name no type, or `text/plain`, get the benefit of the doubt.
     ///

@@ -104,7 +104,9 @@ impl Judge<'_> {
     }
 
     fn excuses(&self, refusal: &RefusedReply) -> bool {
-        let Some(rule) = &self.call.rules().is_success else { return false };
+        let Some(rule) = self.call.rules().is_success.as_ref().filter(|_| refusal.is_whole) else {
+            return false;
+        };
         let words = readable(&refusal.words);
         self.evaluate(rule, words, &refusal.reply).is_ok_and(|verdict| verdict == "true")
     }
@@ -148,7 +150,8 @@ impl Judge<'_> {
         }
         if is_large {
             let (reply, words) = (reply.clone(), Bytes::new());
-            let refusal = RefusedReply { reply, words, is_large, excerpt: String::new() };
+            let excerpt = String::new();
+            let refusal = RefusedReply { reply, words, is_whole: true, is_large, excerpt };
             error.refusal = Some(Arc::new(refusal));
         } else {
             error.mapped = self.map(&text, reply);
@@ -265,7 +268,8 @@ mod tests {
     fn refused(status: u16, words: &Json) -> Answer {
         let reply = Reply { status, ..Reply::json(words) };
         let words = Bytes::from(words.to_string());
-        let refusal = RefusedReply { reply, words, is_large: false, excerpt: String::new() };
+        let (is_large, excerpt) = (false, String::new());
+        let refusal = RefusedReply { reply, words, is_whole: true, is_large, excerpt };
         let mut error = failure(ErrorCode::UpstreamStatus, ErrorKind::NotFound);
         (error.status, error.refusal) = (Some(status), Some(Arc::new(refusal)));
         Err(error)
@@ -312,6 +316,20 @@ mod tests {
         let reply = Reply::json(&json!({ "ok": 1 }));
         let error = settle(rules, Ok(Served::once(reply))).expect_err("an error");
         assert_eq!((error.code, error.status), (ErrorCode::UpstreamStatus, Some(200)));
+    }
+
+    #[test]
+    fn a_reply_that_was_not_read_to_its_end_is_not_a_success() {
+        let rules = || ReplyRules {
+            is_success: Some(mapping("$status->eq(404)")),
+            ..ReplyRules::default()
+        };
+        assert!(settle(rules(), refused(404, &Json::Null)).is_ok());
+        let mut cut = refused(404, &Json::Null).expect_err("a refusal");
+        let refusal = RefusedReply::clone(cut.refusal.as_ref().expect("a reply"));
+        cut.refusal = Some(Arc::new(RefusedReply { is_whole: false, ..refusal }));
+        let error = settle(rules(), Err(cut)).expect_err("an error");
+        assert_eq!((error.code, error.status), (ErrorCode::UpstreamStatus, Some(404)));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A change of the layout, or of what goes into an identity, is a new one: old values are misses then.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const TAG: usize = 32;
 
@@ -57,6 +57,7 @@ impl Seal {
             part(value.as_bytes());
         }
         part(&request.body);
+        part(&request.reading.to_be_bytes());
         match &identity.partition {
             Some(partition) => part(partition.as_bytes()),
             None => part(b""),

@@ -29,10 +29,12 @@ pub use settings::{CacheSettings, SourceCache};
 
 use crate::engine::execute::OwnedJudge;
 use crate::graph::{BindingId, CacheHint, Graph};
+use crate::graphql::Name;
 use crate::shared::Redis;
 use crate::source::{self, Caller, Request};
 use clock::Clock;
 use freshness::Use;
+use hashbrown::HashSet;
 use http::header::CACHE_CONTROL;
 use memory::Memory;
 use metrics::Lookup;
@@ -87,11 +89,15 @@ pub(super) enum Found {
 impl Replies {
     /// `None`: nothing of this graph may be kept, so nothing is looked for.
     pub fn new(graph: &Graph, settings: &CacheSettings) -> Option<Arc<Self>> {
-        let policies: Vec<Option<Arc<Policy>>> = graph
-            .bindings
-            .iter()
-            .map(|binding| Policy::of(binding, settings).map(Arc::new))
-            .collect();
+        let mut policies: Vec<Option<Policy>> =
+            graph.bindings.iter().map(|binding| Policy::of(binding, settings)).collect();
+        // Bindings with equal calls share a kept reply.
+        let reads = policies.iter().flatten().filter(|policy| policy.reads_headers);
+        let reads: HashSet<Name> = reads.map(|policy| Name::clone(&policy.source)).collect();
+        for policy in policies.iter_mut().flatten() {
+            policy.reads_headers = reads.contains(&policy.source);
+        }
+        let policies: Vec<_> = policies.into_iter().map(|policy| policy.map(Arc::new)).collect();
         if !settings.enabled || policies.iter().all(Option::is_none) {
             return None;
         }

@@ -18,7 +18,7 @@ pub(in crate::engine) struct Policy {
     pub(super) private: bool,
     /// Credentials that a client sends go upstream.
     pub(super) forwards_credentials: bool,
-    /// The reply's mapping reads the reply's headers, so that they have to be kept, too.
+    /// A mapping of the source's bindings reads a reply's headers, or clients receive some, so that they are kept as well.
     pub(super) reads_headers: bool,
     /// What of the caller a client's own caches must tell apart.
     pub reach: Reach,
@@ -69,7 +69,8 @@ impl Policy {
             allowed,
             private,
             forwards_credentials,
-            reads_headers: select.iter().any(reads)
+            reads_headers: !call.returned().headers.is_empty()
+                || select.iter().any(reads)
                 || call.references().iter().any(|placed| reads(&placed.reference)),
             reach,
         })

@@ -85,6 +85,7 @@ impl Call for FakeCall {
             target,
             headers: Vec::new(),
             body: bytes::Bytes::new(),
+            reading: 0,
             trace: inputs.caller.trace.clone(),
         })
     }

@@ -22,6 +22,7 @@ fn request(target: &str) -> Request {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
         body: Bytes::from_static(b"{}"),
+        reading: 0,
         trace: Trace::default(),
     }
 }
