@@ -12,6 +12,7 @@ const LISTED_OF_ONE_KIND: usize = 10;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
+    /// One failed call.
     Hole(u32),
     /// The code, and the response keys on the way, indices left out.
     Field(ErrorCode, Vec<Arc<str>>),
@@ -51,17 +52,51 @@ impl Errors {
     }
 
     pub(super) fn add(&mut self, kind: Kind, path: &Path<'_>, error: impl FnOnce() -> Error) {
+        if self.count(kind) {
+            self.list(path, error());
+        }
+    }
+
+    /// Adds the error of a failed call, whose errors are of one kind, as are those of its field with this code.
+    pub(super) fn add_hole(
+        &mut self,
+        hole: u32,
+        code: ErrorCode,
+        path: &Path<'_>,
+        error: impl FnOnce() -> Error,
+    ) {
+        let (of_call, of_field) = (Kind::Hole(hole), Kind::of(path, code));
+        let is_full = |kind: &Kind| {
+            self.kinds.get(kind).is_some_and(|(count, _)| *count >= LISTED_OF_ONE_KIND)
+        };
+        if is_full(&of_field) {
+            self.count(of_field);
+        } else if is_full(&of_call) {
+            self.count(of_call);
+        } else {
+            self.count(of_field);
+            self.count(of_call);
+            self.list(path, error());
+        }
+    }
+
+    /// Counts one error more of a kind. Returns whether it is listed; it is the next one then.
+    fn count(&mut self, kind: Kind) -> bool {
         let (count, last) = self.kinds.entry(kind).or_default();
         *count += 1;
-        if *count <= LISTED_OF_ONE_KIND {
+        let is_listed = *count <= LISTED_OF_ONE_KIND;
+        if is_listed {
             *last = self.listed.len();
-            let mut error = error();
-            // An error at the root has its own locations.
-            if let Some(location) = path.location() {
-                error.locations = vec![location];
-            }
-            self.listed.push(Error { path: path.segments(), ..error });
         }
+        is_listed
+    }
+
+    fn list(&mut self, path: &Path<'_>, mut error: Error) {
+        // An error at the root has its own locations.
+        if let Some(location) = path.location() {
+            error.locations = vec![location];
+        }
+        self.listed.push(Error { path: path.segments(), ..error });
     }
 
     /// The caller may not see what stands here.

@@ -375,7 +375,7 @@ impl Writer<'_> {
 
     fn hole(&mut self, index: u32, path: &Path<'_>) -> Result<(), Bubble> {
         let hole = self.store.hole_at(index);
-        self.errors.add(Kind::Hole(index), path, || {
+        self.errors.add_hole(index, hole.code, path, || {
             let mut error = Error::new(hole.code, hole.message.as_str());
             error.extensions.insert("source".into(), hole.source.to_string().into());
             if let Some(status) = hole.status {

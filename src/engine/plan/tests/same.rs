@@ -70,13 +70,14 @@ fn fields(random: &mut Random, level: usize) -> String {
             names.pop();
             let (from, inner) = (path(random), fields_of(random, level));
             let dollar = if from.starts_with('$') { "" } else { "$." };
-            fields.push(format!("{dollar}{from} {{ ts: {{ {inner} }} }}"));
+            fields.push(format!("{dollar}{from} {{ ts: a {{ {inner} }} }}"));
         }
         for name in names {
             let from = path(random);
             let mut inner = || fields_of(random, level);
             let field = match from.len() % 5 {
-                0 => format!("{name}: {{ {} }}", inner()),
+                // One object is refused where a list is due.
+                0 if name == "t" => format!("{name}: {{ {} }}", inner()),
                 1 => format!("{name}: $ {{ {} }}", inner()),
                 2 => format!("{name}: {from}"),
                 _ => format!("{name}: {from} {{ {} }}", inner()),

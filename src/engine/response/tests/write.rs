@@ -275,6 +275,29 @@ fn a_failed_call_is_told_at_each_place_it_should_have_filled() {
 }
 
 #[test]
+fn of_the_failed_calls_of_one_field_ten_are_listed() {
+    let (mut store, root) = store(&[Value::Null]);
+    let hole = |number: usize| Hole {
+        code: if number == 20 { ErrorCode::UpstreamTimeout } else { ErrorCode::UpstreamStatus },
+        message: "no".into(),
+        source: "users".into(),
+        status: None,
+        outcome: None,
+        error_id: number.to_string(),
+        detail: None,
+        mapped: None,
+    };
+    let calls: Vec<_> = (0..25).map(|number| store.hole(hole(number))).collect();
+    let list_of_calls = store.list(calls);
+    store.set(root, 0, list_of_calls);
+    let body = response(&store, root, &one(vec![entry("a", 0, nullable(list(nullable(int()))))]));
+    let errors = body["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 11, "ten of one code, one of another");
+    assert_eq!(errors[9]["extensions"]["omitted"], 14);
+    assert_eq!(errors[10]["extensions"]["errorId"], "20");
+}
+
+#[test]
 fn errors_found_in_what_is_given_up_are_told_all_the_same() {
     let (mut store, root) = store(&[Value::Null]);
     let inner = store.row(2);
