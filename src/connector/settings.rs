@@ -43,6 +43,30 @@ pub struct SourceSettings {
     pub places: SourcePlaces,
 }
 
+impl SourceSettings {
+    /// Settings with every default of the configuration. Calls are not shared.
+    #[must_use]
+    pub fn new(name: crate::graphql::Name, protocol: Protocol) -> Self {
+        Self {
+            name,
+            protocol,
+            upstream: upstream::Settings::default(),
+            forward_headers: Vec::new(),
+            headers: Vec::new(),
+            claim_headers: Vec::new(),
+            deadline_header: None,
+            config: SourceConfig::default(),
+            returned: Returned::default(),
+            accept_types: Vec::new(),
+            follow: 0,
+            reuse: false,
+            rules: SourceRules::default(),
+            shows_replies: false,
+            places: SourcePlaces::default(),
+        }
+    }
+}
+
 /// Where the configuration says what is wrong only in its surroundings, such as a file that is absent.
 #[derive(Debug, Clone, Default)]
 pub struct SourcePlaces {

@@ -25,17 +25,7 @@ pub fn on_cpu() -> Result<Duration> {
 /// It does not load.
 pub fn posts() -> Result<Graph> {
     let site = upstream::Site::at(&"http://127.0.0.1:9".parse()?).map_err(anyhow::Error::msg)?;
-    let source = SourceSettings {
-        name: "posts".into(),
-        protocol: Protocol::Rest { site },
-        upstream: upstream::Settings::default(),
-        forward_headers: Vec::new(),
-        headers: Vec::new(),
-        claim_headers: Vec::new(),
-        deadline_header: None,
-        config: portcullis::connector::SourceConfig::default(),
-        reuse: false,
-    };
+    let source = SourceSettings::new("posts".into(), Protocol::Rest { site });
     let connectors: Vec<Box<dyn Connector>> = vec![Box::new(Rest::new(&[source]))];
     match graph::load(&Sdl::from_texts([("posts.graphql", POSTS)]), &connectors) {
         Ok((graph, _)) => Ok(graph),

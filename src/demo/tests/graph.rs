@@ -3,7 +3,7 @@
 use super::super::{DASHBOARD, FILES, Service, Settings, Storefront, start};
 use crate::connector::grpc::Grpc;
 use crate::connector::rest::Rest;
-use crate::connector::{FailureCodes, Protocol, Returned, SourceRules, SourceSettings};
+use crate::connector::{FailureCodes, Protocol, SourceSettings};
 use crate::graph::{BatchReply, Graph, Sdl, load};
 use crate::mapping::Scope;
 use crate::problem::render;
@@ -30,23 +30,7 @@ fn source(name: &str, url: &str, proto: Option<PathBuf>) -> SourceSettings {
         }
         None => Protocol::Rest { site },
     };
-    SourceSettings {
-        name: name.into(),
-        protocol,
-        upstream: crate::upstream::Settings::default(),
-        forward_headers: Vec::new(),
-        headers: Vec::new(),
-        claim_headers: Vec::new(),
-        deadline_header: None,
-        config: crate::connector::SourceConfig::default(),
-        returned: Returned::default(),
-        accept_types: Vec::new(),
-        follow: 0,
-        reuse: true,
-        rules: SourceRules::default(),
-        shows_replies: false,
-        places: crate::connector::SourcePlaces::default(),
-    }
+    SourceSettings { reuse: true, ..SourceSettings::new(name.into(), protocol) }
 }
 
 fn loaded(texts: Vec<(String, String)>, sources: &[SourceSettings]) -> Graph {
