@@ -45,13 +45,16 @@ impl Interim {
         &self,
         exchange: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
-            () = self.too_many.notified() => {
-                Err(Failure::Invalid(format!("more than {MAX_INTERIM} interim replies")))
-            }
-            outcome = exchange => outcome,
-        }
+            () = self.too_many.notified() => None,
+            outcome = exchange => Some(outcome),
+        };
+        // All of them may have come at once with the reply.
+        let few = self.came.load(Ordering::Relaxed) <= MAX_INTERIM;
+        outcome.filter(|_| few).unwrap_or_else(|| {
+            Err(Failure::Invalid(format!("more than {MAX_INTERIM} interim replies")))
+        })
     }
 
     fn count(&self) {
