@@ -239,6 +239,7 @@ impl<'a> Compiling<'a> {
                 self.bindings.list.push(Binding {
                     coordinate,
                     call,
+                    is_one: is_one(&self.merged.schema, bound),
                     parent: Vec::new(),
                     batch: None,
                     cache: super::CacheHint::default(),
@@ -305,6 +306,11 @@ fn spec(
         leaf: None,
         arguments,
     })
+}
+
+fn is_one(schema: &Schema, bound: &Bound) -> bool {
+    let field = schema.type_field(&bound.type_name, &bound.field);
+    field.is_ok_and(|field| !field.ty.is_list())
 }
 
 /// The type of a field that is one scalar or enum value.

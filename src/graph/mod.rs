@@ -131,6 +131,8 @@ pub struct Binding {
     /// The parent's fields that the call's texts name through `$this` or `$batch`.
     pub parent: Vec<FieldSelection>,
     pub batch: Option<Batch>,
+    /// The field is not a list.
+    pub is_one: bool,
     /// Of the field, and of the type it returns.
     pub cache: CacheHint,
 }

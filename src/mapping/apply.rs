@@ -1,10 +1,15 @@
 //! The methods. Each says which values it is for; null is for none of them and stays null, but `match` may match it,
-//! and `and` and `or` may be decided by what is beside it.
+//! `and` and `or` may be decided by what is beside it, and `echo` does not look at it.
 
+use super::calculate::{arithmetic, parse_float, parse_int, to_string};
 use super::compare::{combine, compare, member, not};
+use super::elements::{filter, find, flatten, to_list};
 use super::evaluate::{Current, Frame, evaluate, names, with_members};
 use super::found::{Found, NULL, equal};
-use super::text::{self, Values};
+use super::members::{get, has, listed};
+use super::remaining::Remaining;
+use super::strings::{json_parse, json_stringify, replace, split, test, transform};
+use super::text;
 use super::{Expr, ExprKind, Failure, Method};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -15,31 +20,72 @@ pub(super) fn apply<'a>(
     arguments: &'a [Expr],
     frame: Frame<'a>,
 ) -> Result<Found<'a>, Failure> {
+    frame.remaining.read(receiver.scalar_bytes())?;
     let receiver = receiver.parsed()?;
-    if receiver.is_null() && !matches!(method, Method::Match | Method::And | Method::Or) {
+    let takes_null = matches!(method, Method::Match | Method::And | Method::Or | Method::Echo);
+    if receiver.is_null() && !takes_null {
         return Ok(receiver);
     }
     match (method, arguments) {
         (Method::Match, pairs) => {
             let otherwise = if receiver.is_absent() { Found::Absent } else { Found::null() };
-            let receiver = receiver.into_cow(frame.values)?;
+            let receiver = receiver.into_cow(frame.remaining)?;
             Ok(pick(&receiver, pairs, frame)?.unwrap_or(otherwise))
         }
-        (Method::Map, [body]) => map(receiver, body, frame),
-        (Method::First | Method::Last, _) => end(receiver, method, frame.values),
-        (Method::Size, _) => size(&receiver, frame.values),
-        (Method::Slice, bounds) => slice(receiver, bounds, frame),
-        (Method::JoinNotNull, [separator]) => join(receiver, separator, frame),
+        (Method::Echo, [value]) => at_item(value, &receiver, frame),
         (Method::And | Method::Or, others) => combine(method, &receiver, others, frame),
         (Method::Not, _) => not(&receiver),
+        (Method::Contains, [part]) if receiver.value().is_some_and(Value::is_string) => {
+            test(method, &receiver, part, frame)
+        }
         (Method::In | Method::Contains, [other]) => member(method, receiver, other, frame),
         (
             Method::Eq | Method::Ne | Method::Gt | Method::Gte | Method::Lt | Method::Lte,
             [other],
         ) => compare(method, receiver, other, frame),
+        (Method::Add | Method::Sub | Method::Mul | Method::Div | Method::Mod, operands) => {
+            arithmetic(method, receiver, operands, frame)
+        }
+        (Method::ParseInt, bases) => parse_int(receiver, bases, frame),
+        (Method::ParseFloat, _) => parse_float(receiver, frame),
+        (Method::ToString, _) => to_string(receiver),
+        _ => of_parts(method, receiver, arguments, frame),
+    }
+}
+
+/// Methods of lists, objects and texts.
+fn of_parts<'a>(
+    method: Method,
+    receiver: Found<'a>,
+    arguments: &'a [Expr],
+    frame: Frame<'a>,
+) -> Result<Found<'a>, Failure> {
+    match (method, arguments) {
+        (Method::Map, [body]) => map(receiver, body, frame),
+        (Method::First | Method::Last, _) => end(receiver, method, frame.remaining),
+        (Method::Size, _) => size(&receiver, frame.remaining),
+        (Method::Slice, bounds) => slice(receiver, bounds, frame),
+        (Method::JoinNotNull, [separator]) => join(receiver, separator, frame),
+        (Method::Filter, [condition]) => filter(receiver, condition, frame),
+        (Method::Find, [condition]) => find(receiver, condition, frame),
+        (Method::Flatten, _) => flatten(receiver, frame),
+        (Method::ToList, _) => to_list(receiver, frame),
+        (Method::Entries | Method::Keys | Method::Values, _) => listed(method, receiver, frame),
+        (Method::Has, [key]) => has(&receiver, key, frame),
+        (Method::Get, [key]) => get(receiver, key, frame),
+        (Method::Split, arguments) => split(&receiver, arguments, frame),
+        (Method::Replace, [from, to]) => replace(receiver, from, to, frame),
+        (Method::StartsWith, [prefix]) => test(method, &receiver, prefix, frame),
+        (Method::Lower | Method::Upper | Method::Trim, _) => transform(method, &receiver),
+        (Method::JsonParse, _) => json_parse(&receiver, frame),
+        (Method::JsonStringify, _) => json_stringify(receiver, frame),
         // The parser lets no other number of arguments through.
         _ => Ok(Found::null()),
     }
+}
+
+pub(super) fn wrong_argument<T>(method: Method, argument: &Found<'_>) -> Result<T, Failure> {
+    Err(Failure::WrongArgument { method: method.as_str(), found: argument.kind() })
 }
 
 pub(super) fn refuse<T>(method: Method, receiver: &Found<'_>) -> Result<T, Failure> {
@@ -65,39 +111,44 @@ pub(super) fn at_item<'a>(
     frame: Frame<'a>,
 ) -> Result<Found<'a>, Failure> {
     let owned =
-        |at: &Value| evaluate(expr, frame.with_at(Current::Value(at)))?.detached(frame.values);
+        |at: &Value| evaluate(expr, frame.with_at(Current::Value(at)))?.detached(frame.remaining);
     match item {
         Found::Borrowed(at) => evaluate(expr, frame.with_at(Current::Value(at))),
         // An object usually has several keys.
         Found::Text(at) if matches!(expr.kind, ExprKind::Object(_)) => with_members(
             at,
+            frame.remaining,
             || names([expr]),
-            |at| evaluate(expr, frame.with_at(at))?.detached(frame.values),
+            |at| evaluate(expr, frame.with_at(at))?.detached(frame.remaining),
         ),
         Found::Text(at) => evaluate(expr, frame.with_at(Current::Text(at))),
         Found::Owned(at) => owned(at),
         Found::Absent => evaluate(expr, frame.with_at(Current::Value(&NULL))),
-        Found::List(_) => owned(&item.to_owned_value(frame.values)?),
+        Found::List(_) => owned(&item.to_owned_value(frame.remaining)?),
     }
 }
 
-fn end<'a>(receiver: Found<'a>, method: Method, values: Values<'_>) -> Result<Found<'a>, Failure> {
+fn end<'a>(
+    receiver: Found<'a>,
+    method: Method,
+    remaining: Remaining<'_>,
+) -> Result<Found<'a>, Failure> {
     let first = method == Method::First;
     if let Some(Value::String(text)) = receiver.value() {
         let mut chars = text.chars();
         let char = if first { chars.next() } else { chars.next_back() };
         return Ok(char.map_or(Found::null(), |char| Found::owned(char.to_string())));
     }
-    let items = receiver.into_list(values)?.or_else(|other| refuse(method, &other))?;
+    let items = receiver.into_list(remaining)?.or_else(|other| refuse(method, &other))?;
     let mut items = items.into_iter();
     let item = if first { items.next() } else { items.next_back() };
     Ok(item.unwrap_or(Found::null()))
 }
 
-fn size<'a>(receiver: &Found<'a>, values: Values<'_>) -> Result<Found<'a>, Failure> {
+fn size<'a>(receiver: &Found<'a>, remaining: Remaining<'_>) -> Result<Found<'a>, Failure> {
     let size = match receiver {
         Found::List(items) => items.len(),
-        Found::Text(text) => text::size(text, values)?,
+        Found::Text(text) => text::size(text, remaining)?,
         Found::Borrowed(value) => {
             size_of(value).map_or_else(|| refuse(Method::Size, receiver), Ok)?
         }
@@ -123,7 +174,7 @@ fn slice<'a>(
 ) -> Result<Found<'a>, Failure> {
     let mut limits = [0, usize::MAX];
     for (limit, bound) in limits.iter_mut().zip(bounds) {
-        if let Some(count) = whole_number(&argument(bound, &receiver, frame)?)? {
+        if let Some(count) = whole_number(Method::Slice, &argument(bound, &receiver, frame)?)? {
             *limit = count;
         }
     }
@@ -133,14 +184,14 @@ fn slice<'a>(
         let part: String = text.chars().skip(start).take(length).collect();
         return Ok(Found::owned(part));
     }
-    let items = receiver.into_list(frame.values)?;
+    let items = receiver.into_list(frame.remaining)?;
     let items = items.or_else(|other| refuse(Method::Slice, &other))?;
     Ok(Found::List(items.into_iter().skip(start).take(length).collect()))
 }
 
 /// `None` for null. What is below zero counts as zero.
-fn whole_number(bound: &Found<'_>) -> Result<Option<usize>, Failure> {
-    let wrong = || Failure::WrongArgument { method: Method::Slice.as_str(), found: bound.kind() };
+pub(super) fn whole_number(method: Method, bound: &Found<'_>) -> Result<Option<usize>, Failure> {
+    let wrong = || Failure::WrongArgument { method: method.as_str(), found: bound.kind() };
     match bound.value() {
         Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => match (number.as_u64(), number.as_i64()) {
@@ -153,7 +204,7 @@ fn whole_number(bound: &Found<'_>) -> Result<Option<usize>, Failure> {
 }
 
 fn map<'a>(receiver: Found<'a>, body: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>, Failure> {
-    let items = receiver.into_list(frame.values)?;
+    let items = receiver.into_list(frame.remaining)?;
     let items = items.or_else(|other| refuse(Method::Map, &other))?;
     let mapped = items.into_iter().map(|item| at_item(body, &item, frame));
     Ok(Found::List(mapped.collect::<Result<_, _>>()?))
@@ -170,9 +221,9 @@ fn pick<'a>(
         let [case, value] = &**pair else { continue };
         let frame = frame.with_at(Current::Value(receiver));
         let matches = matches!(case.kind, ExprKind::At)
-            || equal(&*evaluate(case, frame)?.into_cow(frame.values)?, receiver);
+            || equal(&*evaluate(case, frame)?.into_cow(frame.remaining)?, receiver);
         if matches {
-            return evaluate(value, frame)?.detached(frame.values).map(Some);
+            return evaluate(value, frame)?.detached(frame.remaining).map(Some);
         }
     }
     Ok(None)
@@ -192,12 +243,13 @@ fn join<'a>(
             return Err(Failure::WrongArgument { method, found: separator.kind() });
         }
     };
-    let mut out = Joined { text: String::new(), started: false, separator };
+    let mut out =
+        Joined { text: String::new(), started: false, separator, remaining: frame.remaining };
     match receiver {
         Found::Borrowed(value) => out.push_all(value)?,
         Found::Owned(value) => out.push_all(&value)?,
         list => {
-            let items = list.into_list(frame.values)?;
+            let items = list.into_list(frame.remaining)?;
             let items = items.or_else(|other| refuse(Method::JoinNotNull, &other))?;
             items.into_iter().try_for_each(|item| out.push(item.parsed()?.scalar()?))?;
         }
@@ -209,6 +261,7 @@ struct Joined<'s> {
     text: String,
     started: bool,
     separator: &'s str,
+    remaining: Remaining<'s>,
 }
 
 impl Joined<'_> {
@@ -224,11 +277,13 @@ impl Joined<'_> {
         if scalar.is_null() {
             return Ok(());
         }
+        let start = self.text.len();
         if self.started {
             self.text.push_str(self.separator);
         }
         self.started = true;
-        push_text(&mut self.text, scalar)
+        push_text(&mut self.text, scalar)?;
+        self.remaining.written(self.text.len() - start)
     }
 }
 

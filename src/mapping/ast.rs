@@ -33,6 +33,8 @@ pub enum ExprKind {
     /// `of { … }`: each field is evaluated with `of` as the current object; on a list, per element; null, or
     /// another scalar, has no fields and stays as it is.
     Select { of: Box<Expr>, fields: Vec<Field> },
+    /// `of?`: null counts as absent.
+    Optional { of: Box<Expr> },
     /// `of->method(arguments)`.
     Method { of: Box<Expr>, method: Method, arguments: Vec<Expr>, optional: bool },
     /// `left ?? right`: `right` where `left` is null or missing.
@@ -63,7 +65,7 @@ pub enum Variable {
     Env,
 }
 
-/// The methods that evaluate today. A name outside this list is a parse error that names the nearest one.
+/// A method. A name outside this list is a parse error that names the nearest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
     JoinNotNull,
@@ -84,6 +86,32 @@ pub enum Method {
     And,
     Or,
     Not,
+    Entries,
+    Keys,
+    Values,
+    Has,
+    Get,
+    Filter,
+    Find,
+    Flatten,
+    ToList,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    ParseInt,
+    ParseFloat,
+    ToString,
+    JsonParse,
+    JsonStringify,
+    Echo,
+    Split,
+    Lower,
+    Upper,
+    Trim,
+    Replace,
+    StartsWith,
 }
 
 impl Expr {
@@ -100,6 +128,7 @@ impl Expr {
                     keys.push(&**name);
                     step = of;
                 }
+                ExprKind::Optional { of } => step = of,
                 _ => return None,
             }
         }
@@ -113,7 +142,7 @@ impl Expr {
     pub fn is_structural(&self) -> bool {
         match &self.kind {
             ExprKind::Current | ExprKind::Literal(_) => true,
-            ExprKind::Key { of, .. } => of.is_structural(),
+            ExprKind::Key { of, .. } | ExprKind::Optional { of } => of.is_structural(),
             ExprKind::Object(fields) => fields.iter().all(|field| field.value.is_structural()),
             ExprKind::Select { of, fields } => {
                 of.is_structural() && fields.iter().all(|field| field.value.is_structural())
@@ -124,6 +153,23 @@ impl Expr {
             | ExprKind::Method { .. }
             | ExprKind::Coalesce { .. } => false,
         }
+    }
+}
+
+impl Method {
+    /// Its elements are elements of the list that it is applied to, as they are.
+    #[must_use]
+    pub fn keeps_elements(self) -> bool {
+        matches!(
+            self,
+            Self::First
+                | Self::Last
+                | Self::Slice
+                | Self::Filter
+                | Self::Find
+                | Self::Flatten
+                | Self::ToList
+        )
     }
 }
 

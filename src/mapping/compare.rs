@@ -20,7 +20,7 @@ pub(super) fn compare<'a>(
         return Ok(Found::null());
     }
     if matches!(method, Method::Eq | Method::Ne) {
-        let (left, right) = (receiver.into_cow(frame.values)?, right.into_cow(frame.values)?);
+        let (left, right) = (receiver.into_cow(frame.remaining)?, right.into_cow(frame.remaining)?);
         let equal = equal(&left, &right);
         return Ok(boolean(equal == (method == Method::Eq)));
     }
@@ -55,15 +55,16 @@ pub(super) fn member<'a>(
     let kind = right.kind();
     let (one, list) = if method == Method::In {
         let wrong = |_| Failure::WrongArgument { method: method.as_str(), found: kind };
-        (receiver, right.into_list(frame.values)?.map_err(wrong)?)
+        (receiver, right.into_list(frame.remaining)?.map_err(wrong)?)
     } else {
-        let list = receiver.into_list(frame.values)?;
+        let list = receiver.into_list(frame.remaining)?;
         let list = list.or_else(|other| super::apply::refuse(method, &other))?;
         (right, list)
     };
-    let one = one.into_cow(frame.values)?;
+    let one = one.into_cow(frame.remaining)?;
     for element in list {
-        if equal(&*element.into_cow(frame.values)?, &one) {
+        frame.remaining.walk(&one)?;
+        if equal(&*element.into_cow(frame.remaining)?, &one) {
             return Ok(boolean(true));
         }
     }

@@ -3,9 +3,11 @@
 
 use super::apply::{apply, at_item, refuse};
 use super::found::Found;
-use super::text::{Members, Values};
+use super::remaining::Remaining;
+use super::text::Members;
 use super::{Expr, ExprKind, Failure, Field, Method, Scope, TextScope, Variables};
 use serde_json::{Map, Value};
+use std::cell::Cell;
 use std::collections::HashSet;
 
 /// What `$`, `@` and the variables stand for at one place of the tree.
@@ -15,7 +17,7 @@ pub(super) struct Frame<'a> {
     /// `None` outside method arguments: there `@` is `$`.
     pub(super) at: Option<Current<'a>>,
     variables: &'a dyn Variables,
-    pub(super) values: Values<'a>,
+    pub(super) remaining: Remaining<'a>,
     /// Objects have no fields for what is absent.
     leaves_out: bool,
 }
@@ -40,21 +42,22 @@ impl<'a> Current<'a> {
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn new(scope: &Scope<'a>) -> Self {
+    pub(super) fn new(scope: &Scope<'a>, steps: &'a Cell<u64>) -> Self {
         let current = Current::Value(scope.current);
-        let (variables, values) = (scope.variables, Values(None));
-        Self { current, at: None, variables, values, leaves_out: false }
+        let (variables, remaining) = (scope.variables, Remaining::steps(steps));
+        Self { current, at: None, variables, remaining, leaves_out: false }
     }
 
     /// Of a request, which leaves out what is absent.
-    pub(super) fn of_request(scope: &Scope<'a>) -> Self {
-        Self { leaves_out: true, ..Self::new(scope) }
+    pub(super) fn of_request(scope: &Scope<'a>, steps: &'a Cell<u64>) -> Self {
+        Self { leaves_out: true, ..Self::new(scope, steps) }
     }
 
     pub(super) fn of_text(scope: &TextScope<'a>) -> Self {
         let current = Current::Text(scope.current);
-        let (variables, values) = (scope.variables, Values(Some(scope.values)));
-        Self { current, at: None, variables, values, leaves_out: false }
+        let remaining = Remaining::of_text(scope.current, scope.values, scope.steps);
+        let variables = scope.variables;
+        Self { current, at: None, variables, remaining, leaves_out: false }
     }
 
     /// The members of the object that `$` or `@` stands for, if they have been read.
@@ -76,6 +79,7 @@ impl<'a> Frame<'a> {
 }
 
 pub(super) fn evaluate<'a>(expr: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>, Failure> {
+    frame.remaining.work(1)?;
     Ok(match &expr.kind {
         ExprKind::Current => frame.current.found(),
         ExprKind::At => frame.at.unwrap_or(frame.current).found(),
@@ -89,15 +93,22 @@ pub(super) fn evaluate<'a>(expr: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>
             Found::List(items.iter().map(|item| evaluate(item, frame)).collect::<Result<_, _>>()?)
         }
         ExprKind::Object(fields) => Found::owned(object(fields, frame)?),
-        ExprKind::Key { of, name, .. } => match frame.members(&of.kind) {
+        ExprKind::Key { of, name, optional } => match frame.members(&of.kind) {
             Some(members) => members.get(name).map_or(Found::Absent, Found::text),
-            None => evaluate(of, frame)?.key(name, frame.values)?,
+            None => match evaluate(of, frame)? {
+                null if *optional && null.is_null() => Found::Absent,
+                of => of.key(name, frame.remaining)?,
+            },
+        },
+        ExprKind::Optional { of } => match evaluate(of, frame)? {
+            null if null.is_null() => Found::Absent,
+            found => found,
         },
         ExprKind::Select { of, fields } => select(evaluate(of, frame)?, fields, frame)?,
         ExprKind::Method { of, method, arguments, optional } => {
             let receiver = evaluate(of, frame)?;
             if *optional && receiver.is_null() {
-                return Ok(receiver);
+                return Ok(Found::Absent);
             }
             apply(*method, receiver, arguments, frame)?
         }
@@ -116,7 +127,7 @@ fn select<'a>(of: Found<'a>, fields: &'a [Field], frame: Frame<'a>) -> Result<Fo
     if of.is_null() {
         return Ok(of);
     }
-    match of.into_list(frame.values)? {
+    match of.into_list(frame.remaining)? {
         Ok(items) => {
             let selected = items.into_iter().map(|item| select(item, fields, frame));
             Ok(Found::List(selected.collect::<Result<_, _>>()?))
@@ -124,6 +135,7 @@ fn select<'a>(of: Found<'a>, fields: &'a [Field], frame: Frame<'a>) -> Result<Fo
         Err(Found::Text(text)) if text.starts_with('{') => {
             let object = with_members(
                 text,
+                frame.remaining,
                 || names_of(fields),
                 |current| object(fields, Frame { current, ..frame }),
             );
@@ -144,9 +156,11 @@ fn select<'a>(of: Found<'a>, fields: &'a [Field], frame: Frame<'a>) -> Result<Fo
 /// Runs with the members of a text, which is read once for all the keys in `wanted`.
 pub(super) fn with_members<'n, T>(
     text: &str,
+    remaining: Remaining<'_>,
     wanted: impl Fn() -> HashSet<&'n str>,
-    run: impl FnOnce(Current<'_>) -> T,
-) -> T {
+    run: impl FnOnce(Current<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    remaining.read(text.len())?;
     match Members::read(text, wanted) {
         Some(members) => run(Current::Members(&members)),
         None => run(Current::Text(text)),
@@ -176,6 +190,7 @@ pub(super) fn names<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> HashSet<&'
                 rest.push(of);
                 rest.extend(arguments);
             }
+            ExprKind::Optional { of } => rest.push(of),
             ExprKind::Coalesce { left, right } => rest.extend([&**left, &**right]),
             ExprKind::Current | ExprKind::At | ExprKind::Variable(_) | ExprKind::Literal(_) => {}
         }
@@ -190,7 +205,7 @@ fn object<'a>(fields: &'a [Field], frame: Frame<'a>) -> Result<Value, Failure> {
         if frame.leaves_out && value.is_absent() {
             continue;
         }
-        let value = value.into_owned(frame.values)?;
+        let value = value.into_owned(frame.remaining)?;
         if let Some(name) = &field.name {
             object.insert(name.to_string(), value);
             continue;
@@ -240,21 +255,20 @@ pub(super) fn write_each(
     out: &mut String,
 ) -> Result<(), Failure> {
     if text.starts_with('[') {
-        let items = super::text::elements(text, frame.values)?;
+        let items = super::text::elements(text, frame.remaining)?;
         return write_list(items, out, |item, out| match item {
             Found::Text(text) => write_each(fields, text, frame, out),
-            null => {
-                null.write(out);
-                Ok(())
-            }
+            null => null.write(out, frame.remaining),
         });
     }
     if !text.starts_with('{') {
+        frame.remaining.written(text.len())?;
         out.push_str(text);
         return Ok(());
     }
     with_members(
         text,
+        frame.remaining,
         || names_of(fields),
         |current| write_object(fields, Frame { current, ..frame }, out),
     )
@@ -267,7 +281,10 @@ pub(super) fn write_from(
     frame: Frame<'_>,
     out: &mut String,
 ) -> Result<(), Failure> {
-    with_members(text, || names([expr]), |current| write(expr, Frame { current, ..frame }, out))
+    let names = || names([expr]);
+    with_members(text, frame.remaining, names, |current| {
+        write(expr, Frame { current, ..frame }, out)
+    })
 }
 
 /// Appends an expression's value as JSON. Of a list that is computed, one element at a time is held.
@@ -282,17 +299,13 @@ pub(super) fn write(expr: &Expr, frame: Frame<'_>, out: &mut String) -> Result<(
                 out.push_str("null");
                 return Ok(());
             }
-            let items = receiver.into_list(frame.values)?;
+            let items = receiver.into_list(frame.remaining)?;
             let items = items.or_else(|other| refuse(Method::Map, &other))?;
             write_list(items, out, |item, out| {
-                at_item(body, &item, frame)?.write(out);
-                Ok(())
+                at_item(body, &item, frame)?.write(out, frame.remaining)
             })
         }
-        _ => {
-            evaluate(expr, frame)?.write(out);
-            Ok(())
-        }
+        _ => evaluate(expr, frame)?.write(out, frame.remaining),
     }
 }
 
@@ -316,31 +329,28 @@ fn write_selected(
     frame: Frame<'_>,
     out: &mut String,
 ) -> Result<(), Failure> {
-    match of.into_list(frame.values)? {
+    match of.into_list(frame.remaining)? {
         Ok(items) => write_list(items, out, |item, out| write_selected(item, fields, frame, out)),
         Err(Found::Text(text)) if text.starts_with('{') => with_members(
             text,
+            frame.remaining,
             || names_of(fields),
             |current| write_object(fields, Frame { current, ..frame }, out),
         ),
-        Err(one) => {
-            select(one, fields, frame)?.write(out);
-            Ok(())
-        }
+        Err(one) => select(one, fields, frame)?.write(out, frame.remaining),
     }
 }
 
 fn write_object(fields: &[Field], frame: Frame<'_>, out: &mut String) -> Result<(), Failure> {
     if fields.iter().any(|field| field.name.is_none()) {
         // Fields that join may replace each other.
-        Found::owned(object(fields, frame)?).write(out);
-        return Ok(());
+        return Found::owned(object(fields, frame)?).write(out, frame.remaining);
     }
     out.push('{');
     for (index, field) in fields.iter().enumerate() {
         out.push_str(if index == 0 { "" } else { "," });
         let name = field.name.as_deref().unwrap_or_default();
-        Found::owned(name).write(out);
+        Found::owned(name).write(out, frame.remaining)?;
         out.push(':');
         write(&field.value, frame, out)?;
     }

@@ -3,7 +3,8 @@
 
 use super::Failure;
 use super::decimal::by_size;
-use super::text::{self, Values};
+use super::remaining::Remaining;
+use super::text;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -48,7 +49,7 @@ impl<'a> Found<'a> {
     pub(super) fn parsed(self) -> Result<Self, Failure> {
         match self {
             Self::Text(scalar) if !text::is_container(scalar) => {
-                Ok(Self::owned(text::parse(scalar, Values(None))?))
+                Ok(Self::owned(text::parse(scalar, Remaining::UNBOUNDED)?))
             }
             other => Ok(other),
         }
@@ -69,11 +70,11 @@ impl<'a> Found<'a> {
     }
 
     /// The same, borrowed from nothing.
-    pub(super) fn detached<'b>(self, values: Values<'_>) -> Result<Found<'b>, Failure> {
+    pub(super) fn detached<'b>(self, remaining: Remaining<'_>) -> Result<Found<'b>, Failure> {
         if self.is_absent() {
             return Ok(Found::Absent);
         }
-        Ok(Found::owned(self.into_owned(values)?))
+        Ok(Found::owned(self.into_owned(remaining)?))
     }
 
     pub(super) fn is_null(&self) -> bool {
@@ -88,54 +89,67 @@ impl<'a> Found<'a> {
         }
     }
 
-    pub(super) fn into_owned(self, values: Values<'_>) -> Result<Value, Failure> {
+    pub(super) fn into_owned(self, remaining: Remaining<'_>) -> Result<Value, Failure> {
         Ok(match self {
-            Self::Borrowed(value) => value.clone(),
+            Self::Borrowed(value) => {
+                remaining.walk(value)?;
+                value.clone()
+            }
             Self::Owned(value) => *value,
             Self::Absent => Value::Null,
-            Self::Text(text) => text::parse(text, values)?,
-            Self::List(items) => {
-                items.into_iter().map(|item| item.into_owned(values)).collect::<Result<_, _>>()?
-            }
+            Self::Text(text) => text::parse(text, remaining)?,
+            Self::List(items) => items
+                .into_iter()
+                .map(|item| item.into_owned(remaining))
+                .collect::<Result<_, _>>()?,
         })
     }
 
-    pub(super) fn to_owned_value(&self, values: Values<'_>) -> Result<Value, Failure> {
+    pub(super) fn to_owned_value(&self, remaining: Remaining<'_>) -> Result<Value, Failure> {
         Ok(match self {
-            Self::Borrowed(value) => (*value).clone(),
-            Self::Owned(value) => (**value).clone(),
+            Self::Borrowed(value) => {
+                remaining.walk(value)?;
+                (*value).clone()
+            }
+            Self::Owned(value) => {
+                remaining.walk(value)?;
+                (**value).clone()
+            }
             Self::Absent => Value::Null,
-            Self::Text(text) => text::parse(text, values)?,
+            Self::Text(text) => text::parse(text, remaining)?,
             Self::List(items) => {
-                items.iter().map(|item| item.to_owned_value(values)).collect::<Result<_, _>>()?
+                items.iter().map(|item| item.to_owned_value(remaining)).collect::<Result<_, _>>()?
             }
         })
     }
 
-    pub(super) fn into_cow(self, values: Values<'_>) -> Result<Cow<'a, Value>, Failure> {
+    pub(super) fn into_cow(self, remaining: Remaining<'_>) -> Result<Cow<'a, Value>, Failure> {
         match self {
             Self::Borrowed(value) => Ok(Cow::Borrowed(value)),
             Self::Absent => Ok(Cow::Borrowed(&NULL)),
-            other => other.into_owned(values).map(Cow::Owned),
+            other => other.into_owned(remaining).map(Cow::Owned),
         }
     }
 
     /// The elements of a list; anything else comes back as it is.
-    pub(super) fn into_list(self, values: Values<'_>) -> Result<Result<Vec<Self>, Self>, Failure> {
+    pub(super) fn into_list(
+        self,
+        remaining: Remaining<'_>,
+    ) -> Result<Result<Vec<Self>, Self>, Failure> {
         Ok(match self {
             Self::Borrowed(Value::Array(items)) => Ok(items.iter().map(Self::Borrowed).collect()),
             Self::Owned(value) if value.is_array() => match *value {
                 Value::Array(items) => Ok(items.into_iter().map(Self::owned).collect()),
                 other => Err(Self::owned(other)),
             },
-            Self::Text(text) if text.starts_with('[') => Ok(text::elements(text, values)?),
+            Self::Text(text) if text.starts_with('[') => Ok(text::elements(text, remaining)?),
             Self::List(items) => Ok(items),
             other => Err(other),
         })
     }
 
     /// `.name`: per element on a list; absent where there is no such key, or nothing that could have one. Null stays null.
-    pub(super) fn key(self, name: &str, values: Values<'_>) -> Result<Self, Failure> {
+    pub(super) fn key(self, name: &str, remaining: Remaining<'_>) -> Result<Self, Failure> {
         Ok(match self {
             Self::Borrowed(Value::Object(object)) => {
                 object.get(name).map_or(Self::Absent, Self::Borrowed)
@@ -146,11 +160,11 @@ impl<'a> Found<'a> {
                 member.map_or(Self::Absent, Self::owned)
             }
             Self::Text(text) if text.starts_with('{') => {
-                text::member(text, name).map_or(Self::Absent, Self::text)
+                text::member(text, name, remaining)?.map_or(Self::Absent, Self::text)
             }
-            other => match other.into_list(values)? {
+            other => match other.into_list(remaining)? {
                 Ok(items) => {
-                    let keys = items.into_iter().map(|item| item.key(name, values));
+                    let keys = items.into_iter().map(|item| item.key(name, remaining));
                     Self::List(keys.collect::<Result<_, _>>()?)
                 }
                 Err(_) => Self::Absent,
@@ -159,20 +173,37 @@ impl<'a> Found<'a> {
     }
 
     /// Appends it as JSON.
-    pub(super) fn write(&self, out: &mut String) {
+    pub(super) fn write(&self, out: &mut String, remaining: Remaining<'_>) -> Result<(), Failure> {
+        let start = out.len();
         match self {
             Self::Borrowed(value) => push(out, value),
             Self::Owned(value) => push(out, value),
             Self::Absent => out.push_str("null"),
-            Self::Text(text) => out.push_str(text),
+            Self::Text(text) => {
+                remaining.written(text.len())?;
+                out.push_str(text);
+                return Ok(());
+            }
             Self::List(items) => {
                 out.push('[');
                 for (index, item) in items.iter().enumerate() {
                     out.push_str(if index == 0 { "" } else { "," });
-                    item.write(out);
+                    item.write(out, remaining)?;
                 }
                 out.push(']');
+                return Ok(());
             }
+        }
+        remaining.written(out.len() - start)
+    }
+
+    /// Bytes of a scalar; 0 for everything else.
+    pub(super) fn scalar_bytes(&self) -> usize {
+        match (self, self.value()) {
+            (Self::Text(text), _) if !text::is_container(text) => text.len(),
+            (_, Some(Value::String(text))) => text.len(),
+            (_, Some(Value::Number(number))) => number.as_str().len(),
+            _ => 0,
         }
     }
 

@@ -1,24 +1,96 @@
 //! What can be known of an expression's value before there is one.
 
+use super::method::signature;
 use super::reads::Reads;
 use super::{Expr, ExprKind, Mapping, Method, Variable};
+use serde_json::Value;
+
+/// The kinds of values that an expression may have. Null is always possible, and is not among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    pub const NONE: Self = Self(0);
+    pub const BOOLEAN: Self = Self(1);
+    pub const NUMBER: Self = Self(2);
+    pub const TEXT: Self = Self(4);
+    pub const LIST: Self = Self(8);
+    pub const OBJECT: Self = Self(16);
+    pub const SCALAR: Self = Self(1 | 2 | 4);
+    pub const ANY: Self = Self(31);
+
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Some kind is in both.
+    #[must_use]
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// No kind is outside of `other`. The value is not always null.
+    #[must_use]
+    pub const fn is_within(self, other: Self) -> bool {
+        self.0 != 0 && self.0 & !other.0 == 0
+    }
+
+    fn of_value(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::NONE,
+            Value::Bool(_) => Self::BOOLEAN,
+            Value::Number(_) => Self::NUMBER,
+            Value::String(_) => Self::TEXT,
+            Value::Array(_) => Self::LIST,
+            Value::Object(_) => Self::OBJECT,
+        }
+    }
+
+    /// How a message calls them.
+    pub(super) fn describe(self) -> String {
+        let names = [
+            (Self::BOOLEAN, "a boolean"),
+            (Self::NUMBER, "a number"),
+            (Self::TEXT, "a string"),
+            (Self::LIST, "a list"),
+            (Self::OBJECT, "an object"),
+        ];
+        let found = names.into_iter().filter(|(kind, _)| self.meets(*kind));
+        found.map(|(_, name)| name).collect::<Vec<_>>().join(" or ")
+    }
+}
 
 impl Expr {
+    /// The kinds of values it may have.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
+        match &self.kind {
+            ExprKind::Current | ExprKind::At | ExprKind::Key { .. } => Kinds::ANY,
+            ExprKind::Variable(variable) => match variable {
+                Variable::Status => Kinds::NUMBER,
+                Variable::RequestIp => Kinds::TEXT,
+                Variable::Batch => Kinds::LIST,
+                _ => Kinds::ANY,
+            },
+            ExprKind::Literal(value) => Kinds::of_value(value),
+            ExprKind::List(_) => Kinds::LIST,
+            ExprKind::Object(_) => Kinds::OBJECT,
+            // Of a list it is a list.
+            ExprKind::Select { .. } => Kinds::LIST.or(Kinds::OBJECT),
+            ExprKind::Optional { of } => of.kinds(),
+            ExprKind::Method { method: Method::Echo, arguments, .. } => {
+                arguments.first().map_or(Kinds::ANY, Self::kinds)
+            }
+            ExprKind::Method { method, .. } => signature(*method).yields,
+            ExprKind::Coalesce { left, right } => left.kinds().or(right.kinds()),
+        }
+    }
+
     /// The value may be `true` or `false`.
     #[must_use]
     pub fn may_be_boolean(&self) -> bool {
-        match &self.kind {
-            ExprKind::Current | ExprKind::At | ExprKind::Key { .. } => true,
-            ExprKind::Variable(variable) => {
-                !matches!(variable, Variable::Status | Variable::RequestIp | Variable::Batch)
-            }
-            ExprKind::Literal(value) => value.is_boolean(),
-            ExprKind::List(_) | ExprKind::Object(_) | ExprKind::Select { .. } => false,
-            ExprKind::Method { method, .. } => {
-                !matches!(method, Method::JoinNotNull | Method::Size | Method::Map | Method::Slice)
-            }
-            ExprKind::Coalesce { left, right } => left.may_be_boolean() || right.may_be_boolean(),
-        }
+        self.kinds().meets(Kinds::BOOLEAN)
     }
 }
 

@@ -1,46 +1,87 @@
 //! What is known about names: the methods with their argument counts, the variables, and which known name a mistyped
 //! one is nearest to. Never evaluates.
 
-use super::{Method, Variable};
+use super::{Kinds, Method, Variable};
 use std::ops::RangeInclusive;
 
-const METHODS: [(&str, Method, RangeInclusive<usize>); 18] = [
-    ("joinNotNull", Method::JoinNotNull, 1..=1),
-    ("first", Method::First, 0..=0),
-    ("last", Method::Last, 0..=0),
-    ("map", Method::Map, 1..=1),
-    ("slice", Method::Slice, 1..=2),
-    ("size", Method::Size, 0..=0),
-    ("match", Method::Match, 1..=usize::MAX),
-    ("eq", Method::Eq, 1..=1),
-    ("ne", Method::Ne, 1..=1),
-    ("gt", Method::Gt, 1..=1),
-    ("gte", Method::Gte, 1..=1),
-    ("lt", Method::Lt, 1..=1),
-    ("lte", Method::Lte, 1..=1),
-    ("in", Method::In, 1..=1),
-    ("contains", Method::Contains, 1..=1),
-    ("and", Method::And, 1..=usize::MAX),
-    ("or", Method::Or, 1..=usize::MAX),
-    ("not", Method::Not, 0..=0),
-];
+/// A method's name and types.
+pub(super) struct Signature {
+    pub(super) name: &'static str,
+    method: Method,
+    arguments: RangeInclusive<usize>,
+    /// The kinds of values that it is for.
+    pub(super) applies_to: Kinds,
+    /// The kinds of its arguments, the last of which goes on.
+    pub(super) takes: &'static [Kinds],
+    pub(super) yields: Kinds,
+}
 
-/// Of the language, but they do not evaluate yet.
-const LATER: [&str; 14] = [
-    "entries",
-    "filter",
-    "find",
-    "get",
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "mod",
-    "parseInt",
-    "toString",
-    "jsonParse",
-    "jsonStringify",
-    "echo",
+const ANY: Kinds = Kinds::ANY;
+const BOOLEAN: Kinds = Kinds::BOOLEAN;
+const NUMBER: Kinds = Kinds::NUMBER;
+const TEXT: Kinds = Kinds::TEXT;
+const LIST: Kinds = Kinds::LIST;
+const OBJECT: Kinds = Kinds::OBJECT;
+const SEQUENCE: Kinds = LIST.or(TEXT);
+const ORDERED: Kinds = NUMBER.or(TEXT);
+const MANY: usize = usize::MAX;
+
+const fn is(
+    name: &'static str,
+    method: Method,
+    arguments: RangeInclusive<usize>,
+    applies_to: Kinds,
+    takes: &'static [Kinds],
+    yields: Kinds,
+) -> Signature {
+    Signature { name, method, arguments, applies_to, takes, yields }
+}
+
+const METHODS: [Signature; 44] = [
+    is("joinNotNull", Method::JoinNotNull, 1..=1, LIST.or(Kinds::SCALAR), &[TEXT], TEXT),
+    is("first", Method::First, 0..=0, SEQUENCE, &[], ANY),
+    is("last", Method::Last, 0..=0, SEQUENCE, &[], ANY),
+    is("map", Method::Map, 1..=1, LIST, &[], LIST),
+    is("slice", Method::Slice, 1..=2, SEQUENCE, &[NUMBER], SEQUENCE),
+    is("size", Method::Size, 0..=0, SEQUENCE.or(OBJECT), &[], NUMBER),
+    is("match", Method::Match, 1..=MANY, ANY, &[], ANY),
+    is("eq", Method::Eq, 1..=1, ANY, &[], BOOLEAN),
+    is("ne", Method::Ne, 1..=1, ANY, &[], BOOLEAN),
+    is("gt", Method::Gt, 1..=1, ORDERED, &[ORDERED], BOOLEAN),
+    is("gte", Method::Gte, 1..=1, ORDERED, &[ORDERED], BOOLEAN),
+    is("lt", Method::Lt, 1..=1, ORDERED, &[ORDERED], BOOLEAN),
+    is("lte", Method::Lte, 1..=1, ORDERED, &[ORDERED], BOOLEAN),
+    is("in", Method::In, 1..=1, ANY, &[LIST], BOOLEAN),
+    is("contains", Method::Contains, 1..=1, SEQUENCE, &[], BOOLEAN),
+    is("and", Method::And, 1..=MANY, BOOLEAN, &[BOOLEAN], BOOLEAN),
+    is("or", Method::Or, 1..=MANY, BOOLEAN, &[BOOLEAN], BOOLEAN),
+    is("not", Method::Not, 0..=0, BOOLEAN, &[], BOOLEAN),
+    is("entries", Method::Entries, 0..=0, OBJECT, &[], LIST),
+    is("keys", Method::Keys, 0..=0, OBJECT, &[], LIST),
+    is("values", Method::Values, 0..=0, OBJECT, &[], LIST),
+    is("has", Method::Has, 1..=1, ANY, &[ORDERED], BOOLEAN),
+    is("get", Method::Get, 1..=1, SEQUENCE.or(OBJECT), &[ORDERED], ANY),
+    is("filter", Method::Filter, 1..=1, ANY, &[BOOLEAN], LIST),
+    is("find", Method::Find, 1..=1, ANY, &[BOOLEAN], ANY),
+    is("flatten", Method::Flatten, 0..=0, LIST, &[], LIST),
+    is("toList", Method::ToList, 0..=0, ANY, &[], LIST),
+    is("add", Method::Add, 1..=MANY, NUMBER, &[NUMBER], NUMBER),
+    is("sub", Method::Sub, 1..=MANY, NUMBER, &[NUMBER], NUMBER),
+    is("mul", Method::Mul, 1..=MANY, NUMBER, &[NUMBER], NUMBER),
+    is("div", Method::Div, 1..=MANY, NUMBER, &[NUMBER], NUMBER),
+    is("mod", Method::Mod, 1..=MANY, NUMBER, &[NUMBER], NUMBER),
+    is("parseInt", Method::ParseInt, 0..=1, ORDERED, &[NUMBER], NUMBER),
+    is("parseFloat", Method::ParseFloat, 0..=0, ORDERED, &[], NUMBER),
+    is("toString", Method::ToString, 0..=0, Kinds::SCALAR, &[], TEXT),
+    is("jsonParse", Method::JsonParse, 0..=0, TEXT, &[], ANY),
+    is("jsonStringify", Method::JsonStringify, 0..=0, ANY, &[], TEXT),
+    is("echo", Method::Echo, 1..=1, ANY, &[], ANY),
+    is("split", Method::Split, 1..=2, TEXT, &[TEXT, NUMBER], LIST),
+    is("lower", Method::Lower, 0..=0, TEXT, &[], TEXT),
+    is("upper", Method::Upper, 0..=0, TEXT, &[], TEXT),
+    is("trim", Method::Trim, 0..=0, TEXT, &[], TEXT),
+    is("replace", Method::Replace, 2..=2, TEXT, &[TEXT], TEXT),
+    is("startsWith", Method::StartsWith, 1..=1, TEXT, &[TEXT], BOOLEAN),
 ];
 
 /// The variables that need nothing after their name.
@@ -56,25 +97,32 @@ const VARIABLES: [(&str, Variable); 7] = [
 
 impl Method {
     pub(super) fn named(name: &str) -> Option<Self> {
-        METHODS.iter().find(|known| known.0 == name).map(|known| known.1)
+        METHODS.iter().find(|known| known.name == name).map(|known| known.method)
+    }
+
+    /// Every method.
+    pub fn all() -> impl Iterator<Item = Self> {
+        METHODS.iter().map(|known| known.method)
     }
 
     /// As it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        METHODS.iter().find(|known| known.1 == self).map_or("", |known| known.0)
+        signature(self).name
     }
 
     /// What is wrong with taking `count` arguments, if anything is.
     pub(super) fn refuses_count(self, count: usize) -> Option<String> {
-        let range = METHODS.iter().find(|known| known.1 == self).map(|known| known.2.clone())?;
+        let range = &signature(self).arguments;
         if range.contains(&count) {
             return None;
         }
         let due = match (*range.start(), *range.end()) {
             (0, 0) => "no arguments".to_owned(),
+            (0, 1) => "at most one argument".to_owned(),
             (1, 1) => "one argument".to_owned(),
-            (1, usize::MAX) => "at least one argument".to_owned(),
+            (2, 2) => "two arguments".to_owned(),
+            (1, MANY) => "at least one argument".to_owned(),
             (from, to) => format!("{from} to {to} arguments"),
         };
         Some(format!("`{}` takes {due}, here are {count}", self.as_str()))
@@ -95,22 +143,52 @@ impl Method {
             Self::Eq | Self::Ne => "for example `$claims.sub->eq($this.id)`",
             Self::Gt | Self::Gte | Self::Lt | Self::Lte => "for example `$args.first->lte(100)`",
             Self::In => "for example `$claims.role->in(['admin', 'editor'])`",
-            Self::Contains => "for example `$claims.groups->contains('staff')`",
+            Self::Contains => {
+                "for example `$claims.groups->contains('staff')`, or of a text `name->contains('a')`"
+            }
             Self::And | Self::Or => "for example `$claims.admin->or($claims.sub->eq($this.id))`",
             Self::Not => "for example `$this.hidden->not`",
+            Self::Add | Self::Sub | Self::Mul | Self::Div | Self::Mod => {
+                "for example `price->mul(100)`, or with several numbers `a->add($.b, $.c)`"
+            }
+            Self::Entries | Self::Keys | Self::Values => {
+                "for example `labels->entries { key value }`"
+            }
+            Self::Has | Self::Get => {
+                "for example `prices->get('eur')`, or of a list `rows->get(0)`"
+            }
+            Self::Filter | Self::Find => "for example `rows->filter(@.qty->gt(1))`",
+            Self::Flatten => "for example `$.pages.items->flatten`",
+            Self::ToList => "for example `items->toList { id }`",
+            Self::ParseInt => "for example `id->parseInt`, or with a base `code->parseInt(16)`",
+            Self::ParseFloat => "for example `price->parseFloat`",
+            Self::ToString => {
+                "for example `id->toString`; a list or an object takes `jsonStringify`"
+            }
+            Self::JsonParse => "for example `payload->jsonParse { id }`",
+            Self::JsonStringify => "for example `settings->jsonStringify`",
+            Self::Echo => "for example `$->echo([@.first, @.last])`",
+            Self::Split => "for example `tags->split(',')`",
+            Self::Lower | Self::Upper | Self::Trim => "for example `email->trim->lower`",
+            Self::Replace => "for example `name->replace('_', ' ')`",
+            Self::StartsWith => "for example `sku->startsWith('A-')`",
         }
     }
 }
 
-/// Message and help for a method that does not evaluate.
+/// The types of a method.
+pub(super) fn signature(method: Method) -> &'static Signature {
+    // A test finds each method in the table.
+    METHODS.iter().find(|known| known.method == method).unwrap_or(&METHODS[0])
+}
+
+/// Message and help for a name that is not a method.
 pub(super) fn unknown_method(name: &str) -> (String, String) {
-    let available = METHODS.map(|known| known.0);
-    let all = format!("the methods are {}", available.join(", "));
-    if LATER.contains(&name) {
-        return (format!("`{name}` is not available in this version"), all);
-    }
-    let candidates = available.into_iter().chain(LATER);
-    let help = nearest(name, candidates).map_or(all, |near| format!("did you mean `{near}`?"));
+    let names = METHODS.iter().map(|known| known.name);
+    let help = nearest(name, names.clone()).map_or_else(
+        || format!("the methods are {}", names.collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
     (format!("there is no method `{name}`"), help)
 }
 

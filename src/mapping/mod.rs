@@ -6,19 +6,25 @@
 
 mod apply;
 mod ast;
+mod calculate;
 mod compare;
 mod cursor;
 mod decimal;
+mod elements;
 mod evaluate;
+mod exact;
 mod found;
 mod kind;
+mod members;
 mod method;
 mod parse;
 mod reads;
 mod reference;
+mod remaining;
 mod select;
 mod spellings;
 mod step;
+mod strings;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -26,15 +32,18 @@ mod text;
 mod url;
 
 pub use ast::{Expr, ExprKind, Field, Method, Span, Variable};
+pub use kind::Kinds;
 pub use reads::Reads;
+pub use remaining::MAX_STEPS;
 
 use evaluate::{Frame, evaluate};
+use exact::MAX_DIGITS;
 use reference::Collector;
+use remaining::Remaining;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::Cell;
 use template::{Form, Parameter, Part, Piece};
-use text::Values;
 
 /// A mistake in a text, at a range of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +106,18 @@ pub enum Failure {
     OutOfRange,
     #[error("more values than are allowed")]
     TooManyValues,
+    #[error("evaluating the mapping takes more steps than are allowed")]
+    TooManySteps,
+    #[error("`{method}` divides by zero")]
+    DivisionByZero { method: &'static str },
+    #[error("`{method}` is applied to a text that is not a number")]
+    NotNumber { method: &'static str },
+    #[error("`{method}` meets a number of more than {MAX_DIGITS} digits")]
+    TooManyDigits { method: &'static str },
+    #[error("`parseInt` reads numbers of base 2 to 36")]
+    UnknownBase,
+    #[error("`jsonParse` is applied to a text that is not JSON")]
+    NotJson,
 }
 
 /// A parsed `select`, `body`, `message` or rule.
@@ -131,6 +152,9 @@ pub struct TextScope<'a> {
     pub variables: &'a dyn Variables,
     /// The number of values that may be held meanwhile; what is held is taken off.
     pub values: &'a Cell<u64>,
+    /// The number of steps that evaluation may take for one reply, beside those that the text's length adds: at first
+    /// [`MAX_STEPS`]. What is taken is taken off.
+    pub steps: &'a Cell<u64>,
 }
 
 impl Mapping {
@@ -181,8 +205,10 @@ impl Mapping {
     /// # Errors
     /// As for [`Mapping::evaluate`].
     pub fn render(&self, scope: &Scope<'_>) -> Result<Option<Value>, Failure> {
-        let found = evaluate(&self.expr, Frame::of_request(scope))?;
-        if found.is_absent() { Ok(None) } else { found.into_owned(Values(None)).map(Some) }
+        let steps = Cell::new(MAX_STEPS);
+        let remaining = Remaining::steps(&steps);
+        let found = evaluate(&self.expr, Frame::of_request(scope, &steps))?;
+        if found.is_absent() { Ok(None) } else { found.into_owned(remaining).map(Some) }
     }
 }
 
@@ -193,17 +219,21 @@ impl Expr {
     /// # Errors
     /// As for [`Mapping::evaluate`].
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
+        self.evaluate_within(scope, &Cell::new(MAX_STEPS))
+    }
+
+    fn evaluate_within(&self, scope: &Scope<'_>, steps: &Cell<u64>) -> Result<Value, Failure> {
         match (&self.kind, scope.current) {
             (ExprKind::Object(_), Value::Array(elements)) => {
                 let select = |current: &Value| match current {
                     Value::Object(_) | Value::Array(_) => {
-                        self.evaluate(&Scope { current, ..*scope })
+                        self.evaluate_within(&Scope { current, ..*scope }, steps)
                     }
                     scalar => Ok(scalar.clone()),
                 };
                 elements.iter().map(select).collect()
             }
-            _ => evaluate(self, Frame::new(scope))?.into_owned(Values(None)),
+            _ => evaluate(self, Frame::new(scope, steps))?.into_owned(Remaining::steps(steps)),
         }
     }
 }
@@ -218,7 +248,7 @@ impl Expr {
     /// As [`Expr::evaluate`], from text to text. Numbers stay as they were written.
     ///
     /// # Errors
-    /// As for [`Mapping::evaluate`]; [`Failure::TooManyValues`].
+    /// As for [`Mapping::evaluate`]; [`Failure::TooManyValues`], [`Failure::TooManySteps`].
     pub fn evaluate_text<'a>(&'a self, scope: &TextScope<'a>) -> Result<Cow<'a, str>, Failure> {
         let (frame, mut out) = (Frame::of_text(scope), String::new());
         match &self.kind {
@@ -231,12 +261,52 @@ impl Expr {
             {
                 match evaluate(self, frame)? {
                     found::Found::Text(text) => return Ok(Cow::Borrowed(text)),
-                    other => other.write(&mut out),
+                    other => other.write(&mut out, frame.remaining)?,
                 }
             }
             _ => evaluate::write_from(self, scope.current, frame, &mut out)?,
         }
         Ok(Cow::Owned(out))
+    }
+}
+
+impl Expr {
+    /// As [`Expr::evaluate_text`], with named selections applied to a list as a whole: in `items: $ { id }`, `$` is the
+    /// list.
+    ///
+    /// # Errors
+    /// As for [`Expr::evaluate_text`].
+    pub fn evaluate_list_text<'a>(
+        &'a self,
+        scope: &TextScope<'a>,
+    ) -> Result<Cow<'a, str>, Failure> {
+        let mut out = String::new();
+        evaluate::write(self, Frame::of_text(scope), &mut out)?;
+        Ok(Cow::Owned(out))
+    }
+
+    /// A field of these named selections is made of the current value itself, as in `items: $ { id }` and `$->size`.
+    #[must_use]
+    pub fn takes_current_whole(&self) -> bool {
+        let ExprKind::Object(fields) = &self.kind else { return false };
+        fields.iter().any(|field| field.value.starts_at_current())
+    }
+
+    fn starts_at_current(&self) -> bool {
+        match &self.kind {
+            ExprKind::Current | ExprKind::At => true,
+            ExprKind::Select { of, .. }
+            | ExprKind::Method { of, .. }
+            | ExprKind::Optional { of } => of.starts_at_current(),
+            ExprKind::Key { of, .. } => {
+                !matches!(of.kind, ExprKind::Current | ExprKind::At) && of.starts_at_current()
+            }
+            ExprKind::Coalesce { left, right } => {
+                left.starts_at_current() || right.starts_at_current()
+            }
+            ExprKind::Object(fields) => fields.iter().any(|field| field.value.starts_at_current()),
+            ExprKind::Variable(_) | ExprKind::Literal(_) | ExprKind::List(_) => false,
+        }
     }
 }
 
@@ -298,7 +368,8 @@ impl Template {
     pub fn render_url(&self, scope: &Scope<'_>) -> Result<String, Failure> {
         match &self.form {
             Form::Url { path, query } => {
-                url::render(path, query, Frame::new(scope), self.text.len() + 32)
+                let steps = Cell::new(MAX_STEPS);
+                url::render(path, query, Frame::new(scope, &steps), self.text.len() + 32)
             }
             Form::Value { .. } => {
                 let mut text = String::new();
@@ -316,7 +387,9 @@ impl Template {
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
         match &self.form {
             Form::Url { .. } => self.render_url(scope).map(Value::String),
-            Form::Value { parts, position } => template::fill(parts, *position, Frame::new(scope)),
+            Form::Value { parts, position } => {
+                template::fill(parts, *position, Frame::new(scope, &Cell::new(MAX_STEPS)))
+            }
         }
     }
 }

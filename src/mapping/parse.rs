@@ -210,7 +210,7 @@ impl<'t> Parser<'t> {
         let end = self.cursor.pos;
         self.cursor.trivia();
         let rest = self.cursor.rest();
-        let step = [".", "->", "?.", "?->", "{", "?{"].iter().any(|token| rest.starts_with(token));
+        let step = [".", "->", "?", "{"].iter().any(|token| rest.starts_with(token));
         self.cursor.pos = end;
         step
     }

@@ -4,6 +4,7 @@
 //! elements it has.
 
 use super::{Expr, ExprKind, Field, Method};
+use serde_json::Value;
 
 /// Keys that are read; lists are followed wherever they come. With neither `whole` nor any key, only the presence of the
 /// value counts, and that of each element of a list.
@@ -75,10 +76,16 @@ impl Reads {
                 let path = self.walk(of, base);
                 let (current, at) = (base.current.clone(), path.clone());
                 let base = Base { current, at, is_argument: true };
+                if let (Method::Echo, [value]) = (method, &arguments[..]) {
+                    return self.walk(value, &base);
+                }
                 self.take_all(arguments, &base);
                 match method {
-                    // Elements of the same list.
-                    Method::First | Method::Last | Method::Slice => path,
+                    method if method.keeps_elements() => {
+                        self.present(path.as_deref());
+                        path
+                    }
+                    Method::Get => self.get(path, arguments),
                     // Its argument decides what is read of the elements.
                     Method::Map => {
                         self.present(path.as_deref());
@@ -92,9 +99,29 @@ impl Reads {
                     }
                 }
             }
+            ExprKind::Optional { of } => self.walk(of, base),
             ExprKind::Coalesce { left, right } => {
                 self.take(left, base);
                 self.take(right, base);
+                None
+            }
+        }
+    }
+
+    /// The path of what `get` yields, where the text tells it.
+    fn get<'e>(&mut self, path: Option<Vec<&'e str>>, key: &'e [Expr]) -> Option<Vec<&'e str>> {
+        let mut path = path?;
+        match key {
+            [Expr { kind: ExprKind::Literal(Value::String(key)), .. }] => {
+                path.push(key);
+                Some(path)
+            }
+            [Expr { kind: ExprKind::Literal(Value::Number(_)), .. }] => {
+                self.present(Some(&path));
+                Some(path)
+            }
+            _ => {
+                self.add(&path);
                 None
             }
         }
@@ -160,6 +187,10 @@ mod tests {
         assert_eq!(paths("x: $.rows->slice($.from, 3) { y: { z } }"), ["from.*", "rows.z.*"]);
         assert_eq!(paths("x: $->match([1, 'a'], [@, $.other])"), ["*", "other.*"]);
         assert_eq!(paths("x: $args.id"), [""; 0]);
+        assert_eq!(paths("$.rows->filter(@.ok)->get(0) { id }"), ["rows.ok.*", "rows.id.*"]);
+        assert_eq!(paths("x: a.b->get('c')->toList? y: $.e?"), ["a.b.c.*", "e.*"]);
+        assert_eq!(paths("x: $.a->get($.b)"), ["b.*", "a.*"]);
+        assert_eq!(paths("x: $.a->echo(@.b) y: $.c->entries { key }"), ["a.b.*", "c.*"]);
         assert_eq!(paths("x: rows { y: $.kind->eq($.a) }"), ["rows.a.*", "rows.kind.*"]);
     }
 

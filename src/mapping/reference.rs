@@ -4,6 +4,7 @@
 //! and so does `$args.lines->map(@.sku)` name `sku` of `lines`. Only the deepest paths are given.
 
 use super::{Expr, ExprKind, Field, Method, Position, Reference};
+use serde_json::Value;
 
 /// The paths that a value may have come from.
 type Origins = Vec<Reference>;
@@ -110,6 +111,7 @@ impl Collector {
             ExprKind::Method { of, method, arguments, .. } => {
                 self.method(of, *method, arguments, Around { bare: false, ..around })
             }
+            ExprKind::Optional { of } => self.origins(of, Around { bare: false, ..around }),
             ExprKind::Coalesce { left, right } => {
                 let around = Around { bare: false, ..around };
                 let mut origins = self.origins(left, around);
@@ -149,10 +151,21 @@ impl Collector {
         let receiver = self.origins(of, around);
         let inside = Around { at: Some(&receiver), ..around };
         match method {
-            Method::First | Method::Last | Method::Slice => {
+            method if method.keeps_elements() => {
                 self.consume_all(arguments, inside);
                 receiver
             }
+            Method::Echo => {
+                let values = arguments.iter().map(|value| self.origins(value, inside));
+                values.flatten().collect()
+            }
+            Method::Get => match below(&receiver, arguments) {
+                Some(origins) => origins,
+                None => {
+                    self.consume_all(arguments, inside);
+                    self.emit_all(receiver)
+                }
+            },
             Method::Map => {
                 let mut origins = Vec::new();
                 for argument in arguments {
@@ -173,4 +186,17 @@ impl Collector {
             }
         }
     }
+}
+
+/// What `get` with a literal key may yield; `None`: the key is not known.
+fn below(receiver: &[Reference], key: &[Expr]) -> Option<Origins> {
+    let [Expr { kind: ExprKind::Literal(key), .. }] = key else { return None };
+    let below = |origin: &Reference| {
+        let mut origin = origin.clone();
+        if let Value::String(key) = key {
+            origin.path.push((&**key).into());
+        }
+        origin
+    };
+    Some(receiver.iter().map(below).collect())
 }

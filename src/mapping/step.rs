@@ -1,8 +1,9 @@
 //! The steps of a path: keys, methods with their arguments, and a selection, which is the last one.
 
+use super::calculate::base_of;
 use super::cursor::Stop;
 use super::parse::{Parser, Tall};
-use super::{Expr, ExprKind, Method, Span, Variable, method};
+use super::{Expr, ExprKind, Kinds, Method, Span, Variable, method};
 use serde_json::Value;
 
 impl Parser<'_> {
@@ -26,9 +27,10 @@ impl Parser<'_> {
                 }
                 Some(b'{') => return self.select(path),
                 _ if optional => {
-                    let help = "write `a?.b`, `a?->first` or `a ?? b`";
-                    let span = sign_end - 1..sign_end;
-                    return Err(self.cursor.stop(span, "`?` has no step after it", help));
+                    self.cursor.pos = sign_end;
+                    let span = path.expr.span.start..sign_end;
+                    let kind = ExprKind::Optional { of: Box::new(path.expr) };
+                    path = self.grow(kind, span, path.height)?;
                 }
                 _ => {
                     self.cursor.pos = end;
@@ -98,6 +100,7 @@ impl Parser<'_> {
             return Ok(of);
         };
         self.check_arguments(method, &arguments, start..self.cursor.pos);
+        self.check_receiver(method, &of.expr, name_span);
         let span = of.expr.span.start..self.cursor.pos;
         let below = of.height.max(height);
         let kind = ExprKind::Method { of: Box::new(of.expr), method, arguments, optional };
@@ -109,28 +112,61 @@ impl Parser<'_> {
         if let Some(message) = method.refuses_count(arguments.len()) {
             return self.cursor.report(call, message, usage());
         }
-        for argument in arguments {
+        let takes = method::signature(method).takes;
+        for (number, argument) in arguments.iter().enumerate() {
+            let is_whole = |argument: &Expr| match &argument.kind {
+                ExprKind::Literal(Value::Number(number)) => !number.is_f64(),
+                other => !matches!(other, ExprKind::Literal(_)),
+            };
             let wrong = match (method, &argument.kind) {
                 (Method::Match, ExprKind::List(pair)) if pair.len() == 2 => None,
                 (Method::Match, _) => {
-                    Some("an argument of `match` is a pair of a case and a value")
+                    Some("an argument of `match` is a pair of a case and a value".to_owned())
                 }
-                (Method::JoinNotNull, ExprKind::Literal(Value::String(_))) => None,
-                (
-                    Method::JoinNotNull,
-                    ExprKind::Literal(_) | ExprKind::List(_) | ExprKind::Object(_),
-                ) => Some("`joinNotNull` joins with a text"),
-                (Method::Slice, ExprKind::Literal(Value::Number(number))) if !number.is_f64() => {
-                    None
+                (Method::Slice, ExprKind::Literal(Value::Null)) => None,
+                (Method::Slice, _) if !is_whole(argument) => {
+                    Some("`slice` counts in whole numbers".to_owned())
                 }
-                (Method::Slice, ExprKind::Literal(_) | ExprKind::List(_) | ExprKind::Object(_)) => {
-                    Some("`slice` counts in whole numbers")
+                (Method::ParseInt, ExprKind::Literal(Value::Number(base))) => {
+                    base_of(base).err().map(|failure| failure.to_string())
                 }
-                _ => None,
+                (Method::Replace, ExprKind::Literal(Value::String(from)))
+                    if number == 0 && from.is_empty() =>
+                {
+                    Some("`replace` finds no empty text".to_owned())
+                }
+                _ => wrong_kind(method, takes.get(number).or(takes.last()), argument),
             };
             if let Some(message) = wrong {
                 self.cursor.report(argument.span.clone(), message, usage());
             }
         }
     }
+
+    /// A receiver that can never be of a kind that the method is for.
+    fn check_receiver(&mut self, method: Method, receiver: &Expr, name: Span) {
+        let (kinds, applies_to) = (receiver.kinds(), method::signature(method).applies_to);
+        if kinds != Kinds::NONE && !kinds.meets(applies_to) {
+            let message =
+                format!("`{}` cannot be applied to {}", method.as_str(), kinds.describe());
+            let help = format!("it is for {}", applies_to.describe());
+            self.cursor.report(name, message, Some(help));
+        }
+    }
+}
+
+fn wrong_kind(method: Method, takes: Option<&Kinds>, argument: &Expr) -> Option<String> {
+    let (kinds, takes) = (argument.kinds(), *takes?);
+    if kinds == Kinds::NONE || kinds.meets(takes) {
+        return None;
+    }
+    let (name, found) = (method.as_str(), kinds.describe());
+    Some(match method {
+        Method::JoinNotNull => "`joinNotNull` joins with a text".to_owned(),
+        Method::Slice => "`slice` counts in whole numbers".to_owned(),
+        Method::Filter | Method::Find => {
+            format!("a condition is true or false, and this is {found}")
+        }
+        _ => format!("`{name}` takes {}, and this is {found}", takes.describe()),
+    })
 }

@@ -69,7 +69,7 @@ pub(super) fn fill<'a>(
     frame: Frame<'a>,
 ) -> Result<Value, Failure> {
     let value = match parts {
-        [Part::Value(expr)] => evaluate(expr, frame)?.into_owned(frame.values)?,
+        [Part::Value(expr)] => evaluate(expr, frame)?.into_owned(frame.remaining)?,
         _ => match fill_text(parts, frame)? {
             Some(text) => Value::String(text),
             None => Value::Null,

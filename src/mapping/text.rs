@@ -4,45 +4,37 @@
 
 use super::Failure;
 use super::found::Found;
+use super::remaining::Remaining;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-
-/// The number of values that may still be held; `None`: not bounded.
-#[derive(Clone, Copy)]
-pub(super) struct Values<'a>(pub(super) Option<&'a Cell<u64>>);
-
-impl Values<'_> {
-    pub(super) fn take(self, count: u64) -> Result<(), Failure> {
-        let Some(left) = self.0 else { return Ok(()) };
-        let rest = left.get().checked_sub(count).ok_or(Failure::TooManyValues)?;
-        left.set(rest);
-        Ok(())
-    }
-}
 
 pub(super) fn is_container(text: &str) -> bool {
     text.starts_with(['{', '['])
 }
 
 /// A value as a tree; each of its values is counted.
-pub(super) fn parse(text: &str, values: Values<'_>) -> Result<Value, Failure> {
+pub(super) fn parse(text: &str, remaining: Remaining<'_>) -> Result<Value, Failure> {
+    remaining.read(text.len())?;
     if is_container(text) {
         // A comma stands between two values. Those within strings are counted too, which only a text at the limit notices.
-        values.take(1 + text.bytes().filter(|byte| *byte == b',').count() as u64)?;
+        remaining.hold(1 + text.bytes().filter(|byte| *byte == b',').count() as u64)?;
     }
     serde_json::from_str(text).map_err(|_| Failure::OutOfRange)
 }
 
 /// The elements of a list.
-pub(super) fn elements<'a>(text: &'a str, values: Values<'_>) -> Result<Vec<Found<'a>>, Failure> {
+pub(super) fn elements<'a>(
+    text: &'a str,
+    remaining: Remaining<'_>,
+) -> Result<Vec<Found<'a>>, Failure> {
+    remaining.read(text.len())?;
     let mut elements = Vec::new();
     each_element(text, |element| {
-        values.take(1)?;
+        remaining.hold(1)?;
         elements.push(Found::text(element));
         Ok(())
     })?;
@@ -50,7 +42,8 @@ pub(super) fn elements<'a>(text: &'a str, values: Values<'_>) -> Result<Vec<Foun
 }
 
 /// The number of elements of a list, or of keys of an object.
-pub(super) fn size(text: &str, values: Values<'_>) -> Result<usize, Failure> {
+pub(super) fn size(text: &str, remaining: Remaining<'_>) -> Result<usize, Failure> {
+    remaining.read(text.len())?;
     if text.starts_with('[') {
         let mut count = 0;
         each_element(text, |_| {
@@ -59,17 +52,38 @@ pub(super) fn size(text: &str, values: Values<'_>) -> Result<usize, Failure> {
         })?;
         return Ok(count);
     }
-    let mut keys = HashSet::new();
-    each_member(text, |key, _| {
-        values.take(1)?;
-        keys.insert(key);
+    Ok(members(text, remaining)?.len())
+}
+
+/// The members of an object, in order. Of equal keys the last value counts.
+pub(super) fn members<'a>(
+    text: &'a str,
+    remaining: Remaining<'_>,
+) -> Result<Vec<(Cow<'a, str>, &'a str)>, Failure> {
+    remaining.read(text.len())?;
+    let mut members: Vec<(Cow<'a, str>, &'a str)> = Vec::new();
+    let mut positions = HashMap::new();
+    each_member(text, |key, value| {
+        if let Some(position) = positions.get(&key) {
+            let known: &mut (Cow<'a, str>, &'a str) = &mut members[*position];
+            known.1 = value;
+            return Ok(());
+        }
+        remaining.hold(1)?;
+        positions.insert(key.clone(), members.len());
+        members.push((key, value));
         Ok(())
     })?;
-    Ok(keys.len())
+    Ok(members)
 }
 
 /// The value under a key of an object; of several the last one.
-pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn member<'a>(
+    text: &'a str,
+    name: &str,
+    remaining: Remaining<'_>,
+) -> Result<Option<&'a str>, Failure> {
+    remaining.read(text.len())?;
     let mut found = None;
     let find = |key: Cow<'a, str>, value| {
         if key == name {
@@ -77,8 +91,8 @@ pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         }
         Ok(())
     };
-    each_member(text, find).ok()?;
-    found
+    each_member(text, find)?;
+    Ok(found)
 }
 
 /// An object whose values are looked up several times, and that is read once.
@@ -221,6 +235,7 @@ mod tests {
     use super::*;
     use crate::mapping::{Mapping, TextScope, Variables};
     use serde_json::json;
+    use std::cell::Cell;
 
     struct Nothing;
 
@@ -267,8 +282,9 @@ mod tests {
         ] {
             let mapping = Mapping::parse(mapping).unwrap();
             for keys in [4, HELD - 4, HELD, HELD + 1, 1_000] {
-                let (text, values) = (object(keys), Cell::new(1_000));
-                let scope = TextScope { current: &text, variables: &Nothing, values: &values };
+                let (text, values, steps) = (object(keys), Cell::new(1_000), Cell::new(0));
+                let (values, steps) = (&values, &steps);
+                let scope = TextScope { current: &text, variables: &Nothing, values, steps };
                 let written = mapping.expr().evaluate_text(&scope).unwrap();
                 let found: Value = serde_json::from_str(&written).unwrap();
                 assert_eq!(found, expected, "{} of {keys}", mapping.text());

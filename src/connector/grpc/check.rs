@@ -55,6 +55,7 @@ impl Check<'_> {
                     self.written(element, Some(message));
                 }
             }
+            ExprKind::Optional { of } => self.written(of, Some(message)),
             ExprKind::Coalesce { left, right } => {
                 self.written(left, Some(message));
                 self.written(right, Some(message));
@@ -170,9 +171,7 @@ impl Check<'_> {
             }
             ExprKind::Method { of, method, .. } => {
                 let message = self.read(of, current);
-                matches!(method, Method::First | Method::Last | Method::Slice)
-                    .then_some(message)
-                    .flatten()
+                method.keeps_elements().then_some(message).flatten()
             }
             ExprKind::Coalesce { left, right } => {
                 self.read(left, current);
@@ -185,6 +184,7 @@ impl Check<'_> {
                 }
                 None
             }
+            ExprKind::Optional { of } => self.read(of, current),
             ExprKind::At | ExprKind::Variable(_) | ExprKind::Literal(_) => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::engine::replies::{Answer, Served};
 use crate::engine::response::{Unreadable, proto_to_json, valid_json};
 use crate::graph::{BindingId, Graph};
 use crate::graphql::ErrorCode;
-use crate::mapping::{Failure, Mapping, Reads, TextScope};
+use crate::mapping::{self, Failure, Mapping, Reads, TextScope};
 use crate::source::{
     self, Body, Call, Caller, ErrorKind, Inputs, MAX_MAPPED_ERROR, MappedError, NotFound,
     OWN_EXTENSIONS, RefusedReply, Reply, excerpt, secrets,
@@ -98,6 +98,7 @@ impl Judge<'_> {
         match self.evaluate(rule, &text, reply) {
             Ok(verdict) => Ok(verdict == "true"),
             Err(Failure::TooManyValues) => Err(Unreadable::TooManyValues(self.most_values)),
+            Err(failure @ Failure::TooManySteps) => Err(Unreadable::Invalid(failure.to_string())),
             // It is over a reply of another form than that of a success.
             Err(_) => Ok(false),
         }
@@ -125,7 +126,8 @@ impl Judge<'_> {
     fn evaluate(&self, mapping: &Mapping, current: &str, reply: &Reply) -> Result<String, Failure> {
         let variables = ReplyVariables { inputs: self.inputs, reply };
         let values = Cell::new(self.most_values);
-        let scope = TextScope { current, variables: &variables, values: &values };
+        let (values, steps) = (&values, &Cell::new(mapping::MAX_STEPS));
+        let scope = TextScope { current, variables: &variables, values, steps };
         mapping.expr().evaluate_text(&scope).map(Cow::into_owned)
     }
 

@@ -7,7 +7,7 @@ use super::draft::{Draft, Node, Read};
 use super::yields::{From, key_path};
 use super::{Asking, FetchId};
 use crate::engine::response::{
-    Constant, General, Group, KeyTargets, NodeId, ObjectShape, Shape, Slot, Target,
+    Constant, General, Group, KeyTargets, NodeId, ObjectShape, OneOfList, Shape, Slot, Target,
 };
 use crate::graph::{BatchReply, Graph};
 use crate::mapping::{Expr, ExprKind, Field};
@@ -42,9 +42,25 @@ impl Shapes<'_, '_> {
         };
         let then = if map { Shape::Entries(Box::new(element)) } else { element };
         match draft.select {
-            None => then,
+            None => self.one_of_list(draft, then),
             Some(expr) => reach(expr, then),
         }
+    }
+
+    /// Of a field that is one object, whose mapping makes it of `$` itself: `$` may be a list.
+    fn one_of_list(&self, draft: &Draft<'_>, then: Shape) -> Shape {
+        let binding = self.graph.binding(draft.binding);
+        let (Some(node), Some(mapping)) = (draft.result, binding.call.select()) else {
+            return then;
+        };
+        let is_alone = matches!(draft.asking, Asking::PerObject | Asking::PerKey { .. });
+        let takes_list = is_alone && binding.is_one && mapping.expr().takes_current_whole();
+        if !takes_list || !matches!(mapping.expr().kind, ExprKind::Object(_)) {
+            return then;
+        }
+        let expr = Expr { kind: ExprKind::Object(self.mapping(node)), span: 0..0 };
+        let list = General::of_list(expr, self.object(node, Names::Fields));
+        Shape::OneOfList(Box::new(OneOfList { list, then }))
     }
 
     /// The shape of one object of a reply whose mapping has been evaluated.

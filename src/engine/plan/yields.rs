@@ -109,6 +109,8 @@ fn below<'a>(graph: &'a Graph, ty: &str, name: &str, expr: &'a Expr) -> Yields<'
 pub(super) fn key_path(expr: &Expr) -> Option<Vec<&str>> {
     match &expr.kind {
         ExprKind::Current => Some(Vec::new()),
+        // In a reply, absent is null.
+        ExprKind::Optional { of } => key_path(of),
         ExprKind::Key { of, name, .. } => {
             let mut path = key_path(of)?;
             path.push(name);

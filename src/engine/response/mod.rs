@@ -21,7 +21,9 @@ mod write;
 pub(super) use leaf::{key_text, to_json};
 pub(super) use read_json::{read_decoded, read_json, read_without_body};
 pub(super) use read_proto::{json_of as proto_to_json, read_proto};
-pub(super) use shape::{Constant, General, Group, KeyTargets, ObjectShape, Shape, Target};
+pub(super) use shape::{
+    Constant, General, Group, KeyTargets, ObjectShape, OneOfList, Shape, Target,
+};
 pub(super) use store::{Hole, NodeId, RowId, Slot, Store, Unreadable, Value};
 pub(super) use strict::valid as valid_json;
 pub(super) use view::{Entries, Entry, Leaf, Output, OutputKind, Sound, TypeView, View};

@@ -49,7 +49,8 @@ pub(in crate::engine) fn read_without_body(
     store.read_reply(|store| {
         let mut reader = Reader { store, body: SCRATCH, base: 0, variables, decoded: false };
         let values = Cell::new(reader.store.values());
-        let scope = TextScope { current: "null", variables, values: &values };
+        let steps = Cell::new(reader.store.steps());
+        let scope = TextScope { current: "null", variables, values: &values, steps: &steps };
         let text = mapping.evaluate_text(&scope).map_err(|failure| reader.failed(&failure))?;
         reader.made(text.into_owned(), shape)
     })
@@ -200,8 +201,16 @@ impl Reader<'_> {
         }
         // What it holds meanwhile is dropped before its result is read.
         let values = Cell::new(self.store.values());
-        let scope = TextScope { current: raw, variables: self.variables, values: &values };
-        let result = general.expr.evaluate_text(&scope).map_err(|failure| self.failed(&failure))?;
+        let steps = Cell::new(self.store.steps());
+        let (values, steps) = (&values, &steps);
+        let scope = TextScope { current: raw, variables: self.variables, values, steps };
+        let result = if general.takes_list {
+            general.expr.evaluate_list_text(&scope)
+        } else {
+            general.expr.evaluate_text(&scope)
+        };
+        self.store.keep_steps(steps.get());
+        let result = result.map_err(|failure| self.failed(&failure))?;
         match result {
             // It stands in the body.
             Cow::Borrowed(text) => self.whole(text, &general.then),
@@ -247,6 +256,15 @@ impl<'de> DeserializeSeed<'de> for Seed<'_, '_, '_> {
                 let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
                 self.reader.general(raw.get(), general).map_err(D::Error::custom)
             }
+            Shape::OneOfList(one) => {
+                let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+                let read = if raw.get().starts_with('[') {
+                    self.reader.general(raw.get(), &one.list)
+                } else {
+                    self.reader.whole(raw.get(), &one.then)
+                };
+                read.map_err(D::Error::custom)
+            }
             _ => deserializer.deserialize_any(self),
         }
     }
@@ -264,7 +282,9 @@ impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
             Shape::Object(shape) => read_object(self.reader, shape, map),
             Shape::Key { key, then } => read_key(self.reader, key, then, map),
             Shape::Entries(then) => read_entries(self.reader, then, map),
-            Shape::Leaf | Shape::General(_) => Err(A::Error::custom("leaves are read whole")),
+            Shape::Leaf | Shape::General(_) | Shape::OneOfList(_) => {
+                Err(A::Error::custom("leaves are read whole"))
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! slots and no data, and dropping a response is dropping a few vectors.
 
 use crate::graphql::{ErrorCode, Name};
+use crate::mapping::MAX_STEPS;
 use crate::source::{self, MappedError};
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -89,6 +90,8 @@ pub(in crate::engine) struct Store {
     /// The number of values that may be kept of one reply, and of the one being read, those that are left.
     most_values: u64,
     values: Cell<u64>,
+    /// The steps that mappings may still take for the reply being read.
+    steps: u64,
     /// The reply being read has more.
     is_exceeded: Cell<bool>,
     bodies: Vec<Bytes>,
@@ -138,6 +141,7 @@ impl Store {
         read: impl FnOnce(&mut Self) -> Result<T, String>,
     ) -> Result<T, Unreadable> {
         self.values.set(self.most_values);
+        self.steps = MAX_STEPS;
         self.is_exceeded.set(false);
         let lengths = (self.slots.len(), self.items.len(), self.stack.len(), self.bodies.len());
         read(self).map_err(|detail| {
@@ -171,6 +175,16 @@ impl Store {
     /// The values that are left, for who counts them itself.
     pub fn values(&self) -> u64 {
         self.values.get()
+    }
+
+    /// The steps that are left, for who takes them itself.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The steps that are left of the reply being read.
+    pub fn keep_steps(&mut self, steps: u64) {
+        self.steps = steps;
     }
 
     #[cold]

@@ -1,6 +1,6 @@
 //! What a mapping yields, as far as its text tells without a reply.
 
-use crate::mapping::{Expr, ExprKind, Field, Method, Span};
+use crate::mapping::{Expr, ExprKind, Field, Kinds, Span};
 
 /// The form of a value; lists are seen through, since mappings apply to their elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,9 +52,10 @@ pub(super) fn of(expr: &Expr) -> Shape {
         ExprKind::Object(fields) | ExprKind::Select { fields, .. } => {
             Shape::Object(object(fields, expr.span.clone()))
         }
+        ExprKind::Optional { of } => self::of(of),
         ExprKind::Literal(serde_json::Value::Null) => Shape::Null,
-        ExprKind::Literal(_)
-        | ExprKind::Method { method: Method::JoinNotNull | Method::Size, .. } => Shape::Leaf,
+        ExprKind::Literal(_) => Shape::Leaf,
+        _ if expr.kinds().is_within(Kinds::SCALAR) => Shape::Leaf,
         // Paths, and what other methods, lists and `??` make, are known only with the reply, and read by name.
         _ => Shape::Reply,
     }

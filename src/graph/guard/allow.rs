@@ -5,7 +5,7 @@ use super::{Allow, On};
 use crate::graph::FieldSelection;
 use crate::graph::words::{Words, dotted, insert_path, is_list};
 use crate::graphql::Name;
-use crate::mapping::{Expr, ExprKind, Mapping, Method, Reference, Variable};
+use crate::mapping::{Expr, ExprKind, Kinds, Mapping, Reference, Variable};
 use crate::problem::{Problem, instead};
 use crate::source::Argument;
 use apollo_compiler::ast::Type;
@@ -70,12 +70,15 @@ impl Checking<'_> {
     fn truth(&mut self, expr: &Expr) {
         let found = match &expr.kind {
             ExprKind::Object(_) | ExprKind::Select { .. } => "an object",
-            ExprKind::List(_) | ExprKind::Method { method: Method::Map, .. } => "a list",
+            ExprKind::List(_) => "a list",
             ExprKind::Literal(Value::Bool(_)) => return,
             ExprKind::Literal(_) => "a value that is neither",
             ExprKind::Current | ExprKind::At => "`$`, of which there is none here",
-            ExprKind::Method { method: Method::JoinNotNull, .. } => "a text",
-            ExprKind::Method { method: Method::Size, .. } => "a number",
+            ExprKind::Method { .. } if expr.kinds() == Kinds::LIST => "a list",
+            ExprKind::Method { .. } if expr.kinds() == Kinds::TEXT => "a text",
+            ExprKind::Method { .. } if expr.kinds() == Kinds::NUMBER => "a number",
+            ExprKind::Method { .. } if !expr.may_be_boolean() => "a value that is neither",
+            ExprKind::Optional { of } => return self.truth(of),
             ExprKind::Variable(_) => "a whole variable",
             ExprKind::Coalesce { left, right } => {
                 self.truth(left);

@@ -33,6 +33,9 @@ fn values_are_compared_as_json() {
         ("$.name->in($.tags)", false),
         ("$.tags->contains($.id)", true),
         ("$.tags->contains('b')", false),
+        ("$.name->contains('da')", true),
+        ("$.name->contains('')", true),
+        ("$.name->contains('x')", false),
         ("$.on->not", false),
     ];
     for (text, expected) in table {
@@ -87,13 +90,14 @@ fn what_cannot_be_compared_is_a_failure() {
     let argument = |method, found| Failure::WrongArgument { method, found };
     let table = [
         ("$.price->gt(1)", receiver("gt", "an object")),
-        ("$.on->lt(true)", receiver("lt", "a boolean")),
+        ("$.on->lt(1)", receiver("lt", "a boolean")),
         ("$.id->gt('a')", argument("gt", "a string")),
         ("$.name->gte(1)", argument("gte", "a number")),
-        ("$.name->in('Ada')", argument("in", "a string")),
-        ("$.name->contains('A')", receiver("contains", "a string")),
+        ("$.name->in($.name)", argument("in", "a string")),
+        ("$.name->contains(1)", argument("contains", "a number")),
+        ("$.price->contains('A')", receiver("contains", "an object")),
         ("$.name->and(true)", receiver("and", "a string")),
-        ("$.on->and('true')", argument("and", "a string")),
+        ("$.on->and($.name)", argument("and", "a string")),
         ("$.id->not", receiver("not", "a number")),
     ];
     for (text, expected) in table {

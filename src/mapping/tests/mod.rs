@@ -5,6 +5,7 @@ mod errors;
 mod evaluate;
 mod grammar;
 mod hostile;
+mod methods;
 mod page;
 mod reference;
 mod url;
@@ -68,6 +69,7 @@ fn show(expr: &Expr) -> String {
             let call = format!("{}({})", method.as_str(), show_all(arguments));
             format!("{}{}->{call}", show(of), optional(*safe))
         }
+        ExprKind::Optional { of } => format!("{}?", show(of)),
         ExprKind::Coalesce { left, right } => format!("({} ?? {})", show(left), show(right)),
     }
 }

@@ -1,6 +1,7 @@
 //! Runs every example of `docs/mapping.md`: a block of texts, then a block of what they become.
 
 use super::*;
+use crate::mapping::Method;
 
 const PAGE: &str = include_str!("../../../docs/mapping.md");
 
@@ -93,7 +94,7 @@ fn every_example_is_true() {
 /// What can be written is on the page.
 #[test]
 fn every_variable_and_method_is_on_the_page() {
-    let methods = ["joinNotNull", "first", "last", "map", "slice", "size", "match"];
+    let methods = Method::all().map(Method::as_str);
     let variables = [
         Variable::Args,
         Variable::This,

@@ -31,8 +31,8 @@ pub(super) fn split(
 ) -> Result<Vec<Loaded>, Unreadable> {
     let current = text_of(call, reply, most_values)?;
     let variables = ReplyVariables { inputs, reply };
-    let values = Cell::new(most_values);
-    let cutter = Cutter { variables: &variables, values: &values, most_values };
+    let (values, steps) = (Cell::new(most_values), Cell::new(mapping::MAX_STEPS));
+    let cutter = Cutter { variables: &variables, values: &values, steps: &steps, most_values };
     if batch.reply == BatchReply::Map {
         return cutter.map(call, &current, keys);
     }
@@ -71,6 +71,7 @@ fn text_of(call: &dyn Call, reply: &Reply, most_values: u64) -> Result<Bytes, Un
 struct Cutter<'a> {
     variables: &'a ReplyVariables<'a>,
     values: &'a Cell<u64>,
+    steps: &'a Cell<u64>,
     most_values: u64,
 }
 
@@ -78,7 +79,8 @@ impl Cutter<'_> {
     /// The result of an expression; a part of the text it was applied to shares its buffer.
     fn evaluate(&self, expr: &Expr, text: &Bytes) -> Result<Bytes, Unreadable> {
         let current = text_in(text)?.trim_ascii();
-        let scope = TextScope { current, variables: self.variables, values: self.values };
+        let Self { variables, values, steps, .. } = *self;
+        let scope = TextScope { current, variables, values, steps };
         match expr.evaluate_text(&scope) {
             Ok(Cow::Borrowed(part)) => Ok(text.slice_ref(part.as_bytes())),
             Ok(Cow::Owned(text)) => Ok(text.into()),

@@ -1,0 +1,315 @@
+//! Exact decimal arithmetic on numbers as JSON writes them: integers of any size, decimals without a float between.
+
+use super::Failure;
+use num_bigint::{BigInt, Sign};
+use serde_json::Number;
+
+/// Maximum number of digits of an operand and of a result.
+pub(super) const MAX_DIGITS: usize = 1000;
+
+/// Significant digits of a quotient that does not end, as in IEEE 754 decimal128. Its whole part is always exact.
+const QUOTIENT_DIGITS: usize = 34;
+
+/// `digits × 10^-scale`.
+#[derive(Debug, Clone)]
+pub(super) struct ExactNumber {
+    digits: BigInt,
+    scale: usize,
+}
+
+/// Why there is no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inexact {
+    NotNumber,
+    TooManyDigits,
+    DivisionByZero,
+}
+
+impl Inexact {
+    pub(super) fn of(self, method: &'static str) -> Failure {
+        match self {
+            Self::NotNumber => Failure::NotNumber { method },
+            Self::TooManyDigits => Failure::TooManyDigits { method },
+            Self::DivisionByZero => Failure::DivisionByZero { method },
+        }
+    }
+}
+
+impl ExactNumber {
+    /// Parses an optional sign, digits with an optional point, and an optional exponent.
+    pub(super) fn parse(text: &str) -> Result<Self, Inexact> {
+        let (negative, unsigned) = match text.as_bytes().first() {
+            Some(b'-') => (true, &text[1..]),
+            Some(b'+') => (false, &text[1..]),
+            _ => (false, text),
+        };
+        let (mantissa, power) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, power)) => (mantissa, exponent(power)?),
+            None => (unsigned, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_digits(whole) || !is_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
+            return Err(Inexact::NotNumber);
+        }
+        let (whole, fraction) = (whole.trim_start_matches('0'), fraction.trim_end_matches('0'));
+        if whole.is_empty() && fraction.is_empty() {
+            return Ok(Self { digits: BigInt::ZERO, scale: 0 });
+        }
+        let scale = fraction.len() as i64 - power;
+        let length = (whole.len() + fraction.len()) as i64 + (-scale).max(0);
+        if length > MAX_DIGITS as i64 || scale > MAX_DIGITS as i64 {
+            return Err(Inexact::TooManyDigits);
+        }
+        let digits = [whole, fraction].concat();
+        let digits = BigInt::parse_bytes(digits.as_bytes(), 10).ok_or(Inexact::NotNumber)?;
+        let digits = if negative { -digits } else { digits };
+        Ok(match usize::try_from(scale) {
+            Ok(scale) => Self { digits, scale },
+            Err(_) => Self { digits: digits * ten_to(scale.unsigned_abs() as usize), scale: 0 },
+        })
+    }
+
+    /// Parses an integer with an optional sign, in a base from 2 to 36.
+    pub(super) fn parse_integer(text: &str, base: u32) -> Result<Self, Inexact> {
+        let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+        if unsigned.is_empty() || !unsigned.chars().all(|char| char.is_digit(base)) {
+            return Err(Inexact::NotNumber);
+        }
+        if unsigned.len() > MAX_DIGITS {
+            return Err(Inexact::TooManyDigits);
+        }
+        let digits = BigInt::parse_bytes(unsigned.as_bytes(), base).ok_or(Inexact::NotNumber)?;
+        let digits = if text.starts_with('-') { -digits } else { digits };
+        Ok(Self { digits, scale: 0 })
+    }
+
+    /// The part before the point.
+    pub(super) fn truncated(&self) -> Self {
+        Self { digits: &self.digits / ten_to(self.scale), scale: 0 }
+    }
+
+    pub(super) fn add(&self, other: &Self) -> Self {
+        let (left, right, scale) = aligned(self, other);
+        Self { digits: left + right, scale }
+    }
+
+    pub(super) fn sub(&self, other: &Self) -> Self {
+        let (left, right, scale) = aligned(self, other);
+        Self { digits: left - right, scale }
+    }
+
+    pub(super) fn mul(&self, other: &Self) -> Self {
+        Self { digits: &self.digits * &other.digits, scale: self.scale + other.scale }
+    }
+
+    /// The remainder of a division that truncates: it has the sign of `self`.
+    pub(super) fn rem(&self, other: &Self) -> Result<Self, Inexact> {
+        if other.is_zero() {
+            return Err(Inexact::DivisionByZero);
+        }
+        let (left, right, scale) = aligned(self, other);
+        Ok(Self { digits: left % right, scale })
+    }
+
+    /// The quotient; one that does not end is rounded to [`QUOTIENT_DIGITS`], half to even.
+    pub(super) fn div(&self, other: &Self) -> Result<Self, Inexact> {
+        if other.is_zero() {
+            return Err(Inexact::DivisionByZero);
+        }
+        let (left, right, _) = aligned(self, other);
+        // At least one digit more than is kept, so that the last one can be rounded.
+        let scale = (QUOTIENT_DIGITS + length(&right)).saturating_sub(length(&left)) + 2;
+        let scaled = left * ten_to(scale);
+        let (quotient, rest) = (&scaled / &right, &scaled % &right);
+        let kept = QUOTIENT_DIGITS.max(length(&quotient).saturating_sub(scale));
+        let dropped = length(&quotient).saturating_sub(kept);
+        let unit = ten_to(dropped);
+        let (mut digits, below) = (&quotient / &unit, &quotient % &unit);
+        let twice: BigInt = BigInt::from(below.magnitude().clone()) * 2;
+        let is_odd = digits.bit(0);
+        let rounds_up = match twice.cmp(&unit) {
+            std::cmp::Ordering::Greater => true,
+            std::cmp::Ordering::Equal => rest.sign() != Sign::NoSign || is_odd,
+            std::cmp::Ordering::Less => false,
+        };
+        if rounds_up {
+            let is_negative =
+                (self.digits.sign() == Sign::Minus) != (other.digits.sign() == Sign::Minus);
+            digits += if is_negative { -1 } else { 1 };
+        }
+        Ok(Self { digits, scale: scale - dropped })
+    }
+
+    fn is_zero(&self) -> bool {
+        self.digits.sign() == Sign::NoSign
+    }
+
+    /// As JSON, without an exponent and without zeros at the end of a fraction.
+    pub(super) fn to_number(&self) -> Result<Number, Inexact> {
+        let text = self.digits.magnitude().to_string();
+        let padded = format!("{text:0>width$}", width = self.scale + 1);
+        let (whole, fraction) = padded.split_at(padded.len() - self.scale);
+        let fraction = fraction.trim_end_matches('0');
+        if whole.len() + fraction.len() > MAX_DIGITS {
+            return Err(Inexact::TooManyDigits);
+        }
+        let sign = if self.digits.sign() == Sign::Minus { "-" } else { "" };
+        let point = if fraction.is_empty() { "" } else { "." };
+        format!("{sign}{whole}{point}{fraction}").parse().map_err(|_| Inexact::NotNumber)
+    }
+}
+
+fn exponent(text: &str) -> Result<i64, Inexact> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Inexact::NotNumber);
+    }
+    // One that fits no 32 bits is beyond every bound.
+    let size: i64 = digits.parse::<u32>().unwrap_or(u32::MAX).into();
+    Ok(if text.starts_with('-') { -size } else { size })
+}
+
+fn aligned(left: &ExactNumber, right: &ExactNumber) -> (BigInt, BigInt, usize) {
+    let scale = left.scale.max(right.scale);
+    let scaled = |number: &ExactNumber| &number.digits * ten_to(scale - number.scale);
+    (scaled(left), scaled(right), scale)
+}
+
+fn ten_to(power: usize) -> BigInt {
+    BigInt::from(10_u32).pow(u32::try_from(power).unwrap_or(u32::MAX))
+}
+
+/// Decimal digits; 1 for zero.
+fn length(number: &BigInt) -> usize {
+    number.magnitude().to_string().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ExactNumber, Inexact};
+
+    type Operation = fn(&ExactNumber, &ExactNumber) -> Result<ExactNumber, Inexact>;
+
+    const ADD: Operation = |left, right| Ok(left.add(right));
+    const SUB: Operation = |left, right| Ok(left.sub(right));
+    const MUL: Operation = |left, right| Ok(left.mul(right));
+
+    fn compute(left: &str, operation: Operation, right: &str) -> Result<String, Inexact> {
+        let (left, right) = (ExactNumber::parse(left)?, ExactNumber::parse(right)?);
+        Ok(operation(&left, &right)?.to_number()?.as_str().to_owned())
+    }
+
+    #[test]
+    fn sums_differences_and_products_are_exact() {
+        for (left, operation, right, expected) in [
+            ("1", ADD, "2", "3"),
+            ("0.1", ADD, "0.2", "0.3"),
+            ("2.5", ADD, "1.5", "4"),
+            ("9007199254740993", ADD, "1", "9007199254740994"),
+            ("123456789012345678901234567890", ADD, "1", "123456789012345678901234567891"),
+            ("1e3", SUB, "0.001", "999.999"),
+            ("-1.50", SUB, "-1.5", "0"),
+            ("1", SUB, "1e-9", "0.999999999"),
+            (
+                "99999999999999999999",
+                MUL,
+                "99999999999999999999",
+                "9999999999999999999800000000000000000001",
+            ),
+            ("-0.05", MUL, "20", "-1"),
+            ("0e99999999999", ADD, "-0.0", "0"),
+        ] {
+            assert_eq!(compute(left, operation, right).as_deref(), Ok(expected), "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn a_quotient_is_exact_or_has_34_digits() {
+        for (left, right, expected) in [
+            ("10", "5", "2"),
+            ("7", "2", "3.5"),
+            ("-7", "2", "-3.5"),
+            ("0", "3", "0"),
+            ("1", "3", "0.3333333333333333333333333333333333"),
+            ("2", "3", "0.6666666666666666666666666666666667"),
+            ("-2", "3", "-0.6666666666666666666666666666666667"),
+            ("2", "-3", "-0.6666666666666666666666666666666667"),
+            (
+                "1",
+                "3e40",
+                "0.00000000000000000000000000000000000000003333333333333333333333333333333333",
+            ),
+            (
+                "123456789012345678901234567890123456789012345678901234567890",
+                "10",
+                "12345678901234567890123456789012345678901234567890123456789",
+            ),
+            (
+                "100000000000000000000000000000000000000000000000001",
+                "3",
+                "33333333333333333333333333333333333333333333333334",
+            ),
+            ("0.3", "0.1", "3"),
+            ("1", "0.25", "4"),
+        ] {
+            assert_eq!(
+                compute(left, ExactNumber::div, right).as_deref(),
+                Ok(expected),
+                "{left} {right}"
+            );
+        }
+        assert_eq!(compute("1", ExactNumber::div, "0.0"), Err(Inexact::DivisionByZero));
+    }
+
+    #[test]
+    fn a_remainder_has_the_sign_of_what_is_divided() {
+        for (left, right, expected) in [
+            ("7", "3", "1"),
+            ("-7", "3", "-1"),
+            ("7", "-3", "1"),
+            ("5.5", "2", "1.5"),
+            ("1e20", "7", "2"),
+        ] {
+            assert_eq!(
+                compute(left, ExactNumber::rem, right).as_deref(),
+                Ok(expected),
+                "{left} {right}"
+            );
+        }
+        assert_eq!(compute("1", ExactNumber::rem, "0"), Err(Inexact::DivisionByZero));
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_and_never_rounded() {
+        let nines = "9".repeat(1000);
+        assert_eq!(compute(&nines, SUB, "1"), Ok(format!("{}8", "9".repeat(999))));
+        for (left, operation, right) in [
+            (&*nines, ADD, "1"),
+            (&nines, MUL, &nines),
+            ("1e1000", ADD, "1"),
+            ("1e-1001", ADD, "1"),
+            ("1e99999999999999999999", ADD, "1"),
+            ("1e-999", MUL, "1e-999"),
+        ] {
+            assert_eq!(compute(left, operation, right), Err(Inexact::TooManyDigits), "{left}");
+        }
+    }
+
+    #[test]
+    fn only_numbers_are_numbers() {
+        for text in [
+            "", "-", "+", ".", "e5", "1e", "1e+", "1.2.3", " 1", "1 ", "0x1", "1_000", "NaN", "é",
+            "--1",
+        ] {
+            assert_eq!(ExactNumber::parse(text).err(), Some(Inexact::NotNumber), "{text}");
+        }
+        for text in ["1_0", "", "-", "2", "é", " 1"] {
+            assert_eq!(
+                ExactNumber::parse_integer(text, 2).err(),
+                Some(Inexact::NotNumber),
+                "{text}"
+            );
+        }
+    }
+}
