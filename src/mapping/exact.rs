@@ -189,13 +189,13 @@ fn length(number: &BigInt) -> usize {
 mod tests {
     use super::{ExactNumber, Inexact};
 
-    type Operation = fn(&ExactNumber, &ExactNumber) -> Result<ExactNumber, Inexact>;
+    type Compute = fn(&ExactNumber, &ExactNumber) -> Result<ExactNumber, Inexact>;
 
-    const ADD: Operation = |left, right| Ok(left.add(right));
-    const SUB: Operation = |left, right| Ok(left.sub(right));
-    const MUL: Operation = |left, right| Ok(left.mul(right));
+    const ADD: Compute = |left, right| Ok(left.add(right));
+    const SUB: Compute = |left, right| Ok(left.sub(right));
+    const MUL: Compute = |left, right| Ok(left.mul(right));
 
-    fn compute(left: &str, operation: Operation, right: &str) -> Result<String, Inexact> {
+    fn compute(left: &str, operation: Compute, right: &str) -> Result<String, Inexact> {
         let (left, right) = (ExactNumber::parse(left)?, ExactNumber::parse(right)?);
         Ok(operation(&left, &right)?.to_number()?.as_str().to_owned())
     }
