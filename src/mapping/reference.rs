@@ -111,7 +111,7 @@ impl Collector {
             ExprKind::Method { of, method, arguments, .. } => {
                 self.method(of, *method, arguments, Around { bare: false, ..around })
             }
-            ExprKind::Optional { of } => self.origins(of, Around { bare: false, ..around }),
+            ExprKind::Optional { of } => self.origins(of, around),
             ExprKind::Coalesce { left, right } => {
                 let around = Around { bare: false, ..around };
                 let mut origins = self.origins(left, around);
