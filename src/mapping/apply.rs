@@ -44,9 +44,9 @@ pub(super) fn apply<'a>(
             [other],
         ) => compare(method, receiver, other, frame),
         (Method::Add | Method::Sub | Method::Mul | Method::Div | Method::Mod, operands) => {
-            arithmetic(method, receiver, operands, frame)
+            arithmetic(method, &receiver, operands, frame)
         }
-        (Method::ParseInt, bases) => parse_int(receiver, bases, frame),
+        (Method::ParseInt, bases) => parse_int(&receiver, bases, frame),
         (Method::ParseFloat, _) => parse_float(receiver, frame),
         (Method::ToString, _) => to_string(receiver),
         _ => of_parts(method, receiver, arguments, frame),

@@ -10,14 +10,14 @@ use serde_json::{Number, Value};
 /// `add`, `sub`, `mul`, `div`, `mod` with each argument in turn; null where an argument is.
 pub(super) fn arithmetic<'a>(
     method: Method,
-    receiver: Found<'a>,
+    receiver: &Found<'a>,
     operands: &'a [Expr],
     frame: Frame<'a>,
 ) -> Result<Found<'a>, Failure> {
-    let Some(Value::Number(number)) = receiver.value() else { return refuse(method, &receiver) };
+    let Some(Value::Number(number)) = receiver.value() else { return refuse(method, receiver) };
     let mut result = number.clone();
     for operand in operands {
-        let operand = argument(operand, &receiver, frame)?;
+        let operand = argument(operand, receiver, frame)?;
         match operand.value() {
             Some(Value::Null) => return Ok(Found::null()),
             Some(Value::Number(operand)) => {
@@ -57,13 +57,13 @@ fn compute(method: Method, left: &Number, right: &Number) -> Result<Number, Inex
 
 /// `parseInt`: the integer that a text says in a base, or the part of a number before the point.
 pub(super) fn parse_int<'a>(
-    receiver: Found<'a>,
+    receiver: &Found<'a>,
     bases: &'a [Expr],
     frame: Frame<'a>,
 ) -> Result<Found<'a>, Failure> {
     let mut base = 10;
     if let Some(given) = bases.first() {
-        let given = argument(given, &receiver, frame)?;
+        let given = argument(given, receiver, frame)?;
         base = match given.value() {
             Some(Value::Null) => return Ok(Found::null()),
             Some(Value::Number(number)) => base_of(number)?,
@@ -81,7 +81,7 @@ pub(super) fn parse_int<'a>(
                 ExactNumber::parse_integer(whole.to_number()?.as_str(), base)
             }
         }),
-        _ => return refuse(Method::ParseInt, &receiver),
+        _ => return refuse(Method::ParseInt, receiver),
     };
     let number = parsed.and_then(|parsed| parsed.to_number());
     let number = number.map_err(|why| why.of(Method::ParseInt.as_str()))?;

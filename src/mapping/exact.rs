@@ -38,11 +38,7 @@ impl Inexact {
 impl ExactNumber {
     /// Parses an optional sign, digits with an optional point, and an optional exponent.
     pub(super) fn parse(text: &str) -> Result<Self, Inexact> {
-        let (negative, unsigned) = match text.as_bytes().first() {
-            Some(b'-') => (true, &text[1..]),
-            Some(b'+') => (false, &text[1..]),
-            _ => (false, text),
-        };
+        let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
         let (mantissa, power) = match unsigned.split_once(['e', 'E']) {
             Some((mantissa, power)) => (mantissa, exponent(power)?),
             None => (unsigned, 0),
@@ -56,18 +52,19 @@ impl ExactNumber {
         if whole.is_empty() && fraction.is_empty() {
             return Ok(Self { digits: BigInt::ZERO, scale: 0 });
         }
-        let scale = fraction.len() as i64 - power;
-        let length = (whole.len() + fraction.len()) as i64 + (-scale).max(0);
-        if length > MAX_DIGITS as i64 || scale > MAX_DIGITS as i64 {
+        let whole_number = |length: usize| i64::try_from(length).unwrap_or(i64::MAX / 4);
+        let scale = whole_number(fraction.len()) - power;
+        let length = whole_number(whole.len() + fraction.len()) + (-scale).max(0);
+        if length.max(scale) > whole_number(MAX_DIGITS) {
             return Err(Inexact::TooManyDigits);
         }
         let digits = [whole, fraction].concat();
         let digits = BigInt::parse_bytes(digits.as_bytes(), 10).ok_or(Inexact::NotNumber)?;
-        let digits = if negative { -digits } else { digits };
-        Ok(match usize::try_from(scale) {
-            Ok(scale) => Self { digits, scale },
-            Err(_) => Self { digits: digits * ten_to(scale.unsigned_abs() as usize), scale: 0 },
-        })
+        let digits = if text.starts_with('-') { -digits } else { digits };
+        // Both are in the bounds above, and one of them is zero.
+        let (scale, zeros) = (usize::try_from(scale), usize::try_from(-scale));
+        let (scale, zeros) = (scale.unwrap_or(0), zeros.unwrap_or(0));
+        Ok(Self { digits: digits * ten_to(zeros), scale })
     }
 
     /// Parses an integer with an optional sign, in a base from 2 to 36.

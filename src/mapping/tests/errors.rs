@@ -100,6 +100,15 @@ fn arguments_are_checked_where_they_stand() {
             ("a: b->slice(\"1\")", 12..15, "`slice` counts in whole numbers", "for example"),
             ("a: b->slice(1.5)", 12..15, "`slice` counts in whole numbers", "for example"),
             ("a: b->slice([1])", 12..15, "`slice` counts in whole numbers", "for example"),
+        ],
+        mapping_errors,
+    );
+}
+
+#[test]
+fn arguments_that_can_never_fit_are_mistakes() {
+    check(
+        &[
             ("a: b->add", 6..9, "`add` takes at least one argument, here are 0", "for example"),
             (
                 "a: b->replace('a')",

@@ -35,10 +35,7 @@ fn both(text: &str) -> Result<String, Failure> {
     let of_text = of_text.map(|text| serde_json::from_str::<Value>(&text).unwrap().to_string());
     assert_eq!(of_text, over_tree(text).map(|value| value.to_string()), "{text}");
     // Whatever stands beside it.
-    let beside = over_text(&format!(
-        "all: $ it: {}",
-        text.strip_prefix("$->").map_or_else(|| text.to_owned(), |rest| format!("$->{rest}"))
-    ));
+    let beside = over_text(&format!("all: $ it: {text}"));
     let beside = beside.map(|text| serde_json::from_str::<Value>(&text).unwrap()["it"].to_string());
     assert_eq!(beside, of_text, "{text}");
     of_text
