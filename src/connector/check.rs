@@ -31,9 +31,10 @@ fn outside(expr: &Expr, found: &mut Vec<Part>) {
             };
             found.push(Part { text: name.to_string(), span: expr.span.clone(), help });
         }
-        ExprKind::Key { of, .. } | ExprKind::Select { of, .. } | ExprKind::Method { of, .. } => {
-            outside(of, found);
-        }
+        ExprKind::Key { of, .. }
+        | ExprKind::Select { of, .. }
+        | ExprKind::Method { of, .. }
+        | ExprKind::Optional { of } => outside(of, found),
         ExprKind::Object(fields) => fields.iter().for_each(|field| outside(&field.value, found)),
         ExprKind::List(elements) => elements.iter().for_each(|element| outside(element, found)),
         ExprKind::Coalesce { left, right } => {

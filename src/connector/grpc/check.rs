@@ -2,7 +2,7 @@
 //!
 //! Only what can be followed is checked; where a value comes out of a method or a variable, the check stops.
 
-use crate::mapping::{Expr, ExprKind, Field, Mapping, Method, Span};
+use crate::mapping::{Expr, ExprKind, Field, Mapping, Span};
 use crate::problem::{Problem, instead, nearest};
 use crate::source::Argument;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};

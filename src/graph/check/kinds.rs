@@ -6,7 +6,7 @@ use super::message::{Found, of_field, read};
 use crate::graph::Batch;
 use crate::graph::binding::Bound;
 use crate::graph::words::is_list;
-use crate::mapping::{Expr, ExprKind, Field, Method, Span};
+use crate::mapping::{Expr, ExprKind, Field, Kinds, Method, Span};
 use crate::problem::{Problem, instead};
 use crate::source::Argument;
 use apollo_compiler::Schema;
@@ -260,21 +260,15 @@ fn known<'e>(expr: &'e Expr, found: &mut Vec<(Span, Known<'e>)>) {
             }
             return;
         }
-        ExprKind::Method { method, .. } => match method {
-            Method::Size => Known::Integer,
-            Method::JoinNotNull => Known::Text,
-            Method::Map => Known::List(&[]),
-            Method::Eq
-            | Method::Ne
-            | Method::Gt
-            | Method::Gte
-            | Method::Lt
-            | Method::Lte
-            | Method::In
-            | Method::Contains
-            | Method::And
-            | Method::Or
-            | Method::Not => Known::Boolean,
+        ExprKind::Optional { of } => {
+            known(of, found);
+            return;
+        }
+        ExprKind::Method { method: Method::Size | Method::ParseInt, .. } => Known::Integer,
+        ExprKind::Method { .. } => match expr.kinds() {
+            Kinds::TEXT => Known::Text,
+            Kinds::BOOLEAN => Known::Boolean,
+            Kinds::LIST => Known::List(&[]),
             _ => return,
         },
         _ => return,
