@@ -108,7 +108,7 @@ pub(super) fn parse_float<'a>(receiver: Found<'a>, frame: Frame<'a>) -> Result<F
 }
 
 /// `toString`: a scalar as text, numbers as they are written.
-pub(super) fn to_string<'a>(receiver: Found<'a>) -> Result<Found<'a>, Failure> {
+pub(super) fn to_string(receiver: Found<'_>) -> Result<Found<'_>, Failure> {
     match receiver.value() {
         Some(Value::String(_)) => Ok(receiver),
         Some(scalar @ (Value::Bool(_) | Value::Number(_))) => {

@@ -159,13 +159,13 @@ impl Collector {
                 let values = arguments.iter().map(|value| self.origins(value, inside));
                 values.flatten().collect()
             }
-            Method::Get => match below(&receiver, arguments) {
-                Some(origins) => origins,
-                None => {
-                    self.consume_all(arguments, inside);
-                    self.emit_all(receiver)
+            Method::Get => {
+                if let Some(origins) = below(&receiver, arguments) {
+                    return origins;
                 }
-            },
+                self.consume_all(arguments, inside);
+                self.emit_all(receiver)
+            }
             Method::Map => {
                 let mut origins = Vec::new();
                 for argument in arguments {
