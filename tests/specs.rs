@@ -91,11 +91,14 @@ async fn run_case(case: &Case) -> Vec<String> {
     let mock = Mock::start(script).await;
     let config = case.config.as_deref().unwrap_or(CONFIG);
     let mut config = config.replace("${API}", &format!("http://{}", mock.address));
+    config = config.replace("${ISSUER}", ISSUER).replace("${AUDIENCE}", AUDIENCE);
     let issuer = Issuer::new();
     if case.claims.is_some() {
         let keys = folder.path().join("jwks.json");
         std::fs::write(keys, issuer.jwks()).expect("a temporary file");
-        config.push_str(&auth());
+        if !config.contains("\nauth:") {
+            config.push_str(&auth());
+        }
     }
     let gateway = match Gateway::start(folder.path(), &case.schema, &config).await {
         Ok(gateway) => gateway,

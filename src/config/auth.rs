@@ -63,6 +63,9 @@ fn read_provider(
         section.reading.problem("duplicate-issuer", &node.span, Mistake { message, help });
     }
     let mut provider = ProviderSettings::new(issuer, keys?, audience?);
+    section.read("scopes_claim", &mut provider.scopes_claim, |scalar| {
+        values::claim_path(scalar).map(|path| Some(path.into()))
+    });
     section.read_list("algorithms", &mut provider.algorithms, algorithm);
     section.read("leeway", &mut provider.leeway, leeway);
     section.read("refresh", &mut provider.refresh, refresh);
@@ -112,8 +115,7 @@ fn read_keys(section: &Section<'_>, base: &Path) -> Option<KeySource> {
 
 /// Whoever can change what comes over the wire decides who everybody is, so plain HTTP has to be asked for.
 fn jwks_url(scalar: &Scalar, insecure: bool) -> Read<Uri> {
-    let (path, query) = scalar.text.split_once('?').unwrap_or((&scalar.text, ""));
-    let uri = values::url(&Scalar { text: path.to_owned(), plain: scalar.plain })?;
+    let uri = values::url_with_query(scalar)?;
     if uri.scheme_str() == Some("http") && !insecure {
         return Err(Mistake {
             message: "keys that come over plain HTTP can be anybody's".to_owned(),
@@ -123,12 +125,7 @@ fn jwks_url(scalar: &Scalar, insecure: bool) -> Read<Uri> {
             ),
         });
     }
-    // A query is part of some providers' addresses.
-    let whole = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-    whole.parse().map_err(|_| Mistake {
-        message: "this is not a URL".to_owned(),
-        help: Some("write an address such as `https://id.example.com/jwks.json`".to_owned()),
-    })
+    Ok(uri)
 }
 
 fn algorithm(scalar: &Scalar) -> Read<Algorithm> {

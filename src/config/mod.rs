@@ -7,6 +7,7 @@
 mod auth;
 mod cache;
 mod consul;
+mod credentials;
 mod env;
 mod guards;
 mod keys;

@@ -3,7 +3,7 @@
 use super::section::{Reading, Section};
 use super::values::{self, Mistake, Read};
 use super::yaml::{Entry, Kind, Node, Scalar};
-use super::{site, upstream};
+use super::{credentials, site, upstream};
 use crate::connector::{FromEnv, Protocol, Returned, SourceConfig, SourcePlaces, SourceSettings};
 use crate::engine::CacheSettings;
 use crate::graphql::Name;
@@ -51,13 +51,14 @@ fn source<'a>(
         let name = |scalar: &Scalar| values::header_name(&scalar.text);
         section.read_list("forward", &mut forward_headers, name);
         headers = named_headers(&section, "set", values::secret);
-        claim_headers = named_headers(&section, "claims", values::text);
+        claim_headers = named_headers(&section, "claims", values::claim_path);
         deadline_header = self::deadline_header(&section, is_grpc);
         section.read_list("return", &mut returned.headers, values::returned_header);
         section.read_list("return_cookies", &mut returned.cookies, values::cookie_name);
         let deadline = deadline_header.as_ref();
         check_once(&section, &headers, &claim_headers, &forward_headers, deadline);
     }
+    let credentials = credentials::read(&section, &mut headers, &claim_headers);
     let mut reuse = true;
     section.read("reuse", &mut reuse, values::boolean);
     let config = section.get("config").map_or_else(SourceConfig::default, |node| {
@@ -89,6 +90,7 @@ fn source<'a>(
         forward_headers,
         headers,
         claim_headers,
+        credentials,
         deadline_header,
         config,
         returned,
@@ -126,7 +128,7 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
         (Some(rest), None) => {
             rest.check_keys();
             super::rules::refuse_failures(section);
-            Some(Protocol::Rest { site: site::read(&rest, base, values::url)? })
+            Some(Protocol::Rest { site: site::read(&rest, base, values::service_url)? })
         }
         (None, Some(grpc)) => {
             grpc.check_keys();

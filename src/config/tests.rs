@@ -3,6 +3,9 @@ use crate::connector::{Protocol, SourcePlaces};
 use crate::problem::render;
 use crate::upstream::discovery::Address;
 use std::time::Duration;
+use written::{beside_rate, of_redis, setting};
+
+mod written;
 
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     let file = Arc::new(SourceFile { name: "portcullis.yaml".to_owned(), text: text.to_owned() });
@@ -219,121 +222,6 @@ fn a_file_that_cannot_be_read_is_one_problem() {
     assert!(!config.engine.reuse && config.base == folder.path());
 }
 
-/// The smallest YAML that sets `path`, beside what its key needs.
-fn setting(path: &str, value: &str) -> String {
-    if let Some(path) = path.strip_prefix("auth.") {
-        return setting_of_auth(path, value);
-    }
-    if let Some(key) = path.strip_prefix("limits.rate.tiers[].") {
-        let others = rest_of_rate(key, &["when: $claims.a, ", "capacity: 1, ", "refill: 1, "]);
-        let tier = format!("{{ {others}{key}: {value} }}");
-        return format!("limits: {{ rate: {{ capacity: 1, refill: 1, tiers: [{tier}] }} }}");
-    }
-    let rate = beside_rate(path);
-    let protocol = match path {
-        path if path.starts_with("limits.rate.") => rate.as_str(),
-        "zone" => {
-            return format!("zone: {value}\nsources: {{ s: {{ rest: {{ url: http://h }} }} }}");
-        }
-        path if path.starts_with("sources.*.rest.") || path.starts_with("sources.*.grpc.") => {
-            return setting_of_site(path, value);
-        }
-        path if path.starts_with("server.consul.") => {
-            let name = path.rsplit('.').next().unwrap();
-            let service = if name == "service" { "" } else { "service: s, " };
-            return format!("server: {{ consul: {{ {service}{name}: {value} }} }}");
-        }
-        "server.metrics.tls" | "server.admin.tls" if value == "true" => {
-            let (section, tls) = (path.split('.').nth(1).unwrap(), "tls: { cert: c, key: k }");
-            return format!("server: {{ {tls}, {section}: {{ listen: 127.0.0.1:1, tls: true }} }}");
-        }
-        "server.tls.cert" => return format!("server: {{ tls: {{ cert: {value}, key: k }} }}"),
-        "server.tls.key" => return format!("server: {{ tls: {{ cert: c, key: {value} }} }}"),
-        "server.tls.client_ca" => {
-            return format!("server: {{ tls: {{ cert: c, key: k, client_ca: {value} }} }}");
-        }
-        "sources.*.tls.cert" | "sources.*.tls.key" => {
-            let is_key = path.ends_with("key");
-            let (other, key) = if is_key { ("cert: c", "key") } else { ("key: k", "cert") };
-            let tls = format!("tls: {{ {other}, {key}: {value} }}");
-            return format!("sources: {{ s: {{ rest: {{ url: https://h }}, {tls} }} }}");
-        }
-        "sources.*.failures" => "grpc: { url: http://h, protos: [a] }, ",
-        path if path.starts_with("sources.") => "rest: { url: http://h }, ",
-        "limits.cost.expose" => "",
-        // Else the section alone would set it.
-        path if path.starts_with("limits.cost.") => "expose: false, ",
-        _ => "",
-    };
-    let mut text = value.to_owned();
-    let mut beside_last = if of_redis(path) { "url: redis://h, " } else { "" };
-    for (level, name) in path.split('.').enumerate().collect::<Vec<_>>().into_iter().rev() {
-        let name = if name == "*" { "s" } else { name };
-        let beside = if level == 2 { protocol } else { "" };
-        text = format!("{{ {beside}{}{name}: {text} }}", std::mem::take(&mut beside_last));
-    }
-    text
-}
-
-/// A key beside the URL of a Redis.
-fn of_redis(path: &str) -> bool {
-    path.ends_with(".redis.timeout") || path.ends_with(".redis.prefix")
-}
-
-/// Of where the instances of a source are.
-fn setting_of_site(path: &str, value: &str) -> String {
-    let (protocol, key) = path.trim_start_matches("sources.*.").split_once('.').unwrap();
-    let site = match key.split_once('.') {
-        Some(("dns", "name")) => format!("dns: {{ port: 1, name: {value} }}"),
-        Some(("dns", "port")) => format!("dns: {{ name: n, port: {value} }}"),
-        Some(("dns", key)) => format!("dns: {{ name: n, port: 1, {key}: {value} }}"),
-        Some(("consul", "service")) => format!("consul: {{ service: {value} }}"),
-        Some((_, key)) => format!("consul: {{ service: s, {key}: {value} }}"),
-        None if key == "protos" => "url: http://h".to_owned(),
-        None => format!("{key}: {value}"),
-    };
-    let protos = match (protocol, key) {
-        (_, "protos") => format!(", protos: {value}"),
-        ("grpc", _) => ", protos: [a]".to_owned(),
-        _ => String::new(),
-    };
-    format!("sources: {{ s: {{ {protocol}: {{ {site}{protos} }} }} }}")
-}
-
-fn setting_of_auth(path: &str, value: &str) -> String {
-    let provider = [("issuer", "i"), ("audience", "a"), ("jwks_file", "f")];
-    let (key, beside) = match path.strip_prefix("providers[].") {
-        None => ("", String::new()),
-        Some(key) => (key, format!(", {key}: {value}")),
-    };
-    let instead = if key == "jwks_url" { "jwks_file" } else { key };
-    let needed = provider.into_iter().filter(|(name, _)| *name != instead);
-    let needed: Vec<String> = needed.map(|(name, value)| format!("{name}: {value}")).collect();
-    let needed = match key {
-        // Whether plain HTTP is allowed shows where something comes over it.
-        "insecure_http" => "issuer: i, audience: a, jwks_url: https://h".to_owned(),
-        _ => needed.join(", "),
-    };
-    let providers = format!("providers: [{{ {needed}{beside} }}]");
-    match path.split_once('.') {
-        Some(("token", name)) => format!("auth: {{ {providers}, token: {{ {name}: {value} }} }}"),
-        None => format!("auth: {{ {providers}, {path}: {value} }}"),
-        Some(_) => format!("auth: {{ {providers} }}"),
-    }
-}
-
-/// What a key of `limits.rate` needs beside it.
-fn beside_rate(path: &str) -> String {
-    let key = path.rsplit('.').next().unwrap();
-    let redis = ["fail", "replicas"].contains(&key);
-    let redis = if redis { "redis: { url: redis://h }, " } else { "" };
-    rest_of_rate(key, &["capacity: 1, ", "refill: 1, ", redis])
-}
-
-fn rest_of_rate(key: &str, all: &[&str]) -> String {
-    all.iter().filter(|text| !text.starts_with(&format!("{key}:"))).copied().collect()
-}
-
 #[test]
 fn settings_of_a_breaker_that_have_no_effect_are_warned_of() {
     let config =
@@ -343,6 +231,12 @@ fn settings_of_a_breaker_that_have_no_effect_are_warned_of() {
     let shown = render(&config.problems, false);
     assert!(shown.contains("`open` is at most 5s: 5s is used"), "{shown}");
     assert!(shown.contains("`max_open` is no longer used"), "{shown}");
+}
+
+/// It is a secret of a source, or a part of one.
+fn is_hidden(path: &str) -> bool {
+    let Some(key) = path.strip_prefix("sources.*.auth.") else { return false };
+    ["bearer", "basic.user", "basic.password", "client_credentials.client_secret"].contains(&key)
 }
 
 #[test]
@@ -361,6 +255,9 @@ fn every_key_of_the_table_does_something() {
             ("", _) if key.path.ends_with("redis") => with("redis://other"),
             ("", "number") => with("7"),
             // Never printed, so it shows only that there is one.
+            ("", _) if is_hidden(key.path) => {
+                format!("{:?}", parse("sources: { s: { rest: { url: http://h } } }").unwrap())
+            }
             ("", _) if key.path.ends_with("consul.token") => {
                 let service = setting(&key.path.replace(".token", ".service"), "s");
                 format!("{:?}", parse(&service).unwrap())
@@ -405,6 +302,9 @@ fn every_default_of_the_table_is_the_default() {
                 let (key, value) =
                     if path.contains(".dns.") { ("port", "1") } else { ("service", "s") };
                 setting(&format!("{above}.{key}"), value)
+            }
+            path if path.starts_with("sources.*.auth.client_credentials.") => {
+                setting("sources.*.auth.client_credentials.client_id", "https://h")
             }
             "sources.*.failures" => setting("sources.*.grpc.url", "http://h"),
             _ if of_source => "sources: { s: { rest: { url: http://h } } }".to_owned(),

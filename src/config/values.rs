@@ -181,7 +181,7 @@ pub(super) fn url(scalar: &Scalar) -> Read<Uri> {
     if authority.as_str().contains('@') {
         return mistake(
             "this URL holds credentials, which end up in logs",
-            "send them as a header: `headers: { set: { authorization: \"Basic ${TOKEN}\" } }`",
+            "for a source, write `auth: { basic: { user: …, password: … } }` beside `rest` or `grpc`",
         );
     }
     let port = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest);
@@ -195,6 +195,32 @@ pub(super) fn url(scalar: &Scalar) -> Read<Uri> {
         );
     }
     Ok(uri)
+}
+
+/// A URL of a service.
+pub(super) fn service_url(scalar: &Scalar) -> Read<Uri> {
+    let Some((_, query)) = scalar.text.split_once('?') else { return url(scalar) };
+    // The name only: the value may be a secret.
+    let name = query.split(['=', '&', '#']).next().filter(|name| !name.is_empty());
+    mistake(
+        "this URL has a query",
+        format!(
+            "for a query of every call, write `query: {{ {}: … }}` beside `url`",
+            name.unwrap_or("key")
+        ),
+    )
+}
+
+/// A URL that may have a query, as those of some identity providers have.
+pub(super) fn url_with_query(scalar: &Scalar) -> Read<Uri> {
+    let (path, query) = scalar.text.split_once('?').unwrap_or((&scalar.text, ""));
+    let uri = url(&Scalar { text: path.to_owned(), plain: scalar.plain })?;
+    if query.is_empty() {
+        return Ok(uri);
+    }
+    scalar.text.parse().or_else(|_| {
+        mistake("this is not a URL", "write an address such as `https://id.example.com/token`")
+    })
 }
 
 /// A URL without a path, as gRPC has its own.
@@ -325,6 +351,23 @@ pub(super) fn text(scalar: &Scalar) -> Read<String> {
     Ok(scalar.text.clone())
 }
 
+/// A claim's name, or the path to it: names joined with dots.
+pub(super) fn claim_path(scalar: &Scalar) -> Read<String> {
+    let path = text(scalar)?;
+    let help = "write a claim's name such as `sub`, or the path to it such as `realm_access.roles`";
+    if let Some(name) = path.strip_prefix("$claims.") {
+        return mistake("claims are named without `$claims` here", format!("write `{name}`"));
+    }
+    if path.starts_with('.') || path.ends_with('.') || path.contains("..") {
+        return mistake("a part of this path has no name", help);
+    }
+    let fits = |letter: char| !letter.is_whitespace() && !letter.is_control();
+    if path.len() > 256 || !path.chars().all(fits) || path.contains(['[', ']', '{', '}', '$']) {
+        return mistake("this is not a claim's name, nor the path to it", help);
+    }
+    Ok(path)
+}
+
 /// A media type without parameters, in lower case.
 pub(super) fn media_type(scalar: &Scalar) -> Read<String> {
     let text = scalar.text.to_ascii_lowercase();
@@ -431,6 +474,20 @@ mod tests {
         let value = secret(&scalar("geheim")).unwrap();
         assert!(!format!("{value:?}").contains("geheim"));
         assert!(secret(&scalar("a\nb")).is_err());
+    }
+
+    #[test]
+    fn claims_have_names_and_paths() {
+        for text in
+            ["sub", "realm_access.roles", "https://example.com/claims.org", "cognito:groups"]
+        {
+            assert_eq!(claim_path(&scalar(text)).as_deref(), Ok(text));
+        }
+        for text in ["", ".", ".a", "a.", "a..b", "a b", "roles[0]", "{$claims.sub}", "$.sub"] {
+            assert!(claim_path(&scalar(text)).is_err(), "{text}");
+        }
+        let prefixed = claim_path(&scalar("$claims.a.b")).unwrap_err();
+        assert_eq!(prefixed.help.as_deref(), Some("write `a.b`"));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::SourceSettings;
 use super::texts::{Text, Texts, scalar};
 use crate::mapping::{Failure, Position};
 use crate::problem::Problem;
-use crate::source::{Argument, BindingSpec, Inputs};
-use http::header::{self, HeaderName, HeaderValue};
+use crate::source::{Argument, BindingSpec, Inputs, claim};
+use http::header::{self, AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::Value;
 
 /// What a call sends beside its body, ready to be filled in.
@@ -17,9 +17,11 @@ use serde_json::Value;
 pub(super) struct Headers {
     fixed: Vec<(HeaderName, HeaderValue)>,
     written: Vec<(HeaderName, Text<Value>)>,
-    /// Filled with the claim of this name.
+    /// Filled with the claim of this name or path.
     claims: Vec<(HeaderName, String)>,
     forwarded: Vec<HeaderName>,
+    /// The source's own token goes along as `authorization`.
+    takes_token: bool,
 }
 
 /// Headers that belong to one connection or to the message's framing (RFC 9110 §7.6.1), or that the gateway answers
@@ -72,8 +74,10 @@ impl Headers {
         headers
             .claims
             .extend(settings.claim_headers.iter().filter(|(name, _)| open(name)).cloned());
+        headers.takes_token = settings.credentials.client.is_some() && open(&AUTHORIZATION);
         for name in &settings.forward_headers {
-            if open(name) && !headers.sets(name) {
+            let is_token = headers.takes_token && *name == AUTHORIZATION;
+            if open(name) && !headers.sets(name) && !is_token {
                 headers.forwarded.push(name.clone());
             }
         }
@@ -104,6 +108,11 @@ impl Headers {
         &self.forwarded
     }
 
+    /// Calls have a token of the source, which the binding does not replace.
+    pub(super) fn takes_token(&self) -> bool {
+        self.takes_token
+    }
+
     /// Some header is filled with a claim.
     pub(super) fn sends_claims(&self) -> bool {
         !self.claims.is_empty()
@@ -131,8 +140,8 @@ impl Headers {
                 headers.push((name.clone(), value));
             }
         }
-        for (name, claim) in &self.claims {
-            let value = inputs.caller.claims.get(claim).unwrap_or(&Value::Null);
+        for (name, path) in &self.claims {
+            let value = claim(&inputs.caller.claims, path).unwrap_or(&Value::Null);
             if let Some(mut value) = claim_value(value)? {
                 value.set_sensitive(true);
                 headers.push((name.clone(), value));
@@ -186,17 +195,24 @@ fn read_name(
     None
 }
 
-/// One line per header, what only the caller and the source should know masked.
-pub(super) fn describe(headers: &[(HeaderName, HeaderValue)], out: &mut String) {
+/// What stands for a secret.
+pub(super) const HIDDEN: &str = "•••";
+
+/// One line per header, and one for a token of the source; what only the caller and the source should know masked.
+pub(super) fn describe(headers: &[(HeaderName, HeaderValue)], has_token: bool, out: &mut String) {
     for (name, value) in headers {
         let shown = match value.to_str() {
             Ok(text) if !value.is_sensitive() && !is_secret(name.as_str()) => text,
-            _ => "•••",
+            _ => HIDDEN,
         };
         out.push('\n');
         out.push_str(name.as_str());
         out.push_str(": ");
         out.push_str(shown);
+    }
+    if has_token {
+        out.push_str("\nauthorization: ");
+        out.push_str(HIDDEN);
     }
 }
 

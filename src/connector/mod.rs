@@ -5,6 +5,7 @@ pub mod grpc;
 pub mod rest;
 
 mod check;
+mod credentials;
 mod failure;
 mod headers;
 mod rules;
@@ -15,8 +16,10 @@ mod testing;
 mod texts;
 #[cfg(test)]
 mod tls_tests;
+mod tokens;
 
 pub use crate::source::Returned;
+pub use credentials::{ClientCredentials, ClientStyle, Credentials, Secret};
 pub use headers::is_reserved as is_reserved_header;
 pub use rules::{SourceRules, SourceText, kept_extension, no_condition};
 pub use settings::{

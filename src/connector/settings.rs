@@ -1,5 +1,6 @@
 //! Where a service lives and how it is treated: one entry under `sources` of the YAML, ready to use.
 
+use super::credentials::Credentials;
 use super::rules::SourceRules;
 use crate::graphql::Name;
 use crate::problem::Place;
@@ -22,8 +23,10 @@ pub struct SourceSettings {
     pub forward_headers: Vec<HeaderName>,
     /// Headers with a fixed value, marked sensitive so that they are never printed.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Headers that a claim of the caller's token fills: the header and the claim's name.
+    /// Headers that a claim of the caller's token fills: the header, and the claim's name or the path to it.
     pub claim_headers: Vec<(HeaderName, String)>,
+    /// What else every call has of the gateway's own.
+    pub credentials: Credentials,
     /// The header that tells a service how many milliseconds are left for a call.
     pub deadline_header: Option<HeaderName>,
     /// `$config` of this source's texts.
@@ -122,6 +125,7 @@ impl SourceSettings {
             forward_headers: Vec::new(),
             headers: Vec::new(),
             claim_headers: Vec::new(),
+            credentials: Credentials::default(),
             deadline_header: None,
             config: SourceConfig::default(),
             returned: Returned::default(),

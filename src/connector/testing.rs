@@ -1,6 +1,6 @@
 //! What the connectors' tests share: bindings written as SDL, callers, and loopback servers.
 
-use super::{Protocol, SourceConfig, SourceRules, SourceSettings};
+use super::{Credentials, Protocol, SourceConfig, SourceRules, SourceSettings};
 use crate::problem::{Place, Problem, SourceFile};
 use crate::source::{Argument, ArgumentValue, BindingSpec, Caller, Inputs, Operation, Returned};
 use crate::upstream;
@@ -133,6 +133,7 @@ pub(super) fn settings(name: &str, protocol: Protocol) -> SourceSettings {
         forward_headers: Vec::new(),
         headers: Vec::new(),
         claim_headers: Vec::new(),
+        credentials: Credentials::default(),
         deadline_header: None,
         config: SourceConfig::default(),
         returned: Returned::default(),

@@ -151,6 +151,56 @@ async fn roots_of_its_own_are_trusted_and_no_others() {
     }
 }
 
+/// A certificate as `openssl req -x509` makes it: its own authority, for `users.test`, good from and until these years.
+/// Written as `ca.pem`; the server shows it.
+fn self_signed(folder: &Path, years: (i32, i32)) -> ServerConfig {
+    let mut params = CertificateParams::new(vec!["users.test".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+    params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    std::fs::write(folder.join("ca.pem"), certificate.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth();
+    let mut config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_by_its_very_file() {
+    let (ours, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tls = |folder: &TempDir| Tls { ca: Some(folder.path().join("ca.pem")), ..Tls::default() };
+    let server = Server::start_tls(self_signed(ours.path(), (2000, 4000)), reply).await;
+    let at = |name: &str| site(&server, name);
+    ask(&rest(at("users.test"), tls(&ours))).await.expect("a reply");
+    let known = ask(&grpc(at("users.test"), tls(&ours))).await.unwrap_err();
+    assert_eq!(known.status, Some(5), "{known}");
+    // Of the same names, and another one.
+    self_signed(other.path(), (2000, 4000));
+    for (name, folder) in [("orders.test", &ours), ("users.test", &other)] {
+        let error = ask(&rest(at(name), tls(folder))).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::UpstreamUnavailable, "{name}: {error}");
+        let error = ask(&grpc(at(name), tls(folder))).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::UpstreamUnavailable, "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_trusted_between_its_dates() {
+    for (years, said) in [((2000, 2001), "expired"), ((3999, 4000), "not valid yet")] {
+        let ours = tempfile::tempdir().unwrap();
+        let server = Server::start_tls(self_signed(ours.path(), years), reply).await;
+        let tls = Tls { ca: Some(ours.path().join("ca.pem")), ..Tls::default() };
+        let error = ask(&rest(site(&server, "users.test"), tls)).await.unwrap_err();
+        assert!(error.detail.contains(said), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_for_another_name_is_not_trusted() {
     let ours = Authority::new();

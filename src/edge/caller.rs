@@ -60,6 +60,7 @@ impl Guest {
         };
         Ok(Arc::new(Caller {
             claims: verified.claims.clone(),
+            scopes_claim: verified.scopes_claim.clone(),
             expires: Some(verified.expires()),
             ..Caller::clone(&self.caller)
         }))
@@ -72,6 +73,7 @@ fn caller(parts: &mut Parts, verified: Option<Arc<Verified>>) -> Arc<Caller> {
         ip: parts.extensions.get::<Peer>().map(|peer| peer.address),
         account: account(parts),
         headers: std::mem::take(&mut parts.headers),
+        scopes_claim: verified.as_ref().and_then(|verified| verified.scopes_claim.clone()),
         claims: verified.map(|verified| verified.claims.clone()).unwrap_or_default(),
         expires,
         trace: parts.extensions.get::<Ids>().map(|ids| ids.carried.clone()).unwrap_or_default(),

@@ -64,6 +64,7 @@ pub fn assemble_from(
         secrets::keep(source.config.from_env.iter().flat_map(|value| value.texts.clone()));
         let headers = source.headers.iter().filter_map(|(_, value)| value.to_str().ok());
         secrets::keep(headers.map(str::to_owned));
+        secrets::keep(source.credentials.secrets().map(str::to_owned));
     }
     // Before anything that counts is made.
     let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();

@@ -96,7 +96,7 @@ impl Provider {
         index: usize,
         now: SystemTime,
     ) -> Result<Verified, Refused> {
-        let ProviderSettings { algorithms, audience, leeway, .. } = &self.settings;
+        let ProviderSettings { algorithms, audience, leeway, scopes_claim, .. } = &self.settings;
         if !algorithms.contains(&token.algorithm) {
             return Err(Refused::Algorithm);
         }
@@ -109,7 +109,8 @@ impl Provider {
         claims::check_times(&good, now)?;
         claims::check_audience(&token.claims, audience)?;
         let claims = Value::Object(token.claims.clone());
-        Ok(Verified { claims, good, provider: index, generation })
+        let scopes_claim = scopes_claim.clone();
+        Ok(Verified { claims, scopes_claim, good, provider: index, generation })
     }
 
     /// Waits for so many changes of the keys.

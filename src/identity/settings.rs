@@ -4,6 +4,7 @@ use super::Algorithm;
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub struct ProviderSettings {
     pub issuer: String,
     pub keys: KeySource,
     pub audience: Audience,
+    /// The claim that holds a token's scopes, or the path to it: names joined with dots. Without it: `scope`, `scp` and
+    /// `scopes`.
+    pub scopes_claim: Option<Arc<str>>,
     pub algorithms: Vec<Algorithm>,
     /// How far clocks may be apart.
     pub leeway: Duration,
@@ -100,6 +104,7 @@ impl ProviderSettings {
             issuer: issuer.into(),
             keys,
             audience,
+            scopes_claim: None,
             algorithms: Algorithm::ALL.to_vec(),
             leeway: Duration::from_mins(1),
             refresh: Duration::from_mins(10),

@@ -20,6 +20,8 @@ const ENTRY: usize = 512;
 pub struct Verified {
     /// Of the token: an object.
     pub claims: Value,
+    /// The claim that holds its scopes, or the path to it, where the issuer has its own.
+    pub scopes_claim: Option<Arc<str>>,
     /// When it is good, leeway included.
     pub(super) good: Range<SystemTime>,
     /// Which provider's keys, and which of its key sets.

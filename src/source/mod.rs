@@ -4,6 +4,7 @@
 //! [`Inputs`] into a [`Request`] (pure, comparable, printable) and sends it. The engine knows no protocol; a connector
 //! knows no operation. Tests put a fake `Call` here and run the whole engine without a socket.
 
+mod claims;
 #[cfg(test)]
 pub mod fake;
 mod request;
@@ -13,6 +14,7 @@ pub mod secrets;
 mod spec;
 mod trace;
 
+pub use claims::claim;
 pub use request::{Caller, Inputs, Request, headers_to_value};
 pub use returned::{Returned, ReturnedHeaders};
 pub use rules::{

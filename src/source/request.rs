@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Who asks: what one request brings along that calls may use or forward.
@@ -16,6 +17,8 @@ pub struct Caller {
     pub ip: Option<IpAddr>,
     /// The claims of a verified token; null for an anonymous caller.
     pub claims: Value,
+    /// The claim that holds the token's scopes, or the path to it, where its issuer has its own.
+    pub scopes_claim: Option<Arc<str>>,
     /// From when on that token is good no longer: its `exp` and the leeway for clocks that are apart.
     pub expires: Option<SystemTime>,
     /// Where the request belongs in a distributed trace.

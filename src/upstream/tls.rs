@@ -4,14 +4,16 @@
 //! anew (`max_age`), so that certificates can be replaced while the gateway runs. Nothing of a key is ever printed.
 
 use hyper_rustls::ConfigBuilderExt;
-use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WantsClientCert, WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::ring;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct};
+use rustls::{RootCertStore, SignatureScheme};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -23,7 +25,7 @@ const LARGEST: u64 = 1 << 20;
 /// Files in PEM.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// Roots that are trusted instead of the system's.
+    /// Roots that are trusted instead of the system's, and certificates that servers show themselves.
     pub ca: Option<PathBuf>,
     /// What the gateway shows: its certificate with those between it and the root, and its private key.
     pub identity: Option<(PathBuf, PathBuf)>,
@@ -47,7 +49,10 @@ impl Tls {
             return self.identified(builder);
         }
         let builder = match &self.ca {
-            Some(path) => builder.with_root_certificates(roots(path)?),
+            Some(path) => {
+                let verifier = Named::new(path, Arc::clone(builder.crypto_provider()))?;
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            }
             None => builder.with_native_roots().map_err(|error| no_roots(&error))?,
         };
         self.identified(builder)
@@ -98,14 +103,6 @@ fn no_roots(error: &std::io::Error) -> String {
     format!("the system has no trusted root certificates: {error}")
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for root in certificates(path)? {
-        roots.add(root).map_err(|error| format!("`{}`: {error}", path.display()))?;
-    }
-    Ok(roots)
-}
-
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
     match found {
@@ -123,6 +120,86 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err(format!("`{}` is larger than 1 MiB", path.display()));
     }
     Ok(bytes)
+}
+
+/// Trusts the certificates of a file: what they sign, and the very ones. A self-signed certificate as `openssl req -x509`
+/// makes it says of itself that it is an authority (`CA:TRUE`), for which a server's certificate is refused otherwise.
+#[derive(Debug)]
+struct Named {
+    certificates: Vec<CertificateDer<'static>>,
+    usual: Arc<WebPkiServerVerifier>,
+}
+
+impl Named {
+    fn new(path: &Path, provider: Arc<CryptoProvider>) -> Result<Self, String> {
+        let certificates = certificates(path)?;
+        let unfit = |error: &dyn std::error::Error| format!("`{}`: {error}", path.display());
+        let mut roots = RootCertStore::empty();
+        for root in &certificates {
+            roots.add(root.clone()).map_err(|error| unfit(&error))?;
+        }
+        let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| unfit(&error))?;
+        Ok(Self { certificates, usual })
+    }
+}
+
+/// Nothing but its being an authority speaks against a certificate. Its dates have been checked by then, and its name
+/// has not.
+fn is_authority(error: &rustls::Error) -> bool {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
+        return false;
+    };
+    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+impl ServerCertVerifier for Named {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let usual = self.usual.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match usual {
+            Err(error) if is_authority(&error) && self.certificates.contains(end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.usual.supported_verify_schemes()
+    }
 }
 
 /// Trusts any certificate. The other side still proves that it has the certificate's key.

@@ -1,22 +1,24 @@
 //! One `@grpc` binding: writing the message, sending it, and telling what a status means.
 
-use super::GrpcSource;
 use super::encode::encode;
 use super::refusal::StatusReader;
 use super::stream::{self, Listening};
+use super::{GrpcSource, Wire};
 use crate::connector::failure::{Attempts, Meaning};
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::scope;
+use crate::connector::tokens::{Tokens, authorized};
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping};
 use crate::problem::Problem;
 use crate::source::{
     Body, Call, Error, ErrorKind, Inputs, Placed, Replies, Reply, ReplyRules, Request, Returned,
 };
-use crate::upstream::{self, Repeat, Terms};
+use crate::upstream::{self, Repeat, Terms, Upstream};
 use futures_util::future::{BoxFuture, FutureExt};
-use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue};
 use prost_reflect::{DynamicMessage, MessageDescriptor, SerializeOptions};
 use serde_json::Value;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use tonic::Code;
 
 /// gRPC's code for a success.
 pub(super) const OK: u16 = Code::Ok as u16;
+/// A server does not know who calls.
+const UNAUTHENTICATED: u16 = Code::Unauthenticated as u16;
 
 pub(super) struct GrpcCall {
     pub(super) source: Arc<GrpcSource>,
@@ -129,22 +133,13 @@ impl Call for GrpcCall {
         request: Arc<Request>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Reply, Error>> {
-        let (upstream, path) = (Arc::clone(&self.source.upstream), self.path.clone());
-        let terms = Terms { deadline, repeat: self.repeat };
-        let (reading, shown) = (self.reading.clone(), self.shown());
-        async move {
-            let attempts = Attempts::showing(shown);
-            upstream
-                .call(terms, |attempt| {
-                    let inspected = (&reading, &attempts);
-                    let attempt = exchange(attempt, path.clone(), Arc::clone(&request), inspected);
-                    // It is large, and would be moved with the call.
-                    attempts.run(Box::pin(attempt), meaning_of)
-                })
-                .await
-                .map_err(|failure| attempts.to_error(&failure, meaning_of))
-        }
-        .boxed()
+        authorized(
+            self.tokens(),
+            deadline,
+            UNAUTHENTICATED,
+            self.asking(request, deadline),
+            Asking::run,
+        )
     }
 
     fn streams(&self) -> bool {
@@ -156,26 +151,19 @@ impl Call for GrpcCall {
         request: Arc<Request>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Replies, Error>> {
-        let (upstream, path) = (Arc::clone(&self.source.upstream), self.path.clone());
-        let terms = Terms { deadline, repeat: self.repeat };
-        let (reading, shown) = (self.reading.clone(), self.shown());
-        async move {
-            let attempts = Attempts::showing(shown);
-            let attempt = |attempt| {
-                let inspected = (&reading, &attempts);
-                stream::open(attempt, path.clone(), Arc::clone(&request), inspected)
-            };
-            let opened = upstream.open(terms, attempt, Listening::has_begun).await;
-            let listening = opened.map_err(|failure| attempts.to_error(&failure, meaning_of))?;
-            Ok(stream::replies(listening, meaning_of, reading, attempts))
-        }
-        .boxed()
+        authorized(
+            self.tokens(),
+            deadline,
+            UNAUTHENTICATED,
+            self.asking(request, deadline),
+            Asking::open,
+        )
     }
 
     /// The message is printed as JSON with the names of the `.proto` file.
     fn describe(&self, request: &Request) -> String {
         let mut text = format!("GRPC {}{}", self.source.upstream.site().shown(), request.target);
-        headers::describe(&request.headers, &mut text);
+        headers::describe(&request.headers, self.tokens().is_some(), &mut text);
         text.push('\n');
         text.push_str(&self.message_as_json(request));
         text
@@ -183,6 +171,22 @@ impl Call for GrpcCall {
 }
 
 impl GrpcCall {
+    /// Of the source, unless the binding has credentials itself.
+    fn tokens(&self) -> Option<&Arc<Tokens>> {
+        self.source.tokens.as_ref().filter(|_| self.metadata.takes_token())
+    }
+
+    fn asking(&self, request: Arc<Request>, deadline: Instant) -> Asking {
+        Asking {
+            upstream: Arc::clone(&self.source.upstream),
+            path: self.path.clone(),
+            request,
+            terms: Terms { deadline, repeat: self.repeat },
+            reading: self.reading.clone(),
+            shown: self.shown(),
+        }
+    }
+
     /// The call in a problem that a developer is shown.
     fn shown(&self) -> Option<String> {
         let shown = || format!("GRPC {}{}", self.source.upstream.site().shown(), self.path);
@@ -200,13 +204,61 @@ impl GrpcCall {
     }
 }
 
-async fn exchange(
-    attempt: upstream::Attempt<super::Wire>,
+/// A request that is sent, more than once if its token is refused.
+#[derive(Clone)]
+struct Asking {
+    upstream: Arc<Upstream<Wire>>,
     path: PathAndQuery,
     request: Arc<Request>,
+    terms: Terms,
+    reading: StatusReader,
+    /// For developers.
+    shown: Option<String>,
+}
+
+impl Asking {
+    fn run(self, token: Option<HeaderValue>) -> BoxFuture<'static, Result<Reply, Error>> {
+        async move {
+            let attempts = Attempts::showing(self.shown);
+            self.upstream
+                .call(self.terms, |attempt| {
+                    let metadata = metadata_of(&self.request, token.as_ref());
+                    let call = (self.path.clone(), metadata, Arc::clone(&self.request));
+                    let attempt = exchange(attempt, call, (&self.reading, &attempts));
+                    // It is large, and would be moved with the call.
+                    attempts.run(Box::pin(attempt), meaning_of)
+                })
+                .await
+                .map_err(|failure| attempts.to_error(&failure, meaning_of))
+        }
+        .boxed()
+    }
+
+    /// A stream of replies.
+    fn open(self, token: Option<HeaderValue>) -> BoxFuture<'static, Result<Replies, Error>> {
+        async move {
+            let attempts = Attempts::showing(self.shown);
+            let attempt = |attempt| {
+                let metadata = metadata_of(&self.request, token.as_ref());
+                let call = (self.path.clone(), metadata, Arc::clone(&self.request));
+                stream::open(attempt, call, (&self.reading, &attempts))
+            };
+            let opened = self.upstream.open(self.terms, attempt, Listening::has_begun).await;
+            let listening = opened.map_err(|failure| attempts.to_error(&failure, meaning_of))?;
+            Ok(stream::replies(listening, meaning_of, self.reading, attempts))
+        }
+        .boxed()
+    }
+}
+
+/// Path, metadata and message of an attempt.
+pub(super) type Written = (PathAndQuery, HeaderMap, Arc<Request>);
+
+async fn exchange(
+    attempt: upstream::Attempt<super::Wire>,
+    (path, metadata, request): Written,
     (reading, attempts): (&StatusReader, &Attempts),
 ) -> Result<Reply, upstream::Failure> {
-    let metadata = metadata_of(&request);
     let left = attempt.left();
     let wire = &attempt.instance.connection;
     let reply = wire.unary(path, metadata, &request.body, left, attempt.fresh).await;
@@ -215,11 +267,13 @@ async fn exchange(
     Ok(Reply { body: Body::Proto(message), status: OK, headers: Arc::new(headers), held })
 }
 
-pub(super) fn metadata_of(request: &Request) -> HeaderMap {
-    let mut metadata = HeaderMap::with_capacity(request.headers.len() + 1);
+/// `token` is the source's; the request has no `authorization` then.
+fn metadata_of(request: &Request, token: Option<&HeaderValue>) -> HeaderMap {
+    let mut metadata = HeaderMap::with_capacity(request.headers.len() + 2);
     for (name, value) in &request.headers {
         metadata.append(name.clone(), value.clone());
     }
+    metadata.extend(token.map(|token| (AUTHORIZATION, token.clone())));
     metadata.extend(request.trace.headers().cloned());
     metadata
 }

@@ -14,6 +14,7 @@ mod unread;
 mod wire;
 
 use super::sources::{self, Known};
+use super::tokens::Tokens;
 use super::{Protocol, SourceSettings, Unread};
 use crate::problem::Problem;
 use crate::source::{BindingSpec, Call, Connector};
@@ -35,6 +36,7 @@ struct GrpcSource {
     settings: SourceSettings,
     descriptors: DescriptorPool,
     upstream: Arc<Upstream<Wire>>,
+    tokens: Option<Arc<Tokens>>,
 }
 
 impl Grpc {
@@ -83,11 +85,15 @@ impl GrpcSource {
         let upstream = Upstream::new(name, how.clone(), site.clone(), move |uri, detour| {
             Wire::new(&how, uri, detour, failures)
         });
-        let trouble = upstream.trouble().map(|reason| sources::trouble(settings, &reason));
+        let tokens = Tokens::of(settings);
+        let no_tokens = || tokens.as_ref().err().cloned();
+        let trouble = upstream.trouble().or_else(no_tokens);
+        let trouble = trouble.map(|reason| sources::trouble(settings, &reason));
+        let tokens = tokens.ok().flatten();
         match (descriptors::load(settings, protos), trouble) {
             (Ok(descriptors), None) => {
                 let (settings, upstream) = (settings.clone(), Arc::new(upstream));
-                Ok(Some(Self { settings, descriptors, upstream }))
+                Ok(Some(Self { settings, descriptors, upstream, tokens }))
             }
             (descriptors, trouble) => {
                 Err(trouble.into_iter().chain(descriptors.err().into_iter().flatten()).collect())

@@ -5,15 +5,14 @@
 //! Many servers send their head with the first message only, so after a while without one the stream counts as open,
 //! and a refusal that comes later is its end.
 
-use super::call::{OK, metadata_of};
+use super::call::{OK, Written};
 use super::refusal::{Ended, StatusReader};
 use super::wire::{MessageStream, Opening, Wire};
 use crate::connector::failure::{Attempts, Meaning};
-use crate::source::{Body, Replies, Reply, Request};
+use crate::source::{Body, Replies, Reply};
 use crate::upstream::{Attempt, Failure};
 use futures_util::stream::{self, StreamExt};
 use http::HeaderMap;
-use http::uri::PathAndQuery;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,13 +36,12 @@ enum State {
 /// Sends the call. Returns when the server's head has arrived, or shortly before the attempt's end without it.
 pub(super) async fn open(
     attempt: Attempt<Wire>,
-    path: PathAndQuery,
-    request: Arc<Request>,
+    (path, metadata, request): Written,
     (reading, attempts): (&StatusReader, &Attempts),
 ) -> Result<Listening, Failure> {
     let enough = attempt.until.checked_sub(MARGIN).unwrap_or(attempt.until);
     let wire = &attempt.instance.connection;
-    let opening = wire.stream(path, metadata_of(&request), &request.body, attempt.fresh);
+    let opening = wire.stream(path, metadata, &request.body, attempt.fresh);
     let mut listening = Listening { attempt, state: State::Opening(opening) };
     // Without a head in that time it counts as open.
     if let Ok(outcome) = tokio::time::timeout_at(enough.into(), listening.opened()).await {

@@ -9,6 +9,7 @@ use super::stream;
 use crate::connector::failure::{Attempts, Meaning};
 use crate::connector::headers::{self, Headers};
 use crate::connector::texts::{Text, scope};
+use crate::connector::tokens::{Tokens, authorized};
 use crate::graphql::Name;
 use crate::mapping::{Failure, Mapping};
 use crate::memory::Held;
@@ -21,13 +22,16 @@ use crate::upstream::http::{HttpClient, HttpReply};
 use crate::upstream::{self, Attempt, Fault, Repeat, Terms};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use http::header::{HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, RETRY_AFTER};
 use http::uri::{PathAndQuery, Uri};
 use http::{Method, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+
+/// A service does not know who calls.
+const UNAUTHORIZED: u16 = StatusCode::UNAUTHORIZED.as_u16();
 
 pub(super) type Header = (HeaderName, HeaderValue);
 
@@ -48,12 +52,19 @@ pub(super) struct RestCall {
     pub(super) reading: Arc<ReplyReading>,
     pub(super) references: Vec<Placed>,
     pub(super) warnings: Vec<Problem>,
-    /// Sent with every call and never a part of what makes two calls differ.
-    pub(super) constant: Arc<[Header]>,
+    pub(super) constant: Arc<Constant>,
+    /// Of the source, unless the binding has credentials itself.
+    pub(super) tokens: Option<Arc<Tokens>>,
     /// The reply is a stream of events.
     pub(super) streams: bool,
     /// When it may be made again, unless the request has a key by which the service knows it again.
     pub(super) repeat: Repeat,
+}
+
+/// Sent with every call, and never a part of what makes two calls differ.
+pub(super) struct Constant {
+    pub(super) headers: Vec<Header>,
+    pub(super) query: query::OfSource,
 }
 
 /// The path and query that a call's parameters are added to.
@@ -184,31 +195,19 @@ impl Call for RestCall {
         request: Arc<Request>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Replies, Error>> {
-        let (upstream, constant) = (Arc::clone(&self.source.upstream), Arc::clone(&self.constant));
-        let terms = Terms { deadline, repeat: self.repeat(&request) };
-        let (inspection, shown) = (self.inspection(), self.shown(&request));
-        async move {
-            let attempts = Attempts::showing(shown);
-            let reply = upstream
-                .call(terms, |attempt| {
-                    let (request, constant) = (Arc::clone(&request), Arc::clone(&constant));
-                    stream::open(attempt, request, constant, (inspection, &attempts))
-                })
-                .await
-                .map_err(|failure| attempts.to_error(&failure, meaning_of))?;
-            Ok(stream::replies(reply, upstream.settings(), meaning_of))
-        }
-        .boxed()
+        let asking = self.asking(request, None, deadline);
+        authorized(self.tokens.as_ref(), deadline, UNAUTHORIZED, asking, Asking::open)
     }
 
     fn describe(&self, request: &Request) -> String {
         let address = self.source.upstream.site().shown();
-        let mut text = format!("{} {address}{}", request.verb, request.target);
+        let target = self.constant.query.shown_in(&request.target);
+        let mut text = format!("{} {address}{target}", request.verb);
         let written_by = |(name, value): &&Header| {
             *name != CONTENT_TYPE || value.as_bytes() != b"application/json"
         };
         let shown: Vec<Header> = request.headers.iter().filter(written_by).cloned().collect();
-        headers::describe(&shown, &mut text);
+        headers::describe(&shown, self.tokens.is_some(), &mut text);
         if !request.body.is_empty() {
             text.push('\n');
             text.push_str(&String::from_utf8_lossy(&request.body));
@@ -231,7 +230,8 @@ impl RestCall {
     /// The call in a problem that a developer is shown.
     fn shown(&self, request: &Request) -> Option<String> {
         let address = self.source.upstream.site().shown();
-        let shown = || format!("{} {address}{}", request.verb, request.target);
+        let target = || self.constant.query.shown_in(&request.target);
+        let shown = || format!("{} {address}{}", request.verb, target());
         self.source.settings.shows_replies.then(shown)
     }
 
@@ -242,21 +242,58 @@ impl RestCall {
         condition: Option<Header>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Reply, Error>> {
-        let (source, constant) = (Arc::clone(&self.source), Arc::clone(&self.constant));
-        let reading = Arc::clone(&self.reading);
-        let terms = Terms { deadline, repeat: self.repeat(&request) };
-        let (inspection, shown) = (self.inspection(), self.shown(&request));
+        let asking = self.asking(request, condition, deadline);
+        authorized(self.tokens.as_ref(), deadline, UNAUTHORIZED, asking, Asking::run)
+    }
+
+    fn asking(
+        &self,
+        request: Arc<Request>,
+        condition: Option<Header>,
+        deadline: Instant,
+    ) -> Asking {
+        Asking {
+            source: Arc::clone(&self.source),
+            constant: Arc::clone(&self.constant),
+            reading: Arc::clone(&self.reading),
+            condition,
+            terms: Terms { deadline, repeat: self.repeat(&request) },
+            inspection: self.inspection(),
+            shown: self.shown(&request),
+            request,
+        }
+    }
+}
+
+/// A request that is sent, more than once if its token is refused.
+#[derive(Clone)]
+struct Asking {
+    source: Arc<RestSource>,
+    constant: Arc<Constant>,
+    reading: Arc<ReplyReading>,
+    request: Arc<Request>,
+    condition: Option<Header>,
+    terms: Terms,
+    inspection: Inspection,
+    /// For developers.
+    shown: Option<String>,
+}
+
+impl Asking {
+    fn run(self, token: Option<HeaderValue>) -> BoxFuture<'static, Result<Reply, Error>> {
         async move {
-            let attempts = Attempts::showing(shown);
-            let told = source.settings.deadline_header.as_ref();
-            source
+            let attempts = Attempts::showing(self.shown);
+            let told = self.source.settings.deadline_header.as_ref();
+            let more = More { condition: self.condition, ..More::with_token(token) };
+            self.source
                 .upstream
-                .call(terms, |attempt| {
-                    let (request, constant) = (Arc::clone(&request), Arc::clone(&constant));
+                .call(self.terms, |attempt| {
+                    let (request, constant) =
+                        (Arc::clone(&self.request), Arc::clone(&self.constant));
                     let deadline = told.map(|name| (name.clone(), milliseconds(attempt.left())));
-                    let more = More { condition: condition.clone(), deadline };
+                    let more = More { deadline, ..more.clone() };
                     // It is large, and would be moved with the call.
-                    let reading = (Arc::clone(&reading), inspection);
+                    let reading = (Arc::clone(&self.reading), self.inspection);
                     let attempt = exchange(attempt, request, constant, more, reading, &attempts);
                     attempts.run(Box::pin(attempt), meaning_of)
                 })
@@ -265,14 +302,39 @@ impl RestCall {
         }
         .boxed()
     }
+
+    /// A stream of replies.
+    fn open(self, token: Option<HeaderValue>) -> BoxFuture<'static, Result<Replies, Error>> {
+        async move {
+            let attempts = Attempts::showing(self.shown);
+            let (upstream, more) = (&self.source.upstream, More::with_token(token));
+            let opening = upstream.call(self.terms, |attempt| {
+                let (request, constant) = (Arc::clone(&self.request), Arc::clone(&self.constant));
+                let inspected = (self.inspection, &attempts);
+                // It is large, and would be moved with the call.
+                Box::pin(stream::open(attempt, request, constant, more.clone(), inspected))
+            });
+            let reply = opening.await.map_err(|failure| attempts.to_error(&failure, meaning_of))?;
+            Ok(stream::replies(reply, upstream.settings(), meaning_of))
+        }
+        .boxed()
+    }
 }
 
-/// What an attempt says beside its request. A condition wins over headers of the same name; a deadline's header is set by
+/// What an attempt says beside its request, which has no `authorization` where there is a token. A condition wins over headers of the same name; a deadline's header is set by
 /// nobody else.
 #[derive(Clone, Default)]
 pub(super) struct More {
     condition: Option<Header>,
     deadline: Option<Header>,
+    token: Option<Header>,
+}
+
+impl More {
+    fn with_token(token: Option<HeaderValue>) -> Self {
+        let token = token.map(|token| (AUTHORIZATION, token));
+        Self { token, ..Self::default() }
+    }
 }
 
 /// At least one, so that no service takes it for "no limit".
@@ -293,7 +355,7 @@ fn condition(verb: &str, validators: &Validators) -> Option<Header> {
 async fn exchange(
     attempt: Attempt<HttpClient>,
     request: Arc<Request>,
-    constant: Arc<[Header]>,
+    constant: Arc<Constant>,
     more: More,
     (reading, inspection): (Arc<ReplyReading>, Inspection),
     attempts: &Attempts,
@@ -324,7 +386,7 @@ async fn exchange(
 async fn followed(
     attempt: &Attempt<HttpClient>,
     request: &Arc<Request>,
-    constant: &[Header],
+    constant: &Constant,
     more: More,
     follow: u8,
 ) -> Result<HttpReply, upstream::Failure> {
@@ -391,23 +453,23 @@ fn retry_after(value: &HeaderValue) -> Option<Duration> {
 pub(super) fn write(
     address: &Uri,
     request: &Request,
-    constant: &[Header],
+    constant: &Constant,
     more: More,
 ) -> Result<http::Request<Bytes>, upstream::Failure> {
     let mut parts = http::uri::Parts::default();
     parts.scheme = address.scheme().cloned();
     parts.authority = address.authority().cloned();
     parts.path_and_query = Some(
-        PathAndQuery::try_from(request.target.as_str())
+        PathAndQuery::try_from(&*constant.query.added_to(&request.target))
             .map_err(|error| upstream::Failure::NotSent(error.to_string()))?,
     );
     let uri =
         Uri::from_parts(parts).map_err(|error| upstream::Failure::NotSent(error.to_string()))?;
-    let mut headers = HeaderMap::with_capacity(constant.len() + request.headers.len() + 3);
-    for (name, value) in constant.iter().chain(&request.headers) {
+    let mut headers = HeaderMap::with_capacity(constant.headers.len() + request.headers.len() + 4);
+    for (name, value) in constant.headers.iter().chain(&request.headers) {
         headers.append(name.clone(), value.clone());
     }
-    for (name, value) in [more.condition, more.deadline].into_iter().flatten() {
+    for (name, value) in [more.condition, more.deadline, more.token].into_iter().flatten() {
         headers.insert(name, value);
     }
     headers.extend(request.trace.headers().cloned());

@@ -2,7 +2,7 @@
 
 use super::RestSource;
 use super::body::RequestBody;
-use super::call::{RestCall, Target};
+use super::call::{Constant, RestCall, Target};
 use super::query;
 use super::reply::ReplyReading;
 use crate::connector::headers::Headers;
@@ -44,6 +44,7 @@ pub(super) fn compile(
     let (Some(parts), true) = (parts, texts.problems.is_empty()) else {
         return Err(texts.problems);
     };
+    let tokens = source.tokens.as_ref().ok().cloned().flatten();
     let accept = if parts.streams { "text/event-stream" } else { "application/json" };
     let constant = [
         (ACCEPT, accept),
@@ -67,7 +68,11 @@ pub(super) fn compile(
         reading: Arc::new(reading),
         references: texts.references,
         warnings: texts.warnings,
-        constant: constant.filter(|(name, _)| !headers.sets(name)).collect(),
+        constant: Arc::new(Constant {
+            headers: constant.filter(|(name, _)| !headers.sets(name)).collect(),
+            query: query::OfSource::new(&source.settings.credentials.query),
+        }),
+        tokens: tokens.filter(|_| headers.takes_token()),
         streams: parts.streams,
         repeat: repeat(spec, parts.verb),
         headers,

@@ -13,6 +13,7 @@ mod reply;
 mod stream;
 
 use super::sources::{self, Known};
+use super::tokens::Tokens;
 use super::{Protocol, SourceSettings, Unread};
 use crate::problem::Problem;
 use crate::source::{BindingSpec, Call, Connector};
@@ -31,6 +32,8 @@ pub struct Rest {
 struct RestSource {
     settings: SourceSettings,
     upstream: Arc<Upstream<HttpClient>>,
+    /// Or why there cannot be any.
+    tokens: Result<Option<Arc<Tokens>>, String>,
 }
 
 impl Rest {
@@ -58,7 +61,9 @@ impl Rest {
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let of = |source: &Arc<RestSource>| {
-            Some(sources::trouble(&source.settings, &source.upstream.trouble()?))
+            let no_tokens = || source.tokens.as_ref().err().cloned();
+            let reason = source.upstream.trouble().or_else(no_tokens)?;
+            Some(sources::trouble(&source.settings, &reason))
         };
         self.sources.iter().filter_map(of).collect()
     }
@@ -77,7 +82,8 @@ impl RestSource {
         let upstream = Upstream::new(name, how.clone(), site.clone(), move |uri, detour| {
             HttpClient::new(&how, uri, detour)
         });
-        Self { settings: settings.clone(), upstream: Arc::new(upstream) }
+        let (settings, tokens) = (settings.clone(), Tokens::of(settings));
+        Self { settings, upstream: Arc::new(upstream), tokens }
     }
 }
 

@@ -1,10 +1,13 @@
 //! Query parameters and form fields: names, values, and how they are encoded.
 
+use super::super::Secret;
+use super::super::headers::HIDDEN;
 use super::super::texts::{Text, Texts, scalar};
 use crate::mapping::{Failure, Position};
 use crate::source::{Argument, ArgumentValue, BindingSpec, Inputs};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// All but the unreserved characters of RFC 3986 §2.3, and the comma, as in URL templates.
 const QUERY: AsciiSet =
@@ -49,17 +52,56 @@ pub(super) fn append(
             if text.is_empty() && parameter.skip_empty {
                 continue;
             }
-            target.push_str(match target.find('?') {
-                None => "?",
-                Some(_) if target.ends_with(['?', '&']) => "",
-                Some(_) => "&",
-            });
-            target.push_str(&parameter.name);
-            target.push('=');
+            begin(&parameter.name, target);
             target.extend(utf8_percent_encode(&text, &QUERY));
         }
     }
     Ok(())
+}
+
+/// The name of one more parameter.
+fn begin(name: &str, target: &mut String) {
+    target.push_str(match target.find('?') {
+        None => "?",
+        Some(_) if target.ends_with(['?', '&']) => "",
+        Some(_) => "&",
+    });
+    target.push_str(name);
+    target.push('=');
+}
+
+/// Parameters that every call of a source has, encoded. A parameter of the call itself wins over one of its name.
+#[derive(Debug, Default)]
+pub(super) struct OfSource(Vec<(String, Secret)>);
+
+impl OfSource {
+    pub(super) fn new(query: &[(String, Secret)]) -> Self {
+        let encoded = |text: &str| utf8_percent_encode(text, &QUERY).to_string();
+        let one = |(name, value): &(String, Secret)| (encoded(name), Secret(encoded(&value.0)));
+        Self(query.iter().map(one).collect())
+    }
+
+    /// A target with the parameters, as it is sent.
+    pub(super) fn added_to<'t>(&self, target: &'t str) -> Cow<'t, str> {
+        self.written(target, |value| &value.0)
+    }
+
+    /// A target with the parameters, as people see it.
+    pub(super) fn shown_in<'t>(&self, target: &'t str) -> Cow<'t, str> {
+        self.written(target, |_| HIDDEN)
+    }
+
+    fn written<'t>(&self, target: &'t str, value_of: fn(&Secret) -> &str) -> Cow<'t, str> {
+        let query = target.split_once('?').map_or("", |(_, query)| query);
+        let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+        let mut written = Cow::Borrowed(target);
+        for (name, value) in self.0.iter().filter(|(name, _)| !has(name)) {
+            let target = written.to_mut();
+            begin(name, target);
+            target.push_str(value_of(value));
+        }
+        written
+    }
 }
 
 /// A flat object as a form; lists repeat the field, and nulls leave it out. Null is an empty form.

@@ -3,7 +3,7 @@
 //! One event is read when it is asked for, so a slow reader slows the service down through the socket, and nothing is
 //! queued here. A stream is opened once: when it breaks, who reads it is told, and opens another one if they like.
 
-use super::call::{Header, More, write};
+use super::call::{Constant, More, write};
 use super::event_stream::EventStream;
 use super::refusal::Inspection;
 use crate::connector::failure::{Attempts, Meaning, to_error};
@@ -23,11 +23,12 @@ const DONE: &[u8] = b"[DONE]";
 pub(super) async fn open(
     attempt: Attempt<HttpClient>,
     request: Arc<Request>,
-    constant: Arc<[Header]>,
+    constant: Arc<Constant>,
+    more: More,
     (inspection, attempts): (Inspection, &Attempts),
 ) -> Result<HttpReply, Failure> {
     let instance = &attempt.instance;
-    let request = write(&instance.uri, &request, &constant, More::default())?;
+    let request = write(&instance.uri, &request, &constant, more)?;
     let reply = instance.connection.send_over(request, attempt.fresh).await?;
     let status = reply.status;
     if !status.is_success() {

@@ -49,7 +49,7 @@ impl<'a> Access<'a> {
     pub fn allows(&self, guard: GuardId, arguments: impl FnOnce() -> Map<String, Value>) -> bool {
         match self.graph.guards.get(guard) {
             Guard::Authenticated => self.is_known(),
-            Guard::Scopes(any) => self.is_known() && scopes::suffice(&self.caller.claims, any),
+            Guard::Scopes(any) => self.is_known() && scopes::suffice(self.caller, any),
             Guard::Allow(allow) if !allow.this.is_empty() => !allow.names_claims || self.is_known(),
             Guard::Allow(allow) => {
                 let arguments =

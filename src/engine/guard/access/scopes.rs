@@ -1,21 +1,27 @@
-//! The scopes of a token: `scope` as a text with spaces between (RFC 8693, section 4.2) or as a list, `scp`, `scopes`.
+//! The scopes of a token: `scope` as a text with spaces between (RFC 8693, section 4.2) or as a list, `scp`, `scopes`; or
+//! the one claim that the configuration names for its issuer.
 
 use crate::graphql::Name;
+use crate::source::{Caller, claim};
 use serde_json::Value;
 
 /// Where issuers put scopes.
 const CLAIMS: [&str; 3] = ["scope", "scp", "scopes"];
 
-/// The token has every scope of one of the lists.
-pub(super) fn suffice(claims: &Value, any: &[Vec<Name>]) -> bool {
+/// The caller's token has every scope of one of the lists.
+pub(super) fn suffice(caller: &Caller, any: &[Vec<Name>]) -> bool {
     // The load refuses an empty list, which would let everybody pass.
-    any.iter().any(|all| !all.is_empty() && all.iter().all(|scope| has(claims, scope)))
+    any.iter().any(|all| !all.is_empty() && all.iter().all(|scope| has(caller, scope)))
 }
 
-fn has(claims: &Value, scope: &str) -> bool {
-    CLAIMS.iter().any(|name| match claims.get(*name) {
+fn has(caller: &Caller, scope: &str) -> bool {
+    let holds = |value: Option<&Value>| match value {
         Some(Value::String(text)) => text.split(' ').any(|word| word == scope),
         Some(Value::Array(list)) => list.iter().any(|element| element == scope),
         _ => false,
-    })
+    };
+    match &caller.scopes_claim {
+        Some(path) => holds(claim(&caller.claims, path)),
+        None => CLAIMS.iter().any(|name| holds(caller.claims.get(*name))),
+    }
 }
