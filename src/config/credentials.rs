@@ -255,7 +255,7 @@ mod tests {
             (&format!("auth: {{ {client}, client_secret: s, style: x }} }}"), "`basic` or `post`"),
             (
                 "auth: { client_credentials: { token_url: id, client_id: c, client_secret: s } }",
-                "no host",
+                "neither `http` nor `https`",
             ),
             ("auth: { oauth2: {} }", "it is `sources.*.auth.client_credentials`"),
             (

@@ -117,7 +117,9 @@ impl Tokens {
         call: impl Fn(HeaderValue) -> BoxFuture<'static, Result<T, Error>>,
     ) -> Result<T, Error> {
         let is_refused = |outcome: &Result<T, Error>| {
-            outcome.as_ref().is_err_and(|error| error.status == Some(refusal))
+            // An attempt before may have been processed.
+            let is_safe = |error: &Error| error.outcome == MutationOutcome::Refused;
+            outcome.as_ref().is_err_and(|error| error.status == Some(refusal) && is_safe(error))
         };
         let first = self.token(deadline.into()).await?;
         let outcome = call(first.header.clone()).await;
