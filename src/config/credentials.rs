@@ -234,9 +234,9 @@ mod tests {
         assert_eq!(client.scope.as_deref(), Some("a b"));
         assert_eq!((client.audience.as_deref(), client.style), (Some("shop"), ClientStyle::Post));
         assert!(!format!("{config:?}").contains("geheim"), "{config:?}");
-        assert!(config.warnings.is_empty());
+        assert!(config.problems.is_empty());
         let plain = r#"{ rest: { url: http://h }, auth: { client_credentials: { token_url: "http://id/t", client_id: c, client_secret: s } } }"#;
-        let warned = render(&read(plain).warnings, false);
+        let warned = render(&read(plain).problems, false);
         assert!(warned.contains("over plain HTTP"), "{warned}");
     }
 
