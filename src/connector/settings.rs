@@ -57,6 +57,7 @@ impl SourceSettings {
             forward_headers: Vec::new(),
             headers: Vec::new(),
             claim_headers: Vec::new(),
+            credentials: Credentials::default(),
             deadline_header: None,
             config: SourceConfig::default(),
             returned: Returned::default(),
