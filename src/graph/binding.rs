@@ -34,8 +34,6 @@ pub(super) struct Bound {
     pub(super) id: Option<BindingId>,
     pub(super) select: Option<Argument>,
     pub(super) batch: Option<Argument>,
-    /// Where the directive's own string arguments stand, those of input objects not included.
-    pub(super) texts: Vec<Place>,
 }
 
 impl Bound {
@@ -163,7 +161,6 @@ impl<'a> Compiling<'a> {
             id: None,
             select: None,
             batch: None,
-            texts: Vec::new(),
         };
         if let Some((second, _)) = uses.get(1) {
             // Two bindings of one kind break a rule of the type system as well: this says it better.
@@ -198,7 +195,6 @@ impl<'a> Compiling<'a> {
             id: None,
             select: None,
             batch: None,
-            texts: Vec::new(),
         });
     }
 
@@ -227,8 +223,6 @@ impl<'a> Compiling<'a> {
             );
         }
         bound.select = spec.argument("select").cloned();
-        let texts = spec.arguments.iter().filter(|argument| argument.text().is_some());
-        bound.texts = texts.map(|argument| argument.place.clone()).collect();
         match connector.compile(&spec) {
             Ok(call) => {
                 self.stream(bound, &*call, spec.operation);

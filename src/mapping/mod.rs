@@ -78,8 +78,9 @@ pub struct Reference {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Position {
     PathSegment,
+    /// The whole value of a query parameter, which a list repeats.
     QueryValue,
-    /// A header or metadata value.
+    /// A header or metadata value, or a part of a query parameter's value.
     Text,
     /// Inside a mapping.
     Mapping,
@@ -310,6 +311,11 @@ impl Expr {
     }
 }
 
+/// The place of the expressions in a query parameter's value.
+fn in_query(parts: &[Part]) -> Position {
+    if parts.len() == 1 { Position::QueryValue } else { Position::Text }
+}
+
 impl Template {
     /// Parses a URL template: a path that begins with `/`, and an optional query.
     ///
@@ -343,6 +349,7 @@ impl Template {
             }
         };
         match &self.form {
+            Form::Value { parts, position: Position::QueryValue } => add(parts, in_query(parts)),
             Form::Value { parts, position } => add(parts, *position),
             Form::Url { path, query } => {
                 for piece in path {
@@ -352,7 +359,7 @@ impl Template {
                 }
                 for parameter in query {
                     if let Parameter::Value { parts, .. } = parameter {
-                        add(parts, Position::QueryValue);
+                        add(parts, in_query(parts));
                     }
                 }
             }

@@ -65,6 +65,11 @@ pub trait Call: Send + Sync {
         ReplyRules::NONE
     }
 
+    /// The call has a JSON body. An `ID` that a service wrote as a number is a number in its inputs.
+    fn sends_json(&self) -> bool {
+        false
+    }
+
     /// What its author should know although it compiles.
     fn warnings(&self) -> &[Problem] {
         &[]

@@ -47,6 +47,10 @@ impl RequestBody {
         })
     }
 
+    pub(super) fn is_json(&self) -> bool {
+        self.encoding == Encoding::Json
+    }
+
     /// `None`: all of it is absent, and there is no body.
     pub(super) fn render(&self, inputs: &Inputs<'_>) -> Result<Option<Bytes>, Failure> {
         let Some(value) = self.mapping.render(&scope(inputs))? else { return Ok(None) };

@@ -113,6 +113,10 @@ impl Call for RestCall {
         &self.rules
     }
 
+    fn sends_json(&self) -> bool {
+        self.body.as_ref().is_some_and(RequestBody::is_json)
+    }
+
     fn warnings(&self) -> &[Problem] {
         &self.warnings
     }

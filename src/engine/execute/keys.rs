@@ -112,7 +112,7 @@ pub(super) fn part_to_json(store: &Store, row: RowId, part: &KeyPart) -> serde_j
     scalar(to_json(store, value_of(store, row, &part.path)), part.id)
 }
 
-/// An `ID` is a string, whatever the source made of it.
+/// An `ID` is a string, whatever the source made of it, except in a JSON body (`id` is false then).
 pub(super) fn scalar(value: serde_json::Value, id: bool) -> serde_json::Value {
     match value {
         serde_json::Value::Number(number) if id => number.to_string().into(),

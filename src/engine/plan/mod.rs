@@ -165,7 +165,7 @@ pub(super) struct KeyPart {
     pub path: Vec<Slot>,
     /// Field names, for people and for `$batch`.
     pub names: Vec<Name>,
-    /// Its type is `ID`: it goes out as a string.
+    /// Its type is `ID`, and it goes out as a string.
     pub id: bool,
 }
 

@@ -152,7 +152,7 @@ impl<'a> Planner<'a> {
                 }
                 None => Vec::new(),
             };
-            let id = self.is_id(ty, &selection.name);
+            let id = self.is_id(ty, &selection.name) && !self.sends_json(by);
             wanted.push(Wanted { name: Name::clone(&selection.name), slot: used.slot, id, fields });
         }
         Ok(wanted)
@@ -165,7 +165,7 @@ impl<'a> Planner<'a> {
         for name in path {
             let used = self.need(node, &ty, name, by)?;
             part.path.push(used.slot);
-            part.id = self.is_id(&ty, name);
+            part.id = self.is_id(&ty, name) && !self.sends_json(by);
             if let Some(child) = used.child {
                 node = child;
                 ty = Name::clone(&self.at(child).ty);
@@ -214,6 +214,13 @@ impl<'a> Planner<'a> {
             add(&mut all, &self.fetches[id.0 as usize].checks);
         }
         all
+    }
+
+    /// Keys go into a JSON body, where a number that a service wrote stays a number.
+    fn sends_json(&self, by: By) -> bool {
+        let By::Fetch(id) = by else { return false };
+        let binding = self.fetches[id.0 as usize].binding;
+        self.graph.binding(binding).call.sends_json()
     }
 
     fn is_id(&self, ty: &str, field: &str) -> bool {

@@ -2,11 +2,11 @@
 
 use crate::graph::batch;
 use crate::graph::binding::Bound;
-use crate::graph::words::{Words, dotted, insert_path};
+use crate::graph::words::{Words, dotted, insert_path, list_depth};
 use crate::graph::{Batch, FieldSelection, KeyPath};
 use crate::graphql::Name;
 use crate::mapping::{Position, Variable};
-use crate::problem::{Place, Problem, instead};
+use crate::problem::{Problem, instead};
 use crate::source::Placed;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::{FieldDefinition, Type};
@@ -27,7 +27,8 @@ pub(super) struct Checking<'a> {
 struct End {
     ty: Type,
     nullable: bool,
-    list: bool,
+    /// Lists inside each other.
+    lists: usize,
 }
 
 impl<'a> Checking<'a> {
@@ -97,7 +98,7 @@ impl<'a> Checking<'a> {
         let mut end = End {
             ty: (*argument.ty).clone(),
             nullable: !argument.ty.is_non_null(),
-            list: argument.ty.is_list(),
+            lists: list_depth(&argument.ty),
         };
         for name in rest {
             let inner = end.ty.inner_named_type().clone();
@@ -119,7 +120,7 @@ impl<'a> Checking<'a> {
                 return;
             };
             end.nullable |= !field.ty.is_non_null();
-            end.list |= field.ty.is_list();
+            end.lists += list_depth(&field.ty);
             end.ty = (*field.ty).clone();
         }
         self.position(placed, &end);
@@ -160,7 +161,7 @@ impl<'a> Checking<'a> {
         }
         let Some(end) = self.parent_path(placed) else { return };
         let inner = end.ty.inner_named_type();
-        if end.list || !Words(self.schema).is_leaf(inner) {
+        if end.lists > 0 || !Words(self.schema).is_leaf(inner) {
             let path = dotted(&placed.reference.path);
             let message = format!("`{path}` is of type `{}`, but a key is made of scalars", end.ty);
             self.refuse("not-scalar", placed, message, None);
@@ -170,7 +171,7 @@ impl<'a> Checking<'a> {
         if !self.asked.contains(&path) {
             self.asked.push(path);
         }
-        self.position(placed, &End { list: true, nullable: false, ty: end.ty });
+        self.position(placed, &End { lists: 1, nullable: false, ty: end.ty });
     }
 
     /// Follows a path through the parent's fields, and adds it to what the binding takes of its parent.
@@ -189,7 +190,7 @@ impl<'a> Checking<'a> {
             };
             end = Some(End {
                 nullable: end.as_ref().is_some_and(|end| end.nullable) || !field.is_non_null(),
-                list: end.as_ref().is_some_and(|end| end.list) || field.is_list(),
+                lists: end.as_ref().map_or(0, |end| end.lists) + list_depth(&field),
                 ty: field.clone(),
             });
             at = field.inner_named_type().to_string();
@@ -271,26 +272,21 @@ impl<'a> Checking<'a> {
         if found.is_some_and(|found| !found.is_leaf()) {
             let message = format!("`{name}` is of type `{inner}`, but a scalar is due here");
             self.refuse("not-scalar", placed, message, Some("name one of its fields".into()));
-        } else if end.list && !self.may_repeat(placed) {
+        } else if end.lists > 0 && reference.position != Position::QueryValue {
             let message = format!("`{name}` is a list, but a scalar is due here");
-            let help = format!("join it, such as `{name}->joinNotNull(',')`");
+            let help = format!(
+                "join it, such as `{name}->joinNotNull(',')`; a list repeats a query parameter whose \
+                 whole value it is, such as `?id={{{name}}}`"
+            );
             self.refuse("not-scalar", placed, message, Some(help));
+        } else if end.lists > 1 {
+            let message = format!("`{name}` is a list of lists, but a list of scalars is due here");
+            self.refuse("not-scalar", placed, message, Some("name or join one list of it".into()));
         } else if end.nullable && reference.position == Position::PathSegment {
             let message = format!("`{name}` may be null, but a path segment must not be empty");
             let help = format!("make it non-null in the schema, or write `{name} ?? …`");
             self.refuse("nullable-in-path", placed, message, Some(help));
         }
-    }
-
-    /// A list repeats a query parameter, but not within a URL template, whose parameters stand as they are written.
-    fn may_repeat(&self, placed: &Placed) -> bool {
-        let place = &placed.place;
-        let holds = |text: &Place| {
-            std::sync::Arc::ptr_eq(&text.file, &place.file)
-                && text.span.start <= place.span.start
-                && place.span.end <= text.span.end
-        };
-        placed.reference.position == Position::QueryValue && !self.bound.texts.iter().any(holds)
     }
 
     /// The batch rule of an entity field; lookups have theirs already.
