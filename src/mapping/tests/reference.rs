@@ -92,9 +92,18 @@ fn a_template_says_where_each_value_goes() {
             "$this.x path [$this.x]",
             "$batch.id query [$batch.id]",
             "$args.n* query [$args.n]",
-            "$args.m* query [$args.m]",
+            "$args.m* text [$args.m]",
         ]
     );
+    for (text, expected) in
+        [("{$args.ids}", "query"), ("$args.ids", "query"), ("x{$args.ids}", "text")]
+    {
+        let template = Template::parse_value(text, Position::QueryValue).unwrap();
+        assert_eq!(
+            shown(text, &template.references()),
+            [format!("$args.ids* {expected} [$args.ids]")]
+        );
+    }
     let text = "a {$claims.sub}";
     let template = Template::parse_value(text, Position::Text).unwrap();
     assert_eq!(shown(text, &template.references()), ["$claims.sub* text [$claims.sub]"]);
