@@ -257,7 +257,7 @@ mod tests {
                 "auth: { client_credentials: { token_url: id, client_id: c, client_secret: s } }",
                 "neither `http` nor `https`",
             ),
-            ("auth: { oauth2: {} }", "it is `sources.*.auth.client_credentials`"),
+            ("auth: { oauth2: {} }", "it is `sources.s.auth.client_credentials`"),
             (
                 "auth: { bearer: a }, headers: { set: { authorization: b } }",
                 "`headers.set` as well",

@@ -97,7 +97,8 @@ fn setting_of_credentials(path: &str, value: &str) -> String {
         _ => &[],
     };
     let others = others.iter().filter(|other| **other != key);
-    let others: String = others.map(|other| format!("{other}: https://h, ")).collect();
+    let beside = if way == "basic" { "u" } else { "https://h" };
+    let others: String = others.map(|other| format!("{other}: {beside}, ")).collect();
     let auth = format!("{others}{key}: {value}");
     let auth = if way.is_empty() { auth } else { format!("{way}: {{ {auth} }}") };
     format!("sources: {{ s: {{ rest: {{ url: http://h }}, auth: {{ {auth} }} }} }}")
