@@ -5,7 +5,7 @@ use super::apply::{apply, at_item, refuse};
 use super::found::Found;
 use super::remaining::Remaining;
 use super::text::Members;
-use super::{Expr, ExprKind, Failure, Field, Method, Scope, TextScope, Variables};
+use super::{Expr, ExprKind, Failure, Field, Method, Scope, TextScope, Variable, Variables};
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -110,6 +110,11 @@ pub(super) fn evaluate<'a>(expr: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>
             if *optional && receiver.is_null() {
                 return Ok(Found::Absent);
             }
+            let receiver = if *method == Method::Contains && is_claim(of) {
+                list_of_claim(receiver)?
+            } else {
+                receiver
+            };
             apply(*method, receiver, arguments, frame)?
         }
         ExprKind::Coalesce { left, right } => {
@@ -121,6 +126,22 @@ pub(super) fn evaluate<'a>(expr: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>
             if right.is_absent() { left } else { right }
         }
     })
+}
+
+/// The value of a claim, as its path says.
+fn is_claim(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Variable(variable) => *variable == Variable::Claims,
+        ExprKind::Key { of, .. } | ExprKind::Optional { of } => is_claim(of),
+        _ => false,
+    }
+}
+
+/// Refuses a text: a rule over a list of groups must not hold for a text with the group's name in it.
+fn list_of_claim(receiver: Found<'_>) -> Result<Found<'_>, Failure> {
+    let receiver = receiver.parsed()?;
+    let is_text = receiver.value().is_some_and(Value::is_string);
+    if is_text { refuse(Method::Contains, &receiver) } else { Ok(receiver) }
 }
 
 fn select<'a>(of: Found<'a>, fields: &'a [Field], frame: Frame<'a>) -> Result<Found<'a>, Failure> {

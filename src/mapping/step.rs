@@ -25,12 +25,14 @@ impl Parser<'_> {
                 Some(b'-') if self.cursor.peek_at(1) == Some(b'>') => {
                     path = self.method(path, optional)?;
                 }
+                Some(b'{') if optional => {
+                    let path = self.optional(path, sign_end)?;
+                    return self.select(path);
+                }
                 Some(b'{') => return self.select(path),
                 _ if optional => {
                     self.cursor.pos = sign_end;
-                    let span = path.expr.span.start..sign_end;
-                    let kind = ExprKind::Optional { of: Box::new(path.expr) };
-                    path = self.grow(kind, span, path.height)?;
+                    path = self.optional(path, sign_end)?;
                 }
                 _ => {
                     self.cursor.pos = end;
@@ -38,6 +40,12 @@ impl Parser<'_> {
                 }
             }
         }
+    }
+
+    /// A value that a `?`, which ends at `end`, makes absent where it is null.
+    fn optional(&mut self, of: Tall, end: usize) -> Result<Tall, Stop> {
+        let span = of.expr.span.start..end;
+        self.grow(ExprKind::Optional { of: Box::new(of.expr) }, span, of.height)
     }
 
     fn refuse_keys_of_literal(&mut self, of: &Expr) {
