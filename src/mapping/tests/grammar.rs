@@ -40,7 +40,7 @@ fn each_form_of_a_mapping_has_its_tree() {
         ("p: a.b->first", "{p: $.a.b->first()}"),
         ("p: a.b-c->first", "{p: $.a.b-c->first()}"),
         ("p: a?->first()", "{p: $.a?->first()}"),
-        ("p: a? { b }", "{p: $.a {b: $.b}}"),
+        ("p: a? { b }", "{p: $.a? {b: $.b}}"),
         ("p: a->slice(1, 2)->joinNotNull(',').x", "{p: $.a->slice(1, 2)->joinNotNull(\",\").x}"),
         ("p: a->map({ id: @, x: $.y })", "{p: $.a->map({id: @, x: $.y})}"),
         (
