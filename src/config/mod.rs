@@ -56,7 +56,7 @@ pub struct Config {
     pub edge: edge::Settings,
     pub engine: engine::Settings,
     pub auth: identity::Settings,
-    /// `auth` is there, so callers may have tokens.
+    /// The file has an `auth` section, so callers may have tokens.
     pub has_auth: bool,
     /// As what the gateway registers itself in Consul.
     pub consul: Option<Consul>,
@@ -69,14 +69,14 @@ pub struct Config {
     pub problems: Vec<Problem>,
 }
 
-/// Where the file names what is read from other files.
+/// Places of the file names in the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
-    /// Of `schema`, as many as patterns.
+    /// The patterns of `schema`, in order.
     pub schema: Vec<Place>,
-    /// Of `persisted.manifest`.
+    /// The files of `persisted.manifest`, in order.
     pub manifest: Vec<Place>,
-    /// Of each of `auth.providers`.
+    /// The entries of `auth.providers`, in order.
     pub providers: Vec<Place>,
 }
 

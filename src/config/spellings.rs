@@ -1,6 +1,6 @@
 //! Keys that other gateways have, and where the same is set here.
 
-/// What is set here for an unknown `key` below `path`.
+/// Returns the setting that an unknown `key` below `path` stands for.
 pub(super) fn ours(path: &str, key: &str) -> Option<&'static str> {
     let key = key.to_lowercase().replace(['-', '_'], "");
     let of = |(places, names, _): &&(&[&str], &[&str], &'static str)| {

@@ -71,11 +71,11 @@ impl SourceSettings {
     }
 }
 
-/// Where the configuration says what is wrong only in its surroundings, such as a file that is absent.
+/// Places in the configuration of names whose mistakes show only elsewhere, such as a file that is absent.
 #[derive(Debug, Clone, Default)]
 pub struct SourcePlaces {
     pub name: Option<Place>,
-    /// Of `protos`, as many as there are files.
+    /// The entries of `protos`, in order.
     pub protos: Vec<Place>,
 }
 
@@ -119,24 +119,7 @@ impl SourceSettings {
             prefix: String::new(),
             instances: upstream::Instances::Fixed(Vec::new()),
         };
-        Self {
-            name: Name::clone(name),
-            protocol: Protocol::Rest { site },
-            upstream: upstream::Settings::default(),
-            forward_headers: Vec::new(),
-            headers: Vec::new(),
-            claim_headers: Vec::new(),
-            credentials: Credentials::default(),
-            deadline_header: None,
-            config: SourceConfig::default(),
-            returned: Returned::default(),
-            accept_types: Vec::new(),
-            follow: 0,
-            reuse: true,
-            rules: SourceRules::default(),
-            shows_replies: false,
-            places: SourcePlaces::default(),
-        }
+        Self { reuse: true, ..Self::new(Name::clone(name), Protocol::Rest { site }) }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the connectors' tests share: bindings written as SDL, callers, and loopback servers.
 
-use super::{Credentials, Protocol, SourceConfig, SourceRules, SourceSettings};
+use super::{Protocol, SourceSettings};
 use crate::problem::{Place, Problem, SourceFile};
-use crate::source::{Argument, ArgumentValue, BindingSpec, Caller, Inputs, Operation, Returned};
+use crate::source::{Argument, ArgumentValue, BindingSpec, Caller, Inputs, Operation};
 use crate::upstream;
 use apollo_compiler::Node;
 use apollo_compiler::ast;
@@ -126,24 +126,7 @@ pub(super) fn caller(headers: &[(&str, &str)]) -> Caller {
 }
 
 pub(super) fn settings(name: &str, protocol: Protocol) -> SourceSettings {
-    SourceSettings {
-        name: name.into(),
-        protocol,
-        upstream: upstream::Settings::default(),
-        forward_headers: Vec::new(),
-        headers: Vec::new(),
-        claim_headers: Vec::new(),
-        credentials: Credentials::default(),
-        deadline_header: None,
-        config: SourceConfig::default(),
-        returned: Returned::default(),
-        accept_types: Vec::new(),
-        follow: 0,
-        reuse: true,
-        rules: SourceRules::default(),
-        shows_replies: false,
-        places: crate::connector::SourcePlaces::default(),
-    }
+    SourceSettings { reuse: true, ..SourceSettings::new(name.into(), protocol) }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "tests make URLs for this alone")]

@@ -128,11 +128,14 @@ pub(super) fn evaluate<'a>(expr: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>
     })
 }
 
-/// The value of a claim, as its path says.
+/// Returns whether the value may be a claim as the token has it.
 fn is_claim(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Variable(variable) => *variable == Variable::Claims,
-        ExprKind::Key { of, .. } | ExprKind::Optional { of } => is_claim(of),
+        ExprKind::Key { of, .. }
+        | ExprKind::Optional { of }
+        | ExprKind::Method { of, method: Method::Get, .. } => is_claim(of),
+        ExprKind::Coalesce { left, right } => is_claim(left) || is_claim(right),
         _ => false,
     }
 }

@@ -325,8 +325,8 @@ impl Asking {
     }
 }
 
-/// What an attempt says beside its request, which has no `authorization` where there is a token. A condition wins over headers of the same name; a deadline's header is set by
-/// nobody else.
+/// Headers that an attempt adds to its request. They replace headers of the same name. A request has no `authorization`
+/// of its own if there is a token.
 #[derive(Clone, Default)]
 pub(super) struct More {
     condition: Option<Header>,

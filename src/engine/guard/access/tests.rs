@@ -92,6 +92,8 @@ fn a_rule_lets_pass_on_true_alone() {
         ("$claims.level->not", false),
         ("$claims.sub->gt(1)", false),
         ("$claims.sub->contains('a')", false),
+        ("$($claims.sub ?? [])->contains('a')", false),
+        ("$claims->get('sub')->contains('a')", false),
         // Whatever else is true.
         ("$claims.missing->or($claims.admin)", true),
         ("$request.headers.x-team->eq('red')", true),
