@@ -1,5 +1,7 @@
 //! Which field comes from which call: every use of a binding directive is handed to its connector.
 
+mod several;
+
 use super::merge::Merged;
 use super::place::Places;
 use super::words::{Root, Words};
@@ -162,20 +164,16 @@ impl<'a> Compiling<'a> {
             select: None,
             batch: None,
         };
-        if let Some((second, _)) = uses.get(1) {
+        if uses.len() > 1 {
             // Two bindings of one kind break a rule of the type system as well: this says it better.
-            let place = self.merged.places.of(second.location());
+            let uses: Vec<_> = uses.iter().map(|(directive, _)| *directive).collect();
+            let places: Vec<_> =
+                uses.iter().map(|directive| self.merged.places.of(directive.location())).collect();
             self.problems.retain(|problem| {
-                problem.place != place || !problem.message.starts_with("non-repeatable directive")
+                !places.contains(&problem.place)
+                    || !problem.message.starts_with("non-repeatable directive")
             });
-            self.problems.push(
-                Problem::error(
-                    "two-bindings",
-                    format!("`{type_name}.{}` has two bindings", field.name),
-                )
-                .at(self.merged.places.of(second.location()))
-                .help("keep one of them: a field comes from one call"),
-            );
+            self.problems.push(several::refuse(self.merged, type_name, field, &uses));
         } else {
             self.call(&mut bound, directive, *connector, root);
         }
