@@ -4,7 +4,7 @@ use super::section::Section;
 use super::values::{self, Mistake};
 use super::yaml::Node;
 use crate::connector::{
-    FailureCodes, GRPC_CODES, SourceRules, SourceText, kept_extension, no_condition,
+    FailureCodes, GRPC_CODES, SourceRules, SourceText, kept_extension, no_condition, no_text,
 };
 use crate::mapping::{Mapping, Variable};
 use crate::problem::{Place, nearest};
@@ -21,6 +21,12 @@ pub(super) fn read(section: &Section<'_>) -> SourceRules {
     if let Some(section) = section.section("errors") {
         section.check_keys();
         message = section.get("message").and_then(|node| text(&section, node));
+        if let Some(text) = &message
+            && let Some((message, help)) = no_text(text.mapping.expr())
+        {
+            let mistake = Mistake { message: message.to_owned(), help: Some(help) };
+            section.reading.problem("invalid-mapping", &text.place.span, mistake);
+        }
         extensions = section.get("extensions").and_then(|node| text(&section, node));
         if let Some(text) = &extensions
             && let Some((_, message)) = kept_extension(&text.mapping)

@@ -271,8 +271,18 @@ pub(super) fn header_name(text: &str) -> Read<HeaderName> {
 /// A response header that clients may receive.
 pub(super) fn returned_header(scalar: &Scalar) -> Read<HeaderName> {
     let name = header_name(&scalar.text)?;
-    let is_own = matches!(name.as_str(), "cache-control" | "vary" | "age" | "expires" | "date")
-        || name.as_str().starts_with("content-")
+    let is_own = matches!(
+        name.as_str(),
+        "cache-control"
+            | "vary"
+            | "age"
+            | "expires"
+            | "date"
+            | "x-request-id"
+            | "retry-after"
+            | "ratelimit"
+            | "ratelimit-policy"
+    ) || name.as_str().starts_with("content-")
         || name.as_str().starts_with("access-control-");
     match name.as_str() {
         "set-cookie" => mistake(

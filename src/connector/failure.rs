@@ -6,6 +6,9 @@ use crate::upstream::Failure;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// gRPC's status of a call that the service itself timed out; no status of HTTP.
+const DEADLINE_EXCEEDED: u16 = tonic::Code::DeadlineExceeded as u16;
+
 /// The meaning of a status number of a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meaning {
@@ -56,8 +59,10 @@ impl Attempts {
     pub fn to_error(&self, failure: &Failure, meaning: fn(u16) -> Meaning) -> Error {
         let mut error = to_error(failure, meaning);
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
-        error.refusal = refusal.filter(|refusal| {
-            matches!(failure, Failure::Status { number, .. } if *number == refusal.reply.status)
+        error.refusal = refusal.filter(|refusal| match failure {
+            Failure::Status { number, .. } => *number == refusal.reply.status,
+            Failure::Timeout(_) => refusal.reply.status == DEADLINE_EXCEEDED,
+            _ => false,
         });
         if let Some(refusal) = error.refusal.as_ref().filter(|refusal| !refusal.excerpt.is_empty())
         {

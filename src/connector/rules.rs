@@ -2,7 +2,7 @@
 
 use super::SourceSettings;
 use super::texts::Texts;
-use crate::mapping::{Expr, ExprKind, Mapping};
+use crate::mapping::{Expr, ExprKind, Kinds, Mapping};
 use crate::problem::{Place, Problem};
 use crate::source::{
     Argument, ArgumentValue, BindingSpec, NotFound, OWN_EXTENSIONS, Operation, Placed, ReplyRules,
@@ -31,7 +31,7 @@ impl ReplyRules {
         let is_success = own.or_else(|| shared(of_source.is_success.as_ref(), texts));
         let errors = spec.argument("errors");
         let field = |name| errors.and_then(|errors| errors.field(name));
-        let own = field("message").and_then(|argument| texts.of_reply(argument));
+        let own = field("message").and_then(|argument| message(argument, texts));
         let message = own.or_else(|| shared(of_source.message.as_ref(), texts));
         let own = field("extensions").and_then(|argument| extensions(argument, texts));
         let shared = shared(of_source.extensions.as_ref(), texts);
@@ -75,6 +75,32 @@ pub fn no_condition(expr: &Expr) -> Option<(&'static str, String)> {
     Some(("this is never true or false, so no reply would be a success", help))
 }
 
+fn message(argument: &Argument, texts: &mut Texts) -> Option<Mapping> {
+    let mapping = texts.of_reply(argument)?;
+    if let Some((message, help)) = no_text(mapping.expr()) {
+        let at = argument.place_of(&mapping.expr().span);
+        texts.problems.push(Problem::error("invalid-mapping", message).at(at).help(help));
+    }
+    Some(mapping)
+}
+
+/// Describes an expression that can never be a message, and how to fix it.
+#[must_use]
+pub fn no_text(expr: &Expr) -> Option<(&'static str, String)> {
+    let kinds = expr.kinds();
+    if kinds == Kinds::NONE || kinds.meets(Kinds::SCALAR) {
+        return None;
+    }
+    let help = match &expr.kind {
+        ExprKind::Object(fields) if fields.len() == 1 => {
+            let name = fields[0].name.as_deref().unwrap_or_default();
+            format!("write the value alone: `{name}: $.text` is an object, `$.text` is a string")
+        }
+        _ => "write one value, such as `$.error.message`".to_owned(),
+    };
+    Some(("this is never a string, so no error would have this message", help))
+}
+
 fn extensions(argument: &Argument, texts: &mut Texts) -> Option<Mapping> {
     let mapping = texts.of_reply(argument)?;
     if let Some((span, message)) = kept_extension(&mapping) {
@@ -95,6 +121,25 @@ pub fn kept_extension(mapping: &Mapping) -> Option<(crate::mapping::Span, String
     Some((field.name_span.clone(), message))
 }
 
+/// `notFound: NULL` where there can be no null.
+fn no_null(spec: &BindingSpec, said: &Argument, texts: &mut Texts) {
+    let coordinate = &spec.coordinate;
+    let (message, help) = match spec.operation {
+        Operation::Subscription => (
+            format!("`{coordinate}` is a stream: \"not found\" cannot be null"),
+            "leave `notFound` out: a stream that cannot be opened is an error".to_owned(),
+        ),
+        _ if !spec.nullable => (
+            format!("`{coordinate}` cannot be null, so \"not found\" cannot be null"),
+            "leave `notFound` out, or remove the `!` from the field's type".to_owned(),
+        ),
+        _ => return,
+    };
+    texts
+        .problems
+        .push(Problem::error("invalid-not-found", message).at(said.place.clone()).help(help));
+}
+
 /// "Not found" is null for what only reads. A mutation did not happen, and a stream that is not there has no events.
 fn not_found(spec: &BindingSpec, has_success: bool, texts: &mut Texts) -> NotFound {
     let said = match spec.argument("notFound").map(|said| (said, &said.value)) {
@@ -108,6 +153,9 @@ fn not_found(spec: &BindingSpec, has_success: bool, texts: &mut Texts) -> NotFou
                 "leave `notFound` out, or give the binding an `isSuccess` that holds for 404",
             ),
         );
+    }
+    if let Some((said, "NULL")) = said {
+        no_null(spec, said, texts);
     }
     match said {
         _ if has_success => NotFound::Error,

@@ -55,6 +55,7 @@ fn read_binding(file: &Arc<SourceFile>, directive: &Node<ast::Directive>) -> Opt
         place: place(file, directive),
         operation: Operation::Query,
         leaf: Some("Int".into()),
+        nullable: true,
         arguments,
     })
 }

@@ -77,11 +77,6 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
     };
-    if let Asked::One(payload) = &asked
-        && let Some(error) = payload.refusal()
-    {
-        return reply::answer(media, engine::Response::refuse(&[error]));
-    }
     let run = match endpoint.run(media, parts).await {
         Ok(run) => run,
         Err(refusal) => return *refusal,
@@ -259,10 +254,7 @@ impl Run<'_> {
     ) -> Vec<engine::Response> {
         let answers = payloads.into_iter().map(|payload| async {
             match payload {
-                Ok(payload) => match payload.refusal() {
-                    Some(error) => engine::Response::refuse(&[error]),
-                    None => self.one(payload).await,
-                },
+                Ok(payload) => self.one(payload).await,
                 Err(mistake) => {
                     let error = Error::new(ErrorCode::BadRequest, mistake.into_owned());
                     engine::Response::refuse(&[error])

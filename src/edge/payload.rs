@@ -6,7 +6,6 @@
 //! bounded by the JSON parser (128 levels).
 
 use crate::engine::Document;
-use crate::graphql::{Error, ErrorCode};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -21,16 +20,6 @@ pub(super) struct Payload {
     pub document: Document,
     pub operation_name: Option<String>,
     pub variables: Map<String, Value>,
-    /// A number in the variables does not fit a double. The variables are valid JSON, but cannot be used.
-    pub out_of_range: bool,
-}
-
-impl Payload {
-    /// The error of a request whose variables cannot be used.
-    pub(super) fn refusal(&self) -> Option<Error> {
-        let message = "a number in the variables is larger than any double";
-        self.out_of_range.then(|| Error::new(ErrorCode::BadVariables, message))
-    }
 }
 
 /// A sentence for the client.
@@ -94,21 +83,10 @@ pub(super) fn from_body(body: &[u8]) -> Result<Payload, Mistake> {
             Ok(Payload {
                 document: document(wire.query, wire.document_id, wire.extensions)?,
                 operation_name: wire.operation_name,
-                out_of_range: variables.values().any(is_out_of_range),
                 variables,
             })
         }
         Err(error) => Err(mistake_of(text, &error)),
-    }
-}
-
-/// Somewhere in it is a number that JSON allows, and no double can hold. Its depth was bounded when it was parsed.
-fn is_out_of_range(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.as_f64().is_none(),
-        Value::Array(items) => items.iter().any(is_out_of_range),
-        Value::Object(fields) => fields.values().any(is_out_of_range),
-        Value::Null | Value::Bool(_) | Value::String(_) => false,
     }
 }
 
@@ -220,7 +198,6 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Payload, Mistake> {
     Ok(Payload {
         document: document(given(text), given(id), extensions)?,
         operation_name: given(name),
-        out_of_range: variables.values().any(is_out_of_range),
         variables,
     })
 }
@@ -346,23 +323,15 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_no_double_holds_is_an_error_of_the_variables() {
-        let of = |body: &str| from_body(body.as_bytes()).unwrap().refusal();
-        for variables in [r#"{"x":1e309}"#, r#"{"x":[{"y":-1e999}]}"#] {
+    fn the_digits_of_variables_are_kept() {
+        for variables in [r#"{"x":1e+309}"#, r#"{"x":[{"y":-1e+999}]}"#, r#"{"x":0.10}"#] {
             let body = format!(r#"{{"query":"{{a}}","variables":{variables}}}"#);
-            assert_eq!(of(&body).unwrap().code, ErrorCode::BadVariables);
-            let query = format!("query={{a}}&variables={variables}");
-            assert!(from_query(Some(&query)).unwrap().refusal().is_some());
+            let query = format!("query={{a}}&variables={}", variables.replace('+', "%2B"));
+            for payload in [from_body(body.as_bytes()).unwrap(), from_query(Some(&query)).unwrap()]
+            {
+                assert_eq!(Value::from(payload.variables).to_string(), variables);
+            }
         }
-        assert_eq!(of(r#"{"query":"{a}","variables":{"x":1e308},"more":1e309}"#), None);
-        for body in [
-            r#"{"query":"{a}","variables":1e309}"#,
-            r#"{"query":"{a}","variables":{"x":1e309}"#,
-            r#"{"query":1e309}"#,
-        ] {
-            assert!(from_body(body.as_bytes()).is_err(), "{body}");
-        }
-        assert!(from_query(Some("query={a}&variables=[1e309]")).is_err());
     }
 
     #[test]

@@ -208,6 +208,7 @@ impl<'a> Compiling<'a> {
         }
         let Some(mut spec) = spec(&self.merged.places, bound, directive, root) else { return };
         spec.leaf = leaf(&self.merged.schema, bound);
+        spec.nullable = is_nullable(&self.merged.schema, bound);
         bound.batch = take(&mut spec.arguments, "batch");
         if let Some(batch) = bound.batch.take_if(|_| spec.operation == Operation::Subscription) {
             let message = format!(
@@ -296,6 +297,7 @@ fn spec(
             Some(Root::Query) | None => Operation::Query,
         },
         leaf: None,
+        nullable: true,
         arguments,
     })
 }
@@ -303,6 +305,11 @@ fn spec(
 fn is_one(schema: &Schema, bound: &Bound) -> bool {
     let field = schema.type_field(&bound.type_name, &bound.field);
     field.is_ok_and(|field| !field.ty.is_list())
+}
+
+fn is_nullable(schema: &Schema, bound: &Bound) -> bool {
+    let field = schema.type_field(&bound.type_name, &bound.field);
+    field.is_ok_and(|field| !field.ty.is_non_null())
 }
 
 /// The type of a field that is one scalar or enum value.

@@ -4,7 +4,7 @@
 //! backwards but to a place it was told to remember, and never slices but at the edge of a character.
 
 use super::{ParseError, Span};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 /// A mistake after which reading on makes no sense; it is already in the list.
 pub(super) struct Stop;
@@ -203,19 +203,11 @@ impl<'t> Cursor<'t> {
             }
         }
         let written = &self.text[start..self.pos];
-        // As in replies, digits are kept, and what no float can hold is refused.
-        let number = serde_json::from_str(written).ok();
-        number.filter(|number: &Number| number.as_f64().is_some()).map(Value::Number).ok_or_else(
-            || {
-                let help =
-                    "numbers are written as in JSON, without a leading zero, and are below 1.8e308";
-                self.stop(
-                    start..self.pos,
-                    format!("`{written}` is not a number that can be kept"),
-                    help,
-                )
-            },
-        )
+        // As in replies, digits are kept.
+        serde_json::from_str(written).map(Value::Number).map_err(|_| {
+            let help = "write it as in JSON, without a leading zero";
+            self.stop(start..self.pos, format!("`{written}` is not a number"), help)
+        })
     }
 
     fn digits(&mut self) {

@@ -1,7 +1,34 @@
-//! Numbers compared by value, whatever their size: as they are written, never through a float.
+//! Numbers by value, whatever their size: compared and spelled as they are written, never through a float.
 
 use serde_json::Number;
 use std::cmp::Ordering;
+use std::io::Write as _;
+
+/// Largest number of digits that [`canonical`] writes without an exponent.
+const PLAIN_DIGITS: i128 = 64;
+
+/// Appends a spelling of a JSON number that all spellings of its value share: an integer of at most [`PLAIN_DIGITS`]
+/// digits is written plainly (`100` for `1e2` and `100.0`), other numbers as `0.…e…`. Linear in the digits.
+pub(crate) fn canonical(text: &str, out: &mut Vec<u8>) {
+    let decimal = Decimal::of(text);
+    if decimal.sign() == 0 {
+        out.push(b'0');
+        return;
+    }
+    if decimal.negative {
+        out.push(b'-');
+    }
+    let digits = decimal.digits.concat();
+    let zeros = decimal.exponent - digits.len() as i128;
+    if zeros >= 0 && decimal.exponent <= PLAIN_DIGITS {
+        out.extend_from_slice(&digits);
+        out.extend((0..zeros).map(|_| b'0'));
+        return;
+    }
+    out.extend_from_slice(b"0.");
+    out.extend_from_slice(&digits);
+    write!(out, "e{}", decimal.exponent).expect("a Vec takes every byte");
+}
 
 /// The order of two numbers by value: `1`, `1.0` and `10e-1` are equal. Linear in their digits.
 pub(super) fn by_size(left: &Number, right: &Number) -> Ordering {
@@ -72,7 +99,31 @@ fn exponent(text: &str) -> i128 {
 
 #[cfg(test)]
 mod tests {
-    use super::by_size;
+    use super::{by_size, canonical};
+
+    fn spelled(text: &str) -> String {
+        let mut out = Vec::new();
+        canonical(text, &mut out);
+        String::from_utf8(out).expect("digits are text")
+    }
+
+    #[test]
+    fn all_spellings_of_a_number_have_one_canonical_spelling() {
+        for (expected, spellings) in [
+            ("100", &["100", "1e2", "1E+2", "100.0", "1000e-1", "0.1e3"][..]),
+            ("0", &["0", "-0", "0.0", "0e99"]),
+            ("-7", &["-7", "-7.00", "-70e-1"]),
+            ("0.15e1", &["1.5", "1.50", "15e-1"]),
+            ("-0.5e0", &["-0.5", "-5e-1"]),
+            ("0.1e401", &["1e400", "10e399"]),
+            ("123456789012345678901234567890", &["123456789012345678901234567890.0"]),
+            ("0.1e9223372036854775808", &["1e99999999999999999999999"]),
+        ] {
+            for spelling in spellings {
+                assert_eq!(spelled(spelling), expected, "{spelling}");
+            }
+        }
+    }
 
     #[test]
     fn numbers_are_compared_by_value_at_any_size() {

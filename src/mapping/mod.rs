@@ -31,6 +31,8 @@ mod tests;
 mod text;
 mod url;
 
+pub(crate) use decimal::canonical;
+
 pub use ast::{Expr, ExprKind, Field, Method, Span, Variable};
 pub use kind::Kinds;
 pub use reads::Reads;

@@ -157,6 +157,7 @@ fn it_answers_from_its_script_and_keeps_what_it_was_asked() {
         place: place.clone(),
         operation: Operation::Query,
         leaf: None,
+        nullable: true,
         arguments: vec![string("target", "/users/{$args.id}"), string("select", "id")],
     };
     let fake = FakeConnector::new(|request| Ok(Reply::json(&json!([request.target]))));

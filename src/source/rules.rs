@@ -32,6 +32,11 @@ impl ReplyRules {
         shows_replies: false,
     };
 
+    /// The mappings over a reply.
+    pub fn mappings(&self) -> impl Iterator<Item = &Mapping> {
+        self.is_success.iter().chain(&self.message).chain(&self.extensions)
+    }
+
     /// A reply that is refused is looked into.
     #[must_use]
     pub fn read_refusals(&self) -> bool {

@@ -19,6 +19,8 @@ pub struct BindingSpec {
     pub operation: Operation,
     /// The field's type where it is a scalar or an enum, and no list of them.
     pub leaf: Option<Name>,
+    /// The field may be null.
+    pub nullable: bool,
     /// All arguments but `source` and `batch`.
     pub arguments: Vec<Argument>,
 }

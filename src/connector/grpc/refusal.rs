@@ -15,6 +15,7 @@ use hyper::body::Frame;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions, Value as Field};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 use serde_json::{Map, Value, json};
+use std::error::Error as _;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tonic::Code;
 
@@ -77,7 +78,12 @@ impl From<Failure> for Ended {
 impl Ended {
     /// The end of a call whose status is `status`, which is `failure` for the upstream layer.
     pub(super) fn new(failure: Failure, status: &tonic::Status, details: &Details) -> Self {
-        let is_status = matches!(failure, Failure::Status { .. });
+        // `DEADLINE_EXCEEDED` is a timeout for the upstream layer. A cause is one of this side.
+        let is_status = match failure {
+            Failure::Status { .. } => true,
+            Failure::Timeout(_) => status.source().is_none(),
+            _ => false,
+        };
         let status = is_status.then(|| {
             Box::new(RefusedStatus {
                 code: status.code(),

@@ -2,7 +2,7 @@
 
 use super::super::texts::{Texts, scalar, scope};
 use super::query::form;
-use crate::mapping::{Failure, Mapping};
+use crate::mapping::{Failure, Kinds, Mapping};
 use crate::problem::Problem;
 use crate::source::{ArgumentValue, BindingSpec, Inputs};
 use bytes::Bytes;
@@ -14,6 +14,20 @@ pub(super) struct RequestBody {
     encoding: Encoding,
 }
 
+/// `encoding` says how a body is written.
+fn without_body(spec: &BindingSpec, texts: &mut Texts) {
+    let encoding = spec.argument("encoding");
+    let Some(encoding) = encoding.filter(|given| matches!(given.value, ArgumentValue::Enum(_)))
+    else {
+        return;
+    };
+    texts.problems.push(
+        Problem::error("encoding-without-body", "there is no `body` to encode")
+            .at(encoding.place.clone())
+            .help("leave `encoding` out, or add `body`"),
+    );
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Json,
@@ -23,7 +37,10 @@ enum Encoding {
 
 impl RequestBody {
     pub(super) fn compile(spec: &BindingSpec, verb: &str, texts: &mut Texts) -> Option<Self> {
-        let argument = spec.argument("body").filter(|body| body.text().is_some())?;
+        let Some(argument) = spec.argument("body").filter(|body| body.text().is_some()) else {
+            without_body(spec, texts);
+            return None;
+        };
         if verb == "GET" {
             texts.problems.push(
                 Problem::error("body-on-get", "a GET call has no body")
@@ -36,7 +53,31 @@ impl RequestBody {
             Some(ArgumentValue::Enum(name)) if &**name == "TEXT" => Encoding::Text,
             _ => Encoding::Json,
         };
-        Some(Self { mapping: texts.mapping(argument)?, encoding })
+        let body = Self { mapping: texts.mapping(argument)?, encoding };
+        if let Some((message, help)) = body.misfit() {
+            let at = argument.place_of(&body.mapping.expr().span);
+            texts.problems.push(Problem::error("invalid-mapping", message).at(at).help(help));
+        }
+        Some(body)
+    }
+
+    /// What is wrong with a mapping that never yields what the encoding can write, and how to fix it.
+    fn misfit(&self) -> Option<(&'static str, &'static str)> {
+        let kinds = self.mapping.expr().kinds();
+        let (fits, message, help) = match self.encoding {
+            Encoding::Json => return None,
+            Encoding::Text => (
+                Kinds::SCALAR,
+                "this is never a scalar, and `encoding: TEXT` sends one",
+                "write one value, such as `$args.text`, or leave `encoding` out to send JSON",
+            ),
+            Encoding::Form => (
+                Kinds::OBJECT,
+                "this is never an object, and `encoding: FORM` sends its fields",
+                "name the fields, such as `name: $args.name`",
+            ),
+        };
+        (kinds != Kinds::NONE && !kinds.meets(fits)).then_some((message, help))
     }
 
     pub(super) fn media_type(&self) -> HeaderValue {

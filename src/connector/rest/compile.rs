@@ -54,7 +54,9 @@ pub(super) fn compile(
     .map(|(name, value)| (name, HeaderValue::from_static(value)));
     let constant = constant.into_iter().filter(|(_, value)| !value.is_empty());
     let accepted = (&*source.settings.accept_types, source.settings.follow);
-    let reads_whole = parts.select.as_ref().map(|select| select.expr().reads().whole);
+    let reads_whole = |mapping: &Mapping| mapping.expr().reads().whole;
+    let select = parts.select.as_ref().map(reads_whole);
+    let reads_whole = if rules.mappings().any(reads_whole) { Some(true) } else { select };
     let reading = ReplyReading::new(spec, parts.verb, accepted, reads_whole);
     let media_type = parts.body.as_ref().map(|body| (CONTENT_TYPE, body.media_type()));
     Ok(RestCall {

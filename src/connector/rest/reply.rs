@@ -31,7 +31,7 @@ enum TextReading {
 }
 
 impl ReplyReading {
-    /// `reads_whole`: the binding's `select` uses the value of the whole reply.
+    /// `reads_whole`: the binding's `select`, or one of its rules, uses the value of the whole reply.
     pub(super) fn new(
         spec: &BindingSpec,
         verb: &str,

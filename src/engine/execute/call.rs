@@ -251,7 +251,7 @@ impl<'a> Run<'a> {
                 match self.read(call, fetch, &reply) {
                     Ok(value) => self.place(call, value),
                     Err(unreadable) => {
-                        let error = self.unreadable(fetch, unreadable, &reply);
+                        let error = self.unreadable(call, fetch, unreadable, &reply);
                         self.fail(call, &error);
                     }
                 }
@@ -276,9 +276,13 @@ impl<'a> Run<'a> {
         }
         let none = Owned::default();
         let owned = self.calls[call].inputs.as_deref().unwrap_or(&none);
-        let inputs = Inputs { config: binding.call.config(), ..self.inputs(owned) };
-        let most_values = self.snapshot.pool.most_values;
-        Judge { call: &*binding.call, inputs, most_values }.settle(answer)
+        self.judge(fetch, owned).settle(answer)
+    }
+
+    fn judge<'j>(&'j self, fetch: &Fetch, owned: &'j Owned) -> Judge<'j> {
+        let call = &*self.snapshot.graph.binding(fetch.binding).call;
+        let inputs = Inputs { config: call.config(), ..self.inputs(owned) };
+        Judge { call, inputs, most_values: self.snapshot.pool.most_values }
     }
 
     /// The same for a reply that may be kept; `None` where every reply of the protocol's successes may be.
@@ -295,11 +299,20 @@ impl<'a> Run<'a> {
         }))
     }
 
-    fn unreadable(&self, fetch: &Fetch, unreadable: Unreadable, reply: &Reply) -> source::Error {
+    fn unreadable(
+        &self,
+        call: usize,
+        fetch: &Fetch,
+        unreadable: Unreadable,
+        reply: &Reply,
+    ) -> source::Error {
         let mut error = source::Error::from(unreadable);
         let rules = self.snapshot.graph.binding(fetch.binding).call.rules();
         if let (true, Body::Json(body)) = (rules.shows_replies, &reply.body) {
-            error.detail = format!("{}: {}", error.detail, excerpt(body));
+            let none = Owned::default();
+            let owned = self.calls[call].inputs.as_deref().unwrap_or(&none);
+            let shown = self.judge(fetch, owned).shown();
+            error.detail = format!("{shown}{}: {}", error.detail, excerpt(body));
         }
         error
     }

@@ -144,11 +144,11 @@ impl Judge<'_> {
             _ => Cow::Borrowed("null"),
         };
         if rules.shows_replies {
-            let shown = match &reply.body {
+            let body = match &reply.body {
                 Body::Json(body) => body,
                 Body::Proto(_) => text.as_bytes(),
             };
-            error.detail = format!("{}: {}", error.detail, excerpt(shown));
+            error.detail = format!("{}{}: {}", self.shown(), error.detail, excerpt(body));
         }
         if is_large {
             let (reply, words) = (reply.clone(), Bytes::new());
@@ -159,6 +159,13 @@ impl Judge<'_> {
             error.mapped = self.map(&text, reply);
         }
         error
+    }
+
+    /// The call, as an error begins that a developer is shown.
+    pub fn shown(&self) -> String {
+        let Ok(request) = self.call.render(&self.inputs) else { return String::new() };
+        let described = self.call.describe(&request);
+        described.lines().next().map(|call| format!("{call}: ")).unwrap_or_default()
     }
 
     fn map_refusal(&self, refusal: &RefusedReply) -> Option<Arc<MappedError>> {

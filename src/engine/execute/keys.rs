@@ -1,7 +1,7 @@
 //! The distinct keys of a fetch's objects, in order of first appearance, and the objects that have each.
 
 use crate::engine::plan::KeyPart;
-use crate::engine::response::{RowId, Slot, Store, Value, key_text, to_json};
+use crate::engine::response::{RowId, Slot, Store, Value, key_text, number_key, to_json};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -89,9 +89,7 @@ pub(super) fn key_of_json<'v>(
         out.extend_from_slice(&[0; 4]);
         match part {
             serde_json::Value::String(text) => out.extend_from_slice(text.as_bytes()),
-            serde_json::Value::Number(number) => {
-                out.extend_from_slice(number.to_string().as_bytes());
-            }
+            serde_json::Value::Number(number) => number_key(number.as_str().as_bytes(), out),
             serde_json::Value::Bool(boolean) => {
                 out.extend_from_slice(boolean.to_string().as_bytes());
             }

@@ -7,10 +7,10 @@ use super::draft::{Draft, Node, Read};
 use super::yields::{From, key_path};
 use super::{Asking, FetchId};
 use crate::engine::response::{
-    Constant, General, Group, KeyTargets, NodeId, ObjectShape, OneOfList, Shape, Slot, Target,
+    Constant, General, Group, KeyTargets, NodeId, ObjectShape, OneOfWhole, Shape, Slot, Target,
 };
 use crate::graph::{BatchReply, Graph};
-use crate::mapping::{Expr, ExprKind, Field};
+use crate::mapping::{Expr, ExprKind, Field, Reads};
 
 pub(super) struct Shapes<'a, 'b> {
     pub graph: &'a Graph,
@@ -42,25 +42,28 @@ impl Shapes<'_, '_> {
         };
         let then = if map { Shape::Entries(Box::new(element)) } else { element };
         match draft.select {
-            None => self.one_of_list(draft, then),
+            None => self.one_of_whole(draft, then),
             Some(expr) => reach(expr, then),
         }
     }
 
-    /// Of a field that is one object, whose mapping makes it of `$` itself: `$` may be a list.
-    fn one_of_list(&self, draft: &Draft<'_>, then: Shape) -> Shape {
+    /// Of a field that is one object, whose mapping makes it of `$` itself: `$` may be a list or a scalar.
+    fn one_of_whole(&self, draft: &Draft<'_>, then: Shape) -> Shape {
         let binding = self.graph.binding(draft.binding);
         let (Some(node), Some(mapping)) = (draft.result, binding.call.select()) else {
             return then;
         };
         let is_alone = matches!(draft.asking, Asking::PerObject | Asking::PerKey { .. });
-        let takes_list = is_alone && binding.is_one && mapping.expr().takes_current_whole();
-        if !takes_list || !matches!(mapping.expr().kind, ExprKind::Object(_)) {
+        let expr = mapping.expr();
+        // What it makes is one object, also where it takes nothing of the reply.
+        let takes_whole = expr.takes_current_whole() || expr.reads() == Reads::default();
+        let is_object = matches!(expr.kind, ExprKind::Object(_));
+        if !(is_alone && binding.is_one && is_object && takes_whole) {
             return then;
         }
         let expr = Expr { kind: ExprKind::Object(self.mapping(node)), span: 0..0 };
-        let list = General::of_list(expr, self.object(node, Names::Fields));
-        Shape::OneOfList(Box::new(OneOfList { list, then }))
+        let whole = General::of_whole(expr, self.object(node, Names::Fields));
+        Shape::OneOfWhole(Box::new(OneOfWhole { whole, then }))
     }
 
     /// The shape of one object of a reply whose mapping has been evaluated.

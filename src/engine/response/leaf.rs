@@ -7,6 +7,7 @@
 use super::store::{Store, Value};
 use super::view::Leaf;
 use crate::graphql::Name;
+use crate::mapping::canonical;
 use hashbrown::HashSet;
 
 /// Writes a leaf as JSON.
@@ -163,7 +164,7 @@ pub(in crate::engine) fn key_text(store: &Store, value: Value, out: &mut Vec<u8>
     match value {
         Value::Bool(boolean) => write_json(out, &boolean),
         Value::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
-        Value::Float(number) => write_json(out, &number),
+        Value::Float(number) => number_key(number.to_string().as_bytes(), out),
         Value::Text(slice) => out.extend_from_slice(store.bytes(slice)),
         Value::Json(slice) => match store.bytes(slice) {
             [b'{' | b'[', ..] => return false,
@@ -175,13 +176,23 @@ pub(in crate::engine) fn key_text(store: &Store, value: Value, out: &mut Vec<u8>
                 // A lone surrogate: no text, so no key.
                 Err(_) => return false,
             },
-            other => out.extend_from_slice(other),
+            boolean @ (b"true" | b"false") => out.extend_from_slice(boolean),
+            number => number_key(number, out),
         },
         Value::Null | Value::List { .. } | Value::Object(_) | Value::Misfit | Value::Hole(_) => {
             return false;
         }
     }
     true
+}
+
+/// Appends a JSON number as a key: all spellings of a number are the same key.
+pub(in crate::engine) fn number_key(json: &[u8], out: &mut Vec<u8>) {
+    if is_plain_integer(json) {
+        out.extend_from_slice(json);
+    } else {
+        canonical(text(json), out);
+    }
 }
 
 /// A leaf, or a list of leaves, as a value for templates. Objects are not leaves: they read as null.

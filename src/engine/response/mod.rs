@@ -18,11 +18,11 @@ mod view;
 mod wire;
 mod write;
 
-pub(super) use leaf::{key_text, to_json};
+pub(super) use leaf::{key_text, number_key, to_json};
 pub(super) use read_json::{read_decoded, read_json, read_without_body};
 pub(super) use read_proto::{json_of as proto_to_json, read_proto};
 pub(super) use shape::{
-    Constant, General, Group, KeyTargets, ObjectShape, OneOfList, Shape, Target,
+    Constant, General, Group, KeyTargets, ObjectShape, OneOfWhole, Shape, Target,
 };
 pub(super) use store::{Hole, NodeId, RowId, Slot, Store, Unreadable, Value};
 pub(super) use strict::valid as valid_json;

@@ -193,7 +193,8 @@ impl Reader<'_> {
 
     /// Evaluates a captured value with a mapping and reads the result.
     fn general(&mut self, raw: &str, general: &super::General) -> Result<Value, String> {
-        if matches!(general.expr.kind, ExprKind::Object(_)) && !raw.starts_with(['{', '[']) {
+        let of_object = matches!(general.expr.kind, ExprKind::Object(_)) && !general.takes_whole;
+        if of_object && !raw.starts_with(['{', '[']) {
             return Ok(if raw == "null" { Value::Null } else { Value::Misfit });
         }
         if !self.decoded {
@@ -204,7 +205,7 @@ impl Reader<'_> {
         let steps = Cell::new(self.store.steps());
         let (values, steps) = (&values, &steps);
         let scope = TextScope { current: raw, variables: self.variables, values, steps };
-        let result = if general.takes_list {
+        let result = if general.takes_whole {
             general.expr.evaluate_list_text(&scope)
         } else {
             general.expr.evaluate_text(&scope)
@@ -256,12 +257,12 @@ impl<'de> DeserializeSeed<'de> for Seed<'_, '_, '_> {
                 let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
                 self.reader.general(raw.get(), general).map_err(D::Error::custom)
             }
-            Shape::OneOfList(one) => {
+            Shape::OneOfWhole(one) => {
                 let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
-                let read = if raw.get().starts_with('[') {
-                    self.reader.general(raw.get(), &one.list)
-                } else {
+                let read = if raw.get().starts_with('{') || raw.get() == "null" {
                     self.reader.whole(raw.get(), &one.then)
+                } else {
+                    self.reader.general(raw.get(), &one.whole)
                 };
                 read.map_err(D::Error::custom)
             }
@@ -282,7 +283,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
             Shape::Object(shape) => read_object(self.reader, shape, map),
             Shape::Key { key, then } => read_key(self.reader, key, then, map),
             Shape::Entries(then) => read_entries(self.reader, then, map),
-            Shape::Leaf | Shape::General(_) | Shape::OneOfList(_) => {
+            Shape::Leaf | Shape::General(_) | Shape::OneOfWhole(_) => {
                 Err(A::Error::custom("leaves are read whole"))
             }
         }

@@ -69,7 +69,7 @@ impl Reader<'_> {
             Shape::Leaf | Shape::Entries(_) => self.as_json(message, bytes, shape),
             Shape::General(general) => self.general(message, bytes, general),
             // A message is not a list.
-            Shape::OneOfList(one) => self.message(message, bytes, &one.then),
+            Shape::OneOfWhole(one) => self.message(message, bytes, &one.then),
         }
     }
 

@@ -17,15 +17,15 @@ pub(in crate::engine) enum Shape {
     Entries(Box<Shape>),
     /// A mapping with methods: the value is evaluated as a tree, and the result read.
     General(Box<General>),
-    /// A whole reply that may be a list, of which the mapping makes one object.
-    OneOfList(Box<OneOfList>),
+    /// A whole reply of which the mapping makes one object, though it may be a list or a scalar.
+    OneOfWhole(Box<OneOfWhole>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::engine) struct OneOfList {
-    /// Of a list.
-    pub list: General,
-    /// Of anything else.
+pub(in crate::engine) struct OneOfWhole {
+    /// Of a list, and of a scalar that is not null.
+    pub whole: General,
+    /// Of an object.
     pub then: Shape,
 }
 
@@ -39,7 +39,7 @@ impl Shape {
     pub fn evaluates(&self) -> bool {
         match self {
             Self::Leaf => false,
-            Self::General(_) | Self::OneOfList(_) => true,
+            Self::General(_) | Self::OneOfWhole(_) => true,
             Self::Key { then, .. } | Self::Entries(then) => then.evaluates(),
             Self::Object(object) => {
                 let mut targets = object.keys.iter().flat_map(|key| &key.targets);
@@ -51,8 +51,8 @@ impl Shape {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) struct General {
-    /// Named selections of a list select from each element, unless the list is taken as a whole.
-    pub takes_list: bool,
+    /// Named selections take the value as it is: a list is not followed, and a scalar is not a misfit.
+    pub takes_whole: bool,
     pub expr: Expr,
     /// The part of the value that `expr` reads.
     pub reads: Reads,
@@ -61,12 +61,12 @@ pub(in crate::engine) struct General {
 
 impl General {
     pub fn new(expr: Expr, then: Shape) -> Self {
-        Self { takes_list: false, reads: expr.reads(), expr, then }
+        Self { takes_whole: false, reads: expr.reads(), expr, then }
     }
 
-    /// Applies named selections to a list as a whole.
-    pub fn of_list(expr: Expr, then: Shape) -> Self {
-        Self { takes_list: true, ..Self::new(expr, then) }
+    /// Applies named selections to a list or a scalar as a whole.
+    pub fn of_whole(expr: Expr, then: Shape) -> Self {
+        Self { takes_whole: true, ..Self::new(expr, then) }
     }
 }
 

@@ -250,8 +250,7 @@ fn a_mistake_of_form_shows_how_to_mend_it() {
             ("a: \"\\x\"", 4..6, "there is no such escape", "`\\\\`"),
             ("a: \"\\u12\"", 4..6, "`\\u` needs four hexadecimal digits", "for example"),
             ("a: \"\\ud800x\"", 4..10, "this escape is half of a surrogate pair", ""),
-            ("a: $(01)", 5..7, "`01` is not a number that can be kept", "as in JSON"),
-            ("a: $(1e999)", 5..10, "`1e999` is not a number that can be kept", "1.8e308"),
+            ("a: $(01)", 5..7, "`01` is not a number", "as in JSON"),
         ],
         mapping_errors,
     );

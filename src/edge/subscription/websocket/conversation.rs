@@ -256,8 +256,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             let message = "the variables hold more values than are allowed (limits.variables)";
             let error = Error::new(ErrorCode::LimitExceeded, message);
             self.operations.refuse(id, Response::refuse(&[error]))
-        } else if let Some(error) = payload.refusal() {
-            self.operations.refuse(id, Response::refuse(&[error]))
         } else {
             let request = Request {
                 document: payload.document,

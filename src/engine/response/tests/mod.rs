@@ -66,7 +66,7 @@ fn inner(shape: &Shape) -> Option<&ObjectShape> {
         Shape::Object(object) => Some(object),
         Shape::Key { then, .. } | Shape::Entries(then) => inner(then),
         Shape::General(general) => inner(&general.then),
-        Shape::OneOfList(one) => inner(&one.then),
+        Shape::OneOfWhole(one) => inner(&one.then),
         Shape::Leaf => None,
     }
 }

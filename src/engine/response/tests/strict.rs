@@ -61,18 +61,13 @@ fn lone_surrogates_are_refused_wherever_they_stand() {
 }
 
 #[test]
-fn numbers_past_the_largest_float_are_refused() {
+fn numbers_of_any_size_are_accepted_wherever_they_stand() {
     let long = "9".repeat(400);
-    for number in ["1e999", "-1E400", "1e+309", &long, "[1,{\"b\":1e999}]"] {
-        let body = format!(r#"{{"a":{number}}}"#);
-        for shape in ways() {
-            assert!(!is_accepted(&body, &shape), "{body} along {shape:?}");
-        }
-    }
-    for number in ["1e308", "1e-999", "12345678901234567890123", "-0", "\"1e999\"", "[\"1e999\"]"] {
-        let body = format!(r#"{{"a":{number}}}"#);
-        for shape in ways() {
-            assert!(is_accepted(&body, &shape), "{body} along {shape:?}");
+    for number in ["1e999", "-1E400", "1e+309", &long, "1e-999", "-0", "[1,{\"b\":1e999}]"] {
+        for body in [format!(r#"{{"a":{number}}}"#), format!(r#"{{"unread":{number},"a":1}}"#)] {
+            for shape in ways() {
+                assert!(is_accepted(&body, &shape), "{body} along {shape:?}");
+            }
         }
     }
 }
@@ -117,16 +112,6 @@ fn body() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(pieces), 0..8).prop_map(|pieces| pieces.concat())
 }
 
-/// Without numbers past the largest float.
-fn is_finite(json: &Json) -> bool {
-    match json {
-        Json::Number(number) => number.as_f64().is_some(),
-        Json::Array(items) => items.iter().all(is_finite),
-        Json::Object(fields) => fields.values().all(is_finite),
-        _ => true,
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
@@ -134,7 +119,7 @@ proptest! {
     fn all_ways_agree_with_a_reader_that_makes_values(inner in body(), bare in any::<bool>()) {
         let body = if bare { inner } else { format!("{{\"a\":{inner}}}") };
         let is_empty = body.bytes().all(|byte| b" \t\r\n".contains(&byte));
-        let due = is_empty || serde_json::from_str::<Json>(&body).is_ok_and(|json| is_finite(&json));
+        let due = is_empty || serde_json::from_str::<Json>(&body).is_ok();
         prop_assert_eq!(valid_json(body.as_bytes()).is_ok(), due, "{:?}", body);
         prop_assert_eq!(is_accepted(&body, &Shape::Leaf), due, "{:?}", body);
         let is_object = body.trim_start().starts_with('{');
