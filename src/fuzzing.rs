@@ -149,10 +149,8 @@ fn storefront() -> &'static Engine {
     static GATEWAY: OnceLock<(Runtime, Gateway)> = OnceLock::new();
     let (_, gateway) = GATEWAY.get_or_init(|| {
         let runtime = runtime();
-        let guard = runtime.enter();
         let config = parse(&root().join("schema"), demo::CONFIG);
-        let gateway = gateway::assemble(&config).map(|(gateway, _)| gateway);
-        drop(guard);
+        let gateway = runtime.block_on(gateway::assemble(&config)).map(|(gateway, _)| gateway);
         let gateway = gateway.unwrap_or_else(|problems| {
             unreachable!("the storefront loads: {}", render(&problems, false))
         });

@@ -4,6 +4,7 @@
 //! - `specs`: one markdown file per behaviour, under `tests/specs/`.
 //! - `differential`: random operations against graphql-js over the same services.
 //! - `examples`: one folder per feature, under `examples/`.
+//! - `grpcio`: against a service in Python.
 //! - `hostile`: what bad input gets.
 //! - `audit`: the published audit of GraphQL over HTTP, against the built binary.
 //! - `capability`: what the storefront must be able to do.
@@ -19,6 +20,7 @@ mod audit;
 mod capability;
 mod differential;
 mod examples;
+mod grpcio;
 mod hostile;
 mod specs;
 mod support;

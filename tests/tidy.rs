@@ -17,7 +17,8 @@ fn files() -> Vec<(String, String)> {
             let path = entry.expect("an entry that can be read").path();
             let name = path.file_name().expect("an entry has a name").to_string_lossy();
             // `.git` is a file where the tree is one of several of a repository.
-            if ["target", "node_modules", "dist", ".git"].contains(&&*name) {
+            if ["target", "node_modules", "dist", ".git", ".venv", "__pycache__"].contains(&&*name)
+            {
                 continue;
             }
             if path.is_dir() {

@@ -1,4 +1,5 @@
-//! `portcullis check`: everything that is wrong with a configuration and its schema, calling nothing.
+//! `portcullis check`: everything that is wrong with a configuration and its schema, calling nothing but
+//! services that describe themselves (`reflection: true`).
 
 use super::{ConfigFile, Exit, Terminal};
 use crate::config::Config;
@@ -13,7 +14,8 @@ Examples:
   portcullis check --config shop/portcullis.yaml --deny n+1
   portcullis check --format json | jq -r '.[] | \"\\(.file):\\(.line): \\(.message)\"'
 
-Reads and compiles everything that `serve` would, and calls nothing. Exit code 1 with any error.";
+Reads and compiles everything that `serve` would, and calls nothing but gRPC services with
+`reflection: true`. Exit code 1 with any error.";
 
 /// Say everything that is wrong with a configuration and its schema
 #[derive(Debug, Args)]
@@ -42,9 +44,11 @@ enum Warning {
     NPlusOne,
 }
 
-pub(super) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Exit {
-    let checked =
-        Config::read(&arguments.config.path).and_then(|config| gateway::assemble(&config));
+pub(super) async fn run(arguments: &Arguments, terminal: &mut Terminal) -> Exit {
+    let checked = match Config::read(&arguments.config.path) {
+        Ok(config) => gateway::assemble(&config).await,
+        Err(problems) => Err(problems),
+    };
     let (gateway, mut problems) = match checked {
         Ok((gateway, warnings)) => (Some(gateway), warnings),
         Err(problems) => (None, problems),

@@ -2,6 +2,7 @@
 
 use super::{Exit, Terminal, chaos, listen};
 use crate::config::Config;
+use crate::connector::grpc::Reflected;
 use crate::demo::chaos::{DRILLS, Drill, Ground, Length, Plan, Programs, run_instance};
 use crate::demo::{self, Fail, Issuer, Latency, Ports, Service, Storefront};
 use crate::edge;
@@ -186,7 +187,7 @@ pub(super) fn assemble(
     config.has_auth = true;
     let sdl = demo::FILES.iter().filter(|(name, _)| is(name, "graphql"));
     let sdl = Sdl::from_texts(sdl.map(|(name, text)| (format!("<demo>/{name}"), *text)));
-    gateway::assemble_from(&config, sdl, env)
+    gateway::assemble_from(&config, sdl, env, &Reflected::default())
 }
 
 fn is(name: &str, extension: &str) -> bool {

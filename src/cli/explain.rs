@@ -40,8 +40,8 @@ pub struct Arguments {
     variables: String,
 }
 
-pub(super) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Exit {
-    match explain(arguments) {
+pub(super) async fn run(arguments: &Arguments, terminal: &mut Terminal) -> Exit {
+    match explain(arguments).await {
         Ok(plan) => {
             terminal.out(&secrets::mask(&plan));
             if !plan.ends_with('\n') {
@@ -56,8 +56,8 @@ pub(super) fn run(arguments: &Arguments, terminal: &mut Terminal) -> Exit {
     }
 }
 
-fn explain(arguments: &Arguments) -> Result<String, Vec<Problem>> {
-    let gateway = gateway(arguments);
+async fn explain(arguments: &Arguments) -> Result<String, Vec<Problem>> {
+    let gateway = gateway(arguments).await;
     let file = operation::read(&arguments.file);
     let variables = operation::variables(&arguments.variables);
     let (gateway, file, variables) = match (gateway, file, variables) {
@@ -75,11 +75,14 @@ fn explain(arguments: &Arguments) -> Result<String, Vec<Problem>> {
         .map_err(|errors| errors.iter().map(|error| operation::problem(error, &file)).collect())
 }
 
-fn gateway(arguments: &Arguments) -> Result<Gateway, Vec<Problem>> {
+async fn gateway(arguments: &Arguments) -> Result<Gateway, Vec<Problem>> {
     let assembled = if arguments.demo {
         demo::assemble(None, Vec::new(), &|_| None)
     } else {
-        Config::read(&arguments.config.path).and_then(|config| gateway::assemble(&config))
+        match Config::read(&arguments.config.path) {
+            Ok(config) => gateway::assemble(&config).await,
+            Err(problems) => Err(problems),
+        }
     };
     assembled.map(|(gateway, _)| gateway)
 }

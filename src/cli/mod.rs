@@ -153,8 +153,8 @@ pub async fn run(cli: Cli, terminal: &mut Terminal) -> Exit {
     match cli.command {
         Command::Demo(arguments) => Box::pin(demo::run(arguments, terminal)).await,
         Command::Serve(arguments) => Box::pin(serve::run(arguments, terminal)).await,
-        Command::Check(arguments) => check::run(&arguments, terminal),
-        Command::Explain(arguments) => explain::run(&arguments, terminal),
+        Command::Check(arguments) => Box::pin(check::run(&arguments, terminal)).await,
+        Command::Explain(arguments) => Box::pin(explain::run(&arguments, terminal)).await,
         Command::Top(arguments) => Box::pin(top::run(arguments, terminal)).await,
         Command::ExplainError(arguments) => explain_error::run(&arguments, terminal),
     }

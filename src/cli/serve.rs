@@ -4,7 +4,8 @@ use super::{ConfigFile, Exit, Terminal, listen};
 use crate::config::Config;
 use crate::edge;
 use crate::gateway::shutdown::Hangups;
-use crate::gateway::{self, Listeners};
+use crate::gateway::{self, Gateway, Listeners};
+use crate::problem::Problem;
 use crate::upstream::discovery::register::Registration;
 use clap::Args;
 use std::net::{IpAddr, SocketAddr};
@@ -35,13 +36,7 @@ pub struct Arguments {
 
 pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let hangups = Hangups::take();
-    let assembled = Config::read(&arguments.config.path).and_then(|mut config| {
-        if arguments.dev {
-            config.expose_upstream_errors(true);
-        }
-        gateway::assemble(&config).map(|found| (config, found))
-    });
-    let (config, (gateway, warnings)) = match assembled {
+    let (config, (gateway, warnings)) = match assembled(&arguments).await {
         Ok(found) => found,
         Err(problems) => {
             terminal.err_problems(&problems);
@@ -92,6 +87,17 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let scheme = edge::scheme(config.edge.tls.is_some());
     terminal.out(&format!("serving {}{path}\n", listen::url(scheme, address)));
     listen::serve(gateway, listeners, hangups, terminal).await
+}
+
+async fn assembled(
+    arguments: &Arguments,
+) -> Result<(Config, (Gateway, Vec<Problem>)), Vec<Problem>> {
+    let mut config = Config::read(&arguments.config.path)?;
+    if arguments.dev {
+        config.expose_upstream_errors(true);
+    }
+    let found = gateway::assemble(&config).await?;
+    Ok((config, found))
 }
 
 /// As what a gateway that listens there is found in Consul.

@@ -9,6 +9,7 @@ mod cache;
 mod consul;
 mod credentials;
 mod env;
+mod grpc;
 mod guards;
 mod keys;
 mod limits;
@@ -47,7 +48,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// A whole configuration, ready to build a gateway from.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The folder that `schema` and `protos` are relative to.
+    /// The folder that `schema` and other files are relative to.
     pub base: PathBuf,
     /// Globs of the SDL files.
     pub schema: Vec<String>,

@@ -212,7 +212,7 @@ impl<'a> Section<'a> {
     }
 
     /// An unknown key here is reported, and stands for this one.
-    fn is_misspelt(&self, key: &str) -> bool {
+    pub(super) fn is_misspelt(&self, key: &str) -> bool {
         let suffix = format!(".{key}`");
         let stands_for = |entry: &Entry| {
             let is_unknown = !matches!(keys::known(&join(&self.path, &entry.key)), Known::Yes);

@@ -82,6 +82,7 @@ fn source<'a>(
         refuse_for_grpc(&section, &["accept_types", "follow"]);
     }
     let protocol = protocol(&section, entry, base)?;
+    let grpc = section.section("grpc");
     let name = entry.key.as_str().into();
     Some(SourceSettings {
         name,
@@ -101,7 +102,8 @@ fn source<'a>(
         shows_replies: false,
         places: SourcePlaces {
             name: Some(Place::new(reading.file, entry.key_span.clone())),
-            protos: section.section("grpc").map_or_else(Vec::new, |grpc| grpc.places("protos")),
+            descriptors: grpc.as_ref().map_or_else(Vec::new, super::grpc::places),
+            proto_paths: grpc.map_or_else(Vec::new, |grpc| grpc.places("proto_paths")),
         },
     })
 }
@@ -130,26 +132,7 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
             super::rules::refuse_failures(section);
             Some(Protocol::Rest { site: site::read(&rest, base, values::service_url)? })
         }
-        (None, Some(grpc)) => {
-            grpc.check_keys();
-            let mut files: Vec<String> = Vec::new();
-            grpc.read_list("protos", &mut files, values::text);
-            let site = site::read(&grpc, base, values::origin_url);
-            let named = grpc.required("protos")?;
-            if files.is_empty() {
-                if matches!(&named.kind, Kind::List(elements) if elements.is_empty()) {
-                    let message = format!("`protos` of the source `{}` names no file", entry.key);
-                    let help = Some(
-                        "name the service's .proto files: `protos: [service.proto]`".to_owned(),
-                    );
-                    section.reading.problem("wrong-value", &named.span, Mistake { message, help });
-                }
-                return None;
-            }
-            let protos = files.iter().map(|file| base.join(file)).collect();
-            let failures = super::rules::failures(section);
-            Some(Protocol::Grpc { site: site?, protos, failures })
-        }
+        (None, Some(grpc)) => super::grpc::read(section, &grpc, &entry.key, base),
         (Some(_), Some(_)) => {
             say(
                 format!("the source `{}` has both `rest` and `grpc`", entry.key),
@@ -160,9 +143,11 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
         (None, None) => {
             // Keys of later versions, and what stands outside of `rest` and `grpc`, are reported themselves.
             let is_reported = |entry: &Entry| {
-                matches!(entry.key.as_str(), "amqp" | "graphql" | "url" | "urls" | "protos")
-                    || super::spellings::ours("sources.*", &entry.key)
-                        .is_some_and(|ours| ours.contains("rest"))
+                matches!(
+                    entry.key.as_str(),
+                    "amqp" | "graphql" | "url" | "urls" | "protos" | "descriptors" | "reflection"
+                ) || super::spellings::ours("sources.*", &entry.key)
+                    .is_some_and(|ours| ours.contains("rest"))
             };
             if !section.entries().iter().any(is_reported) {
                 say(

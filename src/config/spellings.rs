@@ -107,8 +107,23 @@ const SPELLINGS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         SOURCE,
-        &["proto", "protofile", "protofiles", "protopath", "protopaths", "source"],
+        &["proto", "protofile", "protofiles", "source"],
         "the files are `sources.*.grpc.protos`: `[service.proto]`",
+    ),
+    (
+        SOURCE,
+        &["include", "includes", "includedirs", "includepaths", "importpaths", "protopath"],
+        "the folders that imports begin in are `sources.*.grpc.proto_paths`",
+    ),
+    (
+        SOURCE,
+        &["descriptorset", "descriptorsets", "protoset", "protosets", "filedescriptorset"],
+        "compiled descriptor sets are `sources.*.grpc.descriptors`: `[service.binpb]`",
+    ),
+    (
+        SOURCE,
+        &["usereflection", "serverreflection", "reflect", "introspect"],
+        "the service is asked with `sources.*.grpc.reflection: true`",
     ),
     (
         SOURCE,

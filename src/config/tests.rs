@@ -1,5 +1,5 @@
 use super::*;
-use crate::connector::{Protocol, SourcePlaces};
+use crate::connector::{DescriptorSource, Protocol, SourcePlaces};
 use crate::problem::render;
 use crate::upstream::discovery::Address;
 use std::time::Duration;
@@ -66,8 +66,9 @@ sources:
     assert_eq!(users.headers[0].1.as_bytes(), b"Bearer geheim");
     let expected = serde_json::json!({"a": 1, "b": [true, "1", null, 1.5, "x"], "big": "x: [\n"});
     assert_eq!(users.config.value, expected);
-    let Protocol::Grpc { protos, .. } = &products.protocol else { panic!("grpc") };
-    assert_eq!(protos, &[PathBuf::from("conf/a.proto")]);
+    let Protocol::Grpc { descriptors, .. } = &products.protocol else { panic!("grpc") };
+    let (base, entries) = (PathBuf::from("conf"), vec![PathBuf::from("a.proto")]);
+    assert_eq!(*descriptors, DescriptorSource::Protos { base, entries, roots: Vec::new() });
     assert!(!products.reuse);
     assert!(!format!("{config:?}").contains("geheim"), "secrets are never printed");
 }

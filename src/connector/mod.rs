@@ -23,5 +23,6 @@ pub use credentials::{ClientCredentials, ClientStyle, Credentials, Secret};
 pub use headers::is_reserved as is_reserved_header;
 pub use rules::{SourceRules, SourceText, kept_extension, no_condition, no_text};
 pub use settings::{
-    FailureCodes, FromEnv, GRPC_CODES, Protocol, SourceConfig, SourcePlaces, SourceSettings, Unread,
+    DescriptorSource, FailureCodes, FromEnv, GRPC_CODES, Protocol, SourceConfig, SourcePlaces,
+    SourceSettings, Unread,
 };

@@ -75,8 +75,10 @@ impl SourceSettings {
 #[derive(Debug, Clone, Default)]
 pub struct SourcePlaces {
     pub name: Option<Place>,
-    /// The entries of `protos`, in order.
-    pub protos: Vec<Place>,
+    /// The entries of `protos` or `descriptors`, in order, or `reflection`.
+    pub descriptors: Vec<Place>,
+    /// The entries of `proto_paths`, in order.
+    pub proto_paths: Vec<Place>,
 }
 
 /// Sources that the configuration has and that could not be read: their own mistakes are reported already, so bindings
@@ -168,15 +170,38 @@ impl fmt::Debug for SourceConfig {
 
 #[derive(Debug, Clone)]
 pub enum Protocol {
-    Rest {
-        site: upstream::Site,
-    },
-    /// `protos` are files; imports are resolved beside them.
-    Grpc {
-        site: upstream::Site,
-        protos: Vec<PathBuf>,
-        failures: FailureCodes,
-    },
+    Rest { site: upstream::Site },
+    Grpc { site: upstream::Site, descriptors: DescriptorSource, failures: FailureCodes },
+}
+
+/// Where the messages and methods of a gRPC service are described.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DescriptorSource {
+    /// `.proto` files. `entries` are files, folders and patterns, relative to `base`. Imports begin in `roots`; without
+    /// any, in the folders of the entries and those above them.
+    Protos { base: PathBuf, entries: Vec<PathBuf>, roots: Vec<PathBuf> },
+    /// Compiled descriptor sets.
+    Sets(Vec<PathBuf>),
+    /// The service describes itself.
+    Reflection,
+}
+
+impl DescriptorSource {
+    /// These files, with imports beside them.
+    #[must_use]
+    pub fn protos(files: impl IntoIterator<Item = PathBuf>) -> Self {
+        let entries = files.into_iter().collect();
+        Self::Protos { base: PathBuf::new(), entries, roots: Vec::new() }
+    }
+
+    /// The beginning of a sentence about what is not described.
+    pub(super) fn have_no(&self) -> &'static str {
+        match self {
+            Self::Protos { .. } => "the protos have no",
+            Self::Sets(_) => "the descriptors have no",
+            Self::Reflection => "the service has no",
+        }
+    }
 }
 
 /// gRPC's codes that say no, by name (google/rpc/code.proto).

@@ -5,7 +5,7 @@ use super::rest::Rest;
 use super::testing::{
     Answer, Asked, Server, answer, answer_json, binding, caller, in_an_hour, settings, with_inputs,
 };
-use super::{FailureCodes, Protocol, SourceSettings};
+use super::{DescriptorSource, FailureCodes, Protocol, SourceSettings};
 use crate::graphql::ErrorCode;
 use crate::problem::render;
 use crate::source::{Call, Connector, Error, Reply};
@@ -103,7 +103,7 @@ fn grpc_source(site: Site, tls: Tls) -> SourceSettings {
         "products",
         Protocol::Grpc {
             site,
-            protos: vec![folder.join("shop.proto")],
+            descriptors: DescriptorSource::protos([folder.join("shop.proto")]),
             failures: FailureCodes::default(),
         },
     );

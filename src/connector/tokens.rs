@@ -134,7 +134,11 @@ impl Tokens {
         outcome
     }
 
-    async fn token(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Token>, Error> {
+    /// A token for one call.
+    ///
+    /// # Errors
+    /// There is none by the deadline.
+    pub(super) async fn token(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Token>, Error> {
         let renewal = match self.kept_or_renewal() {
             Ok(token) => return Ok(token),
             Err(renewal) => renewal,

@@ -11,7 +11,8 @@ pub mod telemetry;
 mod tests;
 
 use crate::config::Config;
-use crate::connector::{Unread, grpc::Grpc, rest::Rest};
+use crate::connector::grpc::{self, Grpc, Reflected};
+use crate::connector::{Unread, rest::Rest};
 use crate::edge::{self, Edge};
 use crate::engine::{self, Engine};
 use crate::graph::{self, Sdl, Surroundings};
@@ -42,16 +43,20 @@ pub struct Gateway {
     pub upstreams: Vec<Arc<dyn Watched>>,
 }
 
-/// Puts a gateway together from a configuration and the SDL files it names. Must run on a Tokio runtime. Calls nothing.
+/// Puts a gateway together from a configuration and the SDL files it names. Must run on a Tokio runtime. Calls nothing but
+/// services that describe themselves (`reflection: true`), within seconds.
 ///
 /// # Errors
 /// Every problem found; warnings come along with a gateway.
-pub fn assemble(config: &Config) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
+pub async fn assemble(config: &Config) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
+    keep_secrets(config);
+    let reflected = grpc::reflect(&config.sources).await;
     let env = |name: &str| std::env::var(name).ok();
-    assemble_from(config, Sdl::read(&config.base, &config.schema, &config.places.schema), &env)
+    let sdl = Sdl::read(&config.base, &config.schema, &config.places.schema);
+    assemble_from(config, sdl, &env, &reflected)
 }
 
-/// [`assemble`] with SDL and environment from elsewhere.
+/// [`assemble`] with SDL, environment and reflected descriptors from elsewhere. Calls nothing.
 ///
 /// # Errors
 /// As for [`assemble`].
@@ -59,19 +64,15 @@ pub fn assemble_from(
     config: &Config,
     mut sdl: Sdl,
     env: &dyn Fn(&str) -> Option<String>,
+    reflected: &Reflected,
 ) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
-    for source in &config.sources {
-        secrets::keep(source.config.from_env.iter().flat_map(|value| value.texts.clone()));
-        let headers = source.headers.iter().filter_map(|(_, value)| value.to_str().ok());
-        secrets::keep(headers.map(str::to_owned));
-        secrets::keep(source.credentials.secrets().map(str::to_owned));
-    }
+    keep_secrets(config);
     // Before anything that counts is made.
     let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();
     let exposition = measured.then(telemetry::exposition).flatten();
     let memory = Memory::new(config.edge.memory, config.edge.client_share);
     let mut problems = config.problems.clone();
-    let (connectors, upstreams) = connectors(config, &memory, &mut problems);
+    let (connectors, upstreams) = connectors(config, &memory, reflected, &mut problems);
     let identity = identity(config, &mut problems);
     let manifest = &config.manifest;
     let (manifests, found) =
@@ -113,6 +114,16 @@ pub fn assemble_from(
     Ok((Gateway { engine, edge, identity, upstreams }, problems))
 }
 
+/// Values of the configuration that nothing prints.
+fn keep_secrets(config: &Config) {
+    for source in &config.sources {
+        secrets::keep(source.config.from_env.iter().flat_map(|value| value.texts.clone()));
+        let headers = source.headers.iter().filter_map(|(_, value)| value.to_str().ok());
+        secrets::keep(headers.map(str::to_owned));
+        secrets::keep(source.credentials.secrets().map(str::to_owned));
+    }
+}
+
 /// Some caller has claims, or the configuration is unreadable.
 fn verifies_tokens(config: &Config) -> bool {
     config.has_auth || matches!(config.unread, Unread::All)
@@ -120,13 +131,18 @@ fn verifies_tokens(config: &Config) -> bool {
 
 type Connectors = (Vec<Box<dyn Connector>>, Vec<Arc<dyn Watched>>);
 
-fn connectors(config: &Config, memory: &Memory, problems: &mut Vec<Problem>) -> Connectors {
+fn connectors(
+    config: &Config,
+    memory: &Memory,
+    reflected: &Reflected,
+    problems: &mut Vec<Problem>,
+) -> Connectors {
     let mut sources = config.sources.clone();
     for source in &mut sources {
         source.upstream.memory = memory.clone();
     }
     let rest = Rest::new(&sources).beside(config.unread.clone());
-    let (grpc, found) = Grpc::read(&sources, config.unread.clone());
+    let (grpc, found) = Grpc::read(&sources, config.unread.clone(), reflected);
     problems.extend(rest.problems().into_iter().chain(found));
     let upstreams = [rest.upstreams(), grpc.upstreams()].concat();
     (vec![Box::new(rest), Box::new(grpc)], upstreams)

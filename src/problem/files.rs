@@ -18,7 +18,7 @@ pub fn read_files(
     let mut problems = Vec::new();
     let mut paths = BTreeSet::new();
     for (at, pattern) in patterns.iter().enumerate() {
-        match matches(base, pattern, code) {
+        match matching_files(base, pattern, code) {
             Ok(found) => paths.extend(found),
             Err(problem) => {
                 let place = places.get(at).filter(|_| places.len() == patterns.len());
@@ -36,7 +36,15 @@ pub fn read_files(
     (files, problems)
 }
 
-fn matches(base: &Path, pattern: &str, code: &'static str) -> Result<Vec<PathBuf>, Problem> {
+/// The files that a pattern names, sorted.
+///
+/// # Errors
+/// There is none, or it is not a pattern; a problem with this `code`.
+pub fn matching_files(
+    base: &Path,
+    pattern: &str,
+    code: &'static str,
+) -> Result<Vec<PathBuf>, Problem> {
     let refuse = |why: String| Problem::error(code, why);
     let base_text = base.to_str().ok_or_else(|| {
         refuse(format!("the folder `{}` has a name that is not UTF-8", base.display()))

@@ -120,5 +120,5 @@ pub fn instead(unknown: &str, known: &[&str], sigil: &str) -> Option<String> {
     }
 }
 
-pub use files::{read_files, reason};
+pub use files::{matching_files, read_files, reason};
 pub use render::{render, to_json};

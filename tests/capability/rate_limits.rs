@@ -7,8 +7,10 @@ use crate::support::redis::Redis;
 use crate::support::upstream::Upstream;
 use http::HeaderMap;
 use portcullis::config::Config;
+use portcullis::connector::grpc::Reflected;
 use portcullis::engine::{self, Engine};
-use portcullis::gateway::assemble;
+use portcullis::gateway::assemble_from;
+use portcullis::graph::Sdl;
 use portcullis::graphql::ErrorCode;
 use portcullis::problem::SourceFile;
 use portcullis::source::Caller;
@@ -194,7 +196,8 @@ fn engine(rate: &str) -> Engine {
     std::fs::write(folder.path().join("schema.graphql"), SDL).unwrap();
     let file = SourceFile { name: "portcullis.yaml".into(), text: config(rate, "") };
     let config = Config::parse(&Arc::new(file), folder.path(), &|_| None).unwrap();
-    assemble(&config).unwrap().0.engine
+    let sdl = Sdl::read(folder.path(), &config.schema, &[]);
+    assemble_from(&config, sdl, &|_| None, &Reflected::default()).unwrap().0.engine
 }
 
 /// Of a gateway that shares its buckets.

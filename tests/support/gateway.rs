@@ -36,7 +36,7 @@ impl Gateway {
         let file = SourceFile { name: "portcullis.yaml".into(), text: config.into() };
         let config = Config::parse(&Arc::new(file), folder, variables)
             .map_err(|problems| render(&problems, false))?;
-        let (gateway, _) = assemble(&config).map_err(|problems| render(&problems, false))?;
+        let (gateway, _) = assemble(&config).await.map_err(|problems| render(&problems, false))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (stop, stopped) = oneshot::channel::<()>();

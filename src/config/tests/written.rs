@@ -65,6 +65,9 @@ pub(super) fn of_redis(path: &str) -> bool {
     path.ends_with(".redis.timeout") || path.ends_with(".redis.prefix")
 }
 
+/// What says where the methods of a gRPC service are described.
+const DESCRIBED: [&str; 4] = ["protos", "proto_paths", "descriptors", "reflection"];
+
 /// Of where the instances of a source are.
 pub(super) fn setting_of_site(path: &str, value: &str) -> String {
     let (protocol, key) = path.trim_start_matches("sources.*.").split_once('.').unwrap();
@@ -74,11 +77,13 @@ pub(super) fn setting_of_site(path: &str, value: &str) -> String {
         Some(("dns", key)) => format!("dns: {{ name: n, port: 1, {key}: {value} }}"),
         Some(("consul", "service")) => format!("consul: {{ service: {value} }}"),
         Some((_, key)) => format!("consul: {{ service: s, {key}: {value} }}"),
-        None if key == "protos" => "url: http://h".to_owned(),
+        None if DESCRIBED.contains(&key) => "url: http://h".to_owned(),
         None => format!("{key}: {value}"),
     };
     let protos = match (protocol, key) {
-        (_, "protos") => format!(", protos: {value}"),
+        (_, "proto_paths") => format!(", protos: [a], proto_paths: {value}"),
+        (_, "reflection") if value == "false" => ", protos: [a], reflection: false".to_owned(),
+        (_, key) if DESCRIBED.contains(&key) => format!(", {key}: {value}"),
         ("grpc", _) => ", protos: [a]".to_owned(),
         _ => String::new(),
     };

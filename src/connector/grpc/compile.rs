@@ -21,7 +21,7 @@ pub(super) fn compile(
     source: &Arc<GrpcSource>,
 ) -> Result<GrpcCall, Vec<Problem>> {
     let mut texts = Texts::default();
-    let method = method(spec, &source.descriptors, &mut texts);
+    let method = method(spec, source, &mut texts);
     let message = spec.argument("message").and_then(|argument| {
         let mapping = texts.mapping(argument)?;
         if let Some(method) = &method {
@@ -88,15 +88,11 @@ pub(super) fn is_reserved(name: &HeaderName) -> bool {
     name.as_str().starts_with("grpc-") || matches!(name.as_str(), "content-type" | "user-agent")
 }
 
-fn method(
-    spec: &BindingSpec,
-    descriptors: &DescriptorPool,
-    texts: &mut Texts,
-) -> Option<MethodDescriptor> {
+fn method(spec: &BindingSpec, source: &GrpcSource, texts: &mut Texts) -> Option<MethodDescriptor> {
     let argument = spec.argument("method")?;
     let name = argument.text()?;
-    let Some(method) = find(descriptors, name) else {
-        texts.problems.push(unknown(argument, name, descriptors));
+    let Some(method) = find(&source.descriptors, name) else {
+        texts.problems.push(unknown(argument, name, source));
         return None;
     };
     if let Some((code, message, help)) = misfit(spec, name, &method) {
@@ -138,7 +134,8 @@ fn find(descriptors: &DescriptorPool, name: &str) -> Option<MethodDescriptor> {
     service.methods().find(|found| found.name() == method)
 }
 
-fn unknown(argument: &Argument, name: &str, descriptors: &DescriptorPool) -> Problem {
+fn unknown(argument: &Argument, name: &str, source: &GrpcSource) -> Problem {
+    let GrpcSource { descriptors, have_no, .. } = source;
     let known: Vec<String> = descriptors
         .services()
         .flat_map(|service| {
@@ -146,7 +143,7 @@ fn unknown(argument: &Argument, name: &str, descriptors: &DescriptorPool) -> Pro
             methods.into_iter().map(move |m| format!("{}/{}", service.full_name(), m.name()))
         })
         .collect();
-    let problem = Problem::error("unknown-method", format!("the protos have no method `{name}`"))
+    let problem = Problem::error("unknown-method", format!("{have_no} method `{name}`"))
         .at(argument.place.clone());
     // `ProductService.GetProduct` and a forgotten package are nearer than their distance says.
     let last = name.rsplit(['/', '.']).next().unwrap_or(name);
@@ -159,7 +156,7 @@ fn unknown(argument: &Argument, name: &str, descriptors: &DescriptorPool) -> Pro
     };
     match near.or_else(|| known.iter().find(is_near).map(String::as_str)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
-        None if known.is_empty() => problem.help("the source's protos define no service"),
+        None if known.is_empty() => problem.help(format!("{have_no} service")),
         None => problem.help(format!(
             "write it as `package.Service/Method`; there is {}",
             known.iter().take(5).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 fn every_kind() -> MessageDescriptor {
     let pool = descriptors::load(
         &super::tests::source(http::Uri::from_static("http://products.test")),
-        &[super::tests::protos()],
+        &crate::connector::DescriptorSource::protos([super::tests::protos()]),
+        &super::Reflected::default(),
     );
     let pool = pool.map_err(|found| shown(&found)).expect("the protos compile");
     pool.get_message_by_name("shop.v1.EveryKind").expect("it is there")

@@ -1,4 +1,4 @@
-//! `@grpc`: one call with one reply, or with a stream of them, described by the service's own `.proto` files.
+//! `@grpc`: one call with one reply, or with a stream of them, described by the service's own descriptors.
 //!
 //! Method, message and `select` are checked against the descriptors at load. A call's message is written straight from
 //! the mapping's value, and the reply's bytes go to the engine as they came, so no message is built twice.
@@ -12,6 +12,8 @@ mod refusal;
 mod stream;
 mod unread;
 mod wire;
+
+pub use descriptors::{Reflected, reflect};
 
 use super::sources::{self, Known};
 use super::tokens::Tokens;
@@ -27,7 +29,7 @@ use wire::Wire;
 pub struct Grpc {
     sources: Vec<Arc<GrpcSource>>,
     known: Vec<Known>,
-    /// Sources whose protos could not be read among them.
+    /// Sources whose descriptors could not be read among them.
     unread: Unread,
 }
 
@@ -35,28 +37,36 @@ pub struct Grpc {
 struct GrpcSource {
     settings: SourceSettings,
     descriptors: DescriptorPool,
+    /// The beginning of a sentence about what the descriptors lack.
+    have_no: &'static str,
     upstream: Arc<Upstream<Wire>>,
     tokens: Option<Arc<Tokens>>,
 }
 
 impl Grpc {
-    /// Reads the `.proto` files. `sources` are all of them: those of other protocols only make for better messages.
+    /// Reads the descriptors, but none by reflection. `sources` are all of them: those of other protocols only make for
+    /// better messages.
     ///
     /// # Errors
     /// Files that cannot be read or compiled, and addresses that cannot be called; every one of them.
     pub fn new(sources: &[SourceSettings]) -> Result<Self, Vec<Problem>> {
-        let (grpc, problems) = Self::read(sources, Unread::default());
+        let (grpc, problems) = Self::read(sources, Unread::default(), &Reflected::default());
         if problems.is_empty() { Ok(grpc) } else { Err(problems) }
     }
 
-    /// As [`Grpc::new`], with what is wrong beside it: bindings that name a source of `unread`, or one whose files cannot be
-    /// read, are checked as far as that is possible without.
+    /// As [`Grpc::new`], with what is wrong beside it: bindings that name a source of `unread`, or one whose
+    /// descriptors cannot be read, are checked as far as that is possible without. `reflected` holds what services said of
+    /// themselves.
     #[must_use]
-    pub fn read(sources: &[SourceSettings], unread: Unread) -> (Self, Vec<Problem>) {
+    pub fn read(
+        sources: &[SourceSettings],
+        unread: Unread,
+        reflected: &Reflected,
+    ) -> (Self, Vec<Problem>) {
         let mut grpc = Self { sources: Vec::new(), known: sources::known(sources), unread };
         let mut problems = Vec::new();
         for settings in sources {
-            match GrpcSource::new(settings) {
+            match GrpcSource::new(settings, reflected) {
                 Ok(source) => grpc.sources.extend(source.map(Arc::new)),
                 Err(found) => {
                     problems.extend(found);
@@ -76,11 +86,11 @@ impl Grpc {
 }
 
 impl GrpcSource {
-    fn new(settings: &SourceSettings) -> Result<Option<Self>, Vec<Problem>> {
-        let Protocol::Grpc { site, protos, failures } = &settings.protocol else {
+    fn new(settings: &SourceSettings, reflected: &Reflected) -> Result<Option<Self>, Vec<Problem>> {
+        let Protocol::Grpc { site, descriptors: from, failures } = &settings.protocol else {
             return Ok(None);
         };
-        let failures = *failures;
+        let (failures, have_no) = (*failures, from.have_no());
         let (name, how) = (Arc::clone(&settings.name), settings.upstream.clone());
         let upstream = Upstream::new(name, how.clone(), site.clone(), move |uri, detour| {
             Wire::new(&how, uri, detour, failures)
@@ -90,10 +100,10 @@ impl GrpcSource {
         let trouble = upstream.trouble().or_else(no_tokens);
         let trouble = trouble.map(|reason| sources::trouble(settings, &reason));
         let tokens = tokens.ok().flatten();
-        match (descriptors::load(settings, protos), trouble) {
+        match (descriptors::load(settings, from, reflected), trouble) {
             (Ok(descriptors), None) => {
                 let (settings, upstream) = (settings.clone(), Arc::new(upstream));
-                Ok(Some(Self { settings, descriptors, upstream, tokens }))
+                Ok(Some(Self { settings, descriptors, have_no, upstream, tokens }))
             }
             (descriptors, trouble) => {
                 Err(trouble.into_iter().chain(descriptors.err().into_iter().flatten()).collect())

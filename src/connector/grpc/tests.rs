@@ -1,10 +1,10 @@
 //! Reading protos, compiling and rendering. What happens on the wire is in `wire_tests.rs`.
 
 use super::*;
-use crate::connector::FailureCodes;
 use crate::connector::testing::{
     binding, bindings, caller, examples, settings, shown, site, with_inputs,
 };
+use crate::connector::{DescriptorSource, FailureCodes};
 use crate::mapping::Failure;
 use crate::source::{Argument, Caller, Operation, Request};
 use prost_reflect::MessageDescriptor;
@@ -20,7 +20,7 @@ pub(super) fn source(url: http::Uri) -> SourceSettings {
         "products",
         Protocol::Grpc {
             site: site(url),
-            protos: vec![protos()],
+            descriptors: DescriptorSource::protos([protos()]),
             failures: FailureCodes::default(),
         },
     );
@@ -187,11 +187,15 @@ fn load(files: &[(&str, &str)], protos: &[&str]) -> Result<Grpc, Vec<Problem>> {
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         std::fs::write(path, text).expect("a file");
     }
-    let protos = protos.iter().map(|name| folder.path().join(name)).collect();
+    let protos = protos.iter().map(|name| folder.path().join(name));
     let url = http::Uri::from_static("http://products.test");
     Grpc::new(&[settings(
         "products",
-        Protocol::Grpc { site: site(url), protos, failures: FailureCodes::default() },
+        Protocol::Grpc {
+            site: site(url),
+            descriptors: DescriptorSource::protos(protos),
+            failures: FailureCodes::default(),
+        },
     )])
 }
 

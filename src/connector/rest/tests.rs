@@ -1,10 +1,10 @@
 //! Compiling and rendering. What happens on the wire is in `wire_tests.rs`.
 
 use super::*;
-use crate::connector::FailureCodes;
 use crate::connector::testing::{
     binding, bindings, caller, examples, settings, shown, site, with_inputs,
 };
+use crate::connector::{DescriptorSource, FailureCodes};
 use crate::mapping::{Failure, Mapping};
 use crate::source::{Caller, Operation, Request};
 use http::HeaderValue;
@@ -25,7 +25,11 @@ fn grpc() -> SourceSettings {
     let url = http::Uri::from_static("http://products.test");
     settings(
         "products",
-        Protocol::Grpc { site: site(url), protos: Vec::new(), failures: FailureCodes::default() },
+        Protocol::Grpc {
+            site: site(url),
+            descriptors: DescriptorSource::protos([]),
+            failures: FailureCodes::default(),
+        },
     )
 }
 

@@ -4,6 +4,7 @@ use super::Trouble;
 use super::instance::Instance;
 use super::process::GatewayProcess;
 use crate::config::Config;
+use crate::connector::grpc::Reflected;
 use crate::gateway::{self, Gateway};
 use crate::graph::Sdl;
 use crate::problem::{SourceFile, render};
@@ -216,7 +217,7 @@ fn assemble(sources: &[Source]) -> Result<Gateway, Trouble> {
     let file = SourceFile { name: "<drill>/portcullis.yaml".into(), text: config(sources) };
     let sdl = Sdl::from_texts([("<drill>/schema.graphql", sdl(sources))]);
     Config::parse(&Arc::new(file), &folder.0, &|_| None)
-        .and_then(|config| gateway::assemble_from(&config, sdl, &|_| None))
+        .and_then(|config| gateway::assemble_from(&config, sdl, &|_| None, &Reflected::default()))
         .map(|(gateway, _)| gateway)
         .map_err(|problems| Trouble::Configuration(render(&problems, false)))
 }

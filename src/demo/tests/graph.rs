@@ -3,7 +3,7 @@
 use super::super::{DASHBOARD, FILES, Service, Settings, Storefront, start};
 use crate::connector::grpc::Grpc;
 use crate::connector::rest::Rest;
-use crate::connector::{FailureCodes, Protocol, SourceSettings};
+use crate::connector::{DescriptorSource, FailureCodes, Protocol, SourceSettings};
 use crate::graph::{BatchReply, Graph, Sdl, load};
 use crate::mapping::Scope;
 use crate::problem::render;
@@ -25,9 +25,11 @@ fn folder(name: &str) -> PathBuf {
 fn source(name: &str, url: &str, proto: Option<PathBuf>) -> SourceSettings {
     let site = crate::upstream::Site::at(&url.parse().unwrap()).unwrap();
     let protocol = match proto {
-        Some(proto) => {
-            Protocol::Grpc { site, protos: vec![proto], failures: FailureCodes::default() }
-        }
+        Some(proto) => Protocol::Grpc {
+            site,
+            descriptors: DescriptorSource::protos([proto]),
+            failures: FailureCodes::default(),
+        },
         None => Protocol::Rest { site },
     };
     SourceSettings { reuse: true, ..SourceSettings::new(name.into(), protocol) }

@@ -4,19 +4,19 @@ use crate::config::Config;
 use crate::gateway;
 use crate::problem::Problem;
 
-fn assemble(config: &str, sdl: &str) -> Result<Vec<Problem>, Vec<Problem>> {
+async fn assemble(config: &str, sdl: &str) -> Result<Vec<Problem>, Vec<Problem>> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("portcullis.yaml"), config).unwrap();
     std::fs::write(folder.path().join("a.graphql"), sdl).unwrap();
     let config = Config::read(&folder.path().join("portcullis.yaml"))?;
-    gateway::assemble(&config).map(|(_, warnings)| warnings)
+    gateway::assemble(&config).await.map(|(_, warnings)| warnings)
 }
 
 #[tokio::test]
 async fn a_folder_becomes_a_gateway() {
     let config = "sources: { api: { rest: { url: http://127.0.0.1:1 } } }";
     let sdl = r#"type Query { a: String @rest(source: "api", GET: "/a") }"#;
-    assert_eq!(assemble(config, sdl), Ok(Vec::new()));
+    assert_eq!(assemble(config, sdl).await, Ok(Vec::new()));
 }
 
 /// What counts is made after who reads it: otherwise nothing would ever be counted.
@@ -25,7 +25,7 @@ async fn what_is_counted_of_sources_can_be_read() {
     let config = "server: { metrics: { public: true } }\n\
                   sources: { api: { rest: { url: http://127.0.0.1:1 } } }";
     let sdl = r#"type Query { a: String @rest(source: "api", GET: "/a") }"#;
-    assert_eq!(assemble(config, sdl), Ok(Vec::new()));
+    assert_eq!(assemble(config, sdl).await, Ok(Vec::new()));
     let metrics = gateway::telemetry::exposition().unwrap()();
     assert!(metrics.contains("portcullis_upstream_instances{source=\"api\"} 1"), "{metrics}");
 }
@@ -33,7 +33,7 @@ async fn what_is_counted_of_sources_can_be_read() {
 #[tokio::test]
 async fn what_is_wrong_in_several_rooms_is_said_together() {
     let config = "schema: [none.graphql]\nsources: { api: { grpc: { url: http://h:1, protos: [none.proto] } } }";
-    let problems = assemble(config, "").unwrap_err();
+    let problems = assemble(config, "").await.unwrap_err();
     let said = crate::problem::render(&problems, false);
     assert!(said.contains("none.graphql") && said.contains("none.proto"), "{said}");
 }

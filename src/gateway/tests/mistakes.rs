@@ -53,7 +53,7 @@ fn case(text: &str) -> Case {
 }
 
 /// What `portcullis check` prints, with paths relative to the folder.
-fn said(case: &Case) -> String {
+async fn said(case: &Case) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("portcullis.yaml"), CONFIG).unwrap();
     for (name, text) in &case.files {
@@ -62,7 +62,11 @@ fn said(case: &Case) -> String {
         std::fs::write(path, text).unwrap();
     }
     let config = Config::read(&folder.path().join("portcullis.yaml"));
-    let problems = match config.and_then(|config| assemble(&config)) {
+    let assembled = match config {
+        Ok(config) => assemble(&config).await,
+        Err(problems) => Err(problems),
+    };
+    let problems = match assembled {
         Ok((_, problems)) | Err(problems) => problems,
     };
     let folder = format!("{}", folder.path().display());
@@ -76,7 +80,7 @@ async fn every_mistake_is_reported_as_written() {
         let (head, cases) = cases(&std::fs::read_to_string(&path).unwrap());
         let mut blessed = head;
         for case in cases {
-            let said = said(&case);
+            let said = said(&case).await;
             let Case { title, written, due, .. } = &case;
             if said != *due {
                 let _ = writeln!(wrong, "## {title}\ndue:\n{due}\nsaid:\n{said}");

@@ -1,0 +1,100 @@
+//! `grpc` of a source: where the service lives, and where its methods and messages are described.
+
+use super::section::Section;
+use super::site;
+use super::values::{self, Mistake};
+use super::yaml::{Kind, Node};
+use crate::connector::{DescriptorSource, Protocol};
+use crate::problem::Place;
+use std::path::{Path, PathBuf};
+
+/// Where descriptors come from: one of them.
+const KINDS: [&str; 3] = ["protos", "descriptors", "reflection"];
+
+/// `source` is the section around. `None` with problems added.
+pub(super) fn read(
+    source: &Section<'_>,
+    grpc: &Section<'_>,
+    name: &str,
+    base: &Path,
+) -> Option<Protocol> {
+    grpc.check_keys();
+    let site = site::read(grpc, base, values::origin_url);
+    let descriptors = descriptors(grpc, name, base);
+    let failures = super::rules::failures(source);
+    Some(Protocol::Grpc { site: site?, descriptors: descriptors?, failures })
+}
+
+/// The places of what names the descriptors.
+pub(super) fn places(grpc: &Section<'_>) -> Vec<Place> {
+    let kind = KINDS.into_iter().find(|kind| grpc.get(kind).is_some());
+    kind.map_or_else(Vec::new, |kind| grpc.places(kind))
+}
+
+fn descriptors(grpc: &Section<'_>, name: &str, base: &Path) -> Option<DescriptorSource> {
+    let mut reflection = false;
+    grpc.read("reflection", &mut reflection, values::boolean);
+    let is_off = grpc.get("reflection").is_some() && !reflection;
+    let given: Vec<(&str, &Node)> = KINDS
+        .into_iter()
+        .filter(|kind| !(is_off && *kind == "reflection"))
+        .filter_map(|kind| Some((kind, grpc.get(kind)?)))
+        .collect();
+    let say = |code, node: &Node, message: String, help: String| {
+        grpc.reading.problem(code, &node.span, Mistake { message, help: Some(help) });
+    };
+    if let [(first, _), (second, node), ..] = given[..] {
+        let message = format!("the source `{name}` has both `{first}` and `{second}`");
+        let help = "its methods and messages are described in one place: keep `protos`, \
+                    `descriptors` or `reflection: true`";
+        say("wrong-value", node, message, help.to_owned());
+        return None;
+    }
+    let roots = paths(grpc, "proto_paths");
+    if let Some(node) = grpc.get("proto_paths").filter(|_| grpc.get("protos").is_none()) {
+        let message = "`proto_paths` is where imports of `protos` begin".to_owned();
+        say("wrong-value", node, message, "leave it out, or name `protos`".to_owned());
+    }
+    let &(kind, node) = given.first().or_else(|| missing(grpc, name))?;
+    if kind == "reflection" {
+        return Some(DescriptorSource::Reflection);
+    }
+    let (entries, is_protos) = (paths(grpc, kind), kind == "protos");
+    if entries.is_empty() {
+        if matches!(&node.kind, Kind::List(elements) if elements.is_empty()) {
+            let message = format!("`{kind}` of the source `{name}` names no file");
+            let help = if is_protos {
+                "name the service's .proto files: `protos: [service.proto]`"
+            } else {
+                "name a compiled descriptor set: `descriptors: service.binpb`"
+            };
+            say("wrong-value", node, message, help.to_owned());
+        }
+        return None;
+    }
+    let below_base = |paths: Vec<PathBuf>| paths.iter().map(|path| base.join(path)).collect();
+    Some(if is_protos {
+        DescriptorSource::Protos { base: base.to_path_buf(), entries, roots: below_base(roots) }
+    } else {
+        DescriptorSource::Sets(below_base(entries))
+    })
+}
+
+/// Nothing says where the descriptors are, unless a key is misspelt.
+fn missing<T>(grpc: &Section<'_>, name: &str) -> Option<T> {
+    if !KINDS.into_iter().any(|kind| grpc.is_misspelt(kind)) {
+        let message = format!("the source `{name}` does not say where its methods are described");
+        let help = "write one of `protos: [service.proto]` (files or folders), `descriptors: \
+                    service.binpb` (a compiled descriptor set) and `reflection: true` (the service \
+                    is asked)";
+        let mistake = Mistake { message, help: Some(help.to_owned()) };
+        grpc.reading.problem("missing-key", &grpc.span, mistake);
+    }
+    None
+}
+
+fn paths(grpc: &Section<'_>, key: &str) -> Vec<PathBuf> {
+    let mut paths: Vec<String> = Vec::new();
+    grpc.read_list(key, &mut paths, values::text);
+    paths.into_iter().map(PathBuf::from).collect()
+}

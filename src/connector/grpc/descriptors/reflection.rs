@@ -1,0 +1,357 @@
+//! Server reflection (grpc/reflection/v1/reflection.proto): the service itself says which methods and messages it has.
+//!
+//! Each question is a call of its own with one message, so that one answer that is an error ends no other. What a service
+//! may answer is bounded in time, bytes, files and messages. Nothing that it says is trusted.
+
+mod messages;
+
+use self::messages::{ReflectionAnswer, ReflectionRequest};
+use super::{Files, Unusable, missing_imports, place_of, pool, well_known};
+use crate::connector::grpc::wire::Wire;
+use crate::connector::tokens::Tokens;
+use crate::connector::{DescriptorSource, FailureCodes, GRPC_CODES, Protocol, SourceSettings};
+use crate::graphql::Name;
+use crate::problem::Problem;
+use crate::source::secrets;
+use crate::upstream::discovery::{Address, Discovery};
+use crate::upstream::{Failure, Fault, Instances, Site};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::uri::PathAndQuery;
+use prost::Message;
+use prost_reflect::DescriptorPool;
+use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tonic::Code;
+
+/// The time for all questions to one source.
+const TIME: Duration = Duration::from_secs(5);
+/// Bytes of all descriptors of one source.
+const MAX_BYTES: usize = 16 << 20;
+/// Bytes of all answers.
+const MAX_RECEIVED: usize = 128 << 20;
+const MAX_FILES: usize = 4_096;
+/// Messages of all files, those within others included.
+const MAX_MESSAGES: usize = 65_536;
+const MAX_SERVICES: usize = 1_024;
+/// Imports of imports.
+const MAX_ROUNDS: usize = 64;
+/// Questions at a time.
+const AT_ONCE: usize = 8;
+/// Instances that are tried.
+const MAX_INSTANCES: usize = 3;
+/// Letters of a reason that a service gives.
+const MAX_REASON: usize = 300;
+
+const PATHS: [&str; 2] = [
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+/// What services said of themselves, by source.
+#[derive(Debug, Default)]
+pub struct Reflected(HashMap<Name, Result<DescriptorPool, Problem>>);
+
+impl Reflected {
+    /// # Errors
+    /// Why the source has no descriptors.
+    pub(super) fn of(&self, settings: &SourceSettings) -> Result<DescriptorPool, Problem> {
+        let unasked = || {
+            let failed = Failed::new("it was not asked".to_owned());
+            Err(failed.to_problem(settings, &settings.name))
+        };
+        self.0.get(&settings.name).cloned().unwrap_or_else(unasked)
+    }
+}
+
+/// Asks the services of all sources that are described by reflection, at the same time. Ends within seconds.
+pub async fn reflect(sources: &[SourceSettings]) -> Reflected {
+    let asked = sources.iter().filter_map(|settings| match &settings.protocol {
+        Protocol::Grpc { site, descriptors: DescriptorSource::Reflection, .. } => {
+            Some(async move { (Name::clone(&settings.name), of_source(settings, site).await) })
+        }
+        _ => None,
+    });
+    Reflected(join_all(asked).await.into_iter().collect())
+}
+
+/// Why a service did not describe itself.
+struct Failed {
+    reason: String,
+    help: Option<&'static str>,
+    /// Another instance may do better.
+    is_unreached: bool,
+}
+
+impl Failed {
+    fn new(reason: String) -> Self {
+        Self { reason, help: None, is_unreached: false }
+    }
+
+    fn to_problem(&self, settings: &SourceSettings, at: &str) -> Problem {
+        let name = &settings.name;
+        let reason = secrets::mask(&self.reason).into_owned();
+        let reason: String = reason.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
+        let message = format!("source `{name}`: no reflection from {at}: {reason}");
+        let help = self.help.unwrap_or(
+            "start the service, or name its descriptors instead: `descriptors: service.binpb`, made by `buf build -o service.binpb` or `protoc --include_imports --descriptor_set_out=service.binpb service.proto`",
+        );
+        Problem::error("grpc-reflection", message).at(place_of(settings, 0)).help(help)
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        let is_unreached = matches!(failure, Failure::Unreached(_) | Failure::Unprocessed(_));
+        let reason = match &failure {
+            Failure::Status { number, reason, .. } => {
+                let code = GRPC_CODES.iter().find(|(_, code)| *code as u16 == *number);
+                format!("{}: {reason}", code.map_or("UNKNOWN", |(name, _)| name))
+            }
+            _ => failure.to_string(),
+        };
+        Self { is_unreached, ..Self::new(reason) }
+    }
+}
+
+async fn of_source(settings: &SourceSettings, site: &Site) -> Result<DescriptorPool, Problem> {
+    let until = Instant::now() + TIME;
+    let late = || Failed::new(format!("no answer within {} s", TIME.as_secs()));
+    let addresses = match timeout_at(until, addresses(site)).await {
+        Ok(Ok(addresses)) => addresses,
+        Ok(Err(reason)) => {
+            let failed = Failed { help: Some(DISCOVERED), ..Failed::new(reason) };
+            return Err(failed.to_problem(settings, &site.shown()));
+        }
+        Err(_) => {
+            let failed = Failed { help: Some(DISCOVERED), ..late() };
+            return Err(failed.to_problem(settings, &site.shown()));
+        }
+    };
+    let mut last = None;
+    for address in addresses.iter().take(MAX_INSTANCES) {
+        let outcome = timeout_at(until, of_instance(settings, site, address, until)).await;
+        match outcome.unwrap_or_else(|_| Err(late())) {
+            Ok(pool) => return Ok(pool),
+            Err(failed) => {
+                let problem = failed.to_problem(settings, &address.authority());
+                if !failed.is_unreached {
+                    return Err(problem);
+                }
+                last = Some(problem);
+            }
+        }
+    }
+    Err(last.unwrap_or_else(|| {
+        Failed::new("it has no address".to_owned()).to_problem(settings, &settings.name)
+    }))
+}
+
+const DISCOVERED: &str = "an instance must be found while the configuration is loaded; otherwise name the service's `url`, or its `descriptors` instead of `reflection`";
+
+async fn addresses(site: &Site) -> Result<Vec<Address>, String> {
+    let found = match &site.instances {
+        Instances::Fixed(addresses) => return Ok(addresses.clone()),
+        Instances::Found(sought) => Discovery::new(sought.clone())?.next().await,
+    };
+    if found.addresses.is_empty() {
+        return Err(found.error.unwrap_or_else(|| "no instance was found".to_owned()));
+    }
+    Ok(found.addresses)
+}
+
+async fn of_instance(
+    settings: &SourceSettings,
+    site: &Site,
+    address: &Address,
+    until: Instant,
+) -> Result<DescriptorPool, Failed> {
+    let mut how = settings.upstream.clone();
+    how.max_reply = MAX_BYTES;
+    let wire = site
+        .uri(address)
+        .and_then(|uri| Wire::new(&how, &uri, site.detour(address), FailureCodes::default()));
+    let wire = wire.map_err(Failed::new)?;
+    let metadata = metadata(settings, until).await?;
+    let (path, services) = services(&wire, &metadata).await?;
+    let asking = Asking { wire, metadata, path };
+    let files = asking.files(services).await?;
+    pool(files).map_err(|unusable| {
+        Failed::new(match unusable {
+            Unusable::Missing { import, importer } => {
+                format!("it does not have `{import}`, which `{importer}` imports")
+            }
+            Unusable::Invalid(reason) => format!("its descriptors are invalid: {reason}"),
+        })
+    })
+}
+
+/// The source's own headers and credentials: there is no client whose headers could be forwarded.
+async fn metadata(settings: &SourceSettings, until: Instant) -> Result<HeaderMap, Failed> {
+    let mut metadata: HeaderMap = settings.headers.iter().cloned().collect();
+    if let Some(tokens) = Tokens::of(settings).map_err(Failed::new)? {
+        let token = tokens.token(until).await.map_err(|error| Failed::new(error.detail))?;
+        metadata.insert(AUTHORIZATION, token.header.clone());
+    }
+    Ok(metadata)
+}
+
+/// The version of reflection that the service has, and the names of its services.
+async fn services(
+    wire: &Wire,
+    metadata: &HeaderMap,
+) -> Result<(PathAndQuery, Vec<String>), Failed> {
+    let list = ReflectionRequest { list_services: Some(String::new()), ..Default::default() };
+    for path in PATHS.map(PathAndQuery::from_static) {
+        match ask(wire, &path, metadata, &list).await {
+            Ok(answer) => {
+                let services = answer.services.map(|list| list.services).unwrap_or_default();
+                if services.len() > MAX_SERVICES {
+                    let reason = format!("it has more than {MAX_SERVICES} services");
+                    return Err(Failed::new(reason));
+                }
+                let names = services.into_iter().map(|service| service.name);
+                // Its own messages are of no use to anybody.
+                let names = names.filter(|name| !name.starts_with("grpc.reflection."));
+                return Ok((path, names.collect()));
+            }
+            Err(Failure::Status { number, .. }) if number == Code::Unimplemented as u16 => {}
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    let reason = "the service does not offer it (`UNIMPLEMENTED`)".to_owned();
+    let help = "register server reflection in the service, or name its descriptors instead: `descriptors: service.binpb`, made by `buf build -o service.binpb` or `protoc --include_imports --descriptor_set_out=service.binpb service.proto`";
+    Err(Failed { help: Some(help), ..Failed::new(reason) })
+}
+
+struct Asking {
+    wire: Wire,
+    metadata: HeaderMap,
+    path: PathAndQuery,
+}
+
+impl Asking {
+    /// The files of the services, and those that they import.
+    async fn files(&self, services: Vec<String>) -> Result<Files, Failed> {
+        let of_service = |name| ReflectionRequest { symbol: Some(name), ..Default::default() };
+        let mut questions: Vec<_> = services.into_iter().map(of_service).collect();
+        let mut received = Received::default();
+        for round in 0..MAX_ROUNDS {
+            let calls = questions.into_iter().map(async |question| {
+                (ask(&self.wire, &self.path, &self.metadata, &question).await, question)
+            });
+            let mut answers = stream::iter(calls).buffered(AT_ONCE);
+            while let Some((answer, question)) = answers.next().await {
+                match answer {
+                    Ok(answer) => received.add(answer.files.unwrap_or_default().files)?,
+                    // A server may list services that it cannot describe. They are missed if a field needs them.
+                    Err(Failure::Status { number, reason, .. })
+                        if round == 0 && number != Code::Unavailable as u16 =>
+                    {
+                        let service = question.symbol.unwrap_or_default();
+                        tracing::warn!(service, number, reason, "not described by reflection");
+                    }
+                    Err(failure) => return Err(failure.into()),
+                }
+            }
+            questions = received.imports();
+            if questions.is_empty() {
+                return Ok(received.files);
+            }
+        }
+        Err(Failed::new(format!("its files import each other over more than {MAX_ROUNDS} levels")))
+    }
+}
+
+/// One question and its answer.
+async fn ask(
+    wire: &Wire,
+    path: &PathAndQuery,
+    metadata: &HeaderMap,
+    question: &ReflectionRequest,
+) -> Result<ReflectionAnswer, Failure> {
+    let message = question.encode_to_vec();
+    let opening = wire.stream(path.clone(), metadata.clone(), &message, false);
+    let mut messages = opening.await.map_err(|ended| ended.failure)?;
+    let answer = wire.next(&mut messages, TIME).await.map_err(|ended| ended.failure)?;
+    let answer = answer.ok_or_else(|| Failure::Invalid("no answer".to_owned()))?;
+    let invalid = |error: prost::DecodeError| Failure::Invalid(error.to_string());
+    let answer = ReflectionAnswer::decode(answer).map_err(invalid)?;
+    // Whatever comes after it is not needed; a server that is done closes the call.
+    match answer.error {
+        Some(error) => {
+            let number = u16::try_from(error.code).unwrap_or(Code::Unknown as u16);
+            Err(Failure::status(number, error.message, Fault::Call))
+        }
+        None => Ok(answer),
+    }
+}
+
+/// The files that came, each once, and what they take.
+#[derive(Default)]
+struct Received {
+    files: Files,
+    /// Of all answers. Servers send a file with each that imports it.
+    received: usize,
+    /// Of the files.
+    bytes: usize,
+    messages: usize,
+}
+
+impl Received {
+    fn add(&mut self, files: Vec<Bytes>) -> Result<(), Failed> {
+        let too_many =
+            |what: &str| Err(Failed::new(format!("its descriptors are more than {what}")));
+        for bytes in files {
+            let size = bytes.len();
+            self.received += size;
+            if self.received > MAX_RECEIVED {
+                return too_many("128 MiB");
+            }
+            let file = FileDescriptorProto::decode(bytes)
+                .map_err(|error| Failed::new(format!("its descriptors are invalid: {error}")))?;
+            let file = FileDescriptorProto { source_code_info: None, ..file };
+            if self.files.contains_key(file.name()) {
+                continue;
+            }
+            self.bytes += size;
+            if self.bytes > MAX_BYTES {
+                return too_many("16 MiB");
+            }
+            self.messages += file.message_type.iter().map(count).sum::<usize>();
+            if self.messages > MAX_MESSAGES {
+                return too_many(&format!("{MAX_MESSAGES} messages"));
+            }
+            self.files.insert(file.name().to_owned(), file);
+            if self.files.len() > MAX_FILES {
+                return too_many(&format!("{MAX_FILES} files"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Questions for the files that are imported and have not come.
+    fn imports(&self) -> Vec<ReflectionRequest> {
+        let mut missing: Vec<&str> = missing_imports(&self.files)
+            .map(|(_, import)| import)
+            .filter(|import| well_known(import).is_none())
+            .collect();
+        missing.sort_unstable();
+        missing.dedup();
+        let question = |name: &str| ReflectionRequest {
+            file: Some(name.to_owned()),
+            ..ReflectionRequest::default()
+        };
+        missing.into_iter().map(question).collect()
+    }
+}
+
+/// A message and those within it. Their depth is bounded by the decoder.
+fn count(message: &DescriptorProto) -> usize {
+    1 + message.nested_type.iter().map(count).sum::<usize>()
+}

@@ -1,0 +1,130 @@
+//! Compiled descriptor sets: what `protoc --descriptor_set_out` and `buf build -o` write.
+
+use super::{Files, Unusable, place_of, pool};
+use crate::connector::SourceSettings;
+use crate::problem::{Problem, reason};
+use prost::Message as _;
+use prost_reflect::DescriptorPool;
+use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// A larger file is not a descriptor set.
+const MAX_BYTES: u64 = 64 << 20;
+
+const MAKE_BINARY: &str = "write a binary one: `buf build -o set.binpb`, or `protoc --include_imports --descriptor_set_out=set.binpb …`";
+
+/// Reads the sets. A file that several of them have is one.
+pub(super) fn load(
+    settings: &SourceSettings,
+    paths: &[PathBuf],
+) -> Result<DescriptorPool, Vec<Problem>> {
+    let (mut files, mut problems) = (Files::new(), Vec::new());
+    for (at, path) in paths.iter().enumerate() {
+        let shown = path.display();
+        let read = read(path).and_then(|bytes| decode(&bytes));
+        let problem = match read {
+            Ok(set) => add(&mut files, set).err().map(|name| {
+                let message = format!("`{shown}` has another `{name}` than a set before it");
+                Problem::error("invalid-descriptors", message)
+                    .help("make the sets from the same version of the `.proto` files")
+            }),
+            Err(Unreadable { what, help }) => {
+                let message = format!("`{shown}` of source `{}` {what}", settings.name);
+                Some(Problem::error("invalid-descriptors", message).help(help))
+            }
+        };
+        problems.extend(problem.map(|problem| problem.at(place_of(settings, at))));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    pool(files).map_err(|unusable| vec![to_problem(settings, paths, unusable)])
+}
+
+struct Unreadable {
+    /// Follows the name of the file.
+    what: String,
+    help: &'static str,
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    let unreadable = |error: std::io::Error| Unreadable {
+        what: format!("cannot be read: {}", reason(&error)),
+        help: "name descriptor sets relative to the configuration file",
+    };
+    let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();
+    if !is_file {
+        let help = "name a descriptor set; folders of `.proto` files go under `protos`";
+        return Err(Unreadable { what: "is not a file".to_owned(), help });
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let what = "is larger than 64 MiB".to_owned();
+        let help =
+            "leave source information out (`--exclude-source-info` of buf), or split the set";
+        return Err(Unreadable { what, help });
+    }
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8]) -> Result<Vec<FileDescriptorProto>, Unreadable> {
+    let not = |what: &str, help| Unreadable { what: what.to_owned(), help };
+    let text = std::str::from_utf8(bytes).ok().map(str::trim_start);
+    match text {
+        Some("") => return Err(not("is empty", MAKE_BINARY)),
+        Some(text) if text.starts_with('{') => {
+            return Err(not("is a descriptor set in JSON", MAKE_BINARY));
+        }
+        _ if bytes.starts_with(&[0x1f, 0x8b]) => return Err(not("is compressed", MAKE_BINARY)),
+        _ => {}
+    }
+    match FileDescriptorSet::decode(bytes) {
+        Ok(set) if set.file.is_empty() => Err(not("holds no file", MAKE_BINARY)),
+        Ok(set) => Ok(set.file),
+        Err(_) if text.is_some() => {
+            let help = "`.proto` files go under `protos`; `descriptors` are compiled sets of them";
+            Err(not("is a text, and not a compiled descriptor set", help))
+        }
+        Err(_) => Err(not("is not a compiled descriptor set", MAKE_BINARY)),
+    }
+}
+
+/// # Errors
+/// The name of a file that is there already, with another content.
+fn add(files: &mut Files, set: Vec<FileDescriptorProto>) -> Result<(), String> {
+    for file in set {
+        let file = FileDescriptorProto { source_code_info: None, ..file };
+        let name = file.name().to_owned();
+        if files.get(&name).is_some_and(|known| *known != file) {
+            return Err(name);
+        }
+        files.insert(name, file);
+    }
+    Ok(())
+}
+
+fn to_problem(settings: &SourceSettings, paths: &[PathBuf], unusable: Unusable) -> Problem {
+    let source = &settings.name;
+    let shown = match paths {
+        [path] => format!("`{}` of source `{source}`", path.display()),
+        _ => format!("the descriptor sets of source `{source}`"),
+    };
+    let lacks = if paths.len() == 1 { "lacks" } else { "lack" };
+    let problem = match unusable {
+        Unusable::Missing { import, importer } => {
+            let message = format!("{shown} {lacks} `{import}`, which `{importer}` imports");
+            Problem::error("invalid-descriptors", message).help(
+                "make the set with all imports: `protoc --include_imports --descriptor_set_out=…`, or `buf build -o …`",
+            )
+        }
+        Unusable::Invalid(reason) => {
+            Problem::error("invalid-descriptors", format!("{shown}: {reason}")).help(
+                "make the set again with `protoc --include_imports --descriptor_set_out=…`, or `buf build -o …`",
+            )
+        }
+    };
+    problem.at(place_of(settings, 0))
+}
