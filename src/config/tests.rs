@@ -307,6 +307,9 @@ fn every_default_of_the_table_is_the_default() {
             path if path.starts_with("sources.*.auth.client_credentials.") => {
                 setting("sources.*.auth.client_credentials.client_id", "https://h")
             }
+            path if path.starts_with("sources.*.grpc.") => {
+                setting("sources.*.grpc.url", "http://h")
+            }
             "sources.*.failures" => setting("sources.*.grpc.url", "http://h"),
             _ if of_source => "sources: { s: { rest: { url: http://h } } }".to_owned(),
             path if path.starts_with("limits.rate.") => {

@@ -59,10 +59,15 @@ fn pool(mut files: Files) -> Result<DescriptorPool, Unusable> {
         };
         files.insert(file.name().to_owned(), file);
     }
-    let mut pool = DescriptorPool::new();
-    pool.add_file_descriptor_protos(files.into_values())
-        .map_err(|error| Unusable::Invalid(error.to_string()))?;
-    Ok(pool)
+    // `prost-reflect` panics on some indices that point nowhere, and services send descriptors. Nothing is shared with it.
+    let built = std::panic::catch_unwind(move || {
+        let mut pool = DescriptorPool::new();
+        pool.add_file_descriptor_protos(files.into_values()).map(|()| pool)
+    });
+    match built {
+        Ok(built) => built.map_err(|error| Unusable::Invalid(error.to_string())),
+        Err(_) => Err(Unusable::Invalid("an index in a file points nowhere".to_owned())),
+    }
 }
 
 /// The importing file and the import.
