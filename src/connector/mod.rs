@@ -5,6 +5,7 @@ pub mod grpc;
 pub mod rest;
 
 mod check;
+mod constant;
 mod credentials;
 mod failure;
 mod headers;
@@ -19,6 +20,7 @@ mod tls_tests;
 mod tokens;
 
 pub use crate::source::Returned;
+pub use constant::Const;
 pub use credentials::{ClientCredentials, ClientStyle, Credentials, Secret};
 pub use headers::is_reserved as is_reserved_header;
 pub use rules::{SourceRules, SourceText, kept_extension, no_condition, no_text};

@@ -10,7 +10,7 @@
 //! What the others look at (the claims, the request, the arguments) is fixed for as long as the subscription lasts, so
 //! they were answered with its other conditions, before the call was opened; and claims last no longer than their token.
 
-use super::execute::Event;
+use super::execute::{Event, deadline_of};
 use super::guard::Refusal;
 use super::guard::bucket::Debit;
 use super::plan::{FetchId, evaluate_all};
@@ -95,7 +95,8 @@ impl Engine {
         if !asked.conditions[root.condition as usize] {
             return Err(source::Error::new(ErrorCode::Internal, "not asked for"));
         }
-        let call = &self.graph.binding(root.binding).call;
+        let binding = self.graph.binding(root.binding);
+        let (call, deadline) = (&binding.call, deadline_of(binding, deadline));
         let inputs = Inputs {
             args: arguments,
             this: &Value::Null,

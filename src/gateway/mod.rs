@@ -12,7 +12,7 @@ mod tests;
 
 use crate::config::Config;
 use crate::connector::grpc::{self, Grpc, Reflected};
-use crate::connector::{Unread, rest::Rest};
+use crate::connector::{Const, Unread, rest::Rest};
 use crate::edge::{self, Edge};
 use crate::engine::{self, Engine};
 use crate::graph::{self, Sdl, Surroundings};
@@ -145,7 +145,7 @@ fn connectors(
     let (grpc, found) = Grpc::read(&sources, config.unread.clone(), reflected);
     problems.extend(rest.problems().into_iter().chain(found));
     let upstreams = [rest.upstreams(), grpc.upstreams()].concat();
-    (vec![Box::new(rest), Box::new(grpc)], upstreams)
+    (vec![Box::new(rest), Box::new(grpc), Box::new(Const)], upstreams)
 }
 
 fn identity(config: &Config, problems: &mut Vec<Problem>) -> Identity {

@@ -3,7 +3,7 @@
 mod several;
 
 use super::merge::Merged;
-use super::place::Places;
+use super::namespace::Namespaces;
 use super::words::{Root, Words};
 use super::{Binding, BindingId};
 use crate::graphql::Name;
@@ -73,9 +73,12 @@ pub(super) fn compile(
     connectors: &[Box<dyn Connector>],
     problems: &mut Vec<Problem>,
 ) -> Bindings {
+    let namespaces = Namespaces::of(&merged.schema);
+    namespaces.warn_of_shared(merged, problems);
     let mut compiling = Compiling {
         merged,
         connectors,
+        namespaces: &namespaces,
         refused: problems
             .iter()
             .filter_map(|problem| problem.place.as_ref())
@@ -106,6 +109,7 @@ pub(super) fn compile(
 struct Compiling<'a> {
     merged: &'a Merged,
     connectors: &'a [Box<dyn Connector>],
+    namespaces: &'a Namespaces,
     /// Where the type system's rules found something: file and offset.
     refused: BTreeSet<(usize, usize)>,
     bindings: Bindings,
@@ -206,10 +210,21 @@ impl<'a> Compiling<'a> {
         if self.is_refused(&bound.place) {
             return;
         }
-        let Some(mut spec) = spec(&self.merged.places, bound, directive, root) else { return };
+        let Some(mut spec) = self.spec(bound, directive, connector, root) else { return };
         spec.leaf = leaf(&self.merged.schema, bound);
         spec.nullable = is_nullable(&self.merged.schema, bound);
         bound.batch = take(&mut spec.arguments, "batch");
+        let is_nested = root.is_none() && spec.operation == Operation::Mutation;
+        if let Some(batch) = bound.batch.as_ref().filter(|_| is_nested) {
+            let message = format!(
+                "`{}` is a mutation, as its type is a namespace of mutations: each has a call of its own",
+                bound.coordinate()
+            );
+            let problem = Problem::error("invalid-batch", message).at(batch.place.clone());
+            let help = "leave `batch` out, and use `$this` for the parent object";
+            self.problems.push(problem.help(help));
+            return;
+        }
         if let Some(batch) = bound.batch.take_if(|_| spec.operation == Operation::Subscription) {
             let message = format!(
                 "`{}` is a subscription field: each event is a reply, so there is no batch",
@@ -221,7 +236,11 @@ impl<'a> Compiling<'a> {
                 ),
             );
         }
-        bound.select = spec.argument("select").cloned();
+        let select = spec.argument("select").or_else(|| {
+            // What is computed without a source is checked like what is read of a reply.
+            spec.argument("value").filter(|_| !connector.has_source())
+        });
+        bound.select = select.cloned();
         match connector.compile(&spec) {
             Ok(call) => {
                 self.stream(bound, &*call, spec.operation);
@@ -231,8 +250,11 @@ impl<'a> Compiling<'a> {
                 let coordinate = bound.coordinate().into();
                 self.bindings.list.push(Binding {
                     coordinate,
+                    changes: spec.operation == Operation::Mutation && call.computed().is_none(),
                     call,
                     is_one: is_one(&self.merged.schema, bound),
+                    timeout: None,
+                    null_on_error: false,
                     parent: Vec::new(),
                     batch: None,
                     cache: super::CacheHint::default(),
@@ -240,6 +262,42 @@ impl<'a> Compiling<'a> {
             }
             Err(found) => self.problems.extend(found),
         }
+    }
+
+    fn spec(
+        &self,
+        bound: &Bound,
+        directive: &Directive,
+        connector: &dyn Connector,
+        root: Option<Root>,
+    ) -> Option<BindingSpec> {
+        let places = &self.merged.places;
+        let mut arguments: Vec<Argument> = directive
+            .arguments
+            .iter()
+            .filter_map(|argument| places.argument(&argument.name, &argument.value))
+            .collect();
+        let (source, source_place) = if connector.has_source() {
+            let source = take(&mut arguments, "source")?;
+            (source.text()?.into(), source.place.clone())
+        } else {
+            (Name::from(""), bound.place.clone())
+        };
+        Some(BindingSpec {
+            coordinate: bound.coordinate(),
+            source,
+            source_place,
+            place: bound.place.clone(),
+            operation: match root {
+                Some(Root::Mutation) => Operation::Mutation,
+                Some(Root::Subscription) => Operation::Subscription,
+                None if self.namespaces.has(&bound.type_name) => Operation::Mutation,
+                Some(Root::Query) | None => Operation::Query,
+            },
+            leaf: None,
+            nullable: true,
+            arguments,
+        })
     }
 
     /// A subscription field is filled by a stream of replies, and no other field is. Connectors that know streams say
@@ -272,34 +330,6 @@ fn take(arguments: &mut Vec<Argument>, name: &str) -> Option<Argument> {
     let at = arguments.iter().position(|argument| &*argument.name == name)?;
     let argument = arguments.remove(at);
     (!matches!(argument.value, ArgumentValue::Null)).then_some(argument)
-}
-
-fn spec(
-    places: &Places,
-    bound: &Bound,
-    directive: &Directive,
-    root: Option<Root>,
-) -> Option<BindingSpec> {
-    let mut arguments: Vec<Argument> = directive
-        .arguments
-        .iter()
-        .filter_map(|argument| places.argument(&argument.name, &argument.value))
-        .collect();
-    let source = take(&mut arguments, "source")?;
-    Some(BindingSpec {
-        coordinate: bound.coordinate(),
-        source: source.text()?.into(),
-        source_place: source.place.clone(),
-        place: bound.place.clone(),
-        operation: match root {
-            Some(Root::Mutation) => Operation::Mutation,
-            Some(Root::Subscription) => Operation::Subscription,
-            Some(Root::Query) | None => Operation::Query,
-        },
-        leaf: None,
-        nullable: true,
-        arguments,
-    })
 }
 
 fn is_one(schema: &Schema, bound: &Bound) -> bool {

@@ -67,7 +67,13 @@ pub(super) fn read(
             let bound = bindings.get(type_name, &field.name);
             let own = field.directives.get("cacheControl");
             let own = own.and_then(|directive| {
-                reading.check_place(type_name, &field.name, bound.is_some(), directive);
+                let binding = bound.and_then(|bound| bound.id).map(|id| bindings.binding(id));
+                let is_called = match binding {
+                    Some(binding) => binding.call.computed().is_none(),
+                    None => bound.is_some(),
+                };
+                let changes = binding.is_some_and(|binding| binding.changes);
+                reading.check_place(type_name, &field.name, (is_called, changes), directive);
                 reading.hint(directive)
             });
             let Some(id) = bound.and_then(|bound| bound.id) else { continue };
@@ -122,14 +128,14 @@ impl Reading<'_> {
         &mut self,
         type_name: &str,
         field: &str,
-        is_bound: bool,
+        (is_called, changes): (bool, bool),
         directive: &Node<Directive>,
     ) {
         let root = Words(&self.merged.schema).root(type_name);
-        if matches!(root, Some(Root::Mutation | Root::Subscription)) {
+        if changes || matches!(root, Some(Root::Mutation | Root::Subscription)) {
             let message = format!("`{type_name}.{field}` is no query, and only queries are reused");
             self.misplaced(directive, message, "remove `@cacheControl`");
-        } else if !is_bound {
+        } else if !is_called {
             let message = format!("`{type_name}.{field}` has no call whose reply could be kept");
             let help = "put `@cacheControl` on the field with the call, or on a type";
             self.misplaced(directive, message, help);

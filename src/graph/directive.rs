@@ -33,6 +33,13 @@ directive @requiresScopes(scopes: [[String!]!]!) on FIELD_DEFINITION | OBJECT | 
 "Only where this rule is true, over `$claims`, `$request`, and on a field `$args` and `$this`."
 directive @allow(if: String!) repeatable on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
 
+"The milliseconds that the field's call may take, where its source's timeout is longer."
+directive @timeout(ms: Int!) on FIELD_DEFINITION
+"What the field is where its own call fails."
+directive @onError(do: OnErrorAction!) on FIELD_DEFINITION
+"`NULL`: the field is null, without an error."
+enum OnErrorAction { NULL }
+
 "How several calls become one."
 input BatchRule { reply: BatchReply = BY_KEY, key: String, max: Int = 100, waitMs: Int = 0 }
 "What a batch is answered with."
@@ -62,13 +69,8 @@ pub(super) fn defines_one_of(text: &str) -> bool {
 }
 
 /// Directives of later versions, with what this version would have to do to serve them.
-pub(super) const LATER: &[(&str, &str)] = &[
-    ("amqp", "speaks no AMQP"),
-    ("graphql", "asks no GraphQL services"),
-    ("const", "computes no fields without a call"),
-    ("timeout", "has no timeouts for single fields"),
-    ("onError", "has no fallbacks for single fields"),
-];
+pub(super) const LATER: &[(&str, &str)] =
+    &[("amqp", "speaks no AMQP"), ("graphql", "asks no GraphQL services")];
 
 /// What this version does not do, if `name` is a directive of a later one.
 pub(super) fn later(name: &str) -> Option<&'static str> {

@@ -2,8 +2,8 @@
 
 use super::binding::{self, Bindings};
 use super::{
-    Graph, api_schema, cache, check, cost, entity, guard, input, lookup, merge, reference,
-    requirement, sdl::Sdl,
+    Graph, api_schema, cache, call_policy, check, cost, entity, guard, input, lookup, merge,
+    reference, requirement, sdl::Sdl,
 };
 use crate::problem::{Place, Problem, any_error};
 use crate::source::Connector;
@@ -62,6 +62,7 @@ pub fn load_in(
         input::check_directives(&merged, &mut problems);
     }
     let mut bindings = binding::compile(&merged, connectors, &mut problems);
+    call_policy::read(&merged, &mut bindings, &mut problems);
     if !merged.whole {
         merged.drop_guesses(&mut problems);
         return Err(in_order(sdl, problems));

@@ -8,6 +8,7 @@ mod api_schema;
 mod batch;
 mod binding;
 mod cache;
+mod call_policy;
 mod check;
 mod codes;
 mod cost;
@@ -19,6 +20,7 @@ mod input;
 mod load;
 mod lookup;
 mod merge;
+mod namespace;
 mod place;
 mod reference;
 mod requirement;
@@ -128,6 +130,12 @@ pub struct Binding {
     /// Such as `User.orders`.
     pub coordinate: Name,
     pub call: Arc<dyn Call>,
+    /// The call may change something: it is made for each time that the field is selected, and shared with nothing.
+    pub changes: bool,
+    /// `@timeout`, where it is less than the source's.
+    pub timeout: Option<Duration>,
+    /// `@onError(do: NULL)`: where the field's own call fails, the field is null without an error.
+    pub null_on_error: bool,
     /// The parent's fields that the call's texts name through `$this` or `$batch`.
     pub parent: Vec<FieldSelection>,
     pub batch: Option<Batch>,

@@ -2,7 +2,7 @@
 
 use super::cursor::Stop;
 use super::parse::{Parser, Place, Tall};
-use super::{Expr, ExprKind, Field};
+use super::{Expr, ExprKind, Field, Span};
 use std::collections::{HashMap, HashSet};
 
 /// One entry of a field list.
@@ -14,6 +14,13 @@ struct Item {
 impl Parser<'_> {
     /// A whole mapping, up to the end of the text.
     pub(super) fn mapping(&mut self) -> Result<Expr, Stop> {
+        if let Some(span) = self.empty_braces() {
+            self.cursor.trivia();
+            if self.cursor.peek().is_none() {
+                return Ok(Expr { kind: ExprKind::Object(Vec::new()), span });
+            }
+            self.cursor.pos = 0;
+        }
         let items = self.field_items(None)?;
         let end = self.cursor.pos;
         if let [Item { field: Field { name: None, value, .. }, .. }] = &*items {
@@ -31,9 +38,27 @@ impl Parser<'_> {
 
     /// `{ … }` where a value is due: a new object from the current one.
     pub(super) fn group(&mut self) -> Result<Tall, Stop> {
+        if let Some(span) = self.empty_braces() {
+            return self.grow(ExprKind::Object(Vec::new()), span, 0);
+        }
         let start = self.cursor.pos;
         let (fields, height) = self.braced_fields()?;
         self.grow(ExprKind::Object(fields), start..self.cursor.pos, height)
+    }
+
+    /// `{}`, an object without fields; where something else follows, nothing is taken.
+    fn empty_braces(&mut self) -> Option<Span> {
+        let before = self.cursor.pos;
+        self.cursor.trivia();
+        let start = self.cursor.pos;
+        if self.cursor.eat("{") {
+            self.cursor.trivia();
+            if self.cursor.eat("}") {
+                return Some(start..self.cursor.pos);
+            }
+        }
+        self.cursor.pos = before;
+        None
     }
 
     /// From `{` to `}`.

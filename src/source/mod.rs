@@ -41,6 +41,11 @@ pub trait Connector: Send + Sync {
     /// The SDL of the directive and of the input types and enums that only it uses.
     fn definition(&self) -> &'static str;
 
+    /// The directive names a source. Without one, its bindings make no calls.
+    fn has_source(&self) -> bool {
+        true
+    }
+
     /// Compiles one use of the directive.
     ///
     /// # Errors
@@ -58,6 +63,11 @@ pub trait Call: Send + Sync {
 
     /// The parsed `select` argument, if there is one.
     fn select(&self) -> Option<&Mapping>;
+
+    /// There is no call: the field's value is what [`Call::select`] yields, with `$` null. Nothing is rendered or sent.
+    fn computed(&self) -> Option<Computed> {
+        None
+    }
 
     /// Which replies are a success, and what clients read of the others. What these texts name is among
     /// [`Call::references`].
@@ -156,6 +166,15 @@ pub trait Call: Send + Sync {
 
     /// The call as `explain` prints it: one line or more, secrets masked.
     fn describe(&self, request: &Request) -> String;
+}
+
+/// What a value that is computed without a call depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Computed {
+    /// The caller's claims.
+    pub claims: bool,
+    /// Headers or the address of the client's request.
+    pub request: bool,
 }
 
 /// A reference and the place of the text it stands in.

@@ -19,6 +19,9 @@ impl Run<'_> {
             return;
         }
         let arguments = evaluate_all(&fetch.arguments, self.snapshot.variables);
+        if let Some(computed) = fetch.computed {
+            return self.compute(fetch, computed, &rows, arguments);
+        }
         match &fetch.asking {
             Asking::PerObject => {
                 for row in rows {

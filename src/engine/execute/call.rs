@@ -7,6 +7,7 @@ use super::{Event, FetchId, Run};
 use crate::engine::plan::Fetch;
 use crate::engine::replies::{Answer, Asked, Replies, Served};
 use crate::engine::response::{RowId, Unreadable, Value, read_json, read_proto, read_without_body};
+use crate::graph::Binding;
 use crate::graphql::ErrorCode;
 use crate::mapping::{Variable, Variables};
 use crate::memory::EXHAUSTED;
@@ -21,7 +22,7 @@ use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) struct Call {
     pub fetch: FetchId,
@@ -149,9 +150,11 @@ impl<'a> Run<'a> {
             return self.finish_call((waiting.call, Answered::Reply(Err(error))));
         }
         let fetch = self.snapshot.plan.fetch(self.calls[waiting.call].fetch);
-        let call = &self.snapshot.graph.binding(fetch.binding).call;
-        let (request, deadline) = (Arc::new(waiting.request), self.snapshot.deadline);
-        if !(fetch.safe || self.snapshot.is_query) && fetch.place.steps.is_empty() {
+        let binding = self.snapshot.graph.binding(fetch.binding);
+        let (call, timeout) = (&binding.call, binding.timeout);
+        let request = Arc::new(waiting.request);
+        let deadline = deadline_of(binding, self.snapshot.deadline);
+        if !(fetch.safe || self.snapshot.is_query) {
             self.sent.mutations += 1;
         }
         let reused = if !(fetch.safe && call.reusable()) {
@@ -159,9 +162,9 @@ impl<'a> Run<'a> {
         } else if let Some((replies, asked)) = self.ask_replies(fetch, &request) {
             self.share.tell_apart(asked.reach());
             let asked = asked.judged(self.owned_judge(waiting.call));
-            self.reuse.kept(self.snapshot.pool, replies, call, asked, deadline)
+            self.reuse.kept(self.snapshot.pool, replies, call, asked, (deadline, timeout))
         } else {
-            self.reuse.call(&**call, request, deadline)
+            self.reuse.call(&**call, request, (deadline, timeout))
         };
         self.sent.made += usize::from(matches!(reused, Reused::Coming(_)));
         let answer = match reused {
@@ -336,7 +339,9 @@ impl<'a> Run<'a> {
             Body::Json(body) if body.trim_ascii().is_empty() => {
                 match (&fetch.without_body, binding.call.select()) {
                     (Some(shape), Some(select)) => {
-                        read_without_body(&mut self.store, select.expr(), shape, &variables)
+                        let mut budget = self.store.budget();
+                        let store = &mut self.store;
+                        read_without_body(store, &mut budget, select.expr(), shape, &variables)
                     }
                     _ => Ok(Value::Null),
                 }
@@ -353,6 +358,11 @@ impl<'a> Run<'a> {
             }
         }
     }
+}
+
+/// The deadline of a call that is sent now: `@timeout` brings it nearer.
+pub(in crate::engine) fn deadline_of(binding: &Binding, of_request: Instant) -> Instant {
+    binding.timeout.map_or(of_request, |timeout| of_request.min(Instant::now() + timeout))
 }
 
 /// Calls that one request may make. A list of objects that are asked for one by one can be as long as a reply.

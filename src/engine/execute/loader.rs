@@ -9,7 +9,7 @@ mod split;
 pub(super) use join::{Loaded, Part};
 
 use super::batch::splits_allowed;
-use super::call::Owned;
+use super::call::{Owned, deadline_of};
 use super::judge::{Judge, OwnedJudge};
 use super::reuse::Pool;
 use crate::engine::plan::KeysAs;
@@ -193,7 +193,9 @@ impl KeyLoader {
         party: &Party,
         inputs: &Arc<Owned>,
     ) -> Result<Served, source::Error> {
-        let (request, deadline) = (Arc::new(request), Instant::now() + call.timeout());
+        let request = Arc::new(request);
+        let deadline =
+            deadline_of(self.graph.binding(self.binding), Instant::now() + call.timeout());
         let asked = party.cache.and_then(|hint| {
             let replies = self.pool.replies.as_ref()?;
             let asked = replies.ask(self.binding, hint, &request, &party.caller)?;

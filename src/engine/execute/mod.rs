@@ -9,6 +9,7 @@ mod batch;
 mod call;
 mod check;
 mod collect;
+mod compute;
 mod hold;
 mod judge;
 mod keys;
@@ -19,6 +20,7 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+pub(super) use call::deadline_of;
 pub(super) use judge::OwnedJudge;
 pub(super) use loader::Loaders;
 pub(super) use reuse::Pool;
@@ -110,7 +112,7 @@ pub(super) struct Calls {
     pub made: usize,
     /// Calls that ask for the parts of a refused batch again: caused by a source, not by the client.
     pub splits: usize,
-    /// Fields at the root of a mutation for which a call was made.
+    /// Calls of mutations: of fields at the root, and in namespaces.
     pub mutations: usize,
 }
 

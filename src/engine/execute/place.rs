@@ -10,6 +10,8 @@ use crate::graph::BatchReply;
 use crate::graphql::{ErrorCode, Name, error_id};
 use crate::memory::EXHAUSTED;
 use crate::source::{self, MutationOutcome, secrets};
+use metrics::counter;
+use std::time::Duration;
 
 /// Characters of what a client may be told of an upstream's own words.
 const LONGEST_DETAIL: usize = 1_500;
@@ -178,10 +180,20 @@ impl Run<'_> {
         }
     }
 
+    /// The failure of the field's own call makes it null (`@onError`). What the client caused stays an error: values of which
+    /// no call can be made, and limits.
+    fn is_null_on_error(&self, fetch: &Fetch, error: &source::Error) -> bool {
+        let is_own = self.snapshot.graph.binding(fetch.binding).null_on_error
+            && matches!(fetch.target, Target::Slot(_));
+        let is_of_client =
+            matches!(error.code, ErrorCode::InvalidRequest | ErrorCode::LimitExceeded)
+                || error.detail == EXHAUSTED;
+        is_own && !is_of_client
+    }
+
     /// The upstream's words go to the log, under the id that the client gets.
     pub(super) fn hole(&mut self, fetch: &Fetch, error: &source::Error) -> Value {
         let source = Name::clone(self.snapshot.graph.binding(fetch.binding).call.source());
-        let error_id = error_id();
         // Only a root field of a mutation is unsafe.
         let outcome = (!fetch.safe).then_some(error.outcome);
         let code = match (error.code, outcome) {
@@ -193,13 +205,21 @@ impl Run<'_> {
         let outcome = outcome.map(MutationOutcome::as_str);
         let (field, status, detail) = (&*fetch.coordinate, error.status, &*error.detail);
         let text = code.as_str();
+        if self.is_null_on_error(fetch, error) {
+            tracing::warn!(%source, field, code = text, status, detail, "a call failed, and its field is null by `@onError`");
+            counter!("portcullis_on_error_nulls_total", "source" => source, "field" => Name::clone(&fetch.coordinate)).increment(1);
+            // Nobody keeps an answer that lacks something.
+            self.share.meet(Duration::ZERO, false);
+            return Value::Null;
+        }
+        let error_id = error_id();
         tracing::warn!(error_id, %source, field, code = text, outcome, status, detail, "a call failed");
         let maps = self.snapshot.graph.binding(fetch.binding).call.rules().map_errors();
         let message = message(&source, code, error, maps);
         let exposes = self.snapshot.expose_upstream_errors;
         let detail = || secrets::mask(&error.detail).chars().take(LONGEST_DETAIL).collect();
         let detail = exposes.then(detail);
-        let mapped = error.mapped.clone();
+        let (mapped, source) = (error.mapped.clone(), Some(source));
         self.store.hole(Hole { code, message, source, status, outcome, error_id, detail, mapped })
     }
 }

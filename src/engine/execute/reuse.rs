@@ -12,9 +12,12 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use futures_util::{FutureExt, TryFutureExt};
 use hashbrown::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 type SharedCall = Shared<BoxFuture<'static, Answer>>;
+
+/// A request, and the timeout of the field that makes it.
+type TimedRequest = (Arc<Request>, Option<Duration>);
 
 /// Calls under way, for all requests of an engine. As large as the number of calls under way, no larger.
 #[derive(Default)]
@@ -44,8 +47,8 @@ pub(super) enum Reused {
 /// What one request may share.
 pub(super) struct Reuse {
     between: Option<Arc<InFlight>>,
-    /// `None` where no call can come up twice.
-    within: Option<HashMap<Arc<Request>, SharedCall>>,
+    /// `None` where no call can come up twice. Calls with timeouts of their own are shared by fields with the same one.
+    within: Option<HashMap<TimedRequest, SharedCall>>,
 }
 
 impl Reuse {
@@ -61,8 +64,13 @@ impl Reuse {
     }
 
     /// The answer to a safe call: of one already made or under way, or of this one.
-    pub fn call(&mut self, call: &dyn Call, request: Arc<Request>, deadline: Instant) -> Reused {
-        if let Some(known) = self.known(&request) {
+    pub fn call(
+        &mut self,
+        call: &dyn Call,
+        request: Arc<Request>,
+        (deadline, timeout): (Instant, Option<Duration>),
+    ) -> Reused {
+        if let Some(known) = self.known(&request, timeout) {
             return Reused::Known(known);
         }
         let send = || call.send(Arc::clone(&request), deadline).map_ok(Served::once);
@@ -73,7 +81,7 @@ impl Reuse {
             _ if self.within.is_none() => return Reused::Coming(send().boxed()),
             _ => send().boxed().shared(),
         };
-        Reused::Coming(self.remember(request, shared))
+        Reused::Coming(self.remember(request, timeout, shared))
     }
 
     /// The same for a call whose reply may be kept.
@@ -83,30 +91,35 @@ impl Reuse {
         replies: &Arc<Replies>,
         call: &Arc<dyn Call>,
         asked: Asked,
-        deadline: Instant,
+        (deadline, timeout): (Instant, Option<Duration>),
     ) -> Reused {
-        if let Some(known) = self.known(asked.request()) {
+        if let Some(known) = self.known(asked.request(), timeout) {
             return Reused::Known(known);
         }
         let request = Arc::clone(asked.request());
         match pool.look(replies, call, asked, deadline) {
             Looked::Served(served) => Reused::Ready(Ok(served)),
-            Looked::Coming(shared) => Reused::Coming(self.remember(request, shared)),
+            Looked::Coming(shared) => Reused::Coming(self.remember(request, timeout, shared)),
         }
     }
 
-    fn known(&self, request: &Request) -> Option<BoxFuture<'static, Answer>> {
+    fn known(
+        &self,
+        request: &Arc<Request>,
+        timeout: Option<Duration>,
+    ) -> Option<BoxFuture<'static, Answer>> {
         let within = self.within.as_ref()?;
-        within.get(request).map(|known| known.clone().boxed())
+        within.get(&(Arc::clone(request), timeout)).map(|known| known.clone().boxed())
     }
 
     fn remember(
         &mut self,
         request: Arc<Request>,
+        timeout: Option<Duration>,
         shared: SharedCall,
     ) -> BoxFuture<'static, Answer> {
         if let Some(within) = &mut self.within {
-            within.insert(request, shared.clone());
+            within.insert((request, timeout), shared.clone());
         }
         shared.boxed()
     }

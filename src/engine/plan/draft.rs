@@ -119,6 +119,8 @@ pub(super) struct Draft<'a> {
     pub depends_on: Vec<FetchId>,
     pub nullable: bool,
     pub safe: bool,
+    /// It is at the root of a mutation: it waits for everything before it.
+    pub serial: bool,
     /// The entity a lookup is for.
     pub entity: Option<Name>,
     /// What must hold for anybody to see what it brings, beside the rules of the fields themselves.

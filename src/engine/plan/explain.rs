@@ -7,6 +7,7 @@ use super::{
 };
 use crate::graph::{BatchReply, Graph};
 use crate::graphql::Name;
+use crate::mapping::Mapping;
 use crate::source::{Caller, Inputs};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -22,9 +23,18 @@ pub(in crate::engine) fn explain(
 ) -> String {
     let conditions = plan.conditions.evaluate(variables, |_, _| true);
     let mut text = String::new();
-    let mut bound = 0_u64;
+    let (mut bound, mut fetches) = (0_u64, 0_u64);
     for (index, fetch) in plan.fetches.iter().enumerate() {
         let made = conditions[fetch.condition as usize];
+        if fetch.computed.is_some() {
+            describe(&mut text, graph, plan, fetch, index);
+            let text_of = graph.binding(fetch.binding).call.select().map_or("", Mapping::text);
+            for line in text_of.trim().lines() {
+                let _ = writeln!(text, "     | {line}");
+            }
+            continue;
+        }
+        fetches += 1;
         let calls = if made { fetch.fan_out(variables) } else { 0 };
         bound = bound.saturating_add(calls);
         describe(&mut text, graph, plan, fetch, index);
@@ -41,7 +51,7 @@ pub(in crate::engine) fn explain(
     let _ = writeln!(
         text,
         "{} in {}, at most {} upstream",
-        plural(plan.fetches.len() as u64, "fetch"),
+        plural(fetches, "fetch"),
         plural(rounds, "sequential round"),
         plural(bound, "call"),
     );
@@ -50,9 +60,16 @@ pub(in crate::engine) fn explain(
 
 fn describe(text: &mut String, graph: &Graph, plan: &QueryPlan, fetch: &Fetch, index: usize) {
     let source = graph.binding(fetch.binding).call.source();
-    let _ = writeln!(text, "{:>3}. {} from {source}", index + 1, fetch.coordinate);
+    let (number, field) = (index + 1, &fetch.coordinate);
+    let grouped = if fetch.computed.is_some() {
+        let _ = writeln!(text, "{number:>3}. {field} is computed, without a call");
+        String::new()
+    } else {
+        let _ = writeln!(text, "{number:>3}. {field} from {source}");
+        grouped(&fetch.asking)
+    };
     if !fetch.place.keys.is_empty() {
-        let _ = writeln!(text, "     for {}{}", fetch.place.keys.join("."), grouped(&fetch.asking));
+        let _ = writeln!(text, "     for {}{grouped}", fetch.place.keys.join("."));
     }
     if !fetch.depends_on.is_empty() {
         let numbers: Vec<_> = fetch.depends_on.iter().map(|id| (id.0 + 1).to_string()).collect();
@@ -110,7 +127,8 @@ fn rounds(plan: &QueryPlan, conditions: &[bool]) -> u64 {
     let mut depth = vec![0_u64; plan.fetches.len()];
     for (index, fetch) in plan.fetches.iter().enumerate() {
         let before = fetch.depends_on.iter().map(|id| depth[id.0 as usize]).max().unwrap_or(0);
-        depth[index] = before + u64::from(conditions[fetch.condition as usize]);
+        let is_called = conditions[fetch.condition as usize] && fetch.computed.is_none();
+        depth[index] = before + u64::from(is_called);
     }
     depth.into_iter().max().unwrap_or(0)
 }

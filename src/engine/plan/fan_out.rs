@@ -31,6 +31,9 @@ impl QueryPlan {
 impl Fetch {
     /// The most calls that the fetch can make with these variables, if it is made.
     pub(super) fn fan_out(&self, variables: &Map<String, Value>) -> u64 {
+        if self.computed.is_some() {
+            return 0;
+        }
         let objects = self.objects.evaluate(variables);
         match &self.asking {
             Asking::Batch { rule, .. } if self.required.is_empty() => {

@@ -60,7 +60,7 @@ fn connect(fetches: &mut [Fetch]) {
 /// the ones before it, all of which was drafted before it.
 fn serialise(fetches: &mut [Draft<'_>]) {
     for (index, fetch) in fetches.iter_mut().enumerate() {
-        if !fetch.safe {
+        if fetch.serial {
             fetch.depends_on = (0..index as u32).map(FetchId).collect();
         }
     }
@@ -101,7 +101,7 @@ fn spread_conditions(fetches: &mut [Draft<'_>], order: &[FetchId]) {
         let condition = fetch.condition.clone();
         for dependency in fetches[id.0 as usize].depends_on.clone() {
             // A mutation waits for the one before it without needing it.
-            if fetches[id.0 as usize].safe {
+            if !fetches[id.0 as usize].serial {
                 fetches[dependency.0 as usize].condition.or(&condition);
             }
         }
@@ -119,7 +119,10 @@ fn fetch(
     let shape = shapes.of(draft);
     let joined = joined(&draft.asking).then(|| shapes.evaluated(draft));
     let call = &planner.graph.binding(draft.binding).call;
-    let select = call.select().filter(|select| select.needs_no_body() && !is_map(&draft.asking));
+    let computed = call.computed();
+    let select = call
+        .select()
+        .filter(|select| computed.is_some() || select.needs_no_body() && !is_map(&draft.asking));
     let without_body = select.map(|_| shapes.evaluated(draft));
     let evaluates = shape.evaluates() || without_body.is_some() || call.rules().read_refusals();
     let mut place = planner.place(draft.node);
@@ -151,6 +154,7 @@ fn fetch(
         shape,
         joined,
         without_body,
+        computed,
         condition,
         depends_on: draft.depends_on.iter().map(|id| number[id.0 as usize]).collect(),
         dependents: Vec::new(),

@@ -43,6 +43,7 @@ use super::guard::cost::Cost;
 use super::response::{Shape, Slot, View};
 use crate::graph::{BatchReply, BindingId, CacheHint, GuardId};
 use crate::graphql::Name;
+use crate::source::Computed;
 use fan_out::Objects;
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -90,6 +91,8 @@ pub(super) struct Fetch {
     pub joined: Option<Shape>,
     /// How the result of the mapping is read for a reply without a body; `None`: such a reply is null.
     pub without_body: Option<Shape>,
+    /// There is no call: the mapping is evaluated for each object, and its result read by `without_body`.
+    pub computed: Option<Computed>,
     /// A mapping of the reply is evaluated, which may name what the call was made from.
     pub evaluates: bool,
     /// Number of the condition under which it is made; 0 always holds.

@@ -185,6 +185,7 @@ impl<'a> Planner<'a> {
             depends_on: first.into_iter().collect(),
             nullable: true,
             safe: true,
+            serial: false,
             entity: Some(ty.into()),
             allowed: self.may_look_up(&lookup.field)?,
             checks: Vec::new(),

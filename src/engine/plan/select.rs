@@ -11,7 +11,7 @@ use crate::engine::guard::cost::{FLOOR, Formula, MUTATION};
 use crate::engine::response::{
     Entries, Entry, Leaf, NodeId, Output, OutputKind, Slot, TypeView, View,
 };
-use crate::graph::Field;
+use crate::graph::{BindingId, Field};
 use crate::graphql::Name;
 use apollo_compiler::ast::Type;
 use apollo_compiler::schema::ExtendedType;
@@ -129,7 +129,8 @@ impl<'a> Planner<'a> {
             let cost = around.cost_of(collected, condition, Formula::Constant(FLOOR));
             return Ok(Planned { slot: 0, source: None, output, given: 0, cost });
         }
-        let used = match self.binding(ty, name) {
+        let binding = self.binding(ty, name);
+        let used = match binding {
             Some(binding) => self.bound(node, ty, collected, binding)?,
             None => self.plain(node, ty, name, &collected.condition, &collected.checks)?,
         };
@@ -151,8 +152,8 @@ impl<'a> Planner<'a> {
             }
         };
         let given = Formula::given(price.given);
-        let fixed = if self.mutation && node == NodeId(0) { MUTATION } else { 0 };
-        let fixed = Formula::Constant(fixed);
+        let changes = binding.is_some_and(|binding| self.changes(node, binding));
+        let fixed = Formula::Constant(if changes { MUTATION } else { 0 });
         let cost = Formula::sum([fixed, given, Formula::times(price.length, element)]);
         let cost = around.cost_of(collected, condition, cost);
         // Of an abstract type, each member has its weight in the view.
@@ -160,7 +161,7 @@ impl<'a> Planner<'a> {
         let weight = if by_type { 0 } else { self.graph.weight(price.field, inner) };
         let mut output = self.output(&definition.ty, view.as_ref(), weight);
         output.assumed = price.assumed;
-        let (slot, source) = (used.slot, Some(self.source(used.filled_by)));
+        let (slot, source) = (used.slot, self.source(used.filled_by));
         Ok(Planned { slot, source, output, given: price.given, cost })
     }
 
@@ -174,9 +175,17 @@ impl<'a> Planner<'a> {
         field.checks.iter().map(verdict).collect()
     }
 
-    fn source(&self, fetch: FetchId) -> Name {
-        let binding = self.fetches[fetch.0 as usize].binding;
-        Name::clone(self.graph.binding(binding).call.source())
+    /// The source that a fetch asks; `None`: what it brings is computed.
+    fn source(&self, fetch: FetchId) -> Option<Name> {
+        let call = &self.graph.binding(self.fetches[fetch.0 as usize].binding).call;
+        call.computed().is_none().then(|| Name::clone(call.source()))
+    }
+
+    /// The field is a mutation, and a call is made for it.
+    fn changes(&self, node: NodeId, binding: BindingId) -> bool {
+        let binding = self.graph.binding(binding);
+        let is_root = self.mutation && node == NodeId(0);
+        binding.changes || is_root && binding.call.computed().is_none()
     }
 
     fn typename(&mut self, node: NodeId, ty: &str) -> (Slot, Output) {

@@ -161,10 +161,11 @@ impl<'a> Planner<'a> {
         let field = Name::from(name);
         let text = format!("{arguments:?}");
         let key = SlotKey::Bound { ty: ty.into(), field, arguments: text };
-        let root = self.at(node).parent.is_none();
+        let serial = self.mutation && self.at(node).parent.is_none();
+        let changes = serial || self.graph.binding(binding).changes;
         // Two mutations of one name under two response keys are two mutations.
         let repeat = self.at(node).slots.get(&key).copied();
-        if let Some(used) = repeat.filter(|_| !(root && self.mutation)) {
+        if let Some(used) = repeat.filter(|_| !changes) {
             self.fetches[used.filled_by.0 as usize].condition.or(condition);
             return Ok(used);
         }
@@ -198,7 +199,8 @@ impl<'a> Planner<'a> {
             condition: condition.clone(),
             depends_on: depends_on.into_iter().collect(),
             nullable,
-            safe: !(root && self.mutation),
+            safe: !changes,
+            serial,
             entity: None,
             allowed: Condition::always(),
             checks: Vec::new(),

@@ -2,7 +2,7 @@
 //! skipped; what is asked for is kept as a slice.
 
 use super::shape::{ObjectShape, Shape, Target};
-use super::store::{RowId, SCRATCH, Store, Unreadable, Value};
+use super::store::{Budget, RowId, SCRATCH, Store, Unreadable, Value};
 use super::strict;
 use crate::mapping::{Expr, ExprKind, Failure, TextScope, Variables};
 use bytes::Bytes;
@@ -36,22 +36,25 @@ pub(in crate::engine) fn read_json(
     })
 }
 
-/// Reads what a mapping yields where a reply has no body: `$` is null. `shape` reads the mapping's result.
+/// Reads what a mapping yields where a reply has no body, or there is no reply: `$` is null. `shape` reads the mapping's
+/// result.
 ///
 /// # Errors
-/// The mapping could not be evaluated, or yields too many values.
+/// The mapping could not be evaluated, or yields more than the budget allows.
 pub(in crate::engine) fn read_without_body(
     store: &mut Store,
+    budget: &mut Budget,
     mapping: &Expr,
     shape: &Shape,
     variables: &dyn Variables,
 ) -> Result<Value, Unreadable> {
-    store.read_reply(|store| {
+    store.read_within(budget, |store| {
         let mut reader = Reader { store, body: SCRATCH, base: 0, variables, decoded: false };
         let values = Cell::new(reader.store.values());
         let steps = Cell::new(reader.store.steps());
         let scope = TextScope { current: "null", variables, values: &values, steps: &steps };
         let text = mapping.evaluate_text(&scope).map_err(|failure| reader.failed(&failure))?;
+        reader.store.keep_steps(steps.get());
         reader.made(text.into_owned(), shape)
     })
 }

@@ -73,7 +73,8 @@ pub(in crate::engine) struct Hole {
     pub code: ErrorCode,
     /// Safe for clients.
     pub message: String,
-    pub source: Name,
+    /// `None`: the field is computed.
+    pub source: Option<Name>,
     pub status: Option<u16>,
     /// Of a mutation's call: whether it took effect.
     pub outcome: Option<&'static str>,
@@ -123,6 +124,23 @@ impl From<Unreadable> for source::Error {
     }
 }
 
+/// What may still be kept, and done, for the values of one reply, or of one field that is computed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine) struct Budget {
+    values: u64,
+    steps: u64,
+}
+
+impl Budget {
+    /// One more object has the field: so much is done for it without counting.
+    pub fn add_object(&mut self) {
+        self.steps = self.steps.saturating_add(STEPS_OF_OBJECT);
+    }
+}
+
+/// Steps that each object adds to those of a computed field, so that work which is linear in objects is never refused.
+const STEPS_OF_OBJECT: u64 = 64;
+
 /// The body number that stands for the scratch buffer.
 pub(super) const SCRATCH: u32 = u32::MAX;
 
@@ -140,11 +158,30 @@ impl Store {
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, String>,
     ) -> Result<T, Unreadable> {
-        self.values.set(self.most_values);
-        self.steps = MAX_STEPS;
+        self.read_within(&mut self.budget(), read)
+    }
+
+    /// The budget of one reply.
+    pub fn budget(&self) -> Budget {
+        Budget { values: self.most_values, steps: MAX_STEPS }
+    }
+
+    /// As [`Store::read_reply`], for a part of what a budget is for.
+    ///
+    /// # Errors
+    /// As for [`Store::read_reply`].
+    pub fn read_within<T>(
+        &mut self,
+        budget: &mut Budget,
+        read: impl FnOnce(&mut Self) -> Result<T, String>,
+    ) -> Result<T, Unreadable> {
+        self.values.set(budget.values);
+        self.steps = budget.steps;
         self.is_exceeded.set(false);
         let lengths = (self.slots.len(), self.items.len(), self.stack.len(), self.bodies.len());
-        read(self).map_err(|detail| {
+        let read = read(self);
+        *budget = Budget { values: self.values.get(), steps: self.steps };
+        read.map_err(|detail| {
             self.slots.truncate(lengths.0);
             self.items.truncate(lengths.1);
             self.stack.truncate(lengths.2);

@@ -377,7 +377,9 @@ impl Writer<'_> {
         let hole = self.store.hole_at(index);
         self.errors.add_hole(index, hole.code, path, || {
             let mut error = Error::new(hole.code, hole.message.as_str());
-            error.extensions.insert("source".into(), hole.source.to_string().into());
+            if let Some(source) = &hole.source {
+                error.extensions.insert("source".into(), source.to_string().into());
+            }
             if let Some(status) = hole.status {
                 error.extensions.insert("status".into(), status.into());
             }

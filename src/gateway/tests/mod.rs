@@ -3,6 +3,7 @@
 mod assembly;
 mod batching;
 mod bodies;
+mod computed;
 mod connections;
 mod executor;
 mod fake;

@@ -36,7 +36,7 @@ pub(super) fn warn(parts: Parts<'_>, filled: &Filled, reach: &Reach, problems: &
 fn field(parts: Parts<'_>, reach: &Reach, bound: &Bound) -> Option<Problem> {
     let binding = parts.bindings.binding(bound.id?);
     // Calls that take nothing of their parent are all the same, and made once.
-    if bound.batch.is_some() || binding.parent.is_empty() {
+    if bound.batch.is_some() || binding.parent.is_empty() || binding.call.computed().is_some() {
         return None;
     }
     let mut way = reach.way(&bound.type_name, true)?;
@@ -99,7 +99,9 @@ fn example(parts: Parts<'_>, way: &[Step], looked_up: Option<&str>) -> Option<Ex
             let binding = bound.id.map(|id| parts.bindings.binding(id));
             let max =
                 binding.and_then(|binding| binding.batch.as_ref()).map(|batch| batch.max as u64);
-            calls.push(max.map_or(objects, |max| objects.div_ceil(max.max(1))));
+            if binding.is_none_or(|binding| binding.call.computed().is_none()) {
+                calls.push(max.map_or(objects, |max| objects.div_ceil(max.max(1))));
+            }
         }
         query.push_str(&step.field);
         let length = length(parts, step, field);

@@ -1,27 +1,31 @@
 //! An argument has to change something. A field without a binding is read from its parent's reply whatever is given to
-//! it, so two aliases with different arguments would have one value.
+//! it, so two aliases with different arguments would have one value. A field with a binding makes the same call whatever is
+//! given to an argument that no text reads, which is hardly meant.
 //!
 //! Fields of interfaces are left alone: those of their objects decide.
 
-use crate::graph::binding::Bindings;
+use crate::graph::binding::{Bindings, Bound};
 use crate::graph::merge::Merged;
 use crate::graph::words::Words;
 use crate::mapping::{Mapping, Reference, Variable};
 use crate::problem::Problem;
-use apollo_compiler::ast::FieldDefinition;
+use apollo_compiler::ast::{FieldDefinition, Value};
+use apollo_compiler::schema::ObjectType;
 
-/// Refuses arguments that nothing reads.
+/// Refuses arguments that nothing reads on fields without a binding, and warns of those on fields with one.
 pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Problem>) {
     let words = Words(&merged.schema);
     for (type_name, object) in words.objects() {
-        // A root field without a binding is a problem of its own.
-        if words.root(type_name).is_some() {
-            continue;
-        }
         for field in object.fields.values() {
             let is_known = |name: &str| merged.schema.directive_definitions.contains_key(name);
             let is_known = field.directives.iter().all(|directive| is_known(&directive.name));
-            if !is_known || bindings.get(type_name, &field.name).is_some() {
+            let bound = bindings.get(type_name, &field.name);
+            if let Some(bound) = bound {
+                unused(merged, object, field, (bindings, bound), problems);
+                continue;
+            }
+            // A root field without a binding is a problem of its own.
+            if !is_known || words.root(type_name).is_some() {
                 continue;
             }
             let read = Read::of(field);
@@ -38,6 +42,71 @@ pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Pro
             }
         }
     }
+}
+
+/// Warns of arguments of a field with a binding that neither a text of the binding nor a directive reads.
+fn unused(
+    merged: &Merged,
+    object: &ObjectType,
+    field: &FieldDefinition,
+    (bindings, bound): (&Bindings, &Bound),
+    problems: &mut Vec<Problem>,
+) {
+    let Some(id) = bound.id else { return };
+    let call = &bindings.binding(id).call;
+    let of_select = call.select().map(Mapping::references).unwrap_or_default();
+    let mut read: Vec<Reference> = of_select;
+    read.extend(call.references().iter().map(|placed| placed.reference.clone()));
+    // Rules of interfaces hold for the field, too, and what their fields take it must take.
+    let interfaces = object.implements_interfaces.iter();
+    let above: Vec<&FieldDefinition> = interfaces
+        .filter_map(|name| merged.schema.type_field(name, &field.name).ok())
+        .map(|field| &***field)
+        .collect();
+    for rules in std::iter::once(field).chain(above.iter().copied()).map(Read::of) {
+        match rules {
+            Read::Some(references) => read.extend(references),
+            Read::Unknown => return,
+        }
+    }
+    // A name that is no argument is a mistake of its own: the unused argument may be meant.
+    let is_unknown = |reference: &Reference| {
+        reference.variable == Variable::Args
+            && reference.path.first().is_some_and(|name| field.argument_by_name(name).is_none())
+    };
+    if read.iter().any(is_unknown) {
+        return;
+    }
+    let read = Read::Some(read);
+    let slicing = sliced_by(field);
+    for argument in &field.arguments {
+        let is_said =
+            ["is", "require", "deprecated"].iter().any(|name| argument.directives.has(name));
+        let is_due = above.iter().any(|above| above.argument_by_name(&argument.name).is_some());
+        let is_read = read.has(&argument.name) || slicing.contains(&argument.name.as_str());
+        if is_said || is_due || is_read {
+            continue;
+        }
+        let name = &argument.name;
+        let message = format!("nothing reads the argument `{name}` of `{}`", bound.coordinate());
+        problems.push(
+            Problem::warning("unused-argument", message)
+                .at(merged.places.of(name.location()))
+                .help(format!("use it in the binding, such as `{{$args.{name}}}` in a URL or `$args.{name}` in a mapping, or remove it")),
+        );
+    }
+}
+
+/// Names of the arguments that say how long the field's list is.
+fn sliced_by(field: &FieldDefinition) -> Vec<&str> {
+    let size = field.directives.get("listSize");
+    let names = size.and_then(|size| size.specified_argument_by_name("slicingArguments"));
+    let names: Vec<&str> = match names.map(|names| &**names) {
+        Some(Value::List(names)) => names.iter().filter_map(|name| name.as_str()).collect(),
+        Some(Value::String(name)) => vec![name],
+        _ => Vec::new(),
+    };
+    names.iter().filter_map(|path| path.split('.').next()).collect()
 }
 
 /// The arguments that a field's access rules read.

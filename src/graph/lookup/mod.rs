@@ -49,6 +49,10 @@ pub(super) fn read(
             let Some(entity) = reading.entity(types) else { continue };
             let Some(bound) = bindings.get(type_name, &field.name) else { continue };
             let Some(binding) = bound.id else { continue };
+            if bindings.binding(binding).call.computed().is_some() {
+                reading.refuse_computed();
+                continue;
+            }
             let lookups = if field.ty.is_list() {
                 let Some((lookup, rule)) = reading.many(entity, binding, bound) else { continue };
                 bindings.binding_mut(binding).batch = Some(rule);
@@ -81,6 +85,12 @@ impl Reading<'_> {
     fn refuse(&mut self, place: Option<Place>, message: String, help: &str) {
         let place = place.or_else(|| self.place.clone());
         self.problems.push(Problem::error("invalid-lookup", message).at(place).help(help));
+    }
+
+    fn refuse_computed(&mut self) {
+        let message =
+            format!("`{}` is computed, so no source is asked for the entity", self.coordinate);
+        self.refuse(None, message, "remove `@lookup`, or bind the field to a source");
     }
 
     fn refuse_misplaced(&mut self) {

@@ -40,7 +40,33 @@ pub(super) fn check(
             binding.batch = batch;
         }
     }
+    refuse_mutations(types, bindings, problems);
     refuse_cycles(types, bindings, problems);
+}
+
+/// A mutation is made where a client selects it, and for nothing else: in a namespace, fields have mutations beside them.
+fn refuse_mutations(
+    types: &HashMap<Name, ObjectType>,
+    bindings: &Bindings,
+    problems: &mut Vec<Problem>,
+) {
+    for bound in &bindings.bound {
+        for name in needs(types, bindings, bound) {
+            let needed = bindings.get(&bound.type_name, name);
+            let Some(needed) =
+                needed.filter(|needed| needed.id.is_some_and(|id| bindings.binding(id).changes))
+            else {
+                continue;
+            };
+            let (field, mutation) = (bound.coordinate(), needed.coordinate());
+            let message = format!("`{field}` needs `{mutation}`, which is a mutation");
+            problems.push(
+                Problem::error("misplaced-variable", message).at(bound.place.clone()).help(
+                    "a mutation is made only where a client selects it: do without its value",
+                ),
+            );
+        }
+    }
 }
 
 /// The values of all environment variables that texts name, as an object.

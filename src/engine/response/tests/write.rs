@@ -242,7 +242,7 @@ fn a_failed_call_is_told_at_each_place_it_should_have_filled() {
     let hole = |id: &str| Hole {
         code: ErrorCode::UpstreamStatus,
         message: "`users` answered with status 503".into(),
-        source: "users".into(),
+        source: Some("users".into()),
         status: Some(503),
         outcome: None,
         error_id: id.into(),
@@ -280,7 +280,7 @@ fn of_the_failed_calls_of_one_field_ten_are_listed() {
     let hole = |number: usize| Hole {
         code: if number == 20 { ErrorCode::UpstreamTimeout } else { ErrorCode::UpstreamStatus },
         message: "no".into(),
-        source: "users".into(),
+        source: Some("users".into()),
         status: None,
         outcome: None,
         error_id: number.to_string(),

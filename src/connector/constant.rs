@@ -1,0 +1,137 @@
+//! `@const`: a field that is computed, without a source and without a call.
+//!
+//! It compiles like any other binding, so that loading checks its mapping as it checks a `select`. The engine evaluates the
+//! mapping itself; nothing is ever rendered or sent here.
+
+use super::texts::Texts;
+use crate::graphql::{ErrorCode, Name};
+use crate::mapping::{Failure, Mapping, Reads, Reference, Variable};
+use crate::problem::Problem;
+use crate::source::{
+    Argument, BindingSpec, Call, Computed, Connector, Error, Inputs, Operation, Placed, Reply,
+    Request,
+};
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The connector of `@const`.
+pub struct Const;
+
+struct ConstCall {
+    /// The field's coordinate: no two of them are the same source.
+    coordinate: Name,
+    value: Mapping,
+    depends: Computed,
+}
+
+impl Connector for Const {
+    fn directive(&self) -> &'static str {
+        "const"
+    }
+
+    fn definition(&self) -> &'static str {
+        "\"This field is computed, without a call: what the mapping yields.\"\n\
+         directive @const(value: String!) on FIELD_DEFINITION"
+    }
+
+    fn has_source(&self) -> bool {
+        false
+    }
+
+    fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>> {
+        let mut texts = Texts::default();
+        if spec.operation == Operation::Subscription {
+            let message = format!(
+                "`{}` is a subscription field, but `@const` has no events",
+                spec.coordinate
+            );
+            let help = "bind the field to a stream, such as `@rest(…, stream: SSE)`; fields of its events may have `@const`";
+            let problem = Problem::error("not-a-stream", message).at(spec.place.clone());
+            texts.problems.push(problem.help(help));
+        }
+        let value =
+            spec.argument("value").and_then(|argument| Some((argument, texts.mapping(argument)?)));
+        // Said better below.
+        texts.problems.retain(|problem| problem.code != "unavailable-variable");
+        let Some((argument, value)) = value.filter(|_| texts.problems.is_empty()) else {
+            return Err(texts.problems);
+        };
+        let references = value.references();
+        let mut problems: Vec<Problem> =
+            references.iter().filter_map(|reference| unavailable(argument, reference)).collect();
+        if value.expr().reads() != Reads::default() {
+            let message = "`$` names nothing here: `@const` has no reply to read";
+            let help = "take values from `$args`, `$this`, `$claims` or `$request`";
+            let place = argument.place.clone();
+            problems.push(Problem::error("unknown-reference", message).at(place).help(help));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let names = |wanted: &[Variable]| {
+            references.iter().any(|reference| wanted.contains(&reference.variable))
+        };
+        let depends = Computed {
+            claims: names(&[Variable::Claims]),
+            request: names(&[Variable::RequestHeaders, Variable::RequestIp]),
+        };
+        let coordinate = spec.coordinate.as_str().into();
+        Ok(Arc::new(ConstCall { coordinate, value, depends }))
+    }
+}
+
+/// A variable that belongs to a source or to a batch.
+fn unavailable(argument: &Argument, reference: &Reference) -> Option<Problem> {
+    let (message, help) = match reference.variable {
+        Variable::Config => (
+            "`$config` belongs to a source, and `@const` has none",
+            "write the value itself, or take it from `$env`",
+        ),
+        Variable::Batch => (
+            "`$batch` belongs to a call for many objects, and `@const` makes none",
+            "write `$this` for the parent object",
+        ),
+        Variable::Status | Variable::ResponseHeaders => (
+            "`@const` makes no call, so there are no `$status` and no `$response.headers`",
+            "take values from `$args`, `$this`, `$claims` or `$request`",
+        ),
+        _ => return None,
+    };
+    let place = argument.place_of(&reference.span);
+    Some(Problem::error("misplaced-variable", message).at(place).help(help))
+}
+
+impl Call for ConstCall {
+    fn source(&self) -> &Name {
+        &self.coordinate
+    }
+
+    fn references(&self) -> &[Placed] {
+        &[]
+    }
+
+    fn select(&self) -> Option<&Mapping> {
+        Some(&self.value)
+    }
+
+    fn computed(&self) -> Option<Computed> {
+        Some(self.depends)
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn render(&self, _: &Inputs<'_>) -> Result<Request, Failure> {
+        Err(Failure::Unencodable("value".into()))
+    }
+
+    fn send(&self, _: Arc<Request>, _: Instant) -> BoxFuture<'static, Result<Reply, Error>> {
+        ready(Err(Error::new(ErrorCode::Internal, "`@const` makes no call"))).boxed()
+    }
+
+    fn describe(&self, _: &Request) -> String {
+        self.value.text().to_owned()
+    }
+}

@@ -1,0 +1,174 @@
+//! What a field says of its own call beside the binding: how long it may take (`@timeout`), and what the field is where it
+//! fails (`@onError`).
+
+use super::binding::{Bindings, Bound};
+use super::merge::Merged;
+use super::words::{Root, Words};
+use crate::problem::{Place, Problem};
+use crate::source::{Argument, ArgumentValue};
+use apollo_compiler::ast::{Directive, FieldDefinition};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Node, ast::Type};
+use std::time::Duration;
+
+const DIRECTIVES: [&str; 2] = ["timeout", "onError"];
+
+/// Reads every use of both directives into the bindings.
+pub(super) fn read(merged: &Merged, bindings: &mut Bindings, problems: &mut Vec<Problem>) {
+    for (type_name, found) in merged.schema.types.iter().filter(|(_, found)| !found.is_built_in()) {
+        let fields = match found {
+            ExtendedType::Object(object) => &object.fields,
+            ExtendedType::Interface(interface) => &interface.fields,
+            _ => continue,
+        };
+        for field in fields.values() {
+            for name in DIRECTIVES {
+                let Some(directive) = field.directives.get(name) else { continue };
+                let place = merged.places.of(directive.location());
+                let mut reading = Reading { merged, type_name, field, directive, place, problems };
+                reading.read(bindings);
+            }
+        }
+    }
+}
+
+struct Reading<'a> {
+    merged: &'a Merged,
+    type_name: &'a str,
+    field: &'a FieldDefinition,
+    directive: &'a Node<Directive>,
+    place: Option<Place>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reading<'_> {
+    fn read(&mut self, bindings: &mut Bindings) {
+        let bound = bindings.get(self.type_name, &self.field.name);
+        let Some(bound) = bound else { return self.refuse_unbound() };
+        let Some(id) = bound.id else { return };
+        if bindings.binding(id).call.computed().is_some() {
+            let (coordinate, name) = (self.coordinate(), &self.directive.name);
+            let message = format!(
+                "`{coordinate}` is computed without a call, so `@{name}` has nothing to hold"
+            );
+            return self.refuse("misplaced-directive", message, "remove it");
+        }
+        if self.directive.name == "timeout" {
+            let timeout = self.timeout();
+            let binding = bindings.binding_mut(id);
+            binding.timeout = timeout.filter(|timeout| *timeout < binding.call.timeout());
+        } else {
+            let may = self.may_be_null(bound, bindings.binding(id).changes);
+            bindings.binding_mut(id).null_on_error = may;
+        }
+    }
+
+    fn coordinate(&self) -> String {
+        format!("{}.{}", self.type_name, self.field.name)
+    }
+
+    fn refuse(&mut self, code: &'static str, message: String, help: &str) {
+        self.problems.push(Problem::error(code, message).at(self.place.clone()).help(help));
+    }
+
+    fn refuse_unbound(&mut self) {
+        let known = &self.merged.schema.directive_definitions;
+        // One that is unknown is reported, and may be meant as a binding.
+        let is_known = self.field.directives.iter().all(|found| known.contains_key(&found.name));
+        if !is_known || Words(&self.merged.schema).root(self.type_name).is_some() {
+            return;
+        }
+        let (coordinate, name) = (self.coordinate(), &self.directive.name);
+        let message = format!("`{coordinate}` has no call of its own, which `@{name}` is about");
+        let help = format!("put `@{name}` on the field whose binding fetches it");
+        self.refuse("misplaced-directive", message, &help);
+    }
+
+    fn argument(&self, name: &str) -> Option<Argument> {
+        let value = self.directive.specified_argument_by_name(name)?;
+        self.merged.places.argument(name, value)
+    }
+
+    fn timeout(&mut self) -> Option<Duration> {
+        let argument = self.argument("ms")?;
+        let ArgumentValue::Int(ms) = argument.value else { return None };
+        let ms = u64::try_from(ms).ok().filter(|ms| *ms > 0);
+        if ms.is_none() {
+            self.place = Some(argument.place);
+            let message = "a timeout is at least one millisecond".to_owned();
+            let help = "name the milliseconds, such as `@timeout(ms: 300)`; without the directive, the source's timeout holds";
+            self.refuse("invalid-timeout", message, help);
+        }
+        ms.map(Duration::from_millis)
+    }
+
+    /// `@onError(do: NULL)` is said where it can hold.
+    fn may_be_null(&mut self, bound: &Bound, changes: bool) -> bool {
+        let coordinate = bound.coordinate();
+        let argument = self.argument("do");
+        if let Some(Argument { value: ArgumentValue::Enum(action), place, .. }) = &argument
+            && &**action != "NULL"
+        {
+            // A value that the type does not have breaks a rule of the type system: this says it better.
+            self.problems.retain(|problem| {
+                let is_inside = |found: &Place| {
+                    std::sync::Arc::ptr_eq(&found.file, &place.file)
+                        && place.span.contains(&found.span.start)
+                };
+                !problem.place.as_ref().is_some_and(is_inside)
+            });
+            let message = format!("`@onError` has no `{action}`: it can only make the field null");
+            let help = if &**action == "STALE" {
+                "write `do: NULL`; an old reply stands in for a failed call with `@cacheControl(staleIfError: …)`"
+            } else {
+                "write `do: NULL`"
+            };
+            self.place = Some(place.clone());
+            self.refuse("invalid-on-error", message, help);
+            return false;
+        }
+        let root = Words(&self.merged.schema).root(self.type_name);
+        let (message, help) = if root == Some(Root::Subscription) {
+            (
+                format!(
+                    "`{coordinate}` is a subscription field: a stream that fails ends with an error"
+                ),
+                "remove `@onError`, or put it on fields of the events",
+            )
+        } else if changes {
+            (
+                format!(
+                    "`{coordinate}` is a mutation: without its error, nobody knows whether it was done"
+                ),
+                "remove `@onError`",
+            )
+        } else if self.field.ty.is_non_null() {
+            (
+                format!(
+                    "`{coordinate}` is of type `{}`, so it cannot be null where its call fails",
+                    self.field.ty
+                ),
+                "make the field nullable, or remove `@onError`",
+            )
+        } else if self.field.directives.has("lookup") && has_non_null_items(&self.field.ty) {
+            (
+                format!(
+                    "`{coordinate}` is of type `{}`, so a key whose call fails cannot be null",
+                    self.field.ty
+                ),
+                "make the elements nullable, or remove `@onError`",
+            )
+        } else {
+            return argument.is_some();
+        };
+        self.refuse("invalid-on-error", message, help);
+        false
+    }
+}
+
+fn has_non_null_items(ty: &Type) -> bool {
+    match ty {
+        Type::List(of) | Type::NonNullList(of) => of.is_non_null(),
+        Type::Named(_) | Type::NonNullNamed(_) => false,
+    }
+}

@@ -1,0 +1,146 @@
+//! Namespaces of mutations: types that only `@const` fields of `Mutation` return, at once or one below the other.
+//!
+//! The fields of such a type are mutations: their calls are neither shared nor repeated. A type that something else
+//! returns, too, is a type like any other, whose fields are read.
+
+use super::merge::Merged;
+use super::words::{Root, Words};
+use crate::problem::Problem;
+use apollo_compiler::Schema;
+use apollo_compiler::ast::FieldDefinition;
+use apollo_compiler::schema::ExtendedType;
+use hashbrown::{HashMap, HashSet};
+
+#[derive(Default)]
+pub(super) struct Namespaces {
+    types: HashSet<String>,
+    /// Types that would be namespaces if nothing else returned them, and what does.
+    shared: Vec<Shared>,
+}
+
+struct Shared {
+    /// The field of `Mutation`, or of a namespace.
+    by: String,
+    type_name: String,
+    other: String,
+}
+
+/// A field that returns a type.
+#[derive(Clone, Copy)]
+struct Returning<'a> {
+    parent: &'a str,
+    field: &'a FieldDefinition,
+}
+
+impl Returning<'_> {
+    fn coordinate(self) -> String {
+        format!("{}.{}", self.parent, self.field.name)
+    }
+}
+
+impl Namespaces {
+    pub(super) fn of(schema: &Schema) -> Self {
+        let words = Words(schema);
+        let returning = returning(schema);
+        let Some(mutation) =
+            words.objects().find(|(name, _)| words.root(name) == Some(Root::Mutation))
+        else {
+            return Self::default();
+        };
+        let is_candidate =
+            |name: &str| schema.get_object(name).is_some() && words.root(name).is_none();
+        let below = |name: &str| -> Vec<&str> {
+            let fields =
+                schema.get_object(name).into_iter().flat_map(|found| found.fields.values());
+            let computed = fields.filter(|field| field.directives.has("const"));
+            let inner = computed.map(|field| field.ty.inner_named_type().as_str());
+            inner.filter(|name| is_candidate(name)).collect()
+        };
+        let mut types: HashSet<&str> = HashSet::new();
+        let mut waiting = below(mutation.0);
+        while let Some(name) = waiting.pop() {
+            if types.insert(name) {
+                waiting.extend(below(name));
+            }
+        }
+        let mut shared = Vec::new();
+        // Each round takes one away at least.
+        loop {
+            let is_inside = |one: &Returning<'_>| {
+                let parent = one.parent == mutation.0 || types.contains(one.parent);
+                parent && one.field.directives.has("const")
+            };
+            let other = types.iter().find_map(|name| {
+                let all = returning.get(name)?;
+                let other = all.iter().find(|one| !is_inside(one))?;
+                let by = all.iter().find(|one| is_inside(one));
+                Some((*name, by.copied(), *other))
+            });
+            let Some((name, by, other)) = other else { break };
+            if let Some(by) = by.filter(|by| is_empty(by.field)) {
+                let (by, other) = (by.coordinate(), other.coordinate());
+                shared.push(Shared { by, type_name: name.to_owned(), other });
+            }
+            types.remove(name);
+        }
+        shared.sort_by(|one, next| one.by.cmp(&next.by));
+        Self { types: types.into_iter().map(str::to_owned).collect(), shared }
+    }
+
+    pub(super) fn has(&self, type_name: &str) -> bool {
+        self.types.contains(type_name)
+    }
+
+    /// A namespace of mutations that queries reach as well is hardly meant: its calls are taken for reads.
+    pub(super) fn warn_of_shared(&self, merged: &Merged, problems: &mut Vec<Problem>) {
+        for Shared { by, type_name, other } in &self.shared {
+            let Some((parent, field)) = by.split_once('.') else { continue };
+            let Ok(field) = merged.schema.type_field(parent, field) else { continue };
+            let message = format!(
+                "`{by}` returns `{type_name}` as `{other}` does, so the calls of its fields are taken for reads"
+            );
+            problems.push(
+                Problem::warning("shared-namespace", message)
+                    .at(merged.places.of(field.name.location()))
+                    .help("give the mutations a type of their own: calls of reads may be shared and repeated"),
+            );
+        }
+    }
+}
+
+/// `@const(value: "{}")`: the field is there for the fields below it.
+fn is_empty(field: &FieldDefinition) -> bool {
+    let value = field.directives.get("const");
+    let value = value.and_then(|value| value.specified_argument_by_name("value")?.as_str());
+    value.is_some_and(|value| value.chars().all(|c| "{}$() \t\n".contains(c)))
+}
+
+/// The fields that return each object type, through interfaces and unions, too.
+fn returning(schema: &Schema) -> HashMap<&str, Vec<Returning<'_>>> {
+    let mut members: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (name, found) in &schema.types {
+        match found {
+            ExtendedType::Object(object) => {
+                for interface in &object.implements_interfaces {
+                    members.entry(interface.as_str()).or_default().push(name);
+                }
+            }
+            ExtendedType::Union(union_) => {
+                let names = union_.members.iter().map(|member| member.as_str());
+                members.entry(name.as_str()).or_default().extend(names);
+            }
+            _ => {}
+        }
+    }
+    let mut returning: HashMap<&str, Vec<Returning<'_>>> = HashMap::new();
+    for (parent, object) in Words(schema).objects() {
+        for field in object.fields.values() {
+            let inner = field.ty.inner_named_type().as_str();
+            let one = Returning { parent, field };
+            for name in members.get(inner).map_or(&[inner][..], Vec::as_slice) {
+                returning.entry(*name).or_default().push(one);
+            }
+        }
+    }
+    returning
+}
