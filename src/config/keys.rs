@@ -40,7 +40,7 @@ pub const KEYS: &[Key] = &[
     key("server.introspection", "boolean", "false", "true",
         "`__schema` and `__type` are answered."),
     key("server.expose_upstream_errors", "boolean", "false", "true",
-        "Field errors have what went wrong upstream under `extensions.detail`, at most 1,500 characters. For development: it may hold a service's own words and address."),
+        "Field errors have what went wrong upstream under `extensions.detail`, at most 1,500 characters, and responses have the keys that mappings did not find under `extensions.mapping`. For development: both may hold a service's own words and address."),
     key("server.timeout", "duration", "15s", "5s",
         "The time one request may take, all its calls included."),
     key("server.shutdown_grace", "duration", "10s", "30s",

@@ -51,14 +51,14 @@ impl async_graphql::Executor for Executor {
     ) -> BoxStream<'static, async_graphql::Response> {
         let held = std::mem::take(&mut request.data);
         let asked = self.request(request, session_data.as_deref());
-        let engine = self.engine.clone();
+        let (engine, trace) = (self.engine.clone(), asked.caller.trace.clone());
         let answers = async move {
             match engine.subscribe(asked).await {
                 Ok(Answers::Many(answers)) => answers,
                 Ok(Answers::One(answer)) | Err(answer) => stream::iter([answer]).boxed(),
             }
         };
-        guarded(stream::once(answers).flatten().boxed())
+        guarded(stream::once(answers).flatten().boxed(), trace)
             .then(|answer| async move {
                 // A stream that always has something lets the others of its connection have their turn.
                 tokio::task::yield_now().await;

@@ -14,7 +14,7 @@ use crate::engine::{self, Engine, Limit, LimitName};
 use crate::graphql::{Error, ErrorCode, error_id};
 use crate::identity::Identity;
 use crate::memory::EXHAUSTED;
-use crate::source::Caller;
+use crate::source::{Caller, Trace};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::FutureExt as _;
@@ -244,7 +244,7 @@ impl Run<'_> {
     /// Runs one operation.
     async fn one(&self, payload: Payload) -> engine::Response {
         let answer = AssertUnwindSafe(self.engine.execute(self.request(payload))).catch_unwind();
-        answer.await.unwrap_or_else(|panic| panicked(&*panic))
+        answer.await.unwrap_or_else(|panic| panicked(&*panic, &self.caller.trace))
     }
 
     /// Runs operations side by side; the answers are in the order asked.
@@ -282,15 +282,17 @@ impl Accepted {
 /// A stream that a panic below ends with an error, and nothing else with it.
 pub(super) fn guarded(
     answers: BoxStream<'static, engine::Response>,
+    trace: Trace,
 ) -> BoxStream<'static, engine::Response> {
     let answers = AssertUnwindSafe(answers).catch_unwind();
-    answers.map(|answer| answer.unwrap_or_else(|panic| panicked(&*panic))).boxed()
+    answers.map(move |answer| answer.unwrap_or_else(|panic| panicked(&*panic, &trace))).boxed()
 }
 
 /// The answer to a request that panicked; the log line has the same id.
-pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> engine::Response {
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send), trace: &Trace) -> engine::Response {
     let id = error_id();
-    tracing::error!(error_id = id, "a request panicked: {}", said(panic));
+    let (request_id, trace_id) = (trace.request_id(), trace.trace_id());
+    tracing::error!(error_id = id, request_id, trace_id, "a request panicked: {}", said(panic));
     let mut error = Error::new(ErrorCode::Internal, "the gateway failed on this request");
     error.extensions.insert("errorId".to_owned(), id.into());
     engine::Response::refuse(&[error])

@@ -43,16 +43,15 @@ impl Ids {
         let state = parent.and_then(|_| state(headers));
         let given = headers.get(REQUEST_ID).filter(|value| trusted && is_sane(value));
         let request = given.cloned().or_else(|| HeaderValue::try_from(hexadecimal(id)).ok());
+        let request = request.unwrap_or(HeaderValue::from_static("-"));
         let traceparent = HeaderValue::try_from(format!("00-{trace}-{span}-{flags:02x}"));
         let carried = traceparent.map_or_else(
             |_| Trace::default(),
             |parent| {
-                Trace::new(
-                    [(TRACEPARENT, parent)].into_iter().chain(state.map(|it| (TRACESTATE, it))),
-                )
+                let state = state.map(|it| (TRACESTATE, it));
+                Trace::new(request.clone(), [(TRACEPARENT, parent)].into_iter().chain(state))
             },
         );
-        let request = request.unwrap_or(HeaderValue::from_static("-"));
         Self { request, trace, span, carried }
     }
 }
@@ -216,6 +215,8 @@ mod tests {
         assert_ne!(ids.span, "00f067aa0ba902b7");
         let parent = format!("00-{TRACE}-{}-01", ids.span);
         assert_eq!(carried(&ids), [parent.as_str(), "a=1,b@c=2,d=3"]);
+        assert_eq!(ids.carried.trace_id(), Some(TRACE));
+        assert_eq!(ids.carried.request_id(), ids.request.to_str().ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod disclosure;
 mod execute;
 mod guard;
+mod mapping_notes;
 mod operation;
 mod plan;
 mod replies;
@@ -43,8 +44,9 @@ use guard::access::Access;
 use guard::bucket::{Buckets, Debit};
 use guard::cost::Estimate;
 use guard::limits::{Told, Verdict};
+use mapping_notes::{MappingNote, MappingNotes};
 use operation::{Found, Operation, Operations, Persisted};
-use response::{Size, Writing, Written};
+use response::{MissingKeys, Size, Writing, Written};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -63,6 +65,7 @@ pub struct Engine {
     told: Arc<Told>,
     buckets: Option<Arc<Buckets>>,
     disclosure: Arc<Disclosure>,
+    notes: Arc<MappingNotes>,
 }
 
 /// One GraphQL request, already taken out of its transport.
@@ -115,7 +118,11 @@ pub struct Response {
 /// What stands under `extensions` in an answer.
 #[derive(Serialize)]
 struct Extensions<'a> {
-    cost: &'a CostReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<&'a CostReport>,
+    /// In development only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mapping: Vec<MappingNote>,
 }
 
 impl Engine {
@@ -129,6 +136,7 @@ impl Engine {
             loaders: Arc::new(Loaders::new(&graph, &pool)),
             pool: Arc::new(pool),
             buckets: settings.rate.as_ref().and_then(Buckets::new).map(Arc::new),
+            notes: Arc::default(),
             disclosure: Arc::new(Disclosure::new(&graph, &settings)),
             settings: Arc::new(settings),
             graph,
@@ -281,6 +289,8 @@ impl Engine {
             given: &estimate.given,
             size: self.size(outcome.bytes, &caller.account),
             list_size: self.settings.limits.list_size,
+            trace: &caller.trace,
+            missing: outcome.missing.as_deref(),
         };
         let view = &operation.plan.view;
         let mut written = response::write(&outcome.store, outcome.root, view, writing);
@@ -292,8 +302,11 @@ impl Engine {
         let throttle = debit.throttle().cloned().map(Box::new);
         cost.throttle_status = throttle.as_deref().map(Throttle::status);
         let errors = written.errors.len();
-        let extensions = expose.then_some(Extensions { cost: &cost });
-        let body = written.finish(extensions.as_ref());
+        let notes = |missing: &MissingKeys| self.notes.take(missing, &caller.trace);
+        let mapping = outcome.missing.as_deref().map(notes).unwrap_or_default();
+        let extensions = Extensions { cost: expose.then_some(&cost), mapping };
+        let has_some = extensions.cost.is_some() || !extensions.mapping.is_empty();
+        let body = written.finish(has_some.then_some(&extensions));
         Response {
             body,
             refusal: None,
@@ -471,7 +484,7 @@ impl Response {
     fn refused(refusal: Refusal, expose: bool) -> Self {
         let mut response = Self::refuse(&refusal.errors);
         if let Some(cost) = refusal.cost.as_ref().filter(|_| expose) {
-            let extensions = Extensions { cost };
+            let extensions = Extensions { cost: Some(cost), mapping: Vec::new() };
             let body = serde_json::json!({ "errors": refusal.errors, "extensions": extensions });
             response.body = Bytes::from(body.to_string());
         }

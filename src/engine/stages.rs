@@ -6,6 +6,7 @@ use super::operation::Operation;
 use super::response::{self, Store, Writing, read_json};
 use super::{Engine, Error, Request, plan};
 use crate::memory::Account;
+use crate::source::Trace;
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
 use bytes::Bytes;
@@ -102,6 +103,8 @@ impl Stages<'_> {
             given: &ran.given,
             size: self.0.size(*bytes, &Account::default()),
             list_size: self.0.settings.limits.list_size,
+            trace: &Trace::default(),
+            missing: None,
         };
         response::write(store, *root, view, writing).finish(None::<&()>)
     }

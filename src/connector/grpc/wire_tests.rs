@@ -321,7 +321,10 @@ async fn a_trace_goes_along_as_metadata() {
     .await;
     let call = grpc(source(server.url()));
     let name = http::HeaderName::from_static("traceparent");
-    let trace = crate::source::Trace::new([(name, http::HeaderValue::from_static("00-a-b-01"))]);
+    let trace = crate::source::Trace::new(
+        http::HeaderValue::from_static("id"),
+        [(name, http::HeaderValue::from_static("00-a-b-01"))],
+    );
     let caller = crate::source::Caller { trace, ..caller(&[]) };
     let request = with_inputs(&json!({ "id": 5 }), &caller, |inputs| call.render(inputs));
     let reply = call.send(Arc::new(request.expect("it renders")), in_an_hour()).await;

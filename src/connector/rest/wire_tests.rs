@@ -465,7 +465,10 @@ async fn a_trace_goes_along_and_makes_no_difference() {
     let headers = headers.map(|(name, value)| {
         (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
     });
-    let traced = crate::source::Caller { trace: crate::source::Trace::new(headers), ..caller(&[]) };
+    let traced = crate::source::Caller {
+        trace: crate::source::Trace::new(http::HeaderValue::from_static("id"), headers),
+        ..caller(&[])
+    };
     let (with, without) = (render(&traced), render(&caller(&[])));
     assert_eq!(with, without, "two callers still ask the same");
     let reply = call.send(Arc::new(with), in_an_hour()).await.expect("a reply");

@@ -19,6 +19,7 @@ use super::reply;
 use crate::engine::{Answers, Request, Response as Answer};
 use crate::graphql::{Error, ErrorCode};
 use crate::memory::Account;
+use crate::source::Trace;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -73,14 +74,14 @@ pub(super) async fn answer(
 ) -> Response {
     let Asked { request, taken } = asked;
     let media = plain.unwrap_or(Media::Json);
-    let account = request.caller.account.clone();
+    let (account, trace) = (request.caller.account.clone(), request.caller.trace.clone());
     let Some(place) = here.and_then(|here| endpoint.places.take(here, &request.caller)) else {
         return reply::answer(media, full());
     };
     let opened = AssertUnwindSafe(endpoint.engine.subscribe(request)).catch_unwind().await;
     let opened = match opened {
         Ok(opened) => opened,
-        Err(panic) => Err(graphql::panicked(&*panic)),
+        Err(panic) => Err(graphql::panicked(&*panic, &trace)),
     };
     let answers = match opened {
         Ok(Answers::Many(answers)) => answers,
@@ -104,6 +105,7 @@ pub(super) async fn answer(
             .min(endpoint.settings.idle_timeout / 2),
         draining: endpoint.draining.subscribe(),
         account,
+        trace,
         _held: (place, taken),
     };
     let mut response = Response::new(Body::from_stream(open.chunks()));
@@ -129,12 +131,13 @@ struct Open {
     keep_alive: Duration,
     draining: watch::Receiver<bool>,
     account: Account,
+    trace: Trace,
     _held: (Place, Taken),
 }
 
 impl Open {
     fn chunks(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
-        let answers = graphql::guarded(self.answers);
+        let answers = graphql::guarded(self.answers, self.trace.clone());
         let begin = self.chunks.begin();
         let open = Self { answers, ..self };
         let rest = stream::unfold(Some(open), |open| async move {

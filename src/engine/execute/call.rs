@@ -251,6 +251,7 @@ impl<'a> Run<'a> {
                 }
                 let binding = self.snapshot.graph.binding(fetch.binding);
                 self.returned.take(binding.call.returned(), &reply.headers);
+                self.look_for_keys(fetch, &reply.body);
                 match self.read(call, fetch, &reply) {
                     Ok(value) => self.place(call, value),
                     Err(unreadable) => {
@@ -300,6 +301,14 @@ impl<'a> Run<'a> {
             caller: Arc::clone(self.snapshot.caller),
             most_values: self.snapshot.pool.most_values,
         }))
+    }
+
+    /// In development, finds the keys that the mapping reads and the reply does not have.
+    pub(super) fn look_for_keys(&mut self, fetch: &Fetch, body: &Body) {
+        let Some(missing) = &mut self.missing else { return };
+        let call = &*self.snapshot.graph.binding(fetch.binding).call;
+        let (binding, most_values) = (fetch.binding, self.snapshot.pool.most_values);
+        missing.look(binding, &fetch.coordinate, call, &fetch.shape, body, most_values);
     }
 
     fn unreadable(

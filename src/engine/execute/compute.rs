@@ -80,7 +80,16 @@ impl Run<'_> {
                 format!("they are more than {most} (limits.reply_values)")
             }
         };
-        tracing::warn!(error_id, field, code = code.as_str(), reason, "a field cannot be computed");
+        let trace = &self.snapshot.caller.trace;
+        tracing::warn!(
+            error_id,
+            request_id = trace.request_id(),
+            trace_id = trace.trace_id(),
+            coordinate = field,
+            code = code.as_str(),
+            reason,
+            "a field cannot be computed"
+        );
         let message = format!("`{field}` cannot be computed of these values: {reason}");
         let (source, status, outcome, detail, mapped) = (None, None, None, None, None);
         self.store.hole(Hole { code, message, source, status, outcome, error_id, detail, mapped })

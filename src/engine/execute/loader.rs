@@ -182,7 +182,12 @@ impl KeyLoader {
         let keys: Vec<&[u8]> = keys.iter().map(|key| &*key.key).collect();
         let loaded = split::split(&*call, &self.batch, inputs, &served.reply, &keys, most)?;
         let Served { reply, left, private } = served;
-        let part = |loaded| Part { loaded, left, private, held: reply.held.clone() };
+        let body = self.pool.shows_missing.then(|| reply.body.clone());
+        let held = &reply.held;
+        let part = |loaded| {
+            let (held, body) = (held.clone(), body.clone());
+            Part { loaded, left, private, held, body }
+        };
         Ok(loaded.into_iter().map(part).collect())
     }
 

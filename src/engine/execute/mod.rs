@@ -27,7 +27,7 @@ pub(super) use reuse::Pool;
 pub use share::Share;
 
 use super::plan::{FetchId, QueryPlan};
-use super::response::{RowId, Store};
+use super::response::{MissingKeys, RowId, Store};
 use crate::graph::Graph;
 use crate::memory::Charge;
 use crate::source::{self, Caller, Reply, ReturnedHeaders};
@@ -101,6 +101,7 @@ pub(super) async fn execute(snapshot: Snapshot<'_>, event: Option<Event>) -> Out
         _charge: run.charge,
         share: run.share,
         returned: run.returned,
+        missing: run.missing,
     }
 }
 
@@ -136,6 +137,8 @@ pub(super) struct Outcome {
     pub share: Share,
     /// Of the services' headers, what the client receives.
     pub returned: ReturnedHeaders,
+    /// Keys that replies were read for; `None` in production.
+    pub missing: Option<Box<MissingKeys>>,
 }
 
 struct Run<'a> {
@@ -155,6 +158,8 @@ struct Run<'a> {
     sent: Calls,
     bytes: usize,
     charge: Charge,
+    /// `None` in production: nothing is looked at then.
+    missing: Option<Box<MissingKeys>>,
     /// The deadline is over: no call is sent any more.
     late: bool,
 }
@@ -207,6 +212,7 @@ impl<'a> Run<'a> {
         let within = plan.repeats && in_flight.is_some();
         let reuse = Reuse::new(in_flight.filter(|_| snapshot.is_query), within);
         let charge = snapshot.caller.account.charge();
+        let missing = snapshot.expose_upstream_errors.then(Box::default);
         Self {
             snapshot,
             store,
@@ -222,6 +228,7 @@ impl<'a> Run<'a> {
             sent: Calls::default(),
             bytes: 0,
             charge,
+            missing,
             late: false,
         }
     }

@@ -203,17 +203,36 @@ impl Run<'_> {
             (code, _) => code,
         };
         let outcome = outcome.map(MutationOutcome::as_str);
-        let (field, status, detail) = (&*fetch.coordinate, error.status, &*error.detail);
-        let text = code.as_str();
+        let (trace, status) = (&self.snapshot.caller.trace, error.status);
         if self.is_null_on_error(fetch, error) {
-            tracing::warn!(%source, field, code = text, status, detail, "a call failed, and its field is null by `@onError`");
+            tracing::warn!(
+                request_id = trace.request_id(),
+                trace_id = trace.trace_id(),
+                %source,
+                coordinate = &*fetch.coordinate,
+                code = code.as_str(),
+                status,
+                detail = &*error.detail,
+                "a call failed, and its field is null by `@onError`"
+            );
             counter!("portcullis_on_error_nulls_total", "source" => source, "field" => Name::clone(&fetch.coordinate)).increment(1);
             // Nobody keeps an answer that lacks something.
             self.share.meet(Duration::ZERO, false);
             return Value::Null;
         }
         let error_id = error_id();
-        tracing::warn!(error_id, %source, field, code = text, outcome, status, detail, "a call failed");
+        tracing::warn!(
+            error_id,
+            request_id = trace.request_id(),
+            trace_id = trace.trace_id(),
+            %source,
+            coordinate = &*fetch.coordinate,
+            code = code.as_str(),
+            outcome,
+            status,
+            detail = &*error.detail,
+            "a call failed"
+        );
         let maps = self.snapshot.graph.binding(fetch.binding).call.rules().map_errors();
         let message = message(&source, code, error, maps);
         let exposes = self.snapshot.expose_upstream_errors;

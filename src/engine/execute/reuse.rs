@@ -34,6 +34,8 @@ pub(in crate::engine) struct Pool {
     pub replies: Option<Arc<Replies>>,
     /// Values that are kept of one reply while it is read.
     pub most_values: u64,
+    /// In development, replies are looked at for the keys that they do not have.
+    pub shows_missing: bool,
 }
 
 /// An answer, or the way to it.
@@ -134,11 +136,12 @@ impl Pool {
     /// With `reuse` off, every call is made, and so nothing is kept.
     pub fn new(graph: &Graph, settings: &Settings) -> Self {
         let most_values = settings.limits.reply_values;
+        let shows_missing = settings.expose_upstream_errors;
         if !settings.reuse {
-            return Self { most_values, ..Self::default() };
+            return Self { most_values, shows_missing, ..Self::default() };
         }
         let replies = Replies::new(graph, &settings.cache);
-        Self { in_flight: Some(Arc::default()), replies, most_values }
+        Self { in_flight: Some(Arc::default()), replies, most_values, shows_missing }
     }
 
     /// The answer to a safe call, for whoever waits for it alone.
@@ -198,6 +201,7 @@ impl Pool {
         }
         let Some(permit) = replies.may_refresh(&stale) else { return };
         let deadline = Instant::now() + call.timeout();
+        let coordinate = asked.coordinate();
         let renewed = in_flight.join(&identity, || {
             let replies = Arc::clone(replies);
             let fetched = fetch(&replies, call, asked, Some(Arc::clone(&stale)), deadline);
@@ -210,7 +214,8 @@ impl Pool {
         });
         tokio::spawn(async move {
             if let Err(error) = renewed.await {
-                tracing::warn!(source = &*identity.request.source, %error, "a stale reply could not be renewed");
+                let source = &*identity.request.source;
+                tracing::warn!(source, %coordinate, %error, "a stale reply could not be renewed");
             }
             drop(permit);
         });

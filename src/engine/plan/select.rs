@@ -71,12 +71,15 @@ impl<'a> Planner<'a> {
             let guard = self.conditions.number(&field.allowed, &[]);
             let checks: Arc<[Slot]> = self.verdicts(field).into();
             let key: Arc<str> = field.key.as_str().into();
+            let coordinate: Name = format!("{ty}.{}", field.field.name).as_str().into();
             let prefix = format!("\"{key}\":").into_bytes().into_boxed_slice();
             for (position, condition) in &field.positions {
                 let entry = Entry {
                     key: Arc::clone(&key),
                     prefix: prefix.clone(),
+                    node,
                     slot,
+                    coordinate: Name::clone(&coordinate),
                     source: source.clone(),
                     condition: *condition,
                     guard,

@@ -10,6 +10,7 @@ use crate::engine::response::{
     Constant, General, Group, KeyTargets, NodeId, ObjectShape, OneOfWhole, Shape, Slot, Target,
 };
 use crate::graph::{BatchReply, Graph};
+use crate::graphql::Name;
 use crate::mapping::{Expr, ExprKind, Field, Reads};
 
 pub(super) struct Shapes<'a, 'b> {
@@ -111,12 +112,12 @@ impl Shapes<'_, '_> {
             };
             match from {
                 From::Name(name) => {
-                    self.add_path(shape, &[path, &[name]].concat(), frame, read, names);
+                    self.add_path(shape, &[path, &[name]].concat(), (frame, node), read, names);
                 }
-                From::Expr(expr) => self.add(shape, path, expr, frame, read),
+                From::Expr(expr) => self.add(shape, path, expr, (frame, node), read),
                 From::Joined(_, Some((of, expr))) => {
                     let below = key_path(of).unwrap_or_default();
-                    self.add(shape, &[path, &below].concat(), expr, frame, read);
+                    self.add(shape, &[path, &below].concat(), expr, (frame, node), read);
                 }
                 // An object with such a read is evaluated first.
                 From::Joined(_, None) => {}
@@ -129,9 +130,10 @@ impl Shapes<'_, '_> {
         shape: &mut ObjectShape,
         path: &[&str],
         expr: &Expr,
-        frame: usize,
+        at: (usize, NodeId),
         read: &Read<'_>,
     ) {
+        let (frame, _) = at;
         let (of, grouped) = match &expr.kind {
             ExprKind::Object(_) => (Some(Vec::new()), true),
             ExprKind::Select { of, .. } => {
@@ -154,7 +156,7 @@ impl Shapes<'_, '_> {
                 self.fill(shape, child, own, path, Names::Mapped);
             }
             (_, Some(of), _) => {
-                self.add_path(shape, &[path, &of].concat(), frame, read, Names::Mapped);
+                self.add_path(shape, &[path, &of].concat(), at, read, Names::Mapped);
             }
             (_, None, _) => {}
         }
@@ -164,7 +166,7 @@ impl Shapes<'_, '_> {
         &self,
         shape: &mut ObjectShape,
         path: &[&str],
-        frame: usize,
+        (frame, node): (usize, NodeId),
         read: &Read<'_>,
         names: Names,
     ) {
@@ -176,7 +178,8 @@ impl Shapes<'_, '_> {
         for key in below.iter().rev() {
             inner = Shape::Key { key: (*key).into(), then: Box::new(inner) };
         }
-        let target = Target { frame, slot: read.slot, shape: inner };
+        let field = Name::clone(&read.name);
+        let target = Target { frame, slot: read.slot, node, field, shape: inner };
         if let Some(known) = shape.keys.iter_mut().find(|known| &*known.key == *first) {
             known.targets.push(target);
         } else {

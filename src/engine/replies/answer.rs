@@ -69,7 +69,15 @@ impl Replies {
             }
             (Err(error), Some(stale)) if stands_in(&stale, &asked, &error, now) => {
                 metrics::looked_up(source, Lookup::StaleOnError);
-                tracing::warn!(source = &**source, %error, "a stale reply stands in for a failed call");
+                let (coordinate, trace) = (&*asked.policy.coordinate, &asked.request.trace);
+                tracing::warn!(
+                    request_id = trace.request_id(),
+                    trace_id = trace.trace_id(),
+                    source = &**source,
+                    coordinate,
+                    %error,
+                    "a stale reply stands in for a failed call"
+                );
                 Ok(Served { reply: stale.reply(), left: Duration::ZERO, private: true })
             }
             (Err(error), _) => Err(error),

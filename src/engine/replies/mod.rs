@@ -226,6 +226,11 @@ impl Asked {
         &self.request
     }
 
+    /// The field of the binding.
+    pub fn coordinate(&self) -> Name {
+        Name::clone(&self.policy.coordinate)
+    }
+
     /// What of the caller a client's own caches must tell apart.
     pub fn reach(&self) -> &Reach {
         &self.policy.reach

@@ -13,6 +13,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Policy {
     pub(super) source: Name,
+    /// The field of the binding, such as `User.orders`.
+    pub(super) coordinate: Name,
     pub(super) allowed: Allowed,
     /// The schema says that replies are for one caller only.
     pub(super) private: bool,
@@ -66,6 +68,7 @@ impl Policy {
         let reads = |reference: &Reference| reference.variable == Variable::ResponseHeaders;
         Some(Self {
             source: Name::clone(call.source()),
+            coordinate: Name::clone(&binding.coordinate),
             allowed,
             private,
             forwards_credentials,

@@ -6,6 +6,8 @@
 
 mod errors;
 mod leaf;
+mod missing;
+mod missing_walk;
 mod proto_text;
 mod read_json;
 mod read_proto;
@@ -19,6 +21,7 @@ mod wire;
 mod write;
 
 pub(super) use leaf::{key_text, number_key, to_json};
+pub(super) use missing::{MissingKey, MissingKeys};
 pub(super) use read_json::{read_decoded, read_json, read_without_body};
 pub(super) use read_proto::{json_of as proto_to_json, read_proto};
 pub(super) use shape::{

@@ -260,7 +260,7 @@ fn widen(number: f32) -> f64 {
 }
 
 /// By its name in the `.proto` file, or by its JSON name.
-fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
+pub(super) fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
 }
 

@@ -1,6 +1,7 @@
 //! How a reply is read into slots: the selection, composed with the mapping, from the reply's point of view.
 
-use super::store::{Slot, Value};
+use super::store::{NodeId, Slot, Value};
+use crate::graphql::Name;
 use crate::mapping::{Expr, Reads};
 
 /// What to make of the value at a place in a reply. Lists are followed wherever they come: a shape is applied to each
@@ -97,6 +98,10 @@ pub(in crate::engine) type Frame = usize;
 pub(in crate::engine) struct Target {
     pub frame: Frame,
     pub slot: Slot,
+    /// The layout of the row that the slot is of.
+    pub node: NodeId,
+    /// The field of the schema, without its type.
+    pub field: Name,
     pub shape: Shape,
 }
 

@@ -1,7 +1,7 @@
 //! How the store is written: the client's selection in the client's order, every question that does not depend on the
 //! data already answered.
 
-use super::store::Slot;
+use super::store::{NodeId, Slot};
 use crate::graphql::{Location, Name};
 use hashbrown::HashSet;
 use std::sync::Arc;
@@ -51,7 +51,11 @@ pub(in crate::engine) struct Entry {
     pub key: Arc<str>,
     /// `"key":`.
     pub prefix: Box<[u8]>,
+    /// The layout of the row that the slot is of.
+    pub node: NodeId,
     pub slot: Slot,
+    /// The field of the schema, such as `User.name`.
+    pub coordinate: Name,
     /// Whose reply it stands in; `None` where no reply does.
     pub source: Option<Name>,
     /// Number of the condition under which it is written; 0 always holds.

@@ -3,11 +3,13 @@
 
 use super::errors::{Errors, Kind};
 use super::leaf::write_leaf;
+use super::missing::MissingKeys;
 use super::store::{RowId, Slot, Store, Value};
 use super::view::{Entries, Entry, Output, OutputKind, Sound, View};
 use crate::engine::settings::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode, Location, Name, PathSegment, error_id};
 use crate::memory::EXHAUSTED;
+use crate::source::Trace;
 use bytes::Bytes;
 use serde::Serialize;
 use std::fmt;
@@ -39,6 +41,10 @@ pub(in crate::engine) struct Writing<'a> {
     pub size: Size,
     /// Of lists that nothing says the length of.
     pub list_size: Limit,
+    /// Of the request, for lines of the log.
+    pub trace: &'a Trace,
+    /// Keys that were in no reply; `None` in production.
+    pub missing: Option<&'a MissingKeys>,
 }
 
 /// Writes `data`; [`Written::finish`] puts what belongs around it.
@@ -48,7 +54,7 @@ pub(in crate::engine) fn write(
     view: &View,
     writing: Writing<'_>,
 ) -> Written {
-    let Writing { conditions, introspection, given, size, list_size } = writing;
+    let Writing { conditions, introspection, given, size, list_size, trace, missing } = writing;
     let mut out = Vec::with_capacity(size.expected.clamp(64, size.most.max(64)));
     out.extend_from_slice(OPEN);
     let errors = Errors::default();
@@ -60,6 +66,8 @@ pub(in crate::engine) fn write(
         given,
         cost: 0,
         list_size,
+        trace,
+        missing,
         longest: 0,
         errors,
         most: size.most,
@@ -141,6 +149,8 @@ struct Writer<'a> {
     given: &'a [u64],
     cost: u64,
     list_size: Limit,
+    trace: &'a Trace,
+    missing: Option<&'a MissingKeys>,
     longest: u64,
     errors: Errors,
     most: usize,
@@ -343,10 +353,25 @@ impl Writer<'_> {
 
     fn null(&mut self, output: &Output, path: &Path<'_>) -> Result<(), Bubble> {
         if output.non_null {
-            let message = "a field that is never null got no value".to_owned();
+            let message = self.why_null(path);
             self.broken(ErrorCode::NullInNonNull, message, path);
         }
         Err(Bubble)
+    }
+
+    /// Names the field that is null, and in development the key that no reply had for it.
+    fn why_null(&self, path: &Path<'_>) -> String {
+        let Some(entry) = path.entry() else { return "a value is null".to_owned() };
+        let (element, coordinate) = match path {
+            Path::Index(..) => ("an element of ", &entry.coordinate),
+            _ => ("", &entry.coordinate),
+        };
+        let why =
+            self.missing.and_then(|missing| missing.why_null(coordinate, entry.node, entry.slot));
+        match why {
+            Some(why) => format!("{element}`{coordinate}` is null: {why}"),
+            None => format!("{element}`{coordinate}` is null, and its type is non-null"),
+        }
     }
 
     fn misfit(&mut self, due: &'static str, path: &Path<'_>) -> Result<(), Bubble> {
@@ -356,15 +381,25 @@ impl Writer<'_> {
 
     /// A reply that breaks the schema's word.
     fn broken(&mut self, code: ErrorCode, message: String, path: &Path<'_>) {
-        let kind = Kind::of(path, code);
+        let (kind, is_development) = (Kind::of(path, code), self.missing.is_some());
         let error_id = self.errors.id_of(&kind, || {
-            let (id, source) = (error_id(), path.source().map_or("", |source| source));
-            let field = path.to_string();
-            tracing::warn!(error_id = id, source, field, code = code.as_str(), "{message}");
+            let id = error_id();
+            tracing::warn!(
+                error_id = id,
+                request_id = self.trace.request_id(),
+                trace_id = self.trace.trace_id(),
+                source = path.source().map(|source| &**source),
+                coordinate = path.entry().map(|entry| &*entry.coordinate),
+                field = %path,
+                code = code.as_str(),
+                "{message}"
+            );
             id
         });
         self.errors.add(kind, path, || {
             let mut error = Error::new(code, message);
+            // A service's keys are not names of the schema.
+            error.is_verbatim = code == ErrorCode::NullInNonNull && is_development;
             if let Some(source) = path.source() {
                 error.extensions.insert("source".into(), source.to_string().into());
             }
@@ -406,20 +441,21 @@ impl Writer<'_> {
 impl Path<'_> {
     /// Whose reply the value stands in.
     fn source(&self) -> Option<&Name> {
+        self.entry()?.source.as_ref()
+    }
+
+    /// The field that the value is of.
+    fn entry(&self) -> Option<&Entry> {
         match self {
             Path::Root => None,
-            Path::Field(_, entry) => entry.source.as_ref(),
-            Path::Index(parent, _) => parent.source(),
+            Path::Field(_, entry) => Some(entry),
+            Path::Index(parent, _) => parent.entry(),
         }
     }
 
     /// The field in the operation's text.
     pub(super) fn location(&self) -> Option<Location> {
-        match self {
-            Path::Root => None,
-            Path::Field(_, entry) => entry.at,
-            Path::Index(parent, _) => parent.location(),
-        }
+        self.entry()?.at
     }
 
     pub(super) fn segments(&self) -> Vec<PathSegment> {

@@ -33,9 +33,13 @@ fn asked(query: &str) -> String {
 async fn a_failed_call_has_one_id() {
     let (log, _guard) = log();
     let gateway = start(edge::Settings::default()).await;
-    let error = gateway.post("", asked("{ fail }")).await.json()["errors"][0].take();
+    let answer = gateway.post("", asked("{ fail }")).await;
+    let error = answer.json()["errors"][0].take();
     let line = line(&log, &error["extensions"]["errorId"]);
     assert_eq!(line["detail"], "as told");
+    assert_eq!(line["request_id"].as_str(), answer.header("x-request-id"));
+    assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{line}");
+    assert_eq!((&line["source"], &line["coordinate"]), (&"s".into(), &"Query.fail".into()));
     assert_eq!(line["code"], error["extensions"]["code"]);
     assert!(!error.to_string().contains("as told"), "{error}");
 }
@@ -56,6 +60,7 @@ async fn a_panic_has_one_id() {
     let answer = gateway.post("", asked("{ panic }")).await;
     let error = answer.json()["errors"][0].take();
     let line = line(&log, &error["extensions"]["errorId"]);
+    assert_eq!(line["request_id"].as_str(), answer.header("x-request-id"));
     assert!(line["message"].as_str().is_some_and(|said| said.contains("as told")), "{line}");
     assert!(answer.status == 500 && !error.to_string().contains("as told"), "{error}");
 }

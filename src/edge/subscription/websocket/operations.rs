@@ -127,13 +127,14 @@ impl OpenOperations {
 }
 
 fn run(engine: Engine, request: Request) -> BoxStream<'static, Event> {
+    let trace = request.caller.trace.clone();
     let opened = async move {
         let opened = AssertUnwindSafe(engine.subscribe(request)).catch_unwind().await;
         match opened {
-            Ok(Ok(Answers::Many(answers))) => results(guarded(answers)),
+            Ok(Ok(Answers::Many(answers))) => results(guarded(answers, trace)),
             Ok(Ok(Answers::One(answer))) => results(stream::iter([answer])),
             Ok(Err(refusal)) => refused(refusal),
-            Err(panic) => refused(panicked(&*panic)),
+            Err(panic) => refused(panicked(&*panic, &trace)),
         }
     };
     stream::once(opened).flatten().boxed()

@@ -10,7 +10,7 @@ use crate::graph::BatchReply;
 use crate::graphql::ErrorCode;
 use crate::mapping::{Variable, Variables};
 use crate::memory::Held;
-use crate::source::{self, Inputs, Placed};
+use crate::source::{self, Body, Inputs, Placed};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hashbrown::HashMap;
@@ -38,12 +38,14 @@ pub(in crate::engine::execute) struct Part {
     pub private: bool,
     /// The bytes of that reply.
     pub held: Held,
+    /// The reply, in development only.
+    pub body: Option<Body>,
 }
 
 impl Part {
     /// Nothing that anybody may keep.
     pub fn once(loaded: Loaded) -> Self {
-        Self { loaded, left: Duration::ZERO, private: false, held: Held::default() }
+        Self { loaded, left: Duration::ZERO, private: false, held: Held::default(), body: None }
     }
 }
 
@@ -156,7 +158,16 @@ impl Run<'_> {
             return;
         };
         let mut holes: HashMap<*const source::Error, Value> = HashMap::new();
-        for (key, Part { loaded, left, private, held }) in parts {
+        let mut seen: Vec<*const u8> = Vec::new();
+        for (key, Part { loaded, left, private, held, body }) in parts {
+            if let Some(body) = body {
+                let (Body::Json(bytes) | Body::Proto(bytes)) = &body;
+                // One reply has the parts of many keys.
+                if !seen.contains(&bytes.as_ptr()) {
+                    seen.push(bytes.as_ptr());
+                    self.look_for_keys(fetch, &body);
+                }
+            }
             self.charge.keep(held);
             self.share.meet(left, private);
             let value = match loaded {

@@ -3,6 +3,7 @@
 mod batches;
 mod joined;
 mod keys;
+mod logged;
 mod reuse;
 mod steps;
 

@@ -9,7 +9,9 @@ mod values;
 mod write;
 
 use super::shape::Frame;
-use super::{Group, KeyTargets, ObjectShape, RowId, Shape, Store, Target, Value, read_json};
+use super::{
+    Group, KeyTargets, NodeId, ObjectShape, RowId, Shape, Store, Target, Value, read_json,
+};
 use crate::mapping::{Expr, Mapping, Variable, Variables};
 use bytes::Bytes;
 use serde_json::Value as Json;
@@ -93,11 +95,14 @@ fn show_row(store: &Store, row: RowId, object: &ObjectShape, frame: Frame) -> St
 /// Frame, slot and shape of a target.
 type To = (Frame, u32, Shape);
 
+fn target(frame: Frame, slot: u32, shape: Shape) -> Target {
+    Target { frame, slot, node: NodeId(0), field: "field".into(), shape }
+}
+
 /// A shape of `width` slots whose keys fill `(frame, slot)`.
 pub(super) fn object(width: u32, keys: &[(&str, &[To])]) -> ObjectShape {
     let targets = |targets: &[To]| {
-        let target =
-            |(frame, slot, shape): &To| Target { frame: *frame, slot: *slot, shape: shape.clone() };
+        let target = |(frame, slot, shape): &To| target(*frame, *slot, shape.clone());
         targets.iter().map(target).collect()
     };
     let keys = keys.iter().map(|(key, of)| KeyTargets { key: (*key).into(), targets: targets(of) });
@@ -106,7 +111,7 @@ pub(super) fn object(width: u32, keys: &[(&str, &[To])]) -> ObjectShape {
 
 /// Leaves under these keys, in this order.
 pub(super) fn leaves(keys: &[&str]) -> Shape {
-    let targets = |slot| vec![Target { frame: 0, slot, shape: Shape::Leaf }];
+    let targets = |slot| vec![target(0, slot, Shape::Leaf)];
     let key =
         |(slot, key): (u32, &&str)| KeyTargets { key: (**key).into(), targets: targets(slot) };
     let keys: Vec<_> = (0..).zip(keys).map(key).collect();

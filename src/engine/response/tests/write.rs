@@ -1,11 +1,12 @@
 //! Null bubbling, paths, conditions, types and the cap on errors, on stores made by hand.
 
 use crate::engine::response::{
-    Entries, Entry, Hole, Leaf, Output, OutputKind, RowId, Size, Store, TypeView, Value, View,
-    Writing,
+    Entries, Entry, Hole, Leaf, NodeId, Output, OutputKind, RowId, Size, Store, TypeView, Value,
+    View, Writing,
 };
 use crate::engine::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode};
+use crate::source::Trace;
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -17,7 +18,9 @@ fn entry(key: &str, slot: u32, output: Output) -> Entry {
     Entry {
         key: key.into(),
         prefix,
+        node: NodeId(0),
         slot,
+        coordinate: format!("T.{key}").as_str().into(),
         condition: 0,
         guard: 0,
         checks: Arc::default(),
@@ -44,7 +47,9 @@ fn write(
     size: Size,
 ) -> Whole {
     let list_size = Limit::new(10, Mode::Off);
-    let writing = Writing { conditions, introspection, given: &[0], size, list_size };
+    let (trace, missing) = (&Trace::default(), None);
+    let writing =
+        Writing { conditions, introspection, given: &[0], size, list_size, trace, missing };
     let written = crate::engine::response::write(store, root, view, writing);
     let errors = written.errors.clone();
     Whole { body: written.finish(None::<&Json>), errors }
