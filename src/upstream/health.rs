@@ -8,7 +8,7 @@
 //! Time is an argument; nothing here does IO.
 
 use super::failure::Verdict;
-use super::latency::Ewma;
+use super::latency::{Ewma, Quantiles};
 use super::penalty::Penalty;
 use super::settings::Ejection;
 use std::time::{Duration, Instant};
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub struct Health {
     in_flight: u32,
     latency: Option<Ewma>,
+    /// What successful attempts took, and nothing else: for people.
+    measured: Quantiles,
     /// The last time that an attempt ended, or began while none was in flight.
     progress: Instant,
     /// When the last attempt began.
@@ -108,6 +110,7 @@ impl Health {
         Self {
             in_flight: 0,
             latency: None,
+            measured: Quantiles::new(now),
             progress: now,
             begun: now,
             answered: None,
@@ -178,6 +181,7 @@ impl Health {
     fn succeeded(&mut self, took: Duration, is_current: bool, now: Instant) {
         self.rate.successes = self.rate.successes.saturating_add(1);
         self.observe(took, now);
+        self.measured.observe(took, now);
         if !is_current {
             return;
         }
@@ -262,6 +266,7 @@ impl Health {
         if was_down {
             // It is another process, most likely.
             self.latency = None;
+            self.measured = Quantiles::new(now);
             self.rise(true, now);
         }
         was_down
@@ -393,7 +398,13 @@ impl Health {
         (self.calls, self.failures)
     }
 
-    /// Average time of an attempt, in seconds; longer if nothing has come back for longer. `None` while nothing is known.
+    /// What `share` of the successful attempts of the last ten to twenty seconds took at most, as measured. `None` if there
+    /// was none.
+    pub fn measured(&mut self, share: f64, now: Instant) -> Option<Duration> {
+        self.measured.measured(share, now)
+    }
+
+    /// Average time of an attempt for the balancer, in seconds; longer if nothing has come back for longer. `None` while nothing is known.
     #[must_use]
     pub fn latency(&self, now: Instant) -> Option<f64> {
         let silence = (self.in_flight > 0)

@@ -1,4 +1,4 @@
-//! How long calls take: an average for the balancer, and quantiles for retries and hedges.
+//! How long calls take: an average for the balancer, and quantiles for retries, hedges and the admin page.
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ impl Ewma {
     }
 }
 
-/// Quantiles of the last ten to twenty seconds, to within a quarter: two generations of counters, the older one
+/// Quantiles of the last ten to twenty seconds, at most a sixteenth too high: two generations of counters, the older one
 /// forgotten when the younger is full of days.
 #[derive(Debug)]
 pub struct Quantiles {
@@ -50,22 +50,25 @@ pub struct Quantiles {
     p95: Option<(Instant, Option<Duration>)>,
 }
 
-/// Four steps an octave, from a microsecond to more than a minute.
-const STEPS: usize = 4 * OCTAVES;
-const OCTAVES: usize = 27;
+/// Sixteen steps an octave, from 16 microseconds to more than four minutes.
+const STEPS: usize = (OCTAVES as usize) << BITS;
+const OCTAVES: u32 = 24;
+/// Of a step's number within its octave.
+const BITS: u32 = 4;
 
 #[derive(Debug)]
-struct Counts([u32; STEPS]);
+struct Counts(Box<[u32]>);
 
 impl Quantiles {
     const GENERATION: Duration = Duration::from_secs(10);
-    /// With fewer observations there is no answer.
+    /// With fewer observations nothing is decided.
     const LEAST: u64 = 20;
     const REMEMBERED: Duration = Duration::from_millis(100);
 
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { young: Counts([0; STEPS]), old: Counts([0; STEPS]), since: now, p95: None }
+        let counts = || Counts(vec![0; STEPS].into_boxed_slice());
+        Self { young: counts(), old: counts(), since: now, p95: None }
     }
 
     pub fn observe(&mut self, latency: Duration, now: Instant) {
@@ -76,11 +79,22 @@ impl Quantiles {
 
     /// The latency that `share` of the calls stay within; `None` while too few were seen.
     pub fn at(&mut self, share: f64, now: Instant) -> Option<Duration> {
+        self.quantile(share, Self::LEAST, now)
+    }
+
+    /// As [`Quantiles::at`], of however few calls: for people, who see the number of calls beside it. `None` where no call
+    /// was measured.
+    pub fn measured(&mut self, share: f64, now: Instant) -> Option<Duration> {
+        self.quantile(share, 1, now)
+    }
+
+    fn quantile(&mut self, share: f64, least: u64, now: Instant) -> Option<Duration> {
         self.age(now);
-        let counts =
-            || self.young.0.iter().zip(&self.old.0).map(|(a, b)| u64::from(*a) + u64::from(*b));
+        let counts = || {
+            self.young.0.iter().zip(self.old.0.iter()).map(|(a, b)| u64::from(*a) + u64::from(*b))
+        };
         let total: u64 = counts().sum();
-        if total < Self::LEAST {
+        if total < least {
             return None;
         }
         let wanted = (total as f64 * share).ceil() as u64;
@@ -118,16 +132,16 @@ impl Quantiles {
 }
 
 fn step(latency: Duration) -> usize {
-    let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).max(4);
-    let octave = micros.ilog2() as usize;
-    // The two bits behind the leading one.
-    let quarter = (micros >> (octave - 2)) as usize & 3;
-    ((octave - 2) * 4 + quarter).min(STEPS - 1)
+    let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).max(1 << BITS);
+    let octave = micros.ilog2() - BITS;
+    // The bits behind the leading one.
+    let within = (micros >> octave) as usize & ((1 << BITS) - 1);
+    (((octave as usize) << BITS) + within).min(STEPS - 1)
 }
 
 fn upper_end(step: usize) -> Duration {
-    let (octave, quarter) = (step / 4 + 2, step as u64 % 4);
-    Duration::from_micros((5 + quarter) << (octave - 2))
+    let (octave, within) = (step >> BITS, step as u64 & ((1 << BITS) - 1));
+    Duration::from_micros(((1 << BITS) + within + 1) << octave)
 }
 
 #[cfg(test)]
@@ -161,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_right_to_a_quarter() {
+    fn quantiles_are_right_to_a_sixteenth() {
         let now = Instant::now();
         let mut quantiles = Quantiles::new(now);
         (1..=1000).for_each(|ms| quantiles.observe(Duration::from_millis(ms), now));
         for (share, exact) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0)] {
             let found = quantiles.at(share, now).unwrap().as_secs_f64() * 1000.0;
-            assert!((exact..exact * 1.26).contains(&found), "{share}: {found}");
+            assert!((exact..exact * 1.0626).contains(&found), "{share}: {found}");
         }
         for extreme in [Duration::ZERO, Duration::from_secs(1 << 40)] {
             quantiles.observe(extreme, now);
@@ -180,9 +194,12 @@ mod tests {
         let mut quantiles = Quantiles::new(start);
         (0..19).for_each(|_| quantiles.observe(Duration::from_millis(3), start));
         assert_eq!(quantiles.at(0.5, start), None);
+        let shown = quantiles.measured(0.5, start).unwrap_or_default();
+        assert!((3000..3200).contains(&shown.as_micros()), "{shown:?}");
         quantiles.observe(Duration::from_millis(3), start);
         assert!(quantiles.at(0.5, start).is_some());
         assert!(quantiles.at(0.5, start + Duration::from_secs(11)).is_some());
         assert_eq!(quantiles.at(0.5, start + Duration::from_secs(40)), None);
+        assert_eq!(quantiles.measured(0.5, start + Duration::from_secs(40)), None);
     }
 }

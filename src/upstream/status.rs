@@ -27,9 +27,14 @@ pub struct Status {
     pub retries_left: u32,
     /// Attempts since the gateway started that followed one of which nothing was sent.
     pub moves: u64,
-    /// Of the calls of the last ten to twenty seconds that went well, in milliseconds.
+    /// Latency of the successful attempts of the last ten to twenty seconds, in milliseconds, as measured; absent if there
+    /// was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub p50_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub p95_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<f64>,
     /// Why the instances are not known anew, or are none.
     pub discovery_error: Option<String>,
     pub instances: Vec<InstanceStatus>,
@@ -47,8 +52,13 @@ pub struct InstanceStatus {
     /// Until it is called again; only while it is ejected.
     pub ejected_for_ms: Option<u64>,
     pub in_flight: u32,
-    /// The average that the balancer goes by, in milliseconds.
-    pub latency_ms: Option<f64>,
+    /// As [`Status::p50_ms`], of this instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p50_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p95_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<f64>,
     /// Attempts since the gateway knows it, and those of them that failed.
     pub calls: u64,
     pub failures: u64,
@@ -79,8 +89,9 @@ impl<C> Upstream<C> {
         let set = self.members.set();
         let instances = set.all.iter().map(|member| self.instance_status(member, now)).collect();
         let (calls, failures) = self.metrics.totals();
-        let quantile = |latency: Option<Duration>| latency.map(|it| it.as_secs_f64() * 1000.0);
         let mut state = self.state();
+        let [p50_ms, p95_ms, p99_ms] =
+            SHARES.map(|share| state.latency.measured(share, now).map(fractional));
         Status {
             source: self.source.to_string(),
             breaker: state.breaker.position(),
@@ -92,8 +103,9 @@ impl<C> Upstream<C> {
             limit: self.bulkhead.limit(),
             retries_left: state.budget.left() as u32,
             moves: self.metrics.moves_made(),
-            p50_ms: quantile(state.latency.at(0.5, now)),
-            p95_ms: quantile(state.latency.at(0.95, now)),
+            p50_ms,
+            p95_ms,
+            p99_ms,
             discovery_error: set.error.clone(),
             instances,
             recent_errors: state.recent.latest(now),
@@ -106,6 +118,8 @@ impl<C> Upstream<C> {
         let ejected = health.ejected_until(now);
         let started = health.started(self.settings.slow_start, now);
         let (calls, failures) = health.totals();
+        let [p50_ms, p95_ms, p99_ms] =
+            SHARES.map(|share| health.measured(share, now).map(fractional));
         InstanceStatus {
             address: member.address.authority(),
             zone: member.address.zone.clone(),
@@ -118,11 +132,20 @@ impl<C> Upstream<C> {
             },
             ejected_for_ms: ejected.map(|until| milliseconds(until - now)),
             in_flight: health.in_flight(),
-            latency_ms: health.latency(now).map(|seconds| seconds * 1000.0),
+            p50_ms,
+            p95_ms,
+            p99_ms,
             calls,
             failures,
         }
     }
+}
+
+/// Of calls, those whose time is shown: half of them, and all but the slowest.
+const SHARES: [f64; 3] = [0.5, 0.95, 0.99];
+
+fn fractional(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 fn milliseconds(time: Duration) -> u64 {

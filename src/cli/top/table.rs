@@ -8,16 +8,16 @@ use std::time::Duration;
 
 const WIDTH: usize = 80;
 
-/// The columns: a name, how it is, calls a second, failures, average time, calls under way.
-const NAME: usize = 29;
-const IS: usize = 16;
+/// The columns: a name, how it is, calls a second, failures, latencies, calls in flight.
+const NAME: usize = 23;
+const IS: usize = 14;
 
 /// Of what is seen now; with what was seen before, calls a second are known.
 pub(super) fn table(view: &View, before: Option<&View>) -> String {
     let mut table = String::new();
     let title = format!("Portcullis {}, up {}", view.version, words::span(view.up_ms));
     line(&mut table, &title);
-    let head = row("SOURCE, INSTANCE", "IS", ["CALLS/S", "FAILED", "AVERAGE", "UNDER WAY"]);
+    let head = row("SOURCE, INSTANCE", "IS", ["CALLS/S", "FAILED", "P50", "P95", "IN FLIGHT"]);
     for status in &view.sources {
         line(&mut table, "");
         line(&mut table, &head);
@@ -33,7 +33,8 @@ fn source(table: &mut String, status: &Status, rates: &Rates<'_>) {
     let numbers = [
         &*rates.of_source(status),
         &*status.failures.to_string(),
-        "",
+        &*words::latency(status.p50_ms),
+        &*words::latency(status.p95_ms),
         &*format!("{} of {}", status.in_flight, status.limit),
     ];
     line(table, &row(&status.source, words::source(status), numbers));
@@ -41,18 +42,18 @@ fn source(table: &mut String, status: &Status, rates: &Rates<'_>) {
         let numbers = [
             &*rates.of_instance(status),
             &*status.failures.to_string(),
-            &*words::latency(status.latency_ms),
+            &*words::latency(status.p50_ms),
+            &*words::latency(status.p95_ms),
             &*status.in_flight.to_string(),
         ];
         let name = format!("  {}", status.address);
         line(table, &row(&name, &words::instance(status), numbers));
     }
-    let (p50, p95) = (words::latency(status.p50_ms), words::latency(status.p95_ms));
+    let p99 = words::latency(status.p99_ms);
     let (left, moves, waiting) = (status.retries_left, status.moves, status.waiting);
     let breaker = words::breaker(status);
-    let more = format!(
-        "  breaker {breaker}; budget {left}; moves {moves}; waiting {waiting}; p50 {p50}, p95 {p95}"
-    );
+    let more =
+        format!("  breaker {breaker}; budget {left}; moves {moves}; waiting {waiting}; p99 {p99}");
     line(table, &more);
     if let Some(error) = &status.discovery_error {
         line(table, &format!("  discovery: {error}"));
@@ -63,9 +64,9 @@ fn source(table: &mut String, status: &Status, rates: &Rates<'_>) {
     }
 }
 
-fn row(name: &str, is: &str, numbers: [&str; 4]) -> String {
+fn row(name: &str, is: &str, numbers: [&str; 5]) -> String {
     let mut row = format!("{:NAME$} {:IS$}", cut(name, NAME), cut(is, IS));
-    for (number, width) in numbers.into_iter().zip([8, 8, 8, 10]) {
+    for (number, width) in numbers.into_iter().zip([8, 8, 8, 8, 10]) {
         // Writing to a String cannot fail.
         let _ = write!(row, "{number:>width$}");
     }

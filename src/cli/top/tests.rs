@@ -21,11 +21,11 @@ fn a_table_says_how_sources_are() {
     let expected = "\
 Portcullis 1.2.3, up 12 s
 
-SOURCE, INSTANCE              IS               CALLS/S  FAILED AVERAGE UNDER WAY
-users                         refused              2.5       8           3 of 32
-  10.0.0.1:8080               well                 0.0       7 12.3 ms         2
-  10.0.0.2:8080               ejected, 12 s       50.0       7 12.3 ms         2
-  breaker open, for 4.2 s; budget 30; moves 2; waiting 1; p50 1.50 ms, p95 -
+SOURCE, INSTANCE        IS             CALLS/S  FAILED     P50     P95 IN FLIGHT
+users                   refused            2.5       8 1.50 ms       -   3 of 32
+  10.0.0.1:8080         well               0.0       7 12.3 ms 45.6 ms         2
+  10.0.0.2:8080         ejected, 12 s     50.0       7 12.3 ms 45.6 ms         2
+  breaker open, for 4.2 s; budget 30; moves 2; waiting 1; p99 -
   3.0 s ago, 10.0.0.2:8080: no reply within 5000 ms
 ";
     assert_eq!(shown, expected);

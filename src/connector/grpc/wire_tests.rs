@@ -201,7 +201,7 @@ async fn a_stream_without_a_head_is_open_and_says_nothing_of_the_service() {
     assert!(replies.is_ok());
     let status = grpc.upstreams()[0].status(std::time::Instant::now());
     let instance = &status.instances[0];
-    assert_eq!((status.p50_ms, instance.latency_ms, instance.calls), (None, None, 0));
+    assert_eq!((status.p50_ms, instance.p50_ms, instance.calls), (None, None, 0));
     drop((replies, call, grpc));
     server.stop().await;
 }

@@ -38,7 +38,7 @@ fn overview(page: &mut String, view: &View) -> fmt::Result {
     page.push_str(
         "<table>\n<tr><th>source<th>is<th class=\"n\">instances<th class=\"n\">calls\
          <th class=\"n\">failed<th class=\"n\">under way<th class=\"n\">limit<th class=\"n\">waiting\
-         <th class=\"n\">p50<th class=\"n\">p95<th>breaker<th class=\"n\">retries left\
+         <th class=\"n\">p50<th class=\"n\">p95<th class=\"n\">p99<th>breaker<th class=\"n\">retries left\
          <th class=\"n\">moves</tr>\n",
     );
     for status in &view.sources {
@@ -52,9 +52,7 @@ fn overview(page: &mut String, view: &View) -> fmt::Result {
         for number in [status.in_flight, status.limit, status.waiting] {
             write!(page, "<td class=\"n\">{number}")?;
         }
-        for time in [status.p50_ms, status.p95_ms] {
-            write!(page, "<td class=\"n\">{}", words::latency(time))?;
-        }
+        times(page, [status.p50_ms, status.p95_ms, status.p99_ms])?;
         let (breaker, left, moves) = (words::breaker(status), status.retries_left, status.moves);
         writeln!(page, "<td>{breaker}<td class=\"n\">{left}<td class=\"n\">{moves}</tr>")?;
     }
@@ -70,7 +68,8 @@ fn source(page: &mut String, status: &Status) -> fmt::Result {
     if !status.instances.is_empty() {
         page.push_str(
             "<table>\n<tr><th>instance<th>is<th>zone<th class=\"n\">weight<th class=\"n\">attempts\
-             <th class=\"n\">failed<th class=\"n\">under way<th class=\"n\">average</tr>\n",
+             <th class=\"n\">failed<th class=\"n\">under way\
+             <th class=\"n\">p50<th class=\"n\">p95<th class=\"n\">p99</tr>\n",
         );
         for status in &status.instances {
             instance(page, status)?;
@@ -97,7 +96,12 @@ fn instance(page: &mut String, status: &InstanceStatus) -> fmt::Result {
     for number in [weight, calls, failures, u64::from(status.in_flight)] {
         write!(page, "<td class=\"n\">{number}")?;
     }
-    writeln!(page, "<td class=\"n\">{}</tr>", words::latency(status.latency_ms))
+    times(page, [status.p50_ms, status.p95_ms, status.p99_ms])?;
+    writeln!(page, "</tr>")
+}
+
+fn times(page: &mut String, times: [Option<f64>; 3]) -> fmt::Result {
+    times.into_iter().try_for_each(|time| write!(page, "<td class=\"n\">{}", words::latency(time)))
 }
 
 /// Seen before it is read.

@@ -34,7 +34,9 @@ pub(crate) fn status(source: &str) -> Status {
         health,
         ejected_for_ms,
         in_flight: 2,
-        latency_ms: Some(12.34),
+        p50_ms: Some(12.34),
+        p95_ms: Some(45.6),
+        p99_ms: None,
         calls: 50,
         failures: 7,
     };
@@ -51,6 +53,7 @@ pub(crate) fn status(source: &str) -> Status {
         moves: 2,
         p50_ms: Some(1.5),
         p95_ms: None,
+        p99_ms: None,
         discovery_error: None,
         instances: vec![
             instance("10.0.0.1:8080", Wellness::Well, None),
@@ -85,6 +88,7 @@ async fn machines_get_json_and_browsers_a_page() {
         assert_eq!(head.headers()[CONTENT_TYPE], "application/json", "{accept:?}");
         let view: View = serde_json::from_str(&body).unwrap();
         assert_eq!(view.sources[0].instances.len(), 2);
+        assert!(body.contains(r#""p50_ms":1.5"#) && !body.contains("p99_ms"), "{body}");
         assert!(body.contains(r#""breaker":"open""#) && body.contains(r#""health":"ejected""#));
     }
     let (head, page) = ask(status("users"), Some(browser)).await;
@@ -96,7 +100,7 @@ async fn machines_get_json_and_browsers_a_page() {
         "1 of 2",
         "3.0 s ago",
         "no reply within 5000 ms",
-        "12.3 ms",
+        "12.3 ms<td class=\"n\">45.6 ms<td class=\"n\">-</tr>",
         "http-equiv=\"refresh\"",
     ] {
         assert!(page.contains(part), "{part} is missing in:\n{page}");

@@ -294,3 +294,29 @@ fn at_most_half_are_ejected() {
     let most = |all| (0..=all).take_while(|ejected| may_eject(&settings, *ejected, all)).count();
     assert_eq!([1, 2, 3, 4, 10].map(most), [0, 1, 1, 2, 5]);
 }
+
+/// The balancer's average counts failures, silence and age; what people see does not.
+#[test]
+fn latencies_for_people_are_those_of_successful_attempts() {
+    let now = Instant::now();
+    let mut health = Health::new(false, now);
+    attempt(&mut health, Verdict::Failure, seconds(2), now);
+    attempt(&mut health, Verdict::Late, seconds(5), now);
+    assert_eq!(health.measured(0.5, now), None, "none was measured");
+    for ms in 1..=100 {
+        attempt(&mut health, Verdict::Success, ms * MS, now);
+        attempt(&mut health, Verdict::Failure, seconds(5), now);
+    }
+    health.begin(now);
+    let later = now + seconds(9);
+    for (share, ms) in [(0.5, 50), (0.95, 95), (0.99, 99)] {
+        let shown = health.measured(share, later).unwrap();
+        assert!(shown >= ms * MS && shown <= (ms * MS).mul_f64(1.0625), "{share}: {shown:?}");
+    }
+    assert_eq!(health.measured(0.5, now + seconds(21)), None, "too long ago");
+    attempt(&mut health, Verdict::Success, MS, now + seconds(30));
+    attempt(&mut health, Verdict::Refused, MS, now + seconds(30));
+    assert!(health.measured(0.5, now + seconds(30)).is_some());
+    assert!(health.accepts(now + seconds(31)));
+    assert_eq!(health.measured(0.5, now + seconds(31)), None, "another process");
+}

@@ -165,6 +165,6 @@ async fn a_reply_that_has_not_begun_says_nothing_of_the_service() {
     let status = upstream.status(now());
     assert_eq!((status.p50_ms, status.p95_ms, status.breaker), (None, None, Position::Closed));
     let instance = &status.instances[0];
-    assert_eq!((instance.latency_ms, instance.calls, instance.in_flight), (None, 0, 0));
+    assert_eq!((instance.p50_ms, instance.calls, instance.in_flight), (None, 0, 0));
     assert_eq!(upstream.members.set().all[0].health().answered(), None);
 }
