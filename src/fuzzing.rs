@@ -48,7 +48,7 @@ pub fn query_string(bytes: &[u8]) {
 /// A document: counted, parsed, validated and planned against the storefront's graph.
 pub fn document(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Err(errors) = storefront().explain(text, None, &Map::new()) {
+    if let Err(errors) = storefront().explain(text, None, &Map::new(), None) {
         assert!(!errors.is_empty(), "a refusal without a reason");
     }
 }
@@ -63,7 +63,7 @@ pub fn variables(bytes: &[u8]) {
         }";
     if let Ok(Value::Object(variables)) = serde_json::from_slice(bytes) {
         // Unknown and ill-typed ones are refused; that is all there is to say.
-        let _ = storefront().explain(DOCUMENT, None, &variables);
+        let _ = storefront().explain(DOCUMENT, None, &variables, None);
     }
 }
 

@@ -7,6 +7,7 @@
 //! - `grpcio`: against a service in Python.
 //! - `hostile`: what bad input gets.
 //! - `audit`: the published audit of GraphQL over HTTP, against the built binary.
+//! - `schemas`: graphql-js reads what `portcullis schema` prints.
 //! - `capability`: what the storefront must be able to do.
 #![allow(
     clippy::unwrap_used,
@@ -22,6 +23,7 @@ mod differential;
 mod examples;
 mod grpcio;
 mod hostile;
+mod schemas;
 mod specs;
 mod support;
 mod tidy;

@@ -5,7 +5,7 @@ use super::{ConfigFile, Exit, Terminal};
 use crate::config::Config;
 use crate::gateway;
 use crate::graph;
-use crate::problem::{Problem, any_error, to_json};
+use crate::problem::{Problem, all_to_json, any_error};
 use clap::{Args, ValueEnum};
 
 const EXAMPLES: &str = "\
@@ -32,7 +32,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     Text,
     Json,
 }
@@ -57,7 +57,7 @@ pub(super) async fn run(arguments: &Arguments, terminal: &mut Terminal) -> Exit 
         graph::deny(&mut problems, "n+1");
     }
     match arguments.format {
-        Format::Json => terminal.out(&format!("{:#}\n", to_json(&problems))),
+        Format::Json => terminal.out(&format!("{:#}\n", all_to_json(&problems))),
         Format::Text => {
             terminal.out_problems(&problems);
             if let Some(gateway) = gateway.filter(|_| !any_error(&problems)) {

@@ -109,7 +109,8 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let storefront = match demo::start(settings).await {
         Ok(storefront) => storefront,
         Err(error) => {
-            terminal.err(&format!("error: {error}\n  leave `--usual-ports` out\n"));
+            let problem = Problem::error("cannot-listen", error.to_string());
+            terminal.log_problems(&[problem.help("leave `--usual-ports` out")]);
             return Exit::CannotListen;
         }
     };
@@ -118,7 +119,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let gateway = match assemble(Some(address), believed, &|name| storefront.variable(name)) {
         Ok((gateway, _)) => gateway,
         Err(problems) => {
-            terminal.err_problems(&problems);
+            terminal.log_problems(&problems);
             return Exit::Problems;
         }
     };

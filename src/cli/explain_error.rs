@@ -60,7 +60,7 @@ fn unknown(text: &str) -> String {
 }
 
 /// Every code with what it is about, cut to a line each.
-fn list() -> String {
+pub(super) fn list() -> String {
     let longest = ErrorCode::ALL.iter().map(|code| code.as_str().len()).max().unwrap_or_default();
     let mut out = String::new();
     for code in ErrorCode::ALL {
@@ -79,7 +79,7 @@ fn list() -> String {
 }
 
 /// The kind of a code, and the first sentence on what it is about.
-fn summary(page: &str) -> (String, String) {
+pub(super) fn summary(page: &str) -> (String, String) {
     let text: Vec<&str> = page.lines().skip(2).take_while(|line| !line.is_empty()).collect();
     let text = plain(&text.join(" "));
     let end = text.find([',', '.', ' ']).map_or(text.len(), |end| match text.get(end..end + 6) {

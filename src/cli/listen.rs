@@ -5,6 +5,7 @@ use crate::edge;
 use crate::gateway::admin::PATH;
 use crate::gateway::shutdown::{self, Hangups};
 use crate::gateway::{self, Gateway, Listeners};
+use crate::problem::Problem;
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -20,7 +21,8 @@ pub(super) async fn listen(
         Ok(listener) => Some(listener),
         Err(error) => {
             let reason = reason(&error);
-            terminal.err(&format!("error: cannot listen on {address}: {reason}\n  {remedy}\n"));
+            let message = format!("cannot listen on {address}: {reason}");
+            terminal.log_problems(&[Problem::error("cannot-listen", message).help(remedy)]);
             None
         }
     }
@@ -80,7 +82,8 @@ pub(super) async fn serve(
     let (drain, end) = match shutdown::signals() {
         Ok(signals) => signals,
         Err(error) => {
-            terminal.err(&format!("error: the system gives no signals: {error}\n"));
+            let message = format!("the system gives no signals: {error}");
+            terminal.log_problems(&[Problem::error("no-signals", message)]);
             return Exit::Problems;
         }
     };

@@ -10,6 +10,7 @@ mod explain;
 mod explain_error;
 mod listen;
 mod operation;
+mod schema;
 mod serve;
 mod terminal;
 mod top;
@@ -51,6 +52,7 @@ With services of your own:
   portcullis serve                         serve it
   portcullis top                           how the services behind it are, as it runs
   portcullis explain-error THROTTLED       what an error code means, and how to mend it
+  portcullis schema directives             for editors; also: api, config, errors
 
 Exit codes: 0 done; 1 problems in schema, configuration or operation, or a drill that failed;
 2 wrong arguments; 3 cannot listen; 4 no answer.
@@ -75,6 +77,7 @@ enum Command {
     Explain(explain::Arguments),
     Top(top::Arguments),
     ExplainError(explain_error::Arguments),
+    Schema(schema::Arguments),
 }
 
 /// The exit code of a process that SIGHUP ends.
@@ -132,7 +135,7 @@ pub fn main() -> ExitCode {
         // Help and version come this way too, with exit code 0.
         Err(error) => error.exit(),
     };
-    telemetry::init(cli.log_format, cli.command.usual_log());
+    telemetry::init(cli.log_format.unwrap_or_else(LogFormat::usual), cli.command.usual_log());
     if !cli.command.serves() {
         #[expect(
             clippy::disallowed_methods,
@@ -150,6 +153,9 @@ pub fn main() -> ExitCode {
 
 /// Runs one command. `demo` and `serve` come back when the process is told to stop.
 pub async fn run(cli: Cli, terminal: &mut Terminal) -> Exit {
+    if let Some(format) = cli.log_format {
+        terminal.log_as(format);
+    }
     match cli.command {
         Command::Demo(arguments) => Box::pin(demo::run(arguments, terminal)).await,
         Command::Serve(arguments) => Box::pin(serve::run(arguments, terminal)).await,
@@ -157,5 +163,6 @@ pub async fn run(cli: Cli, terminal: &mut Terminal) -> Exit {
         Command::Explain(arguments) => Box::pin(explain::run(&arguments, terminal)).await,
         Command::Top(arguments) => Box::pin(top::run(arguments, terminal)).await,
         Command::ExplainError(arguments) => explain_error::run(&arguments, terminal),
+        Command::Schema(arguments) => Box::pin(schema::run(&arguments, terminal)).await,
     }
 }

@@ -1,4 +1,4 @@
-//! An operation and its variables as the command line names them: files, standard input, or text.
+//! An operation, its variables and its caller's claims as the command line names them: files, standard input, or text.
 
 use crate::graphql::{Error, Location};
 use crate::problem::{Place, Problem, SourceFile, reason};
@@ -46,6 +46,29 @@ pub(super) fn variables(text: &str) -> Result<Map<String, Value>, Problem> {
         Err(error) => {
             Err(Problem::error("variables", format!("the variables are not JSON: {error}"))
                 .help("write them as `--variables '{\"id\": \"1\"}'`, or `--variables @file.json`"))
+        }
+    }
+}
+
+/// `{"sub": "1"}`, `null` for a caller without a token, or a file with one of them.
+pub(super) fn claims(text: &str) -> Result<Value, Problem> {
+    const HELP: &str = "write them as `--claims '{\"sub\": \"1\"}'`, name a file as `--claims claims.json`, or write \
+                        `--claims null` for a caller without a token";
+    let trimmed = text.trim();
+    let owned;
+    let json = match trimmed.strip_prefix('@').unwrap_or(trimmed) {
+        "null" => return Ok(Value::Null),
+        json if json.starts_with(['{', '[', '"']) => json,
+        path => {
+            owned = read(Path::new(path))?.text;
+            owned.as_str()
+        }
+    };
+    match serde_json::from_str(json) {
+        Ok(claims @ (Value::Object(_) | Value::Null)) => Ok(claims),
+        Ok(_) => Err(Problem::error("claims", "the claims must be a JSON object").help(HELP)),
+        Err(error) => {
+            Err(Problem::error("claims", format!("the claims are not JSON: {error}")).help(HELP))
         }
     }
 }

@@ -39,17 +39,17 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     let (config, (gateway, warnings)) = match assembled(&arguments).await {
         Ok(found) => found,
         Err(problems) => {
-            terminal.err_problems(&problems);
+            terminal.log_problems(&problems);
             return Exit::Problems;
         }
     };
-    terminal.err_problems(&warnings);
+    terminal.log_problems(&warnings);
     let limit = gateway::descriptors::raise_limit();
-    terminal.err_problems(gateway::descriptors::shortage(&config, limit).as_slice());
+    terminal.log_problems(gateway::descriptors::shortage(&config, limit).as_slice());
     let gateway = match gateway.secured() {
         Ok(gateway) => gateway,
         Err(problem) => {
-            terminal.err_problems(&[problem]);
+            terminal.log_problems(&[problem]);
             return Exit::Problems;
         }
     };
@@ -63,10 +63,9 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
     listeners.registration = match registration(&config, address) {
         Ok(registration) => registration,
         Err(reason) => {
-            terminal.err(&format!(
-                "error: this gateway cannot be registered in Consul: {reason}\n  write where others \
-                 reach it as `server.consul.address`\n"
-            ));
+            let message = format!("this gateway cannot be registered in Consul: {reason}");
+            let help = "write the address where others reach it as `server.consul.address`";
+            terminal.log_problems(&[Problem::error("consul-address", message).help(help)]);
             return Exit::Problems;
         }
     };

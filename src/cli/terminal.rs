@@ -1,5 +1,6 @@
 //! Where commands write. Colours only where a person sees them.
 
+use crate::gateway::telemetry::{LogFormat, problem_line};
 use crate::problem::{Problem, render};
 use crate::source::secrets;
 use std::io::{self, IsTerminal as _, Write};
@@ -11,6 +12,8 @@ pub struct Terminal {
     err: Box<dyn Write + Send>,
     out_colors: bool,
     err_colors: bool,
+    /// Of the log, which standard error is while the gateway serves.
+    log_format: LogFormat,
     /// What is written is seen on a screen.
     has_screen: bool,
 }
@@ -23,6 +26,7 @@ impl Terminal {
         Self {
             out_colors: wanted && io::stdout().is_terminal(),
             err_colors: wanted && io::stderr().is_terminal(),
+            log_format: LogFormat::usual(),
             has_screen: io::stdout().is_terminal(),
             out: Box::new(io::stdout()),
             err: Box::new(io::stderr()),
@@ -38,6 +42,7 @@ impl Terminal {
             err: Box::new(err.clone()),
             out_colors: false,
             err_colors: false,
+            log_format: LogFormat::Pretty,
             has_screen: false,
         };
         (terminal, out, err)
@@ -76,6 +81,23 @@ impl Terminal {
     pub fn err_problems(&mut self, problems: &[Problem]) {
         let text = render(problems, self.err_colors);
         self.err(&text);
+    }
+
+    /// The format of the log from now on.
+    pub fn log_as(&mut self, format: LogFormat) {
+        self.log_format = format;
+    }
+
+    /// Writes problems to the log of a gateway that starts: a line each where it is JSON, otherwise with excerpt and caret.
+    pub fn log_problems(&mut self, problems: &[Problem]) {
+        match self.log_format {
+            LogFormat::Pretty => self.err_problems(problems),
+            LogFormat::Json => {
+                for problem in problems {
+                    self.err(&problem_line(problem));
+                }
+            }
+        }
     }
 
     /// Bold, where a person sees it.

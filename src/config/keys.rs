@@ -24,8 +24,8 @@ const fn key(
 }
 
 /// Kinds of limits: a value, or `{ max: …, mode: … }`.
-const LIMIT: &str = "number, or with a mode";
-const SIZE_LIMIT: &str = "size, or with a mode";
+pub(super) const LIMIT: &str = "number, or with a mode";
+pub(super) const SIZE_LIMIT: &str = "size, or with a mode";
 
 /// In the order of the documentation.
 #[rustfmt::skip]

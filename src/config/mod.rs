@@ -11,6 +11,7 @@ mod credentials;
 mod env;
 mod grpc;
 mod guards;
+mod json_schema;
 mod keys;
 mod limits;
 mod persisted;
@@ -31,6 +32,7 @@ mod yaml;
 mod tests;
 
 pub use consul::Consul;
+pub use json_schema::json_schema;
 pub use keys::{KEYS, Key};
 pub use reference::markdown;
 

@@ -5,6 +5,7 @@ use crate::upstream::discovery::Address;
 use std::time::Duration;
 use written::{beside_rate, of_redis, setting};
 
+mod json_schema;
 mod written;
 
 fn parse(text: &str) -> Result<Config, Vec<Problem>> {

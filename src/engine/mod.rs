@@ -5,6 +5,7 @@
 
 mod disclosure;
 mod execute;
+mod explain;
 mod guard;
 mod mapping_notes;
 mod operation;
@@ -19,6 +20,7 @@ mod subscribe;
 mod testing;
 
 pub use execute::Share;
+pub use explain::Explanation;
 pub use guard::access::GuardMode;
 pub use guard::bucket::{Throttle, ThrottleStatus};
 pub use guard::cost::{CostReport, FLOOR, UpstreamCalls};
@@ -393,53 +395,6 @@ impl Engine {
             self.told.tell(*exceeded, name, Instant::now());
         }
         Ok(estimate)
-    }
-
-    /// The plan of an operation as text, for `explain`; calls nothing.
-    ///
-    /// # Errors
-    /// The refusals that [`Engine::execute`] would answer with.
-    pub fn explain(
-        &self,
-        query: &str,
-        operation_name: Option<&str>,
-        variables: &Map<String, Value>,
-    ) -> Result<String, Vec<Error>> {
-        let operation = Operation::prepare(&self.graph, &self.settings, query, operation_name)?;
-        let variables = operation.coerce(&self.graph, variables.clone())?;
-        let mut text = plan::explain(&self.graph, &operation.plan, &variables);
-        let conditions = operation.plan.conditions.evaluate(&variables, |_, _| true);
-        let refusal = self.admit(&operation, operation_name, &conditions, &variables).err();
-        let limits = &self.settings.limits;
-        text.push_str(&guard::cost::explain(
-            &self.graph,
-            &operation.plan,
-            limits,
-            &conditions,
-            &variables,
-        ));
-        for error in refusal.iter().flat_map(|refusal| &refusal.errors) {
-            text.push_str(&format!("refused: {}\n", error.message));
-        }
-        Ok(text)
-    }
-
-    /// What an operation is estimated to cost, and the formula for it; calls nothing.
-    ///
-    /// # Errors
-    /// The refusals that [`Engine::execute`] would answer with before its first call.
-    pub fn estimate(
-        &self,
-        query: &str,
-        operation_name: Option<&str>,
-        variables: &Map<String, Value>,
-    ) -> Result<(u64, String), Vec<Error>> {
-        let operation = Operation::prepare(&self.graph, &self.settings, query, operation_name)?;
-        let variables = operation.coerce(&self.graph, variables.clone())?;
-        let conditions = operation.plan.conditions.evaluate(&variables, |_, _| true);
-        let estimate = self.admit(&operation, operation_name, &conditions, &variables);
-        let cost = estimate.map_err(|refusal| refusal.errors)?.cost;
-        Ok((cost, operation.plan.cost.printed().to_owned()))
     }
 }
 

@@ -18,12 +18,13 @@ use crate::engine::{self, Engine};
 use crate::graph::{self, Sdl, Surroundings};
 use crate::identity::{Identity, ProviderSettings, Unusable};
 use crate::memory::Memory;
-use crate::problem::{Problem, any_error, read_files};
+use crate::problem::{Problem, SourceFile, any_error, read_files};
 use crate::source::{Connector, secrets};
 use crate::upstream::Watched;
 use crate::upstream::discovery::register::Registration;
 use futures_util::future::{join, join_all};
 use serde_json::Map;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -127,6 +128,15 @@ fn keep_secrets(config: &Config) {
 /// Some caller has claims, or the configuration is unreadable.
 fn verifies_tokens(config: &Config) -> bool {
     config.has_auth || matches!(config.unread, Unread::All)
+}
+
+/// The SDL of the directives that a schema folder may use: what a load defines before it reads the folder.
+#[must_use]
+pub fn directives() -> String {
+    let nothing = Arc::new(SourceFile { name: "<nothing>".to_owned(), text: String::new() });
+    let config = Config::parse_partly(&nothing, Path::new(""), &|_| None);
+    let memory = Memory::new(config.edge.memory, config.edge.client_share);
+    graph::directives(&connectors(&config, &memory, &Reflected::default(), &mut Vec::new()).0)
 }
 
 type Connectors = (Vec<Box<dyn Connector>>, Vec<Arc<dyn Watched>>);

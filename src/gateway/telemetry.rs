@@ -3,13 +3,17 @@
 //! somebody reads `/metrics`.
 
 use crate::edge::Exposition;
+use crate::problem::{Problem, Severity, to_json};
 use crate::source::secrets;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use serde_json::{Map, Value};
 use std::backtrace::BacktraceStatus;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -23,11 +27,17 @@ pub enum LogFormat {
 /// The environment variable that says what is logged, such as `warn` or `info,portcullis::access=off`.
 pub const FILTER: &str = "PORTCULLIS_LOG";
 
-/// Starts logging, panics included, once for the process. Without a format: pretty on a terminal, JSON elsewhere.
-/// `usual` is what is logged where [`FILTER`] says nothing.
-pub fn init(format: Option<LogFormat>, usual: &str) {
+impl LogFormat {
+    /// The format where the command line names none: pretty on a terminal, JSON elsewhere.
+    #[must_use]
+    pub fn usual() -> Self {
+        if io::stderr().is_terminal() { Self::Pretty } else { Self::Json }
+    }
+}
+
+/// Starts logging, panics included, once for the process. `usual` is what is logged where [`FILTER`] says nothing.
+pub fn init(format: LogFormat, usual: &str) {
     let terminal = std::io::stderr().is_terminal();
-    let format = format.unwrap_or(if terminal { LogFormat::Pretty } else { LogFormat::Json });
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(usual));
     let colors = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines);
@@ -63,6 +73,26 @@ impl Write for Lines {
         let _ = io::stderr().flush();
         Ok(())
     }
+}
+
+/// A problem as a line of the JSON log, with the members that every line has.
+#[must_use]
+pub fn problem_line(problem: &Problem) -> String {
+    let mut timestamp = String::new();
+    // Writing to a String cannot fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
+    let level = match problem.severity {
+        Severity::Error => "ERROR",
+        Severity::Warning => "WARN",
+    };
+    let mut line = Map::new();
+    line.insert("timestamp".to_owned(), timestamp.into());
+    line.insert("level".to_owned(), level.into());
+    if let Value::Object(members) = to_json(problem) {
+        line.extend(members.into_iter().filter(|(name, _)| name != "severity"));
+    }
+    line.insert("target".to_owned(), module_path!().into());
+    format!("{}\n", Value::Object(line))
 }
 
 /// One for the process, as `metrics` has it; `None` where another recorder was there before.

@@ -77,6 +77,13 @@ pub(super) fn later(name: &str) -> Option<&'static str> {
     LATER.iter().find(|(known, _)| *known == name).map(|(_, lack)| *lack)
 }
 
+/// The SDL of all directives and their inputs, for editors and other tools.
+#[must_use]
+pub fn sdl(connectors: &[Box<dyn Connector>]) -> String {
+    let text = [definitions(connectors).trim(), ONE_OF.trim(), ""].join("\n\n");
+    text.replace("\n\n\n", "\n\n")
+}
+
 /// The SDL of all definitions, those of the connectors included.
 pub(super) fn definitions(connectors: &[Box<dyn Connector>]) -> String {
     let mut text = DEFINITIONS.to_owned();

@@ -35,6 +35,7 @@ mod tests;
 pub use cache::CacheHint;
 pub use codes::CODES;
 pub use cost::{Costs, InputCost};
+pub use directive::sdl as directives;
 pub use guard::{Allow, Guard, GuardId, Guards};
 pub use input::{Defaults, expected, is_misread, is_one_of, misfits, repeated_fields};
 pub use load::{Surroundings, deny, load, load_in, load_with_env};

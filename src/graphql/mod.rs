@@ -4,11 +4,13 @@
 
 mod code;
 mod error;
+mod extensions;
 mod lines;
 pub mod syntax;
 
 pub use code::ErrorCode;
 pub use error::{Error, Location, PathSegment, error_id};
+pub use extensions::{EXTENSIONS, ExtensionMember};
 pub use lines::Lines;
 
 /// A name out of a schema: type, field, argument or source.

@@ -1,6 +1,8 @@
 //! `docs/errors.md` lists every code, in the table's order, and each has a page that says what the table says.
 
-use super::ErrorCode;
+use super::{EXTENSIONS, ErrorCode};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 const LIST: &str = include_str!("../../docs/errors.md");
 
@@ -38,4 +40,34 @@ fn a_page_says_the_kind_the_status_and_the_remedy() {
 fn a_code_is_found_by_its_text() {
     assert_eq!(ErrorCode::from_text("throttled"), Some(ErrorCode::Throttled));
     assert_eq!(ErrorCode::from_text("THROTTLE"), None);
+}
+
+/// Members that code puts under `extensions`, of all sources but tests.
+fn inserted(folder: &Path, found: &mut BTreeSet<String>) {
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_string_lossy();
+        if path.is_dir() {
+            if name != "tests" {
+                inserted(&path, found);
+            }
+        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let calls = text.split(concat!("extensions.", "insert(")).skip(1);
+            let names =
+                calls.filter_map(|call| call.trim_start().strip_prefix('"')?.split_once('"'));
+            found.extend(names.map(|(name, _)| name.to_owned()));
+        }
+    }
+}
+
+#[test]
+fn the_members_of_extensions_are_those_of_the_code_and_of_the_list() {
+    let mut known: BTreeSet<String> = EXTENSIONS.iter().map(|member| member.name.into()).collect();
+    known.insert("code".to_owned());
+    let mut found = BTreeSet::new();
+    inserted(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert_eq!(found, known);
+    let rows = LIST.lines().filter_map(|line| line.strip_prefix("| `extensions.")?.split_once('`'));
+    let rows: BTreeSet<String> = rows.map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(rows, known);
 }

@@ -140,6 +140,19 @@ impl Identity {
         inner.verified(found, now).await
     }
 
+    /// The claim that holds the scopes of a token with these claims, where its issuer has its own. Without an `iss`, the only
+    /// provider is its issuer.
+    #[must_use]
+    pub fn scopes_claim(&self, claims: &Value) -> Option<Arc<str>> {
+        let providers = &self.0.as_ref()?.providers;
+        let provider = match (claims.get("iss").and_then(Value::as_str), providers.as_slice()) {
+            (Some(issuer), all) => all.iter().find(|provider| provider.issuer() == issuer)?,
+            (None, [only]) => only,
+            (None, _) => return None,
+        };
+        provider.scopes_claim()
+    }
+
     /// Whether a caller without a token may go on as nobody.
     ///
     /// # Errors

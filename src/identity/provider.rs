@@ -85,6 +85,10 @@ impl Provider {
         &self.issuer
     }
 
+    pub(super) fn scopes_claim(&self) -> Option<Arc<str>> {
+        self.settings.scopes_claim.clone()
+    }
+
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }

@@ -121,4 +121,4 @@ pub fn instead(unknown: &str, known: &[&str], sigil: &str) -> Option<String> {
 }
 
 pub use files::{matching_files, read_files, reason};
-pub use render::{render, to_json};
+pub use render::{all_to_json, render, to_json};

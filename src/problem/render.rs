@@ -96,11 +96,13 @@ fn plural(count: usize, noun: &str) -> String {
 /// `[{code, severity, message, help, file, line, column, endLine, endColumn}]`; lines and columns count from 1,
 /// columns in characters.
 #[must_use]
-pub fn to_json(problems: &[Problem]) -> Value {
-    problems.iter().map(one_to_json).collect()
+pub fn all_to_json(problems: &[Problem]) -> Value {
+    problems.iter().map(to_json).collect()
 }
 
-fn one_to_json(problem: &Problem) -> Value {
+/// One of [`all_to_json`].
+#[must_use]
+pub fn to_json(problem: &Problem) -> Value {
     let severity = match problem.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",

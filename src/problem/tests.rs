@@ -1,6 +1,6 @@
 //! Problems as people and machines see them.
 
-use super::{Place, Problem, SourceFile, nearest, render, to_json};
+use super::{Place, Problem, SourceFile, all_to_json, nearest, render};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -119,7 +119,7 @@ fn spans_beyond_the_text_or_within_a_character_never_panic() {
         let place = place("öäü", start..end);
         let problem = Problem::error("a", "b").at(place);
         assert!(render(std::slice::from_ref(&problem), true).contains("user.graphql"));
-        assert!(to_json(&[problem]).is_array());
+        assert!(all_to_json(&[problem]).is_array());
     }
 }
 
@@ -127,7 +127,7 @@ fn spans_beyond_the_text_or_within_a_character_never_panic() {
 fn machines_read_lines_and_columns_from_one() {
     let problem = Problem::error("a-code", "wrong").at(place("a\nöb c", 4..5)).help("mend it");
     assert_eq!(
-        to_json(&[problem, Problem::warning("n+1", "slow")]).to_string(),
+        all_to_json(&[problem, Problem::warning("n+1", "slow")]).to_string(),
         "[{\"code\":\"a-code\",\"severity\":\"error\",\"message\":\"wrong\",\"help\":\"mend it\",\
          \"file\":\"shop/user.graphql\",\"line\":2,\"column\":2,\"endLine\":2,\"endColumn\":3},\
          {\"code\":\"n+1\",\"severity\":\"warning\",\"message\":\"slow\"}]"

@@ -38,6 +38,22 @@ fn a_port_in_use() {
     assert!(said.contains(&port) && said.contains("--port"), "{said}");
 }
 
+/// What a start finds wrong goes where log lines go, and is one of them.
+#[test]
+fn a_json_log_has_nothing_but_json() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "portcullis.yaml", "servr: 1\nreuse: maybe\n");
+    let config = folder.path().join("portcullis.yaml");
+    let output = run(&["serve", "--log-format", "json", "--config", config.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
+    let codes: Vec<String> = said
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["code"].to_string())
+        .collect();
+    assert!(codes.contains(&"\"unknown-key\"".to_owned()) && codes.len() >= 3, "{said}");
+}
+
 #[test]
 fn an_unknown_key_is_named_with_the_nearest_known_one() {
     let folder = tempfile::tempdir().unwrap();

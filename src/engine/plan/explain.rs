@@ -1,4 +1,4 @@
-//! The plan as text, for people: what is fetched from where, what waits for what, and what a call looks like, without
+//! The plan for people and machines: what is fetched from where, what waits for what, and what a call looks like, without
 //! making one. What only a reply can tell stands in braces.
 
 use super::{
@@ -9,88 +9,125 @@ use crate::graph::{BatchReply, Graph};
 use crate::graphql::Name;
 use crate::mapping::Mapping;
 use crate::source::{Caller, Inputs};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::fmt::Write;
+use std::fmt::{self, Display, Formatter};
 
 /// Marks around the name of a value that a reply will provide, in characters that neither URLs nor forms encode.
 const OPEN: &str = "-_.";
 const CLOSE: &str = "._-";
 
+/// As docs/cli.md describes its JSON; the text is for people.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedPlan {
+    fetches: Vec<ExplainedFetch>,
+    /// Length of the longest chain of fetches that wait for each other.
+    sequential_rounds: u64,
+    /// Maximum number of calls to sources.
+    max_calls: u64,
+    /// Rules on the caller were evaluated.
+    #[serde(skip)]
+    knows_caller: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExplainedFetch {
+    /// From 1.
+    id: usize,
+    /// Such as `User.orders`.
+    field: String,
+    /// Absent for a field that is computed without a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    /// The mapping of such a field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    computed: Option<String>,
+    /// Path of the objects that it is made for; absent at the root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<String>,
+    /// Absent at the root, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grouping: Option<Grouping>,
+    waits_for: Vec<usize>,
+    /// Of variables and rules on the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<String>,
+    /// Rules on the objects; one of them has to hold.
+    object_rules: Vec<String>,
+    /// Entities that an earlier fetch brought whole are left out.
+    skips_complete_entities: bool,
+    /// Number of fields that it adds to entities, for a lookup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lookup_fields: Option<usize>,
+    is_made: bool,
+    max_calls: u64,
+    /// The rendered call, secrets masked; absent for a field that is computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+}
+
+/// Objects of one call.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
+enum Grouping {
+    Object,
+    Key,
+    Batch { max: u64, reply: &'static str, wait_ms: u64 },
+}
+
+/// `caller`: who asks; without one, rules hold, and calls are rendered without claims.
 pub(in crate::engine) fn explain(
     graph: &Graph,
     plan: &QueryPlan,
     variables: &Map<String, Value>,
-) -> String {
-    let conditions = plan.conditions.evaluate(variables, |_, _| true);
-    let mut text = String::new();
-    let (mut bound, mut fetches) = (0_u64, 0_u64);
-    for (index, fetch) in plan.fetches.iter().enumerate() {
-        let made = conditions[fetch.condition as usize];
-        if fetch.computed.is_some() {
-            describe(&mut text, graph, plan, fetch, index);
-            let text_of = graph.binding(fetch.binding).call.select().map_or("", Mapping::text);
-            for line in text_of.trim().lines() {
-                let _ = writeln!(text, "     | {line}");
-            }
-            continue;
+    conditions: &[bool],
+    caller: Option<&Caller>,
+) -> ExplainedPlan {
+    let nobody = Caller::default();
+    let mut max_calls = 0_u64;
+    let mut one = |(index, fetch): (usize, &Fetch)| {
+        let is_made = conditions[fetch.condition as usize];
+        let is_call = fetch.computed.is_none();
+        let calls = if is_made && is_call { fetch.fan_out(variables) } else { 0 };
+        max_calls = max_calls.saturating_add(calls);
+        let request = is_call.then(|| call(graph, fetch, variables, caller.unwrap_or(&nobody)));
+        ExplainedFetch {
+            is_made,
+            max_calls: calls,
+            request,
+            ..described(graph, plan, fetch, index)
         }
-        fetches += 1;
-        let calls = if made { fetch.fan_out(variables) } else { 0 };
-        bound = bound.saturating_add(calls);
-        describe(&mut text, graph, plan, fetch, index);
-        if made {
-            let _ = writeln!(text, "     at most {}", plural(calls, "call"));
-        } else {
-            let _ = writeln!(text, "     not made with these variables");
-        }
-        for line in call(graph, fetch, variables).lines() {
-            let _ = writeln!(text, "     | {line}");
-        }
-    }
-    let rounds = rounds(plan, &conditions);
-    let _ = writeln!(
-        text,
-        "{} in {}, at most {} upstream",
-        plural(fetches, "fetch"),
-        plural(rounds, "sequential round"),
-        plural(bound, "call"),
-    );
-    text
+    };
+    let fetches = plan.fetches.iter().enumerate().map(&mut one).collect();
+    let sequential_rounds = rounds(plan, conditions);
+    ExplainedPlan { fetches, sequential_rounds, max_calls, knows_caller: caller.is_some() }
 }
 
-fn describe(text: &mut String, graph: &Graph, plan: &QueryPlan, fetch: &Fetch, index: usize) {
-    let source = graph.binding(fetch.binding).call.source();
-    let (number, field) = (index + 1, &fetch.coordinate);
-    let grouped = if fetch.computed.is_some() {
-        let _ = writeln!(text, "{number:>3}. {field} is computed, without a call");
-        String::new()
-    } else {
-        let _ = writeln!(text, "{number:>3}. {field} from {source}");
-        grouped(&fetch.asking)
-    };
-    if !fetch.place.keys.is_empty() {
-        let _ = writeln!(text, "     for {}{grouped}", fetch.place.keys.join("."));
-    }
-    if !fetch.depends_on.is_empty() {
-        let numbers: Vec<_> = fetch.depends_on.iter().map(|id| (id.0 + 1).to_string()).collect();
-        let _ = writeln!(text, "     waits for {}", numbers.join(", "));
-    }
-    if let Some(condition) = plan.conditions.describe(fetch.condition, &graph.guards) {
-        let _ = writeln!(text, "     only if {condition}");
-    }
-    if !fetch.permits.is_empty() {
-        let rules = fetch.permits.iter().map(|permit| rules(graph, plan, permit));
-        let _ = writeln!(
-            text,
-            "     only for objects with {}",
-            rules.collect::<Vec<_>>().join(", or with ")
-        );
-    }
-    if !fetch.held.is_empty() {
-        let _ = writeln!(text, "     not asked for entities that an earlier fetch brought whole");
-    }
-    if let Target::Entity(slots) = &fetch.target {
-        let _ = writeln!(text, "     a lookup: adds {}", plural(slots.len() as u64, "field"));
+fn described(graph: &Graph, plan: &QueryPlan, fetch: &Fetch, index: usize) -> ExplainedFetch {
+    let keys = &fetch.place.keys;
+    let call = &graph.binding(fetch.binding).call;
+    let is_call = fetch.computed.is_none();
+    let text = || call.select().map_or("", Mapping::text).trim().to_owned();
+    ExplainedFetch {
+        id: index + 1,
+        field: fetch.coordinate.to_string(),
+        source: is_call.then(|| call.source().to_string()),
+        computed: (!is_call).then(text),
+        objects: (!keys.is_empty()).then(|| keys.join(".")),
+        grouping: (is_call && !keys.is_empty()).then(|| Grouping::of(&fetch.asking)),
+        waits_for: fetch.depends_on.iter().map(|id| id.0 as usize + 1).collect(),
+        condition: plan.conditions.describe(fetch.condition, &graph.guards),
+        object_rules: fetch.permits.iter().map(|permit| rules(graph, plan, permit)).collect(),
+        skips_complete_entities: !fetch.held.is_empty(),
+        lookup_fields: match &fetch.target {
+            Target::Entity(slots) => Some(slots.len()),
+            Target::Slot(_) => None,
+        },
+        is_made: false,
+        max_calls: 0,
+        request: None,
     }
 }
 
@@ -99,27 +136,97 @@ fn rules(graph: &Graph, plan: &QueryPlan, permit: &Permit) -> String {
     permit.checks.iter().map(rule).collect::<Vec<_>>().join(" and ")
 }
 
-fn grouped(asking: &Asking) -> String {
-    match asking {
-        Asking::PerObject => ", one call for each object".into(),
-        Asking::PerKey { .. } => ", one call for each distinct key".into(),
-        Asking::Batch { rule, .. } | Asking::Given { rule, .. } => batched(rule),
+impl Grouping {
+    fn of(asking: &Asking) -> Self {
+        match asking {
+            Asking::PerObject => Self::Object,
+            Asking::PerKey { .. } => Self::Key,
+            Asking::Batch { rule, .. } | Asking::Given { rule, .. } => Self::of_rule(rule),
+        }
+    }
+
+    fn of_rule(rule: &BatchRule) -> Self {
+        let reply = match rule.reply {
+            BatchReply::ByKey => "BY_KEY",
+            BatchReply::Positional => "POSITIONAL",
+            BatchReply::Map => "MAP",
+            BatchReply::GroupBy => "GROUP_BY",
+        };
+        let wait_ms = u64::try_from(rule.wait.as_millis()).unwrap_or(u64::MAX);
+        Self::Batch { max: rule.max as u64, reply, wait_ms }
     }
 }
 
-fn batched(rule: &BatchRule) -> String {
-    let reply = match rule.reply {
-        BatchReply::ByKey => "BY_KEY",
-        BatchReply::Positional => "POSITIONAL",
-        BatchReply::Map => "MAP",
-        BatchReply::GroupBy => "GROUP_BY",
-    };
-    let wait = if rule.wait.is_zero() {
-        String::new()
-    } else {
-        format!(", waits {} ms for keys of other requests", rule.wait.as_millis())
-    };
-    format!(", one call for each {} distinct keys ({reply}){wait}", rule.max)
+impl Display for Grouping {
+    fn fmt(&self, text: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object => text.write_str("one call for each object"),
+            Self::Key => text.write_str("one call for each distinct key"),
+            Self::Batch { max, reply, wait_ms } => {
+                write!(text, "one call for each {max} distinct keys ({reply})")?;
+                match wait_ms {
+                    0 => Ok(()),
+                    _ => write!(text, ", waits {wait_ms} ms for keys of other requests"),
+                }
+            }
+        }
+    }
+}
+
+impl Display for ExplainedPlan {
+    fn fmt(&self, text: &mut Formatter<'_>) -> fmt::Result {
+        for fetch in &self.fetches {
+            fetch.write(text, self.knows_caller)?;
+        }
+        let calls = self.fetches.iter().filter(|fetch| fetch.computed.is_none()).count();
+        let fetches = plural(calls as u64, "fetch");
+        let rounds = plural(self.sequential_rounds, "sequential round");
+        let calls = plural(self.max_calls, "call");
+        writeln!(text, "{fetches} in {rounds}, at most {calls} upstream")
+    }
+}
+
+impl ExplainedFetch {
+    fn write(&self, text: &mut Formatter<'_>, knows_caller: bool) -> fmt::Result {
+        let (id, field) = (self.id, &self.field);
+        match &self.source {
+            Some(source) => writeln!(text, "{id:>3}. {field} from {source}")?,
+            None => writeln!(text, "{id:>3}. {field} is computed, without a call")?,
+        }
+        match (&self.objects, &self.grouping) {
+            (Some(objects), Some(grouping)) => writeln!(text, "     for {objects}, {grouping}")?,
+            (Some(objects), None) => writeln!(text, "     for {objects}")?,
+            (None, _) => {}
+        }
+        if !self.waits_for.is_empty() {
+            let numbers: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
+            writeln!(text, "     waits for {}", numbers.join(", "))?;
+        }
+        if let Some(condition) = &self.condition {
+            writeln!(text, "     only if {condition}")?;
+        }
+        if !self.object_rules.is_empty() {
+            let rules = self.object_rules.join(", or with ");
+            writeln!(text, "     only for objects with {rules}")?;
+        }
+        if self.skips_complete_entities {
+            writeln!(text, "     not asked for entities that an earlier fetch brought whole")?;
+        }
+        if let Some(fields) = self.lookup_fields {
+            writeln!(text, "     a lookup: adds {}", plural(fields as u64, "field"))?;
+        }
+        match (self.is_made, knows_caller) {
+            _ if self.computed.is_some() => {}
+            (true, _) => writeln!(text, "     at most {}", plural(self.max_calls, "call"))?,
+            (false, false) => writeln!(text, "     not made with these variables")?,
+            (false, true) => writeln!(text, "     not made with these variables and claims")?,
+        }
+        let shown = self.request.as_ref().or(self.computed.as_ref());
+        shown
+            .iter()
+            .flat_map(|shown| shown.lines())
+            .try_for_each(|line| writeln!(text, "     | {line}"))
+    }
 }
 
 /// The longest chain of fetches that are made.
@@ -134,7 +241,7 @@ fn rounds(plan: &QueryPlan, conditions: &[bool]) -> u64 {
 }
 
 /// The call as it will look.
-fn call(graph: &Graph, fetch: &Fetch, variables: &Map<String, Value>) -> String {
+fn call(graph: &Graph, fetch: &Fetch, variables: &Map<String, Value>, caller: &Caller) -> String {
     let binding = graph.binding(fetch.binding);
     // A protocol that takes only numbers for a key is shown one.
     let attempts = [mark as fn(&Name) -> Value, |_: &Name| json!(1)];
@@ -146,7 +253,7 @@ fn call(graph: &Graph, fetch: &Fetch, variables: &Map<String, Value>) -> String 
             args: &arguments,
             this: &this,
             batch: &batch,
-            caller: &Caller::default(),
+            caller,
             env: &env(graph, attempt),
             config: &binding.call.shown_config(&config),
         };

@@ -34,6 +34,7 @@ pub(super) use build::plan;
 
 pub(super) use check::CheckId;
 pub(super) use condition::Conditions;
+pub use explain::ExplainedPlan;
 pub(super) use explain::explain;
 pub(super) use length::{Length, Slice};
 pub(super) use usages::{VariableUsage, usages};

@@ -5,6 +5,7 @@ mod batching;
 mod bodies;
 mod computed;
 mod connections;
+mod directives;
 mod executor;
 mod fake;
 mod floods;

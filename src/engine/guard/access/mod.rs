@@ -9,7 +9,7 @@ mod scopes;
 mod tests;
 
 pub use reject::GuardMode;
-pub(in crate::engine) use reject::refused;
+pub(in crate::engine) use reject::{refused, unseen};
 
 use crate::graph::{Allow, Graph, Guard, GuardId};
 use crate::graphql::{Error, ErrorCode};
@@ -20,8 +20,11 @@ use serde_json::{Map, Value};
 pub(in crate::engine) const CODE: ErrorCode = ErrorCode::UnauthorizedFieldOrType;
 
 /// What a client is told of each field: that there is a rule, and not which one.
+const MESSAGE: &str = "the caller may not see this field";
+
+/// The error of a field.
 pub(in crate::engine) fn error(error_id: String) -> Error {
-    let mut error = Error::new(CODE, "the caller may not see this field");
+    let mut error = Error::new(CODE, MESSAGE);
     error.extensions.insert("errorId".into(), error_id.into());
     error
 }

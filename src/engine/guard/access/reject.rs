@@ -22,21 +22,33 @@ pub enum GuardMode {
 
 /// An error for each path that the caller may not see, as far as that is known before anything is fetched.
 pub(in crate::engine) fn refused(view: &View, conditions: &[bool]) -> Vec<Error> {
+    let (mut errors, omitted) = unseen(view, conditions);
+    let Some(first) = errors.first() else { return errors };
+    let keys = first.path.iter().filter_map(|segment| match segment {
+        PathSegment::Key(key) => Some(&**key),
+        PathSegment::Index(_) => None,
+    });
+    let error_id = error_id();
+    super::tell(&error_id, &keys.collect::<Vec<_>>().join("."), errors.len() + omitted);
+    for error in &mut errors {
+        error.extensions.insert("errorId".into(), error_id.as_str().into());
+    }
+    if let Some(last) = errors.last_mut().filter(|_| omitted > 0) {
+        last.extensions.insert("omitted".into(), omitted.into());
+    }
+    errors
+}
+
+/// [`refused`] without a line in the log, and the number of paths that are left out.
+pub(in crate::engine) fn unseen(view: &View, conditions: &[bool]) -> (Vec<Error>, usize) {
     let mut walk = Walk { conditions, found: HashSet::new(), paths: Vec::new(), omitted: 0 };
     walk.view(view, &mut Vec::new());
-    let Some((first, _)) = walk.paths.first() else { return Vec::new() };
-    let error_id = error_id();
-    super::tell(&error_id, &first.join("."), walk.paths.len() + walk.omitted);
     let segments = |path: Vec<Arc<str>>| path.into_iter().map(PathSegment::Key).collect();
     let error = |(path, at): (Vec<Arc<str>>, Option<Location>)| {
         let locations = at.into_iter().collect();
-        Error { path: segments(path), locations, ..super::error(error_id.clone()) }
+        Error { path: segments(path), locations, ..Error::new(super::CODE, super::MESSAGE) }
     };
-    let mut errors: Vec<Error> = walk.paths.into_iter().map(error).collect();
-    if let Some(last) = errors.last_mut().filter(|_| walk.omitted > 0) {
-        last.extensions.insert("omitted".into(), walk.omitted.into());
-    }
-    errors
+    (walk.paths.into_iter().map(error).collect(), walk.omitted)
 }
 
 struct Walk<'a> {

@@ -67,6 +67,21 @@ pub struct ThrottleStatus {
     pub restore_rate: Number,
 }
 
+impl Buckets {
+    /// The refusal of an operation that costs more than the caller's bucket ever holds.
+    pub fn never_holds(
+        &self,
+        caller: &Caller,
+        estimate: u64,
+        formula: impl FnOnce() -> String,
+    ) -> Option<Error> {
+        let (_, policy) = self.policies.find(caller);
+        let cost = estimate.max(FLOOR);
+        let is_refused = self.mode == Mode::Enforce && units(cost) > policy.flow.capacity;
+        is_refused.then(|| too_dear(cost, policy, &formula()))
+    }
+}
+
 impl<'a> Debit<'a> {
     #[must_use]
     pub fn new(buckets: Option<&'a Buckets>, caller: &'a Caller) -> Self {

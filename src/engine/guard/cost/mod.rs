@@ -186,17 +186,16 @@ pub(in crate::engine) fn admit(
     }
 }
 
-/// The cost of an operation, and its formula, as a line for people.
+/// The cost of an operation, and its formula for people.
 pub(in crate::engine) fn explain(
     graph: &Graph,
     plan: &QueryPlan,
     limits: &Limits,
     conditions: &[bool],
     variables: &Map<String, Value>,
-) -> String {
+) -> (u64, String) {
     let estimate = estimate(graph, plan, limits, conditions, variables);
-    let formula = formula_of(plan, limits, estimate.calls);
-    format!("costs {}: {formula}\n", estimate.cost)
+    (estimate.cost, formula_of(plan, limits, estimate.calls))
 }
 
 fn estimate(

@@ -229,6 +229,9 @@ async fn by_skip_and_include() {
 async fn explain_tells_for_which_objects_a_call_is_made() {
     let upstream = Upstream::new(|target| Ok(reply(target)));
     let engine = upstream.engine(SDL);
-    let text = engine.explain("{ stubs { weight } }", None, &serde_json::Map::new()).unwrap();
+    let text = engine
+        .explain("{ stubs { weight } }", None, &serde_json::Map::new(), None)
+        .unwrap()
+        .to_string();
     assert!(text.contains("only for objects with $this.owner.id->eq($claims.sub)"), "{text}");
 }

@@ -100,8 +100,8 @@ fn explain(query: &str) -> String {
 }
 
 fn explain_with(query: &str, variables: &Map<String, Value>) -> String {
-    match engine().explain(query, None, variables) {
-        Ok(plan) => plan,
+    match engine().explain(query, None, variables, None) {
+        Ok(explanation) => explanation.to_string(),
         Err(errors) => format!("refused: {}", errors[0].message),
     }
 }
