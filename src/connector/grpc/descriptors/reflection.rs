@@ -96,6 +96,7 @@ impl Failed {
     fn to_problem(&self, settings: &SourceSettings, at: &str) -> Problem {
         let name = &settings.name;
         let reason = secrets::mask(&self.reason).into_owned();
+        let reason = reason.split(" (os error").next().unwrap_or_default();
         let reason: String = reason.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
         let message = format!("source `{name}`: no reflection from {at}: {reason}");
         let help = self.help.unwrap_or(
@@ -126,11 +127,11 @@ async fn of_source(settings: &SourceSettings, site: &Site) -> Result<DescriptorP
         Ok(Ok(addresses)) => addresses,
         Ok(Err(reason)) => {
             let failed = Failed { help: Some(DISCOVERED), ..Failed::new(reason) };
-            return Err(failed.to_problem(settings, &site.shown()));
+            return Err(failed.to_problem(settings, "its instances"));
         }
         Err(_) => {
             let failed = Failed { help: Some(DISCOVERED), ..late() };
-            return Err(failed.to_problem(settings, &site.shown()));
+            return Err(failed.to_problem(settings, "its instances"));
         }
     };
     let mut last = None;

@@ -74,7 +74,7 @@ fn an_entry_may_be_a_folder_or_a_pattern() {
     };
     ["proto/**/*.proto", "proto/shop/v?/*.proto"].map(check);
     write(folder.path(), "proto/.hidden/broken.proto", b"!");
-    ["proto", "proto/shop/v1", "."].map(check);
+    ["proto", "proto/shop/v1"].map(check);
     let none = protos(folder.path(), &["proto/x*.proto"], &[]).expect_err("nothing");
     assert!(none[0].contains("matches `proto/x*.proto`"), "{none:?}");
     std::fs::create_dir(folder.path().join("empty")).expect("a folder");
