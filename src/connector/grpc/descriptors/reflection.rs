@@ -298,7 +298,7 @@ async fn ask(
 struct Received {
     files: Files,
     /// Of all answers. Servers send a file with each that imports it.
-    received: usize,
+    total: usize,
     /// Of the files.
     bytes: usize,
     messages: usize,
@@ -310,8 +310,8 @@ impl Received {
             |what: &str| Err(Failed::new(format!("its descriptors are more than {what}")));
         for bytes in files {
             let size = bytes.len();
-            self.received += size;
-            if self.received > MAX_RECEIVED {
+            self.total += size;
+            if self.total > MAX_RECEIVED {
                 return too_many("128 MiB");
             }
             let file = FileDescriptorProto::decode(bytes)

@@ -47,6 +47,7 @@ fn source(url: &str, descriptors: DescriptorSource) -> SourceSettings {
     settings("shop", Protocol::Grpc { site, descriptors, failures })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "tests make sources for this alone")]
 fn loaded(descriptors: DescriptorSource) -> Result<DescriptorPool, Vec<String>> {
     let settings = source("http://shop.test", descriptors.clone());
     load(&settings, &descriptors, &Reflected::default()).map_err(|found| shown(&found))
@@ -72,9 +73,9 @@ fn an_entry_may_be_a_folder_or_a_pattern() {
         let pool = protos(folder.path(), &[entry], &[]);
         assert!(has_orders(&pool.unwrap_or_else(|found| panic!("{entry} {found:?}"))), "{entry}");
     };
-    ["proto/**/*.proto", "proto/shop/v?/*.proto"].map(check);
+    ["proto/**/*.proto", "proto/shop/v?/*.proto"].into_iter().for_each(check);
     write(folder.path(), "proto/.hidden/broken.proto", b"!");
-    ["proto", "proto/shop/v1"].map(check);
+    ["proto", "proto/shop/v1"].into_iter().for_each(check);
     let none = protos(folder.path(), &["proto/x*.proto"], &[]).expect_err("nothing");
     assert!(none[0].contains("matches `proto/x*.proto`"), "{none:?}");
     std::fs::create_dir(folder.path().join("empty")).expect("a folder");
@@ -223,12 +224,11 @@ async fn serving(file: impl Fn(&str) -> FileDescriptorProto + Clone + Send + 'st
         async move {
             let (_, body) = read_asked(asked).await;
             // The frame's head, the field's key and its length.
-            match body.get(5) {
-                Some(0x3a) => said(&field(6, &field(1, &field(1, b"shop.v1.Orders")))),
-                _ => {
-                    let name = String::from_utf8_lossy(&body[7..]).into_owned();
-                    said(&field(4, &field(1, &file(&name).encode_to_vec())))
-                }
+            if body.get(5) == Some(&0x3a) {
+                said(&field(6, &field(1, &field(1, b"shop.v1.Orders"))))
+            } else {
+                let name = String::from_utf8_lossy(&body[7..]).into_owned();
+                said(&field(4, &field(1, &file(&name).encode_to_vec())))
             }
         }
     })
