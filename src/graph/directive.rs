@@ -26,6 +26,8 @@ directive @provides(fields: String!) on FIELD_DEFINITION
 directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 "How long the list is at most."
 directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
+"The name by which services know this value."
+directive @alias(name: String!) on ENUM_VALUE
 "Only for callers with a verified token. On a type: for every field that returns it."
 directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
 "Only for callers whose token has all scopes of one of the lists. On a type: for every field that returns it."

@@ -2,7 +2,7 @@
 
 use super::binding::{self, Bindings};
 use super::{
-    Graph, api_schema, cache, call_policy, check, cost, entity, guard, input, lookup, merge,
+    Graph, alias, api_schema, cache, call_policy, check, cost, entity, guard, input, lookup, merge,
     reference, requirement, sdl::Sdl,
 };
 use crate::problem::{Place, Problem, any_error};
@@ -68,6 +68,7 @@ pub fn load_in(
         return Err(in_order(sdl, problems));
     }
     let defaults = input::check(&merged, &bindings, &mut problems);
+    let aliases = alias::read(&merged, &mut problems);
     let costs = cost::read(&merged, &mut problems);
     let types = entity::read(&merged, &bindings, &costs, &mut problems);
     let lookups = lookup::read(&merged, &types, &mut bindings, &mut problems);
@@ -99,6 +100,7 @@ pub fn load_in(
         lookups: lookups.into_iter().map(|lookup| lookup.lookup).collect(),
         guards,
         costs,
+        aliases: Arc::new(aliases),
         defaults,
         cache_hints,
         env,

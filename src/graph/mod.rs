@@ -4,6 +4,7 @@
 //! connector, and reports all problems at once. The result is immutable and shared; a reload builds another one beside
 //! it. No IO but reading files.
 
+mod alias;
 mod api_schema;
 mod batch;
 mod binding;
@@ -32,6 +33,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use alias::{Aliases, EnumAliases};
 pub use cache::CacheHint;
 pub use codes::CODES;
 pub use cost::{Costs, InputCost};
@@ -65,6 +67,8 @@ pub struct Graph {
     /// Who may see what.
     pub guards: Guards,
     pub costs: Costs,
+    /// How services spell the values of enums.
+    pub aliases: Arc<Aliases>,
     pub defaults: Defaults,
     /// What `@cacheControl` says of objects, interfaces and unions; only those of which it says something.
     pub cache_hints: HashMap<Name, CacheHint>,

@@ -1,12 +1,14 @@
 //! A field's arguments, prepared: literals are coerced once (GraphQL spec, section 6.4.1 "Coercing Field Arguments"),
 //! and a request only puts its variables in.
 
+use crate::graph::{Aliases, Graph};
 use crate::graphql::Name;
 use apollo_compiler::Node;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::{Argument, InputValueDefinition, Type, Value as Literal};
 use apollo_compiler::schema::ExtendedType;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// A value with holes for variables.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +21,12 @@ pub(in crate::engine) enum Input {
     },
     List(Vec<Input>),
     Object(Vec<(Name, Input)>),
+    /// The value as services spell the enums in it: see [`Aliases`].
+    Spelled {
+        of: Box<Input>,
+        ty: Name,
+        aliases: Arc<Aliases>,
+    },
 }
 
 impl Input {
@@ -33,6 +41,11 @@ impl Input {
                 items.iter().map(|item| item.evaluate(variables).unwrap_or_default()).collect(),
             ),
             Self::Object(fields) => Some(Value::Object(evaluate_all(fields, variables))),
+            Self::Spelled { of, ty, aliases } => {
+                let mut value = of.evaluate(variables)?;
+                aliases.spell(ty, &mut value);
+                Some(value)
+            }
         }
     }
 }
@@ -68,6 +81,25 @@ pub(super) fn prepare(
             Some((definition.name.as_str().into(), input))
         })
         .collect()
+}
+
+/// [`prepare`] for a call or a rule, where enums have the names that services know.
+pub(super) fn prepare_spelled(
+    graph: &Graph,
+    definitions: &[Node<InputValueDefinition>],
+    given: &[Node<Argument>],
+) -> Vec<(Name, Input)> {
+    let mut prepared = prepare(&graph.schema, definitions, given);
+    for (name, input) in &mut prepared {
+        let definition = definitions.iter().find(|definition| *definition.name == **name);
+        let ty = definition.map(|definition| definition.ty.inner_named_type());
+        if let Some(ty) = ty.filter(|ty| graph.aliases.reach(ty)) {
+            let of = Box::new(std::mem::replace(input, Input::Constant(Value::Null)));
+            let aliases = Arc::clone(&graph.aliases);
+            *input = fold(Input::Spelled { of, ty: ty.as_str().into(), aliases });
+        }
+    }
+    prepared
 }
 
 fn with_default(
@@ -124,6 +156,7 @@ fn fold(input: Input) -> Input {
         Input::Object(fields) => {
             fields.iter().all(|(_, field)| matches!(field, Input::Constant(_)))
         }
+        Input::Spelled { of, .. } => matches!(**of, Input::Constant(_)),
         Input::Constant(_) | Input::Variable { .. } => return input,
     };
     if !constant {

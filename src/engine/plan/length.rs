@@ -145,7 +145,8 @@ fn find<'v>(
         Input::Constant(value) => value,
         Input::Variable { name, default } => variables.get(&**name).or(default.as_ref())?,
         Input::List(items) => return Some(Found::List(items.len())),
-        Input::Object(_) => return None,
+        // An enum is not a length.
+        Input::Object(_) | Input::Spelled { .. } => return None,
     };
     let value = path.iter().try_fold(value, |value, name| value.get(&**name))?;
     (!value.is_null()).then_some(Found::Value(value))

@@ -177,7 +177,7 @@ impl<'a> Planner<'a> {
             target: Target::Entity(Vec::new()),
             result: Some(node),
             select,
-            arguments: arguments::prepare(&self.graph.schema, definitions, &[]),
+            arguments: arguments::prepare_spelled(self.graph, definitions, &[]),
             required: Vec::new(),
             parent: Vec::new(),
             asking: Asking::PerObject,

@@ -287,7 +287,11 @@ impl<'a> Planner<'a> {
             ("String", _) => Leaf::String,
             ("ID", _) => Leaf::Id,
             ("Boolean", _) => Leaf::Boolean,
-            (_, Some(ExtendedType::Enum(definition))) => {
+            (name, Some(ExtendedType::Enum(definition))) => {
+                if let Some(aliases) = self.graph.aliases.of_enum(name) {
+                    return Leaf::AliasedEnum(Arc::clone(aliases));
+                }
+
                 let values: HashSet<Name> =
                     definition.values.keys().map(|value| value.as_str().into()).collect();
                 Leaf::Enum(Arc::new(values))

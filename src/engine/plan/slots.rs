@@ -142,7 +142,7 @@ impl<'a> Planner<'a> {
     ) -> Result<SlotUse> {
         let field = collected.field;
         let definitions = &self.definition(ty, field).arguments;
-        let given = arguments::prepare(&self.graph.schema, definitions, &field.arguments);
+        let given = arguments::prepare_spelled(self.graph, definitions, &field.arguments);
         let name = field.name.as_str();
         let used = self.fetch_field(node, ty, name, binding, given, &collected.condition)?;
         self.permit_call(used.filled_by, &collected.checks);

@@ -6,6 +6,7 @@
 
 use super::store::{Store, Value};
 use super::view::Leaf;
+use crate::graph::EnumAliases;
 use crate::graphql::Name;
 use crate::mapping::canonical;
 use hashbrown::HashSet;
@@ -27,6 +28,7 @@ pub(super) fn write_leaf(
         Leaf::Id => write_id(out, store, value),
         Leaf::Boolean => write_boolean(out, store, value),
         Leaf::Enum(names) => write_enum(out, store, value, names),
+        Leaf::AliasedEnum(aliases) => write_aliased(out, store, value, aliases),
         Leaf::Custom => {
             write_any(out, store, value);
             Ok(())
@@ -123,6 +125,19 @@ fn write_enum(
         return Err(DUE);
     }
     write_json(out, text(&name));
+    Ok(())
+}
+
+/// An alias may be the text of a number.
+fn write_aliased(
+    out: &mut Vec<u8>,
+    store: &Store,
+    value: Value,
+    aliases: &EnumAliases,
+) -> Result<(), &'static str> {
+    let mut said = Vec::new();
+    let found = key_text(store, value, &mut said).then(|| aliases.read.get(text(&said))).flatten();
+    write_json(out, &**found.ok_or("one of the enum's values, or its alias")?);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! data already answered.
 
 use super::store::{NodeId, Slot};
+use crate::graph::EnumAliases;
 use crate::graphql::{Location, Name};
 use hashbrown::HashSet;
 use std::sync::Arc;
@@ -105,6 +106,8 @@ pub(in crate::engine) enum Leaf {
     Id,
     Boolean,
     Enum(Arc<HashSet<Name>>),
+    /// An enum that services spell otherwise.
+    AliasedEnum(Arc<EnumAliases>),
     /// A custom scalar: any JSON.
     Custom,
 }

@@ -4,6 +4,7 @@
 use super::Parts;
 use super::message::{Found, of_field, read};
 use crate::graph::Batch;
+use crate::graph::alias;
 use crate::graph::binding::Bound;
 use crate::graph::words::is_list;
 use crate::mapping::{Expr, ExprKind, Field, Kinds, Method, Span};
@@ -291,7 +292,7 @@ fn leaf_misfit(
         Known::List(_) | Known::Group => return None,
     };
     if let Some(ExtendedType::Enum(values)) = schema.types.get(ty) {
-        let names: Vec<&str> = values.values.keys().map(apollo_compiler::Name::as_str).collect();
+        let names = alias::names(values);
         return match known {
             Known::Literal(Value::String(name)) if names.contains(&name.as_str()) => None,
             Known::Text => None,

@@ -1,0 +1,173 @@
+//! `@alias`: the names by which services know the values of an enum.
+//!
+//! Clients see the names of the schema. Calls are written with the names of the service, and replies are read with them.
+
+use super::merge::Merged;
+use crate::graphql::Name;
+use crate::problem::Problem;
+use apollo_compiler::Schema;
+use apollo_compiler::schema::{EnumType, ExtendedType};
+use hashbrown::{HashMap, HashSet};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The name of the directive.
+const ALIAS: &str = "alias";
+
+/// The enums that services spell otherwise, and the input objects that lead to one.
+#[derive(Debug, Default, PartialEq)]
+pub struct Aliases {
+    enums: HashMap<Name, Arc<EnumAliases>>,
+    /// By input object: the fields that lead to such an enum, and their types.
+    inputs: HashMap<Name, Vec<(Name, Name)>>,
+}
+
+/// The values of one enum.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct EnumAliases {
+    /// The service's names of the values that have one.
+    sent: HashMap<Name, Name>,
+    /// Values by what a reply may say: an alias, or the name of a value.
+    pub read: HashMap<Name, Name>,
+}
+
+impl Aliases {
+    /// The enum, if a value of it has an alias.
+    #[must_use]
+    pub fn of_enum(&self, ty: &str) -> Option<&Arc<EnumAliases>> {
+        self.enums.get(ty)
+    }
+
+    /// A value of this type may hold a name that services spell otherwise.
+    #[must_use]
+    pub fn reach(&self, ty: &str) -> bool {
+        self.enums.contains_key(ty) || self.inputs.contains_key(ty)
+    }
+
+    /// Puts the service's names into a coerced value of this type or of a list of it. As deep as the value, which was
+    /// bounded when it was parsed.
+    pub fn spell(&self, ty: &str, value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.spell(ty, item)),
+            Value::String(name) => {
+                let alias = self.enums.get(ty).and_then(|values| values.sent.get(name.as_str()));
+                if let Some(alias) = alias {
+                    name.clear();
+                    name.push_str(alias);
+                }
+            }
+            Value::Object(fields) => {
+                for (field, ty) in self.inputs.get(ty).into_iter().flatten() {
+                    if let Some(value) = fields.get_mut(&**field) {
+                        self.spell(ty, value);
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// Reads the aliases of all enums.
+pub(super) fn read(merged: &Merged, problems: &mut Vec<Problem>) -> Aliases {
+    let enums = merged.schema.types.values().filter_map(|ty| match ty {
+        ExtendedType::Enum(definition) => {
+            let aliases = values(merged, definition, problems)?;
+            Some((definition.name.as_str().into(), Arc::new(aliases)))
+        }
+        _ => None,
+    });
+    let enums: HashMap<Name, Arc<EnumAliases>> = enums.collect();
+    let inputs = if enums.is_empty() { HashMap::new() } else { inputs(&merged.schema, &enums) };
+    Aliases { enums, inputs }
+}
+
+fn values(
+    merged: &Merged,
+    definition: &EnumType,
+    problems: &mut Vec<Problem>,
+) -> Option<EnumAliases> {
+    let mut found = EnumAliases::default();
+    for (name, value) in &definition.values {
+        let Some(directive) = value.directives.get(ALIAS) else { continue };
+        let alias = directive.specified_argument_by_name("name").and_then(|alias| alias.as_str());
+        let Some(alias) = alias else { continue };
+        let mistake = if alias.is_empty() {
+            Some("an alias is not empty".to_owned())
+        } else if let Some(other) = found.read.get(alias) {
+            Some(format!("`{other}` and `{name}` have the same alias, `{alias}`"))
+        } else if is_unaliased(definition, alias) {
+            Some(format!("`{alias}` is the name of another value of `{}`", definition.name))
+        } else {
+            None
+        };
+        if let Some(message) = mistake {
+            let problem = Problem::error("invalid-alias", message);
+            problems.push(
+                problem
+                    .at(merged.places.of(directive.location()))
+                    .help("give each value the name by which the service knows it"),
+            );
+            continue;
+        }
+        found.sent.insert(name.as_str().into(), alias.into());
+        found.read.insert(alias.into(), name.as_str().into());
+    }
+    if found.sent.is_empty() {
+        return None;
+    }
+    for name in definition.values.keys() {
+        found.read.entry(name.as_str().into()).or_insert_with(|| name.as_str().into());
+    }
+    Some(found)
+}
+
+/// The names and the aliases of an enum's values.
+pub(super) fn names(definition: &EnumType) -> Vec<&str> {
+    let aliases = definition.values.values().filter_map(|value| {
+        value.directives.get(ALIAS)?.specified_argument_by_name("name")?.as_str()
+    });
+    definition.values.keys().map(apollo_compiler::Name::as_str).chain(aliases).collect()
+}
+
+/// The enum has a value of this name, which is sent as it is.
+fn is_unaliased(definition: &EnumType, name: &str) -> bool {
+    definition.values.get(name).is_some_and(|value| !value.directives.has(ALIAS))
+}
+
+/// Grows the set of input objects that lead to one of the enums until nothing is added.
+fn inputs(
+    schema: &Schema,
+    enums: &HashMap<Name, Arc<EnumAliases>>,
+) -> HashMap<Name, Vec<(Name, Name)>> {
+    let objects = || {
+        schema.types.values().filter_map(|ty| match ty {
+            ExtendedType::InputObject(object) => Some(object),
+            _ => None,
+        })
+    };
+    let mut used_by: HashMap<&str, Vec<&str>> = HashMap::new();
+    for object in objects() {
+        for field in object.fields.values() {
+            used_by.entry(field.ty.inner_named_type().as_str()).or_default().push(&object.name);
+        }
+    }
+    let mut leading: HashSet<&str> = enums.keys().map(|name| &**name).collect();
+    let mut open: Vec<&str> = leading.iter().copied().collect();
+    while let Some(name) = open.pop() {
+        for user in used_by.get(name).into_iter().flatten().copied() {
+            if leading.insert(user) {
+                open.push(user);
+            }
+        }
+    }
+    let of_object = objects().filter(|object| leading.contains(object.name.as_str()));
+    let fields = of_object.map(|object| {
+        let fields = object.fields.values();
+        let fields = fields.map(|field| (&field.name, field.ty.inner_named_type()));
+        let fields = fields.filter(|(_, ty)| leading.contains(ty.as_str()));
+        let fields = fields.map(|(name, ty)| (name.as_str().into(), ty.as_str().into()));
+        (object.name.as_str().into(), fields.collect())
+    });
+    fields.collect()
+}
