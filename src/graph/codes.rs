@@ -7,6 +7,7 @@ use crate::problem::Severity;
 pub const CODES: &[(&str, Severity)] = &[
     ("cyclic-default", Severity::Error),
     ("cyclic-requirement", Severity::Error),
+    ("invalid-alias", Severity::Error),
     ("invalid-batch", Severity::Error),
     ("invalid-cache-control", Severity::Error),
     ("invalid-cost", Severity::Error),
