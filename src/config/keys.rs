@@ -268,6 +268,8 @@ pub const KEYS: &[Key] = &[
     key("sources.*.timeout", "duration", "5s", "800ms", "The time one attempt may take."),
     key("sources.*.connect_timeout", "duration", "1s", "250ms",
         "The time a connection may take to be made."),
+    key("sources.*.proxy", "URL, or `environment`", "", r#""http://${PROXY_USER:-me}:${PROXY_PASSWORD:-s}@proxy:3128""#,
+        "A forward proxy between the gateway and the service, and its `token_url`: see [upstream.md](upstream.md#forward-proxy-proxy). `environment`: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say which. Credentials are never printed."),
     key("sources.*.max_reply", "size", "8MiB", "1MiB",
         "The largest reply; a larger one is an error and is not read to its end."),
     key("sources.*.accept_types", "list of media types", "[]", "[text/html, application/octet-stream]",

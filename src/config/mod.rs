@@ -15,6 +15,7 @@ mod json_schema;
 mod keys;
 mod limits;
 mod persisted;
+mod proxy;
 mod rate;
 mod reference;
 mod rules;

@@ -81,7 +81,7 @@ fn source<'a>(
     if is_grpc {
         refuse_for_grpc(&section, &["accept_types", "follow"]);
     }
-    let protocol = protocol(&section, entry, base)?;
+    let protocol = super::proxy::checked(&section, protocol(&section, entry, base)?);
     let grpc = section.section("grpc");
     let name = entry.key.as_str().into();
     Some(SourceSettings {

@@ -10,7 +10,7 @@ use crate::graphql::ErrorCode;
 use crate::problem::render;
 use crate::source::{Call, Connector, Error, Reply};
 use crate::upstream::discovery::Address;
-use crate::upstream::{Instances, Site, Tls};
+use crate::upstream::{Instances, Proxies, Proxy, Site, Tls};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -20,6 +20,8 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 /// A certificate authority that signs for servers and for the gateway.
 struct Authority {
@@ -249,4 +251,56 @@ async fn files_that_cannot_be_used_are_a_problem_of_the_load() {
         let Err(problems) = grpc else { panic!("{said}") };
         assert!(render(&problems, false).contains(said), "{}", render(&problems, false));
     }
+}
+
+/// A forward proxy whose tunnels all lead to `target`; what it was asked for.
+async fn tunnels(target: std::net::SocketAddr) -> (Proxies, tokio::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://me:hush@{}", listener.local_addr().unwrap());
+    let (asked, heads) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Ok((mut here, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(here.read_u8().await.unwrap());
+            }
+            asked.send(String::from_utf8(head).unwrap()).await.unwrap();
+            here.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
+            let mut there = TcpStream::connect(target).await.unwrap();
+            tokio::spawn(async move {
+                drop(tokio::io::copy_bidirectional(&mut here, &mut there).await);
+            });
+        }
+    });
+    (Proxies::always(Proxy::parse(&url).unwrap()), heads)
+}
+
+#[tokio::test]
+async fn a_tunnel_through_a_proxy_ends_at_the_service_whose_certificate_is_checked() {
+    let authority = Authority::new();
+    let server = Server::start_tls(authority.server(false), reply).await;
+    let (proxies, mut heads) = tunnels(server.address).await;
+    let of = |name: &str| Site::at(&format!("https://{name}").parse().unwrap()).unwrap();
+    let through = |mut source: SourceSettings| {
+        source.upstream.proxies = proxies.clone();
+        source.upstream.tls = authority.tls(None);
+        source
+    };
+    let rest = |name: &str| {
+        let source = through(settings("users", Protocol::Rest { site: of(name) }));
+        let directive = binding(r#"@rest(source: "users", GET: "/")"#);
+        Rest::new(&[source]).compile(&directive).unwrap_or_else(|found| panic!("{found:?}"))
+    };
+    ask(&rest("users.test")).await.expect("the service answers");
+    let head = heads.recv().await.unwrap();
+    assert!(head.starts_with("CONNECT users.test:443 HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("proxy-authorization: Basic bWU6aHVzaA==\r\n"), "{head}");
+    let error = ask(&rest("other.test")).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::UpstreamUnavailable, "{error:?}");
+    let source = through(grpc_source(of("users.test"), Tls::default()));
+    let grpc = Grpc::new(&[source]).unwrap_or_else(|found| panic!("{found:?}"));
+    let method = binding(r#"@grpc(source: "products", method: "shop.v1.Products/GetProduct")"#);
+    let call = grpc.compile(&method).unwrap_or_else(|found| panic!("{found:?}"));
+    assert_eq!(ask(&call).await.unwrap_err().status, Some(5));
+    server.stop().await;
 }

@@ -39,6 +39,7 @@ mod latency;
 mod members;
 mod metrics;
 mod penalty;
+mod proxy;
 mod recent;
 mod resolver;
 mod retry;
@@ -53,6 +54,7 @@ pub use attempt::{Attempt, Instance};
 pub use breaker::Position;
 pub use exhaustion::exhausted;
 pub use failure::{Failure, Fault, Repeat, Verdict};
+pub use proxy::{Exceptions, Proxies, Proxy};
 pub use settings::{Balance, Breaker, Concurrency, Ejection, Retry, Settings};
 pub use site::{Instances, Site};
 pub use tls::Tls;
@@ -133,6 +135,11 @@ impl<C> Upstream<C> {
         });
         let metrics = OfSource::new(&source);
         let bulkhead = Bulkhead::new(settings.concurrency, &metrics, now);
+        let (proxies, https) = (settings.proxies.clone(), site.https);
+        let reach = Box::new(move |address: Address, within| {
+            let proxy = proxies.on_the_way(https, &address.host, address.port);
+            watch::connects(proxy.map_or(address.clone(), |proxy| proxy.address.clone()), within)
+        });
         let trouble = site.example().and_then(|address| connect(&address)).err();
         let upstream = Self {
             trouble,
@@ -144,7 +151,7 @@ impl<C> Upstream<C> {
             site,
             state: Mutex::new(state),
             went_down: Notify::new(),
-            reach: Box::new(watch::connects),
+            reach,
             found: watched::Sender::new(false),
         };
         if let Instances::Fixed(addresses) = &upstream.site.instances {

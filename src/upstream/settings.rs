@@ -1,5 +1,6 @@
 //! How the instances behind a source are treated. Every default is safe to leave alone.
 
+use super::proxy::Proxies;
 use super::tls::Tls;
 use crate::memory::Memory;
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub hedge: bool,
     /// Of `https` instances.
     pub tls: Tls,
+    /// Between the gateway and the instances.
+    pub proxies: Proxies,
     pub concurrency: Concurrency,
 }
 
@@ -119,6 +122,7 @@ impl Default for Settings {
             retry: Retry::default(),
             hedge: false,
             tls: Tls::default(),
+            proxies: Proxies::default(),
             concurrency: Concurrency::default(),
         }
     }

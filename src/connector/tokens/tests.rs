@@ -190,7 +190,8 @@ where
 {
     let server = Server::start(respond).await;
     let client = client(&server, style);
-    let tokens = Tokens::new(&"users".into(), &client, Duration::from_secs(5)).expect("an address");
+    let tokens = Tokens::new(&"users".into(), &client, Duration::from_secs(5), Proxies::default())
+        .expect("an address");
     let outcome = sent(&tokens).await;
     drop(tokens);
     server.stop().await;

@@ -2,18 +2,21 @@
 
 use super::super::discovery::Address;
 use super::super::http::sentence;
+use super::super::proxy::Proxy;
 use super::super::resolver::Resolver;
 use super::super::tls::{Tls, trusting_nobody};
 use super::super::{Failure, Settings, exhausted};
 use super::Dialed;
 use super::http1::Http1;
 use super::http2::Http2;
+use super::route::{Hop, Route};
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{Connection as _, HttpConnector};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tower::Service as _;
@@ -37,7 +40,9 @@ pub(super) struct Dialer {
     https: bool,
     detour: Option<Address>,
     versions: Versions,
-    connector: HttpsConnector<HttpConnector<Resolver>>,
+    /// On the way.
+    hop: Option<Hop>,
+    connector: HttpsConnector<Route>,
     /// For all of it.
     timeout: Duration,
 }
@@ -55,19 +60,34 @@ impl Dialer {
             _ => return Err(format!("`{uri}` is not an http or https URL")),
         };
         let config = if https { settings.tls.client_config()? } else { trusting_nobody()? };
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(detour.clone()));
+        let proxy = settings.proxies.for_url(uri).map(Arc::clone);
+        let hop = match proxy {
+            Some(proxy) => {
+                let tunnels = https || versions == Versions::Http2;
+                let target = match (tunnels, &detour) {
+                    (true, Some(detour)) => Some(detour.clone()),
+                    (true, None) => Some(super::super::Site::at(uri)?.example()?),
+                    (false, _) => None,
+                };
+                Some(Hop { proxy, target, timeout: settings.connect_timeout })
+            }
+            None => None,
+        };
+        let beside = detour.clone().filter(|_| hop.is_none());
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(beside));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
         tcp.set_connect_timeout(Some(settings.connect_timeout));
+        let route = Route { tcp, hop: hop.clone() };
         let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
         let connector = match versions {
-            Versions::Negotiated => builder.enable_all_versions().wrap_connector(tcp),
-            Versions::Http2 => builder.enable_http2().wrap_connector(tcp),
+            Versions::Negotiated => builder.enable_all_versions().wrap_connector(route),
+            Versions::Http2 => builder.enable_http2().wrap_connector(route),
         };
         // TCP has a limit of its own; the name and TLS together get as long again.
         let timeout = settings.connect_timeout.saturating_mul(2);
-        Ok(Self { uri: uri.clone(), https, detour, versions, connector, timeout })
+        Ok(Self { uri: uri.clone(), https, detour, versions, hop, connector, timeout })
     }
 
     /// The same with the certificate files as they are now, if there are any.
@@ -90,6 +110,12 @@ impl Dialer {
         }
     }
 
+    /// The proxy that requests are written for.
+    fn asked(&self) -> Option<Arc<Proxy>> {
+        let hop = self.hop.as_ref().filter(|hop| hop.target.is_none())?;
+        Some(Arc::clone(&hop.proxy))
+    }
+
     /// # Errors
     /// No connection: nothing was sent.
     pub async fn dial(&self) -> Result<Dialed, Failure> {
@@ -101,7 +127,9 @@ impl Dialer {
     }
 
     async fn connect(&self) -> Result<Dialed, Failure> {
-        let host = self.detour.as_ref().map(|address| address.host.as_str()).or(self.uri.host());
+        let direct = || self.detour.as_ref().map(|address| address.host.as_str());
+        let proxy = self.hop.as_ref().map(|hop| hop.proxy.address.host.as_str());
+        let host = proxy.or_else(direct).or(self.uri.host());
         let unreached = |error: Box<dyn Error + Send + Sync>| {
             exhausted(&*error, host.unwrap_or_default())
                 .unwrap_or_else(|| Failure::Unreached(sentence(&*error)))
@@ -116,7 +144,7 @@ impl Dialer {
             }
             Versions::Http2 => Ok(Dialed::Http2(Http2::open(stream).await?)),
             Versions::Negotiated if is_http2 => Ok(Dialed::Http2(Http2::open(stream).await?)),
-            Versions::Negotiated => Ok(Dialed::Http1(Http1::open(stream).await?)),
+            Versions::Negotiated => Ok(Dialed::Http1(Http1::open(stream, self.asked()).await?)),
         }
     }
 }

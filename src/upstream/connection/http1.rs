@@ -3,16 +3,18 @@
 use super::super::Failure;
 use super::super::http::sentence;
 use super::super::interim::{Interim, Stop, Stoppable};
+use super::super::proxy::Proxy;
 use super::awaited::AwaitedReply;
 use super::body::ReplyBody;
 use super::dial::Stream;
 use super::pool::ConnectionPool;
+use super::route::unauthorized;
 use super::unsent::{Failed, of_http1};
 use crate::overhead::Overhead;
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{HOST, PROXY_AUTHORIZATION};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -21,18 +23,20 @@ use std::sync::Arc;
 pub(super) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
     stop: Stop,
+    /// Requests are written for it, in absolute form.
+    proxy: Option<Arc<Proxy>>,
     overhead: Arc<Overhead>,
 }
 
 impl Http1 {
-    pub async fn open(stream: Stream) -> Result<Self, Failure> {
+    pub async fn open(stream: Stream, proxy: Option<Arc<Proxy>>) -> Result<Self, Failure> {
         let (stop, overhead) = (Stop::default(), Overhead::new());
         let stream = Stoppable::new(TokioIo::new(stream), &stop, &overhead);
         let opened = handshake(TokioIo::new(stream)).await;
         let (sender, connection) = opened.map_err(|error| Failure::Unreached(sentence(&error)))?;
         // Ends with the sender, or when the service closes. What went wrong is the call's error.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, stop, overhead })
+        Ok(Self { sender, stop, proxy, overhead })
     }
 
     pub fn is_open(&self) -> bool {
@@ -65,8 +69,15 @@ impl Http1 {
         {
             request.headers_mut().insert(HOST, host);
         }
-        let target = uri.path_and_query().cloned();
-        *request.uri_mut() = target.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
+        if let Some(proxy) = &self.proxy {
+            *request.uri_mut() = uri.clone();
+            if let Some(authorization) = &proxy.authorization {
+                request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+            }
+        } else {
+            let target = uri.path_and_query().cloned();
+            *request.uri_mut() = target.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
+        }
         let body = request.body().clone();
         let waiting = AwaitedReply::begin(pool.patience(), |since| pool.doubt(since));
         let mut request = request.map(Full::new);
@@ -78,6 +89,11 @@ impl Http1 {
         // Given up, the connection closes with its sender.
         let mut error = match outcome? {
             Ok(reply) => {
+                if let Some(proxy) = &self.proxy
+                    && reply.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                {
+                    return Err(Failure::Unreached(unauthorized(proxy)).into());
+                }
                 let pool = Arc::clone(pool);
                 return Ok(reply.map(|incoming| ReplyBody::http1(incoming, self, pool)));
             }

@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | how is a connection opened | `dial` |
+//! | is there a proxy on the way | `route` |
 //! | which connection does a call take, and when is one more opened | `pool` |
 //! | what does one exchange look like | `http1`, `http2` |
 //! | was the request processed | `unsent` |
@@ -21,6 +22,7 @@ mod http1;
 mod http2;
 mod ping;
 mod pool;
+mod route;
 mod unsent;
 
 pub use self::body::ReplyBody;

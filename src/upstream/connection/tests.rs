@@ -2,6 +2,7 @@
 //! silent connection means for other calls.
 
 mod floods;
+mod proxies;
 
 use super::*;
 use crate::upstream::Failure;
