@@ -47,9 +47,9 @@ impl Stages<'_> {
     #[must_use]
     pub fn plan(&self, document: &Valid<ExecutableDocument>) -> Option<usize> {
         let operation = document.operations.get(None).ok()?;
-        let limits = &self.0.settings.limits;
+        let settings = &self.0.settings;
         let text = document.sources.values().next().map_or("", |file| file.source_text());
-        let plan = plan::plan(&self.0.graph, document, operation, text, limits).ok()?;
+        let plan = plan::plan(&self.0.graph, document, operation, text, settings).ok()?;
         Some(plan.fetches.len())
     }
 

@@ -39,6 +39,7 @@ impl Run<'_> {
                 self.group(id, fetch, parts, &rows, &arguments);
                 self.ask_batches(id);
             }
+            Asking::Unanswered { batch, aliases } => self.ask_unanswered(id, *batch, aliases),
             Asking::Given { argument, fields, .. } => {
                 self.ask_given(id, argument, fields, arguments);
             }

@@ -4,9 +4,9 @@ use super::ask::object_of;
 use super::call::{Owned, What};
 use super::keys::{Keys, key_of_json, part_to_json};
 use super::{FetchId, Group, Run};
-use crate::engine::plan::{Asking, BatchRule, KeyPart, KeysAs};
+use crate::engine::plan::{Alias, Asking, BatchRule, KeyPart, KeysAs, evaluate_all};
 use crate::engine::response::Value;
-use crate::graphql::Name;
+use crate::graphql::{ErrorCode, Name};
 use serde_json::{Map, Value as Json};
 
 /// Splits allowed per fetch for each halving that its largest batch could need. One key that is refused needs one
@@ -73,7 +73,9 @@ impl Run<'_> {
                 arguments[&**argument] = values;
                 (arguments, Json::Null)
             }
-            Asking::PerObject | Asking::PerKey { .. } => (arguments, Json::Null),
+            Asking::PerObject | Asking::PerKey { .. } | Asking::Unanswered { .. } => {
+                (arguments, Json::Null)
+            }
         }
     }
 
@@ -139,17 +141,56 @@ impl Run<'_> {
         }
     }
 
-    /// The client's keys, answered, become a list in the client's order.
+    /// Asks for each key of a batch of aliases that has no object: the lookup of one entity may know what the list does
+    /// not have, or was refused.
+    pub(super) fn ask_unanswered(&mut self, id: FetchId, batch: FetchId, aliases: &[Alias]) {
+        let given = std::mem::take(&mut self.fetches[batch.0 as usize].given);
+        let open = |key: &u32| !self.is_final(given.results[*key as usize]);
+        let open: Vec<u32> = (0..given.results.len() as u32).filter(open).collect();
+        let asked = given.asked.clone();
+        self.fetches[id.0 as usize].given = given;
+        for key in open {
+            let alias = asked.iter().position(|number| *number == Some(key));
+            let Some(alias) = alias.and_then(|position| aliases.get(position)) else { continue };
+            let arguments = evaluate_all(&alias.arguments, self.snapshot.variables).into();
+            self.make(id, What::Key(key), Owned { arguments, ..Owned::default() });
+        }
+    }
+
+    /// Another call would bring nothing else: there is an object, or the source does not answer.
+    fn is_final(&self, value: Value) -> bool {
+        let code = match value {
+            Value::Object(_) => return true,
+            Value::Hole(hole) => self.store.hole_at(hole).code,
+            _ => return false,
+        };
+        !matches!(
+            code,
+            ErrorCode::UpstreamStatus
+                | ErrorCode::UpstreamInvalidReply
+                | ErrorCode::UpstreamTooLarge
+                | ErrorCode::InvalidRequest
+        )
+    }
+
+    /// The client's keys, answered, become a list in the client's order, and the values of the aliases that gave them.
     pub(super) fn finish_given(&mut self, id: FetchId) {
         let fetch = self.snapshot.plan.fetch(id);
-        let wanted = self.snapshot.conditions[fetch.condition as usize];
-        if !matches!(fetch.asking, Asking::Given { .. }) || !wanted {
+        let aliases = match &fetch.asking {
+            Asking::Given { aliases, .. } if aliases.is_empty() => &[][..],
+            Asking::Unanswered { aliases, .. } => aliases,
+            _ => return,
+        };
+        if !self.snapshot.conditions[fetch.condition as usize] {
             return;
         }
         let given = std::mem::take(&mut self.fetches[id.0 as usize].given);
         let result = |number: &Option<u32>| {
             number.map_or(Value::Null, |number| given.results[number as usize])
         };
+        for (alias, number) in aliases.iter().zip(&given.asked) {
+            self.store.set(self.root, alias.slot, result(number));
+        }
         let list = self.store.list(given.asked.iter().map(result));
         self.set(fetch, self.root, list);
     }

@@ -131,7 +131,7 @@ impl Run<'_> {
     pub(super) fn deliver(&mut self, id: FetchId, group: usize, key: u32, value: Value) {
         let fetch = self.snapshot.plan.fetch(id);
         let state = &mut self.fetches[id.0 as usize];
-        if matches!(fetch.asking, Asking::Given { .. }) {
+        if matches!(fetch.asking, Asking::Given { .. } | Asking::Unanswered { .. }) {
             state.given.results[key as usize] = value;
             return;
         }

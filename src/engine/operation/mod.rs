@@ -62,7 +62,7 @@ impl Operation {
         let (document, Measured { exceeded, added_values }) =
             parse::parse(graph, &settings.limits, text)?;
         let operation = document.operations.get(name).map_err(|_| vec![unknown(name)])?;
-        let plan = plan::plan(graph, &document, operation, text, &settings.limits)
+        let plan = plan::plan(graph, &document, operation, text, settings)
             .map_err(|error| vec![Error::new(error.code(), error.to_string())])?;
         if !plan.introspection.is_empty() && !settings.introspection {
             let message = "introspection is off; it is on where `server.introspection` is true";

@@ -12,7 +12,7 @@ use super::{QueryPlan, finish};
 use crate::engine::guard::cost::Pricing;
 use crate::engine::guard::limits::LimitName;
 use crate::engine::response::View;
-use crate::engine::settings::Limits;
+use crate::engine::settings::Settings;
 use crate::graph::Graph;
 use crate::graphql::Lines;
 use apollo_compiler::ast::OperationType;
@@ -34,8 +34,9 @@ pub(in crate::engine) fn plan(
     document: &ExecutableDocument,
     operation: &Operation,
     text: &str,
-    limits: &Limits,
+    settings: &Settings,
 ) -> Result<QueryPlan> {
+    let limits = &settings.limits;
     let selections = limits.selections.bound(LimitName::Selections);
     let selections = usize::try_from(selections).unwrap_or(usize::MAX);
     let nullable = operation.variables.iter().filter(|variable| !variable.ty.is_non_null());
@@ -54,6 +55,7 @@ pub(in crate::engine) fn plan(
         lines: Lines::new(text),
         nullable: nullable.map(|variable| variable.name.as_str()).collect(),
         pricing: Pricing::new(limits.list_size.max),
+        cache: &settings.cache,
         mutation: operation.operation_type == OperationType::Mutation,
         steps: selections.saturating_mul(STEPS_FOR_EACH_SELECTION),
         depth: 0,

@@ -12,6 +12,7 @@ use super::length::{Length, Sized};
 use super::yields::{From, Yields};
 use super::{Asking, FetchId, Place, Required, Target, Wanted};
 use crate::engine::guard::cost::Pricing;
+use crate::engine::replies::CacheSettings;
 use crate::engine::response::{NodeId, Slot};
 use crate::graph::{BindingId, Graph};
 use crate::graphql::{Lines, Name};
@@ -31,6 +32,7 @@ pub(super) struct Planner<'a> {
     pub nullable: HashSet<&'a str>,
     pub pricing: Pricing,
     pub mutation: bool,
+    pub cache: &'a CacheSettings,
     pub steps: usize,
     /// Number of nested requirements that are being followed.
     pub depth: usize,

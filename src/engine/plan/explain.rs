@@ -17,6 +17,9 @@ use std::fmt::{self, Display, Formatter};
 const OPEN: &str = "-_.";
 const CLOSE: &str = "._-";
 
+/// Aliases of a batch that the text names.
+const MAX_ALIASES: usize = 10;
+
 /// As docs/cli.md describes its JSON; the text is for people.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -47,7 +50,10 @@ struct ExplainedFetch {
     /// Path of the objects that it is made for; absent at the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     objects: Option<String>,
-    /// Absent at the root, too.
+    /// Response keys of the aliases at the root that share the call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aliases: Vec<String>,
+    /// Absent at the root without aliases, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     grouping: Option<Grouping>,
     waits_for: Vec<usize>,
@@ -74,6 +80,8 @@ struct ExplainedFetch {
 enum Grouping {
     Object,
     Key,
+    /// Keys for which a fetch before brought no object.
+    UnansweredKey,
     Batch { max: u64, reply: &'static str, wait_ms: u64 },
 }
 
@@ -109,6 +117,7 @@ fn described(graph: &Graph, plan: &QueryPlan, fetch: &Fetch, index: usize) -> Ex
     let keys = &fetch.place.keys;
     let call = &graph.binding(fetch.binding).call;
     let is_call = fetch.computed.is_none();
+    let aliases = aliases(&fetch.asking);
     let text = || call.select().map_or("", Mapping::text).trim().to_owned();
     ExplainedFetch {
         id: index + 1,
@@ -116,7 +125,9 @@ fn described(graph: &Graph, plan: &QueryPlan, fetch: &Fetch, index: usize) -> Ex
         source: is_call.then(|| call.source().to_string()),
         computed: (!is_call).then(text),
         objects: (!keys.is_empty()).then(|| keys.join(".")),
-        grouping: (is_call && !keys.is_empty()).then(|| Grouping::of(&fetch.asking)),
+        grouping: (is_call && !(keys.is_empty() && aliases.is_empty()))
+            .then(|| Grouping::of(&fetch.asking)),
+        aliases,
         waits_for: fetch.depends_on.iter().map(|id| id.0 as usize + 1).collect(),
         condition: plan.conditions.describe(fetch.condition, &graph.guards),
         object_rules: fetch.permits.iter().map(|permit| rules(graph, plan, permit)).collect(),
@@ -141,6 +152,7 @@ impl Grouping {
         match asking {
             Asking::PerObject => Self::Object,
             Asking::PerKey { .. } => Self::Key,
+            Asking::Unanswered { .. } => Self::UnansweredKey,
             Asking::Batch { rule, .. } | Asking::Given { rule, .. } => Self::of_rule(rule),
         }
     }
@@ -162,6 +174,9 @@ impl Display for Grouping {
         match self {
             Self::Object => text.write_str("one call for each object"),
             Self::Key => text.write_str("one call for each distinct key"),
+            Self::UnansweredKey => {
+                text.write_str("one call for each distinct key without an object")
+            }
             Self::Batch { max, reply, wait_ms } => {
                 write!(text, "one call for each {max} distinct keys ({reply})")?;
                 match wait_ms {
@@ -196,7 +211,10 @@ impl ExplainedFetch {
         match (&self.objects, &self.grouping) {
             (Some(objects), Some(grouping)) => writeln!(text, "     for {objects}, {grouping}")?,
             (Some(objects), None) => writeln!(text, "     for {objects}")?,
-            (None, _) => {}
+            (None, Some(grouping)) => {
+                writeln!(text, "     for {}, {grouping}", listed(&self.aliases))?;
+            }
+            (None, None) => {}
         }
         if !self.waits_for.is_empty() {
             let numbers: Vec<_> = self.waits_for.iter().map(ToString::to_string).collect();
@@ -227,6 +245,20 @@ impl ExplainedFetch {
             .flat_map(|shown| shown.lines())
             .try_for_each(|line| writeln!(text, "     | {line}"))
     }
+}
+
+fn aliases(asking: &Asking) -> Vec<String> {
+    let (Asking::Given { aliases, .. } | Asking::Unanswered { aliases, .. }) = asking else {
+        return Vec::new();
+    };
+    aliases.iter().flat_map(|alias| &alias.keys).map(ToString::to_string).collect()
+}
+
+/// The first of many names.
+fn listed(names: &[String]) -> String {
+    let shown = names[..names.len().min(MAX_ALIASES)].join(", ");
+    let more = names.len().saturating_sub(MAX_ALIASES);
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 /// The longest chain of fetches that are made.
@@ -320,7 +352,7 @@ fn inputs(fetch: &Fetch, variables: &Map<String, Value>, mark: Mark) -> (Value, 
     }
     let mut batch = Value::Null;
     match &fetch.asking {
-        Asking::PerObject | Asking::Given { .. } => {}
+        Asking::PerObject | Asking::Given { .. } | Asking::Unanswered { .. } => {}
         Asking::PerKey { parts, arguments: names } => {
             for (name, part) in names.iter().zip(parts) {
                 arguments.insert(name.to_string(), mark(&name_of(part)));

@@ -40,6 +40,7 @@ impl Fetch {
                 objects.div_ceil(rule.max as u64)
             }
             Asking::PerObject | Asking::PerKey { .. } | Asking::Batch { .. } => objects,
+            Asking::Unanswered { aliases, .. } => aliases.len() as u64,
             Asking::Given { argument, rule, .. } => {
                 let list = self.arguments.iter().find(|(name, _)| name == argument);
                 let keys = list.and_then(|(_, input)| length::count(input, &[], variables));

@@ -114,8 +114,13 @@ fn fetch(
     number: &[FetchId],
     held: Vec<super::Held>,
 ) -> Fetch {
-    let shapes = Shapes { graph: planner.graph, nodes: &planner.nodes, fetch: id };
     let draft = &planner.fetches[id.0 as usize];
+    // What reads alike is planned once.
+    let read_as = match &draft.asking {
+        Asking::Unanswered { batch, .. } => *batch,
+        _ => id,
+    };
+    let shapes = Shapes { graph: planner.graph, nodes: &planner.nodes, fetch: read_as };
     let shape = shapes.of(draft);
     let joined = joined(&draft.asking).then(|| shapes.evaluated(draft));
     let call = &planner.graph.binding(draft.binding).call;
@@ -149,7 +154,7 @@ fn fetch(
         arguments: draft.arguments.clone(),
         required: draft.required.clone(),
         parent: draft.parent.clone(),
-        asking: draft.asking.clone(),
+        asking: asking(draft, number),
         evaluates,
         shape,
         joined,
@@ -164,6 +169,14 @@ fn fetch(
         held,
         permits,
     }
+}
+
+fn asking(draft: &Draft<'_>, number: &[FetchId]) -> Asking {
+    let mut asking = draft.asking.clone();
+    if let Asking::Unanswered { batch, .. } = &mut asking {
+        *batch = number[batch.0 as usize];
+    }
+    asking
 }
 
 /// Objects below the result: of the result itself the binding knows.
@@ -200,7 +213,7 @@ fn checks(planner: &mut Planner<'_>) -> Vec<Check> {
 fn joined(asking: &Asking) -> bool {
     match asking {
         Asking::Batch { rule, .. } | Asking::Given { rule, .. } => !rule.wait.is_zero(),
-        Asking::PerObject | Asking::PerKey { .. } => false,
+        Asking::PerObject | Asking::PerKey { .. } | Asking::Unanswered { .. } => false,
     }
 }
 
@@ -208,7 +221,7 @@ fn joined(asking: &Asking) -> bool {
 fn is_map(asking: &Asking) -> bool {
     match asking {
         Asking::Batch { rule, .. } | Asking::Given { rule, .. } => rule.reply == BatchReply::Map,
-        Asking::PerObject | Asking::PerKey { .. } => false,
+        Asking::PerObject | Asking::PerKey { .. } | Asking::Unanswered { .. } => false,
     }
 }
 

@@ -5,6 +5,7 @@
 //! claim or header: one plan serves all callers of an operation.
 
 mod access;
+mod aliases;
 mod arguments;
 mod build;
 mod check;
@@ -191,8 +192,21 @@ pub(super) enum Asking {
     PerKey { parts: Vec<KeyPart>, arguments: Vec<Name> },
     /// A call for each `max` distinct keys.
     Batch { parts: Vec<KeyPart>, keys: KeysAs, rule: BatchRule },
-    /// A batch whose keys the client gave in an argument: the result is a list in their order.
-    Given { argument: Name, fields: Vec<Name>, rule: BatchRule },
+    /// A batch whose keys the client gave in an argument: the result is a list in their order. With aliases, they gave
+    /// the keys, and the results stay with the fetch until [`Asking::Unanswered`] takes them.
+    Given { argument: Name, fields: Vec<Name>, rule: BatchRule, aliases: Vec<Alias> },
+    /// A call for each key of a batch of aliases for which the batch brought no object.
+    Unanswered { batch: FetchId, aliases: Vec<Alias> },
+}
+
+/// Aliases of a lookup with one key.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Alias {
+    pub keys: Vec<Name>,
+    /// Of the root row.
+    pub slot: Slot,
+    /// Of the lookup for this key alone.
+    pub arguments: Vec<(Name, Input)>,
 }
 
 /// How the keys of a batch reach the call.

@@ -58,7 +58,8 @@ impl<'a> Planner<'a> {
                     fields.iter().map(|(name, _)| Name::clone(name)).collect()
                 }
             };
-            return Ok(Asking::Given { argument: Name::clone(argument), fields, rule });
+            let argument = Name::clone(argument);
+            return Ok(Asking::Given { argument, fields, rule, aliases: Vec::new() });
         }
         let mut parts = Vec::new();
         for path in &batch.asked {

@@ -58,6 +58,7 @@ impl<'a> Planner<'a> {
         for field in &mut collected {
             self.guard(node, ty, field)?;
         }
+        self.merge_aliases(node, ty, &collected)?;
         self.look_up(node, ty, &collected)?;
         let mut placed = Vec::new();
         let mut costs = Vec::new();

@@ -39,7 +39,7 @@ impl Shapes<'_, '_> {
             Asking::Batch { rule, .. } | Asking::Given { rule, .. } => {
                 rule.reply == BatchReply::Map
             }
-            Asking::PerObject | Asking::PerKey { .. } => false,
+            Asking::PerObject | Asking::PerKey { .. } | Asking::Unanswered { .. } => false,
         };
         let then = if map { Shape::Entries(Box::new(element)) } else { element };
         match draft.select {
@@ -54,7 +54,7 @@ impl Shapes<'_, '_> {
         let (Some(node), Some(mapping)) = (draft.result, binding.call.select()) else {
             return then;
         };
-        let is_alone = matches!(draft.asking, Asking::PerObject | Asking::PerKey { .. });
+        let is_alone = !matches!(draft.asking, Asking::Batch { .. } | Asking::Given { .. });
         let expr = mapping.expr();
         // What it makes is one object, also where it takes nothing of the reply.
         let takes_whole = expr.takes_current_whole() || expr.reads() == Reads::default();

@@ -28,7 +28,7 @@ pub(super) use policy::Reach;
 pub use settings::{CacheSettings, SourceCache};
 
 use crate::engine::execute::OwnedJudge;
-use crate::graph::{BindingId, CacheHint, Graph};
+use crate::graph::{Binding, BindingId, CacheHint, Graph};
 use crate::graphql::Name;
 use crate::shared::Redis;
 use crate::source::{self, Caller, Request};
@@ -84,6 +84,11 @@ pub(super) enum Found {
     Stale(Served, Arc<Kept>),
     /// The call has to be made. The reply may still hold, or stand in for an error.
     Nothing(Option<Arc<Kept>>),
+}
+
+/// Some reply of the binding may be kept.
+pub(super) fn may_keep(binding: &Binding, settings: &CacheSettings) -> bool {
+    settings.enabled && Policy::of(binding, settings).is_some()
 }
 
 impl Replies {

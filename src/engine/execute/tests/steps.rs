@@ -19,11 +19,20 @@ async fn a_request_for_typenames_alone_calls_nothing() {
 
 #[tokio::test]
 async fn objects_of_which_only_the_type_is_asked_are_there_all_the_same() {
-    let upstream =
-        Upstream::new(|target| Ok(if target == "/user/1" { user("1") } else { Value::Null }));
+    let upstream = Upstream::new(|target| match target {
+        "/user/1" => Ok(user("1")),
+        "/users?ids=1,2" => Ok(json!([user("1")])),
+        _ => Ok(Value::Null),
+    });
+    for (id, due) in [("1", json!({ "__typename": "User" })), ("2", Value::Null)] {
+        let query = format!("{{ user(id: {id}) {{ __typename }} }}");
+        let (body, _) = run(&upstream, SHOP, &query).await;
+        assert_eq!(body["data"], json!({ "user": due }));
+    }
     let query = "{ a: user(id: 1) { __typename } b: user(id: 2) { __typename } }";
-    let (body, _) = run(&upstream, SHOP, query).await;
+    let (body, targets) = run(&upstream, SHOP, query).await;
     assert_eq!(body["data"], json!({ "a": { "__typename": "User" }, "b": null }));
+    assert_eq!(targets, ["/users?ids=1,2", "/user/2"]);
     let upstream = Upstream::new(|_| Ok(reviews(2, 2)));
     let (body, targets) = run(&upstream, SHOP, "{ reviews { __typename } }").await;
     let review = json!({ "__typename": "Review" });
@@ -202,7 +211,7 @@ async fn a_call_that_cannot_be_written_fails_alone() {
     let query =
         r#"{ a: user(id: "..") { name } b: user(id: "1") { name } c: user(id: "") { name } }"#;
     let (body, targets) = run(&upstream, SHOP, query).await;
-    assert_eq!(targets, ["/user/1"]);
+    assert_eq!(targets, ["/users?ids=..,1,", "/user/1"]);
     assert_eq!(body["data"], json!({ "a": null, "b": { "name": "n1" }, "c": null }));
     assert_eq!(errors(&body), [r#"["a"] INVALID_REQUEST"#, r#"["c"] INVALID_REQUEST"#]);
 }

@@ -83,6 +83,29 @@ fn aliases_with_other_arguments_are_fetches_of_their_own() {
 }
 
 #[test]
+fn aliases_of_a_lookup_are_a_batch() {
+    assert_snapshot!(explain("{ a: user(id: 1) { name } b: user(id: 2) { email } c: user(id: 1) { id } d: order(id: 1) { id } e: order(id: 2) { id } }"), @r#"
+      1. Query.usersById from users
+         for a, c, b, one call for each 100 distinct keys (BY_KEY)
+         at most 1 call
+         | call users /users?ids=1,2
+      2. Query.user from users
+         for a, c, b, one call for each distinct key without an object
+         waits for 1
+         at most 2 calls
+         | call users /users/1
+      3. Query.order from orders
+         at most 1 call
+         | call orders /orders/1
+      4. Query.order from orders
+         at most 1 call
+         | call orders /orders/2
+    4 fetches in 2 sequential rounds, at most 5 calls upstream
+    costs 10: a: 1 + b: 1 + c: 1 + d: 1 + e: 1 + 5 calls
+    "#);
+}
+
+#[test]
 fn conditions_say_what_is_made() {
     let query = "query($orders: Boolean!, $hide: Boolean = false) {
         user(id: 1) { name @skip(if: $hide) orders @include(if: $orders) { id } }
