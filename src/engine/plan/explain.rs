@@ -82,7 +82,11 @@ enum Grouping {
     Key,
     /// Keys for which a fetch before brought no object.
     UnansweredKey,
-    Batch { max: u64, reply: &'static str, wait_ms: u64 },
+    Batch {
+        max: u64,
+        reply: &'static str,
+        wait_ms: u64,
+    },
 }
 
 /// `caller`: who asks; without one, rules hold, and calls are rendered without claims.
