@@ -1,16 +1,18 @@
-//! Plain words of GraphQL that all rooms share: names, response paths, errors and their codes.
+//! Plain words of GraphQL that all rooms share: names, response paths, errors and their codes, forms of scalars.
 //!
 //! Imports nothing of ours. The table of error codes stands here once; the edge reads the HTTP status from it.
 
 mod code;
 mod error;
 mod extensions;
+mod format;
 mod lines;
 pub mod syntax;
 
 pub use code::ErrorCode;
 pub use error::{Error, Location, PathSegment, error_id};
 pub use extensions::{EXTENSIONS, ExtensionMember};
+pub use format::ScalarFormat;
 pub use lines::Lines;
 
 /// A name out of a schema: type, field, argument or source.

@@ -5,6 +5,7 @@
 
 use crate::engine::plan::constant;
 use crate::graph::{expected, is_one_of};
+use crate::graphql::ScalarFormat;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::Type;
 use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
@@ -128,6 +129,14 @@ fn scalar(name: &str, value: Value, way: InputPath<'_>) -> Coerced {
         },
         ("Float", Value::Number(number)) if number.as_f64().is_some() => None,
         ("String" | "ID", Value::String(_)) | ("Boolean", Value::Bool(_)) => None,
+        (custom, Value::String(_) | Value::Number(_)) if ScalarFormat::of(custom).is_some() => {
+            let fits = ScalarFormat::of(custom).is_some_and(|format| match &value {
+                Value::String(text) => format.accepts_text(text),
+                Value::Number(number) => format.accepts_number(number.as_str()),
+                _ => false,
+            });
+            if fits { None } else { expected::other_scalar(name, "this value") }
+        }
         _ => expected::other_scalar(name, kind(&value)),
     };
     message.map_or(Ok(value), |message| Err(misfit(way, &message)))

@@ -12,7 +12,7 @@ use crate::engine::response::{
     Entries, Entry, Leaf, NodeId, Output, OutputKind, Slot, TypeView, View,
 };
 use crate::graph::{BindingId, Field};
-use crate::graphql::Name;
+use crate::graphql::{Name, ScalarFormat};
 use apollo_compiler::ast::Type;
 use apollo_compiler::schema::ExtendedType;
 use hashbrown::HashSet;
@@ -297,7 +297,7 @@ impl<'a> Planner<'a> {
                     definition.values.keys().map(|value| value.as_str().into()).collect();
                 Leaf::Enum(Arc::new(values))
             }
-            _ => Leaf::Custom,
+            (name, _) => ScalarFormat::of(name).map_or(Leaf::Custom, Leaf::Formatted),
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::store::{Store, Value};
 use super::view::Leaf;
 use crate::graph::EnumAliases;
-use crate::graphql::Name;
+use crate::graphql::{Name, ScalarFormat};
 use crate::mapping::canonical;
 use hashbrown::HashSet;
 
@@ -29,6 +29,7 @@ pub(super) fn write_leaf(
         Leaf::Boolean => write_boolean(out, store, value),
         Leaf::Enum(names) => write_enum(out, store, value, names),
         Leaf::AliasedEnum(aliases) => write_aliased(out, store, value, aliases),
+        Leaf::Formatted(format) => write_formatted(out, store, value, *format),
         Leaf::Custom => {
             write_any(out, store, value);
             Ok(())
@@ -138,6 +139,31 @@ fn write_aliased(
     let mut said = Vec::new();
     let found = key_text(store, value, &mut said).then(|| aliases.read.get(text(&said))).flatten();
     write_json(out, &**found.ok_or("one of the enum's values, or its alias")?);
+    Ok(())
+}
+
+fn write_formatted(
+    out: &mut Vec<u8>,
+    store: &Store,
+    value: Value,
+    format: ScalarFormat,
+) -> Result<(), &'static str> {
+    let is_number = match value {
+        Value::Int(_) | Value::Float(_) => true,
+        Value::Json(slice) => !store.bytes(slice).starts_with(b"\""),
+        _ => false,
+    };
+    let mut said = Vec::new();
+    let fits = match value {
+        Value::Json(slice) if is_number => format.accepts_number(text(store.bytes(slice))),
+        _ if !key_text(store, value, &mut said) => false,
+        _ if is_number => format.accepts_number(text(&said)),
+        _ => format.accepts_text(text(&said)),
+    };
+    if !fits {
+        return Err(format.expected());
+    }
+    write_any(out, store, value);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use super::store::{NodeId, Slot};
 use crate::graph::EnumAliases;
-use crate::graphql::{Location, Name};
+use crate::graphql::{Location, Name, ScalarFormat};
 use hashbrown::HashSet;
 use std::sync::Arc;
 
@@ -108,6 +108,8 @@ pub(in crate::engine) enum Leaf {
     Enum(Arc<HashSet<Name>>),
     /// An enum that services spell otherwise.
     AliasedEnum(Arc<EnumAliases>),
+    /// A custom scalar whose form is checked.
+    Formatted(ScalarFormat),
     /// A custom scalar: any JSON.
     Custom,
 }

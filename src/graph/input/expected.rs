@@ -1,5 +1,6 @@
 //! Messages about input values that do not fit their types: the same for literals of SDL and documents as for JSON of variables.
 
+use crate::graphql::ScalarFormat;
 use apollo_compiler::ast::Type;
 use apollo_compiler::schema::EnumType;
 use std::fmt::Display;
@@ -8,7 +9,7 @@ pub fn not_null(ty: &Type) -> String {
     format!("null cannot stand where `{ty}` is due")
 }
 
-/// A scalar was given a value of another kind. `None` for a custom scalar, which takes anything.
+/// A scalar was given a value of another kind. `None` for a custom scalar without a form, which takes anything.
 pub fn other_scalar(name: &str, found: &str) -> Option<String> {
     let expected = match name {
         "Int" => "a whole number",
@@ -16,7 +17,7 @@ pub fn other_scalar(name: &str, found: &str) -> Option<String> {
         "String" => "a string",
         "ID" => "a string or a whole number",
         "Boolean" => "`true` or `false`",
-        _ => return None,
+        custom => ScalarFormat::of(custom)?.expected(),
     };
     Some(format!("`{name}` takes {expected}, not {found}"))
 }

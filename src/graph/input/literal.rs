@@ -4,6 +4,7 @@
 //! Variables are passed over: what may stand in their place depends on how they are declared.
 
 use super::expected;
+use crate::graphql::ScalarFormat;
 use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
@@ -117,8 +118,22 @@ fn scalar(name: &str, value: &Value) -> Option<String> {
         ("String" | "ID", Value::String(_))
         | ("ID", Value::Int(_))
         | ("Boolean", Value::Boolean(_)) => None,
+        (custom, Value::String(text)) if has_form(custom, |form| form.accepts_text(text)) => None,
+        (custom, Value::Int(digits))
+            if has_form(custom, |form| form.accepts_number(digits.as_str())) =>
+        {
+            None
+        }
+        (custom, Value::String(_) | Value::Int(_)) if ScalarFormat::of(custom).is_some() => {
+            expected::other_scalar(name, "this value")
+        }
         _ => expected::other_scalar(name, kind(value)),
     }
+}
+
+/// The scalar is a custom one with a form that holds.
+fn has_form(scalar: &str, holds: impl FnOnce(ScalarFormat) -> bool) -> bool {
+    ScalarFormat::of(scalar).is_some_and(holds)
 }
 
 fn kind(value: &Value) -> &'static str {
