@@ -15,11 +15,9 @@ const worlds = { atlas, storefront };
 class Large {
   constructor(digits) { this.digits = digits; }
 
-  /** The gateway keeps digits of up to 64 bits and refuses an ID that was rounded, with a value that no ID is. */
+  /** The gateway keeps the digits of an integer and refuses an ID that was rounded, with a value that no ID is. */
   asId() {
-    const whole = /^-?\d+$/.test(this.digits) ? BigInt(this.digits) : undefined;
-    const isKept = whole !== undefined && whole >= -(2n ** 63n) && whole < 2n ** 64n;
-    return isKept ? whole : Number.NaN;
+    return /^-?\d+$/.test(this.digits) ? BigInt(this.digits) : Number.NaN;
   }
 }
 
