@@ -267,7 +267,7 @@ pub const KEYS: &[Key] = &[
         "The service is asked for its descriptors (gRPC server reflection) when the configuration is loaded, within 5 s."),
     key("sources.*.timeout", "duration", "5s", "800ms", "The time one attempt may take."),
     key("sources.*.connect_timeout", "duration", "1s", "250ms",
-        "The time a connection may take to be made."),
+        "The time a connection may take to be made: name, TCP, a proxy's tunnel and TLS together."),
     key("sources.*.proxy", "URL, or `environment`", "", r#""http://${PROXY_USER:-me}:${PROXY_PASSWORD:-s}@proxy:3128""#,
         "A forward proxy between the gateway and the service, and its `token_url`: see [upstream.md](upstream.md#forward-proxy-proxy). `environment`: `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say which. Credentials are never printed."),
     key("sources.*.max_reply", "size", "8MiB", "1MiB",

@@ -4,12 +4,14 @@ use super::section::{Reading, Section};
 use super::values::Mistake;
 use crate::connector::Protocol;
 use crate::upstream::{Exceptions, Instances, Proxies, Proxy};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) fn read(section: &Section<'_>) -> Proxies {
     let mut proxies = Proxies::default();
+    let Some(node) = section.get("proxy") else { return proxies };
     section.read("proxy", &mut proxies, |scalar| match scalar.text.as_str() {
-        "environment" => from_environment(section.reading),
+        "environment" => from_environment(section.reading, &node.span),
         url => Proxy::parse(url).map(Proxies::always).map_err(|reason| Mistake {
             message: reason.to_owned(),
             help: Some(
@@ -22,7 +24,7 @@ pub(super) fn read(section: &Section<'_>) -> Proxies {
     proxies
 }
 
-fn from_environment(reading: &Reading<'_>) -> Result<Proxies, Mistake> {
+fn from_environment(reading: &Reading<'_>, span: &Range<usize>) -> Result<Proxies, Mistake> {
     let variable = |name: &str| {
         let value = |name: &str| (reading.env)(name).filter(|value| !value.trim().is_empty());
         value(&name.to_lowercase()).or_else(|| value(name))
@@ -34,7 +36,22 @@ fn from_environment(reading: &Reading<'_>) -> Result<Proxies, Mistake> {
             help: Some(format!("set `{name}` to a URL such as `http://proxy:3128`")),
         })
     };
-    let except = variable("NO_PROXY").map(|text| Exceptions::parse(&text)).unwrap_or_default();
+    let no_proxy = variable("NO_PROXY").unwrap_or_default();
+    let (except, invalid) = Exceptions::parse(&no_proxy);
+    if !invalid.is_empty() {
+        // One with a user's name and password is shown without.
+        let invalid: Vec<&str> =
+            invalid.iter().filter_map(|entry| entry.rsplit('@').next()).collect();
+        let message = format!(
+            "the variable `NO_PROXY` has entries that match no host: `{}`",
+            invalid.join("`, `")
+        );
+        let help = Some(
+            "an entry is a host, a domain, an address or a network, with or without a port, or `*`"
+                .to_owned(),
+        );
+        reading.warning("no-effect", span, Mistake { message, help });
+    }
     Ok(Proxies { http: proxy("HTTP_PROXY")?, https: proxy("HTTPS_PROXY")?, except })
 }
 
@@ -81,6 +98,18 @@ mod tests {
         let silent = read("sources: { a: { rest: { url: http://h } } }", &env).unwrap();
         assert_eq!(silent, Proxies::default());
         assert_eq!(read(ENVIRONMENT, &[]).unwrap(), Proxies::default());
+    }
+
+    #[test]
+    fn entries_of_no_proxy_that_match_no_host_are_a_warning() {
+        let file = SourceFile { name: "portcullis.yaml".to_owned(), text: ENVIRONMENT.to_owned() };
+        let env = |name: &str| {
+            (name == "NO_PROXY").then(|| "a.corp:http, b, http://me:hush@p:1".to_owned())
+        };
+        let config = Config::parse(&Arc::new(file), Path::new("conf"), &env).unwrap();
+        let [warning] = config.problems.as_slice() else { panic!("{:?}", config.problems) };
+        let said = "the variable `NO_PROXY` has entries that match no host: `a.corp:http`, `p:1`";
+        assert_eq!((warning.code, &*warning.message), ("no-effect", said));
     }
 
     #[test]

@@ -37,13 +37,35 @@ sources:
 |---|---|---|---|
 ";
 
+/// Keys without which the mapping that they belong to is refused.
+const REQUIRED: &[&str] = &[
+    "server.consul.service",
+    "limits.rate.capacity",
+    "limits.rate.refill",
+    "limits.rate.tiers[].when",
+    "limits.rate.tiers[].capacity",
+    "limits.rate.tiers[].refill",
+    "auth.providers[].issuer",
+    "auth.providers[].audience",
+    "sources.*.rest.dns.name",
+    "sources.*.rest.consul.service",
+    "sources.*.grpc.dns.name",
+    "sources.*.grpc.consul.service",
+    "sources.*.auth.basic.user",
+    "sources.*.auth.basic.password",
+    "sources.*.auth.client_credentials.token_url",
+    "sources.*.auth.client_credentials.client_id",
+    "sources.*.auth.client_credentials.client_secret",
+];
+
 /// The page as it stands in docs/configuration.md.
 #[must_use]
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
     for key in KEYS {
         let default = match key.default {
-            "" => "required".to_owned(),
+            "" if REQUIRED.contains(&key.path) => "required".to_owned(),
+            "" => "none".to_owned(),
             default if default.starts_with('(') => default.to_owned(),
             default => format!("`{default}`"),
         };

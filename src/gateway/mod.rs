@@ -122,6 +122,7 @@ fn keep_secrets(config: &Config) {
         let headers = source.headers.iter().filter_map(|(_, value)| value.to_str().ok());
         secrets::keep(headers.map(str::to_owned));
         secrets::keep(source.credentials.secrets().map(str::to_owned));
+        secrets::keep(source.upstream.proxies.secrets());
     }
 }
 

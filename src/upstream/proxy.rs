@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use url::{Host, Url};
 
@@ -33,11 +33,21 @@ pub struct Proxies {
 
 /// Targets that are called directly.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Exceptions {
-    all: bool,
-    networks: Vec<IpNet>,
-    /// In lower case: a domain with those below it, and a port if only that one is meant.
-    domains: Vec<(String, Option<u16>)>,
+pub struct Exceptions(Vec<Exception>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Exception {
+    hosts: Hosts,
+    /// `None`: all of them.
+    port: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hosts {
+    All,
+    Network(IpNet),
+    /// In lower case: a domain with those below it.
+    Domain(String),
 }
 
 impl Proxy {
@@ -78,6 +88,19 @@ impl Proxy {
         Ok(Self { address, authorization })
     }
 
+    /// Every text that must not be printed: the password, or the name alone where there is none, and both as they are sent.
+    pub fn secrets(&self) -> impl Iterator<Item = String> {
+        let sent = self.authorization.as_ref().and_then(|value| value.to_str().ok());
+        let sent = sent.and_then(|value| value.strip_prefix("Basic ")).map(str::to_owned);
+        let pair = sent.as_ref().and_then(|sent| STANDARD.decode(sent).ok());
+        let pair = pair.and_then(|pair| String::from_utf8(pair).ok());
+        let single =
+            pair.as_deref().and_then(|pair| pair.split_once(':')).map(|(name, password)| {
+                if password.is_empty() { name.to_owned() } else { password.to_owned() }
+            });
+        sent.into_iter().chain(single)
+    }
+
     /// As a URL without credentials.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -91,6 +114,11 @@ impl Proxies {
     pub fn always(proxy: Proxy) -> Self {
         let proxy = Arc::new(proxy);
         Self { http: Some(Arc::clone(&proxy)), https: Some(proxy), except: Exceptions::default() }
+    }
+
+    /// Every text that must not be printed.
+    pub fn secrets(&self) -> impl Iterator<Item = String> {
+        self.http.iter().chain(&self.https).flat_map(|proxy| proxy.secrets())
     }
 
     /// The proxy on the way to a target, if there is one.
@@ -110,50 +138,76 @@ impl Proxies {
 }
 
 impl Exceptions {
-    /// Hosts, domains, addresses and networks between commas, as `NO_PROXY` has them; `*` is everything. What is none of
-    /// them matches nothing.
+    /// Hosts, domains, addresses and networks between commas or blanks, as `NO_PROXY` has them, and the entries that are
+    /// none of these. As in curl, a domain includes those below it, with or without a dot before it; `*` is everything.
+    /// As in Go, an entry may end with a port, and then stands for that port alone.
     #[must_use]
-    pub fn parse(text: &str) -> Self {
-        let mut except = Self::default();
-        for entry in text.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()) {
-            let bare = entry.trim_start_matches('[').trim_end_matches(']');
-            if entry == "*" {
-                except.all = true;
-            } else if let Ok(network) = entry.parse::<IpNet>() {
-                except.networks.push(network);
-            } else if let Ok(address) = bare.parse::<IpAddr>() {
-                except.networks.push(address.into());
-            } else {
-                let (host, port) = match entry.rsplit_once(':') {
-                    Some((host, port)) => (host, port.parse().ok()),
-                    None => (entry, None),
-                };
-                let host = host.trim_start_matches('*').trim_matches('.').to_ascii_lowercase();
-                if !host.is_empty() {
-                    except.domains.push((host, port));
-                }
+    pub fn parse(text: &str) -> (Self, Vec<String>) {
+        let (mut except, mut invalid) = (Self::default(), Vec::new());
+        let blank = |letter: char| letter == ',' || letter.is_ascii_whitespace();
+        for entry in text.split(blank).filter(|entry| !entry.is_empty()) {
+            match Exception::parse(entry) {
+                Some(exception) => except.0.push(exception),
+                None => invalid.push(entry.to_owned()),
             }
         }
-        except
+        (except, invalid)
     }
 
     fn contains(&self, host: &str, port: u16) -> bool {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if self.all {
-            return true;
-        }
-        let is_in_network = bare
-            .parse::<IpAddr>()
-            .is_ok_and(|address| self.networks.iter().any(|network| network.contains(&address)));
-        let host = bare.trim_end_matches('.').to_ascii_lowercase();
-        let is_below = |domain: &str| {
-            host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        let address = bare.parse::<IpAddr>().ok();
+        let name = bare.trim_end_matches('.').to_ascii_lowercase();
+        let is_in = |hosts: &Hosts| match hosts {
+            Hosts::All => true,
+            Hosts::Network(network) => address.is_some_and(|address| network.contains(&address)),
+            Hosts::Domain(domain) => {
+                let above = name.strip_suffix(domain.as_str());
+                above.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }
         };
-        is_in_network
-            || self
-                .domains
-                .iter()
-                .any(|(domain, only)| is_below(domain) && only.is_none_or(|only| only == port))
+        self.0.iter().any(|it| it.port.is_none_or(|only| only == port) && is_in(&it.hosts))
+    }
+}
+
+impl Exception {
+    fn parse(entry: &str) -> Option<Self> {
+        if let Some(hosts) = Hosts::parse(entry) {
+            return Some(Self { hosts, port: None });
+        }
+        let (hosts, port) = entry.rsplit_once(':')?;
+        let port = port.parse().ok().filter(|port| *port != 0)?;
+        Some(Self { hosts: Hosts::parse(hosts)?, port: Some(port) })
+    }
+}
+
+impl Hosts {
+    fn parse(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::All);
+        }
+        if let Some(bare) = text.strip_prefix('[') {
+            return bare.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(Self::of);
+        }
+        if let Ok(network) = text.parse::<IpNet>() {
+            return Some(Self::Network(network));
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Some(Self::of(address));
+        }
+        let domain = text.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(text);
+        let domain = domain.strip_prefix('.').unwrap_or(domain);
+        let domain = domain.strip_suffix('.').unwrap_or(domain);
+        // As in URLs: in lower case, and other letters than ASCII's as IDNA writes them.
+        match Host::parse(domain).ok()? {
+            Host::Domain(domain) => Address::new(domain, 1).ok().map(|it| Self::Domain(it.host)),
+            Host::Ipv4(address) => Some(Self::of(address)),
+            Host::Ipv6(_) => None,
+        }
+    }
+
+    fn of(address: impl Into<IpAddr>) -> Self {
+        Self::Network(address.into().into())
     }
 }
 
@@ -178,22 +232,74 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_secrets_in_the_forms_that_are_sent() {
+        let secrets = |url: &str| Proxy::parse(url).unwrap().secrets().collect::<Vec<_>>();
+        assert_eq!(secrets("http://me:p%40ss@proxy:1"), ["bWU6cEBzcw==", "p@ss"]);
+        assert_eq!(secrets("http://token@proxy:1"), ["dG9rZW46", "token"]);
+        assert!(secrets("http://proxy:1").is_empty());
+    }
+
+    #[test]
     fn exceptions_are_domains_ports_addresses_and_networks() {
-        let except = Exceptions::parse("example.com, .corp:8080,10.0.0.0/8 [::1],192.168.1.7");
+        let (except, invalid) = Exceptions::parse(
+            "example.com, .corp:8080,10.0.0.0/8\t[::1],192.168.1.7 ,fd00::/8 2001:db8::1,[fe80::1]:8443,\
+             172.16.0.1:81 *.wild.net Bücher.example. one",
+        );
+        assert!(invalid.is_empty(), "{invalid:?}");
         for (host, port) in [
             ("example.com", 443),
             ("API.Example.com.", 443),
             ("a.corp", 8080),
+            ("corp", 8080),
             ("10.1.2.3", 80),
             ("[::1]", 80),
             ("192.168.1.7", 80),
+            ("[fd00::7]", 80),
+            ("2001:db8::1", 1),
+            ("[fe80::1]", 8443),
+            ("172.16.0.1", 81),
+            ("a.wild.net", 80),
+            ("xn--bcher-kva.example", 80),
+            ("one", 80),
         ] {
             assert!(except.contains(host, port), "{host}:{port}");
         }
-        for (host, port) in [("notexample.com", 443), ("a.corp", 80), ("11.0.0.1", 80)] {
+        for (host, port) in [
+            ("notexample.com", 443),
+            ("example.com.evil.net", 443),
+            ("a.corp", 80),
+            ("11.0.0.1", 80),
+            ("x.10.1.2.3", 80),
+            ("[fe80::1]", 443),
+            ("172.16.0.1", 80),
+            ("2001:db8::2", 1),
+        ] {
             assert!(!except.contains(host, port), "{host}:{port}");
         }
-        assert!(Exceptions::parse("*").contains("any", 1));
-        assert!(!Exceptions::parse("").contains("any", 1));
+        assert!(Exceptions::parse("*").0.contains("any", 1));
+        assert!(Exceptions::parse("a,*:81").0.contains("any", 81));
+        assert!(!Exceptions::parse("").0.contains("any", 1));
+    }
+
+    #[test]
+    fn entries_that_stand_for_no_host_are_told_apart_and_match_nothing() {
+        const WRONG: [&str; 13] = [
+            "a.corp:http",
+            "a.corp:0",
+            "a.corp:65536",
+            "a.corp:",
+            ":80",
+            "10.0.0.0/33",
+            "[::1",
+            "[a.corp]:80",
+            "[10.0.0.1]",
+            "http://a.corp",
+            "a*.corp",
+            "..",
+            "user@a.corp",
+        ];
+        let (except, invalid) = Exceptions::parse(&WRONG.join(","));
+        assert_eq!(invalid, WRONG);
+        assert!(!except.contains("a.corp", 80) && !except.contains("[::1]", 80));
     }
 }

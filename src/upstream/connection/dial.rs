@@ -43,7 +43,7 @@ pub(super) struct Dialer {
     /// On the way.
     hop: Option<Hop>,
     connector: HttpsConnector<Route>,
-    /// For all of it.
+    /// For all of it: name, TCP, the tunnel, TLS.
     timeout: Duration,
 }
 
@@ -69,7 +69,7 @@ impl Dialer {
                     (true, None) => Some(super::super::Site::at(uri)?.example()?),
                     (false, _) => None,
                 };
-                Some(Hop { proxy, target, timeout: settings.connect_timeout })
+                Some(Hop { proxy, target })
             }
             None => None,
         };
@@ -85,8 +85,7 @@ impl Dialer {
             Versions::Negotiated => builder.enable_all_versions().wrap_connector(route),
             Versions::Http2 => builder.enable_http2().wrap_connector(route),
         };
-        // TCP has a limit of its own; the name and TLS together get as long again.
-        let timeout = settings.connect_timeout.saturating_mul(2);
+        let timeout = settings.connect_timeout;
         Ok(Self { uri: uri.clone(), https, detour, versions, hop, connector, timeout })
     }
 
@@ -122,7 +121,10 @@ impl Dialer {
         let opening = tokio::time::timeout(self.timeout, self.connect());
         opening.await.unwrap_or_else(|_| {
             let limit = self.timeout.as_millis();
-            Err(Failure::Unreached(format!("no connection within {limit} ms")))
+            let by =
+                self.hop.as_ref().map(|hop| format!(" through the proxy {}", hop.proxy.shown()));
+            let by = by.unwrap_or_default();
+            Err(Failure::Unreached(format!("no connection{by} within {limit} ms")))
         })
     }
 

@@ -1,6 +1,7 @@
 //! The way to an instance: a TCP connection to it, or one to a forward proxy, with a tunnel through it where one is needed.
 
 use super::super::discovery::Address;
+use super::super::interim::MAX_INTERIM;
 use super::super::proxy::Proxy;
 use super::super::resolver::Resolver;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -10,7 +11,6 @@ use hyper_util::rt::TokioIo;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tower::Service;
@@ -32,8 +32,6 @@ pub(super) struct Hop {
     pub proxy: Arc<Proxy>,
     /// Where the tunnel ends; `None`: requests are written for the proxy, in absolute form.
     pub target: Option<Address>,
-    /// For the answer to CONNECT.
-    pub timeout: Duration,
 }
 
 /// Why there is no way through a proxy.
@@ -43,10 +41,10 @@ enum NoWay {
     Unreached(String, #[source] BoxError),
     #[error("the connection to the proxy {0} broke off during CONNECT")]
     Broken(String, #[source] io::Error),
-    #[error("no answer of the proxy {0} to CONNECT within {1} ms")]
-    Late(String, u128),
     #[error("the answer of the proxy {0} to CONNECT is not HTTP, or larger than 16 KiB")]
     Strange(String),
+    #[error("the proxy {0} sent more than {MAX_INTERIM} interim replies to CONNECT")]
+    Endless(String),
     #[error("the proxy {0} answered CONNECT {1} with status {2}")]
     Refused(String, String, u16),
     #[error("{0}")]
@@ -79,18 +77,14 @@ impl Service<Uri> for Route {
             let stream = connecting?.await.map_err(|error| unreached(error.into()))?;
             let Some(target) = &hop.target else { return Ok(stream) };
             let mut stream = stream.into_inner();
-            let opening =
-                tokio::time::timeout(hop.timeout, tunnel(&mut stream, &hop.proxy, target));
-            opening
-                .await
-                .map_err(|_| NoWay::Late(hop.proxy.shown(), hop.timeout.as_millis()))??;
+            tunnel(&mut stream, &hop.proxy, target).await?;
             Ok(TokioIo::new(stream))
         }
         .boxed()
     }
 }
 
-/// CONNECT (RFC 9110, section 9.3.6).
+/// CONNECT (RFC 9110, section 9.3.6). The dialer bounds its time.
 async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, target: &Address) -> Result<(), NoWay> {
     let target = target.authority();
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n").into_bytes();
@@ -102,13 +96,18 @@ async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, target: &Address) -> Resu
     request.extend_from_slice(b"\r\n");
     let broken = |error| NoWay::Broken(proxy.shown(), error);
     stream.write_all(&request).await.map_err(broken)?;
-    let head = read_head(stream).await.map_err(broken)?;
-    match head.as_deref().and_then(status) {
-        Some(200..=299) => Ok(()),
-        Some(407) => Err(NoWay::Unauthorized(unauthorized(proxy))),
-        Some(status) => Err(NoWay::Refused(proxy.shown(), target, status)),
-        None => Err(NoWay::Strange(proxy.shown())),
+    for _ in 0..=MAX_INTERIM {
+        let head = read_head(stream).await.map_err(broken)?;
+        return match head.as_deref().and_then(status) {
+            // Interim replies come before the answer (RFC 9110, section 15.2). 101 is an answer, and no tunnel.
+            Some(100 | 102..=199) => continue,
+            Some(200..=299) => Ok(()),
+            Some(407) => Err(NoWay::Unauthorized(unauthorized(proxy))),
+            Some(status) => Err(NoWay::Refused(proxy.shown(), target, status)),
+            None => Err(NoWay::Strange(proxy.shown())),
+        };
     }
+    Err(NoWay::Endless(proxy.shown()))
 }
 
 /// The head of an answer, and nothing of what follows it: over HTTP/2 the service may speak first. `None`: too large.

@@ -10,6 +10,8 @@ enum Manner {
     Proxy(SocketAddr),
     Says(&'static str),
     Stalls,
+    /// Opens the tunnel, and stalls then: TLS never begins.
+    Establishes,
     /// Begins an answer that has no end.
     Floods,
 }
@@ -42,6 +44,11 @@ async fn serve_one(
         Manner::Proxy(target) if tunnels => {
             let mut there = TcpStream::connect(target).await?;
             // The service's first bytes may follow the head at once.
+            stream
+                .write_all(
+                    b"HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+                )
+                .await?;
             stream.write_all(b"HTTP/1.1 200 OK\r\nx-proxy: a\r\n").await?;
             tokio::time::sleep(Duration::from_millis(20)).await;
             let mut first = [0; 9];
@@ -54,6 +61,10 @@ async fn serve_one(
         }
         Manner::Says(answer) => stream.write_all(answer.as_bytes()).await?,
         Manner::Stalls => std::future::pending().await,
+        Manner::Establishes => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            std::future::pending::<()>().await;
+        }
         Manner::Floods => loop {
             stream.write_all(&[b'a'; 1000]).await?;
         },
@@ -112,6 +123,10 @@ async fn http2_goes_through_a_tunnel_and_loses_no_byte_that_follows_the_head() {
 
 #[tokio::test]
 async fn a_proxy_that_does_not_help_is_named_and_its_credentials_are_not() {
+    const INTERIM: &str = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n\
+        HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n\
+        HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n\
+        HTTP/1.1 200 OK\r\n\r\n";
     const ASKS: &str = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
     let secure = "https://service.invalid/a";
     for (manner, url, expected) in [
@@ -124,7 +139,14 @@ async fn a_proxy_that_does_not_help_is_named_and_its_credentials_are_not() {
         ),
         (Manner::Says("SSH-2.0-x\r\n\r\n"), secure, "is not HTTP"),
         (Manner::Says(""), secure, "broke off during CONNECT"),
-        (Manner::Stalls, secure, "to CONNECT within 300 ms"),
+        (Manner::Stalls, secure, "within 300 ms"),
+        (Manner::Establishes, secure, "within 300 ms"),
+        (Manner::Says(INTERIM), secure, "more than 8 interim replies to CONNECT"),
+        (
+            Manner::Says("HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+            secure,
+            "answered CONNECT service.invalid:443 with status 101",
+        ),
         (Manner::Floods, secure, "or larger than 16 KiB"),
     ] {
         let (proxy, _) = proxy(manner).await;
