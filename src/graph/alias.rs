@@ -1,11 +1,13 @@
 //! `@alias`: the names by which services know the values of an enum.
 //!
-//! Clients see the names of the schema. Calls are written with the names of the service, and replies are read with them.
+//! Clients and rules see the names of the schema. Calls are written with the names of the service, and replies are read
+//! with them.
 
 use super::merge::Merged;
 use crate::graphql::Name;
 use crate::problem::Problem;
 use apollo_compiler::Schema;
+use apollo_compiler::ast::EnumValueDefinition;
 use apollo_compiler::schema::{EnumType, ExtendedType};
 use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
@@ -31,6 +33,31 @@ pub struct EnumAliases {
     pub read: HashMap<Name, Name>,
 }
 
+/// Whose names the values of an enum have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    Schema,
+    Service,
+}
+
+impl EnumAliases {
+    /// Gives a value, or each of a list, the names of the schema or of the service. Other values stay as they are.
+    pub fn respell(&self, value: &mut Value, to: Spelling) {
+        if let Value::Array(items) = value {
+            return items.iter_mut().for_each(|item| self.respell(item, to));
+        }
+        let name = match (&*value, to) {
+            (Value::String(name), Spelling::Service) => self.sent.get(name.as_str()),
+            (Value::String(name), Spelling::Schema) => self.read.get(name.as_str()),
+            (Value::Number(number), Spelling::Schema) => self.read.get(&*number.to_string()),
+            _ => None,
+        };
+        if let Some(name) = name {
+            *value = Value::String(name.to_string());
+        }
+    }
+}
+
 impl Aliases {
     /// The enum, if a value of it has an alias.
     #[must_use]
@@ -49,11 +76,9 @@ impl Aliases {
     pub fn spell(&self, ty: &str, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.spell(ty, item)),
-            Value::String(name) => {
-                let alias = self.enums.get(ty).and_then(|values| values.sent.get(name.as_str()));
-                if let Some(alias) = alias {
-                    name.clear();
-                    name.push_str(alias);
+            Value::String(_) => {
+                if let Some(aliases) = self.enums.get(ty) {
+                    aliases.respell(value, Spelling::Service);
                 }
             }
             Value::Object(fields) => {
@@ -122,11 +147,14 @@ fn values(
     Some(found)
 }
 
+/// The alias of an enum value.
+pub(super) fn of(value: &EnumValueDefinition) -> Option<&str> {
+    value.directives.get(ALIAS)?.specified_argument_by_name("name")?.as_str()
+}
+
 /// The names and the aliases of an enum's values.
 pub(super) fn names(definition: &EnumType) -> Vec<&str> {
-    let aliases = definition.values.values().filter_map(|value| {
-        value.directives.get(ALIAS)?.specified_argument_by_name("name")?.as_str()
-    });
+    let aliases = definition.values.values().filter_map(|value| of(value));
     definition.values.keys().map(apollo_compiler::Name::as_str).chain(aliases).collect()
 }
 

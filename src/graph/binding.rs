@@ -74,7 +74,7 @@ pub(super) fn compile(
     problems: &mut Vec<Problem>,
 ) -> Bindings {
     let namespaces = Namespaces::of(&merged.schema);
-    namespaces.warn_of_shared(merged, problems);
+    namespaces.refuse_shared(merged, problems);
     let mut compiling = Compiling {
         merged,
         connectors,

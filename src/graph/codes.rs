@@ -35,7 +35,7 @@ pub const CODES: &[(&str, Severity)] = &[
     ("no-callers", Severity::Warning),
     ("nullable-in-path", Severity::Error),
     ("schema-file", Severity::Error),
-    ("shared-namespace", Severity::Warning),
+    ("shared-namespace", Severity::Error),
     ("two-bindings", Severity::Error),
     ("unbound-root-field", Severity::Error),
     ("unfilled-field", Severity::Error),

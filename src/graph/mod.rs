@@ -33,7 +33,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use alias::{Aliases, EnumAliases};
+pub use alias::{Aliases, EnumAliases, Spelling};
 pub use cache::CacheHint;
 pub use codes::CODES;
 pub use cost::{Costs, InputCost};

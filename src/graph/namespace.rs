@@ -1,7 +1,7 @@
 //! Namespaces of mutations: types that only `@const` fields of `Mutation` return, at once or one below the other.
 //!
-//! The fields of such a type are mutations: their calls are neither shared nor repeated. A type that something else
-//! returns, too, is a type like any other, whose fields are read.
+//! The fields of such a type are mutations: their calls are neither shared nor repeated. A type that other fields return
+//! as well is a type like any other: its fields are reads, and none of them may change anything.
 
 use super::merge::Merged;
 use super::words::{Root, Words};
@@ -14,15 +14,18 @@ use hashbrown::{HashMap, HashSet};
 #[derive(Default)]
 pub(super) struct Namespaces {
     types: HashSet<String>,
-    /// Types that would be namespaces if nothing else returned them, and what does.
+    /// Types with mutations that would be namespaces if no other field returned them.
     shared: Vec<Shared>,
 }
 
 struct Shared {
-    /// The field of `Mutation`, or of a namespace.
+    /// The coordinate of the field of `Mutation`, or of a namespace.
     by: String,
     type_name: String,
+    /// The coordinate of a field that returns the type as well.
     other: String,
+    /// The field of the type that changes something.
+    mutation: String,
 }
 
 /// A field that returns a type.
@@ -41,7 +44,8 @@ impl Returning<'_> {
 impl Namespaces {
     pub(super) fn of(schema: &Schema) -> Self {
         let words = Words(schema);
-        let returning = returning(schema);
+        let members = members(schema);
+        let returning = returning(schema, &members);
         let Some(mutation) =
             words.objects().find(|(name, _)| words.root(name) == Some(Root::Mutation))
         else {
@@ -54,7 +58,8 @@ impl Namespaces {
                 schema.get_object(name).into_iter().flat_map(|found| found.fields.values());
             let computed = fields.filter(|field| field.directives.has("const"));
             let inner = computed.map(|field| field.ty.inner_named_type().as_str());
-            inner.filter(|name| is_candidate(name)).collect()
+            let objects = inner.flat_map(|name| members.of(name));
+            objects.filter(|name| is_candidate(name)).collect()
         };
         let mut types: HashSet<&str> = HashSet::new();
         let mut waiting = below(mutation.0);
@@ -77,9 +82,19 @@ impl Namespaces {
                 Some((*name, by.copied(), *other))
             });
             let Some((name, by, other)) = other else { break };
-            if let Some(by) = by.filter(|by| is_empty(by.field)) {
-                let (by, other) = (by.coordinate(), other.coordinate());
-                shared.push(Shared { by, type_name: name.to_owned(), other });
+            let of_type =
+                schema.get_object(name).into_iter().flat_map(|found| found.fields.values());
+            let mutation = by.and_then(|by| {
+                let is_empty = is_empty(by.field);
+                of_type.clone().find(|field| changes(field, is_empty)).map(|field| (by, field))
+            });
+            if let Some((by, field)) = mutation {
+                shared.push(Shared {
+                    by: by.coordinate(),
+                    type_name: name.to_owned(),
+                    other: other.coordinate(),
+                    mutation: format!("{name}.{}", field.name),
+                });
             }
             types.remove(name);
         }
@@ -91,16 +106,16 @@ impl Namespaces {
         self.types.contains(type_name)
     }
 
-    /// A namespace of mutations that queries reach as well is hardly meant: its calls are taken for reads.
-    pub(super) fn warn_of_shared(&self, merged: &Merged, problems: &mut Vec<Problem>) {
-        for Shared { by, type_name, other } in &self.shared {
+    /// A namespace of mutations that queries reach as well: its calls would be shared and repeated as reads are.
+    pub(super) fn refuse_shared(&self, merged: &Merged, problems: &mut Vec<Problem>) {
+        for Shared { by, type_name, other, mutation } in &self.shared {
             let Some((parent, field)) = by.split_once('.') else { continue };
             let Ok(field) = merged.schema.type_field(parent, field) else { continue };
             let message = format!(
-                "`{by}` returns `{type_name}` as `{other}` does, so the calls of its fields are taken for reads"
+                "`{mutation}` changes something, but `{other}` returns `{type_name}` as `{by}` does, so its calls are reads"
             );
             problems.push(
-                Problem::warning("shared-namespace", message)
+                Problem::error("shared-namespace", message)
                     .at(merged.places.of(field.name.location()))
                     .help("give the mutations a type of their own: calls of reads may be shared and repeated"),
             );
@@ -115,8 +130,31 @@ fn is_empty(field: &FieldDefinition) -> bool {
     value.is_some_and(|value| value.chars().all(|c| "{}$() \t\n".contains(c)))
 }
 
-/// The fields that return each object type, through interfaces and unions, too.
-fn returning(schema: &Schema) -> HashMap<&str, Vec<Returning<'_>>> {
+/// The field's call changes something: by its method, or, below an empty object, as far as can be told from its binding.
+fn changes(field: &FieldDefinition, below_empty: bool) -> bool {
+    let Some(rest) = field.directives.get("rest") else {
+        return below_empty
+            && ["grpc", "graphql", "amqp"].iter().any(|name| field.directives.has(name));
+    };
+    let methods = if below_empty {
+        &["PUT", "PATCH", "DELETE", "POST"][..]
+    } else {
+        &["PUT", "PATCH", "DELETE"]
+    };
+    rest.arguments.iter().any(|argument| methods.contains(&argument.name.as_str()))
+}
+
+/// The object types of each interface and union.
+struct Members<'a>(HashMap<&'a str, Vec<&'a str>>);
+
+impl<'a> Members<'a> {
+    /// The object types that a value of this type may have.
+    fn of(&self, name: &'a str) -> Vec<&'a str> {
+        self.0.get(name).cloned().unwrap_or_else(|| vec![name])
+    }
+}
+
+fn members(schema: &Schema) -> Members<'_> {
     let mut members: HashMap<&str, Vec<&str>> = HashMap::new();
     for (name, found) in &schema.types {
         match found {
@@ -132,13 +170,21 @@ fn returning(schema: &Schema) -> HashMap<&str, Vec<Returning<'_>>> {
             _ => {}
         }
     }
+    Members(members)
+}
+
+/// The fields that return each object type, through interfaces and unions, too.
+fn returning<'a>(
+    schema: &'a Schema,
+    members: &Members<'a>,
+) -> HashMap<&'a str, Vec<Returning<'a>>> {
     let mut returning: HashMap<&str, Vec<Returning<'_>>> = HashMap::new();
     for (parent, object) in Words(schema).objects() {
         for field in object.fields.values() {
             let inner = field.ty.inner_named_type().as_str();
             let one = Returning { parent, field };
-            for name in members.get(inner).map_or(&[inner][..], Vec::as_slice) {
-                returning.entry(*name).or_default().push(one);
+            for name in members.of(inner) {
+                returning.entry(name).or_default().push(one);
             }
         }
     }

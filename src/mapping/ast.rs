@@ -136,6 +136,26 @@ impl Expr {
         Some(keys)
     }
 
+    /// The expressions that this one is made of.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExprKind::Current | ExprKind::At | ExprKind::Variable(_) | ExprKind::Literal(_) => {
+                Vec::new()
+            }
+            ExprKind::List(items) => items.iter().collect(),
+            ExprKind::Object(fields) => fields.iter().map(|field| &field.value).collect(),
+            ExprKind::Key { of, .. } | ExprKind::Optional { of } => vec![of],
+            ExprKind::Select { of, fields } => {
+                std::iter::once(&**of).chain(fields.iter().map(|field| &field.value)).collect()
+            }
+            ExprKind::Method { of, arguments, .. } => {
+                std::iter::once(&**of).chain(arguments).collect()
+            }
+            ExprKind::Coalesce { left, right } => vec![left, right],
+        }
+    }
+
     /// It only picks, renames, groups, unwraps and states scalars, all the way down: whoever reads a reply can follow
     /// it while reading, without building the reply's tree first.
     #[must_use]

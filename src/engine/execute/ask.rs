@@ -142,7 +142,13 @@ fn below(store: &Store, value: Value, wanted: &Wanted) -> Json {
             let elements = store.items(start, len).iter();
             elements.map(|element| below(store, *element, wanted)).collect()
         }
-        leaf => scalar(to_json(store, leaf), wanted.id),
+        leaf => {
+            let mut leaf = scalar(to_json(store, leaf), wanted.id);
+            if let Some((to, aliases)) = &wanted.spelling {
+                aliases.respell(&mut leaf, *to);
+            }
+            leaf
+        }
     }
 }
 

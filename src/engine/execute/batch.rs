@@ -7,6 +7,7 @@ use super::{FetchId, Group, Run};
 use crate::engine::plan::{Alias, Asking, BatchRule, KeyPart, KeysAs, evaluate_all};
 use crate::engine::response::Value;
 use crate::graphql::{ErrorCode, Name};
+use crate::source::ErrorKind;
 use serde_json::{Map, Value as Json};
 
 /// Splits allowed per fetch for each halving that its largest batch could need. One key that is refused needs one
@@ -157,20 +158,21 @@ impl Run<'_> {
         }
     }
 
-    /// Another call would bring nothing else: there is an object, or the source does not answer.
+    /// Another call would bring nothing else: there is an object, or the source failed. A source that failed (429, 503, no
+    /// connection) is not asked again for each alias.
     fn is_final(&self, value: Value) -> bool {
-        let code = match value {
+        let hole = match value {
             Value::Object(_) => return true,
-            Value::Hole(hole) => self.store.hole_at(hole).code,
+            Value::Hole(hole) => self.store.hole_at(hole),
             _ => return false,
         };
-        !matches!(
-            code,
-            ErrorCode::UpstreamStatus
-                | ErrorCode::UpstreamInvalidReply
-                | ErrorCode::UpstreamTooLarge
-                | ErrorCode::InvalidRequest
-        )
+        match hole.code {
+            ErrorCode::UpstreamStatus => hole.kind == ErrorKind::Failed,
+            ErrorCode::UpstreamInvalidReply
+            | ErrorCode::UpstreamTooLarge
+            | ErrorCode::InvalidRequest => false,
+            _ => true,
+        }
     }
 
     /// The client's keys, answered, become a list in the client's order, and the values of the aliases that gave them.

@@ -7,7 +7,7 @@ use super::keys::part_to_json;
 use crate::engine::plan::{Fetch, Wanted};
 use crate::engine::response::{Hole, RowId, Store, Unreadable, Value, read_without_body};
 use crate::graphql::{ErrorCode, error_id};
-use crate::source::{Computed, Inputs};
+use crate::source::{Computed, ErrorKind, Inputs};
 use serde_json::{Map, Value as Json};
 use std::time::Duration;
 
@@ -92,7 +92,18 @@ impl Run<'_> {
         );
         let message = format!("`{field}` cannot be computed of these values: {reason}");
         let (source, status, outcome, detail, mapped) = (None, None, None, None, None);
-        self.store.hole(Hole { code, message, source, status, outcome, error_id, detail, mapped })
+        let kind = ErrorKind::Failed;
+        self.store.hole(Hole {
+            code,
+            kind,
+            message,
+            source,
+            status,
+            outcome,
+            error_id,
+            detail,
+            mapped,
+        })
     }
 }
 

@@ -238,8 +238,18 @@ impl Run<'_> {
         let exposes = self.snapshot.expose_upstream_errors;
         let detail = || secrets::mask(&error.detail).chars().take(LONGEST_DETAIL).collect();
         let detail = exposes.then(detail);
-        let (mapped, source) = (error.mapped.clone(), Some(source));
-        self.store.hole(Hole { code, message, source, status, outcome, error_id, detail, mapped })
+        let (mapped, source, kind) = (error.mapped.clone(), Some(source), error.kind);
+        self.store.hole(Hole {
+            code,
+            kind,
+            message,
+            source,
+            status,
+            outcome,
+            error_id,
+            detail,
+            mapped,
+        })
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn prepare(
         .collect()
 }
 
-/// [`prepare`] for a call or a rule, where enums have the names that services know.
+/// [`prepare`] for a call, where enums have the names that services know. Rules see the names of the schema.
 pub(super) fn prepare_spelled(
     graph: &Graph,
     definitions: &[Node<InputValueDefinition>],

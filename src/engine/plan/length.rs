@@ -126,6 +126,7 @@ fn narrowed<'i>(input: &'i Input, path: &'i [Name]) -> (&'i Input, &'i [Name]) {
             let field = fields.iter().find(|(name, _)| name == first);
             field.map_or((ABSENT, &[]), |(_, input)| narrowed(input, rest))
         }
+        (Input::Spelled { of, .. }, _) => narrowed(of, path),
         _ => (input, path),
     }
 }
@@ -145,8 +146,13 @@ fn find<'v>(
         Input::Constant(value) => value,
         Input::Variable { name, default } => variables.get(&**name).or(default.as_ref())?,
         Input::List(items) => return Some(Found::List(items.len())),
-        // An enum is not a length.
-        Input::Object(_) | Input::Spelled { .. } => return None,
+        Input::Object(fields) => {
+            let (first, rest) = path.split_first()?;
+            let (_, input) = fields.iter().find(|(name, _)| name == first)?;
+            return find(input, rest, variables);
+        }
+        // Services spell enum values in their own way; the number of values stays.
+        Input::Spelled { of, .. } => return find(of, path, variables),
     };
     let value = path.iter().try_fold(value, |value, name| value.get(&**name))?;
     (!value.is_null()).then_some(Found::Value(value))

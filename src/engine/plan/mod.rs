@@ -43,11 +43,12 @@ pub(super) use usages::{VariableUsage, usages};
 use super::guard::access::Access;
 use super::guard::cost::Cost;
 use super::response::{Shape, Slot, View};
-use crate::graph::{BatchReply, BindingId, CacheHint, GuardId};
+use crate::graph::{BatchReply, BindingId, CacheHint, EnumAliases, GuardId, Spelling};
 use crate::graphql::Name;
 use crate::source::Computed;
 use fan_out::Objects;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The position of a fetch in [`QueryPlan::fetches`].
@@ -180,6 +181,8 @@ pub(super) struct Wanted {
     pub name: Name,
     pub slot: Slot,
     pub id: bool,
+    /// An enum with aliases: its value is passed in one spelling, however the service spelled it.
+    pub spelling: Option<(Spelling, Arc<EnumAliases>)>,
     pub fields: Vec<Wanted>,
 }
 

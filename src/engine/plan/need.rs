@@ -8,8 +8,11 @@ use super::error::{PlanError, Result};
 use super::yields::{From, Yields};
 use super::{Asking, BatchRule, FetchId, KeyPart, KeysAs, Required, Wanted};
 use crate::engine::response::{NodeId, Slot};
-use crate::graph::{Binding, FieldSelection, LookupArguments, LookupElement};
+use crate::graph::{
+    Binding, EnumAliases, FieldSelection, LookupArguments, LookupElement, Spelling,
+};
 use crate::graphql::Name;
+use std::sync::Arc;
 
 impl<'a> Planner<'a> {
     /// What the call of a field needs of its parent: `$this`, `$batch`, `@require`, and the key of its batch.
@@ -154,7 +157,9 @@ impl<'a> Planner<'a> {
                 None => Vec::new(),
             };
             let id = self.is_id(ty, &selection.name) && !self.sends_json(by);
-            wanted.push(Wanted { name: Name::clone(&selection.name), slot: used.slot, id, fields });
+            let name = Name::clone(&selection.name);
+            let spelling = self.spelling(ty, &name, by);
+            wanted.push(Wanted { name, slot: used.slot, id, spelling, fields });
         }
         Ok(wanted)
     }
@@ -222,6 +227,17 @@ impl<'a> Planner<'a> {
         let By::Fetch(id) = by else { return false };
         let binding = self.fetches[id.0 as usize].binding;
         self.graph.binding(binding).call.sends_json()
+    }
+
+    /// Rules see the names of the schema, calls those of the service.
+    fn spelling(&self, ty: &str, field: &str, by: By) -> Option<(Spelling, Arc<EnumAliases>)> {
+        let definition = self.graph.schema.type_field(ty, field).ok()?;
+        let aliases = self.graph.aliases.of_enum(definition.ty.inner_named_type())?;
+        let to = match by {
+            By::Check(_) => Spelling::Schema,
+            By::Fetch(_) => Spelling::Service,
+        };
+        Some((to, Arc::clone(aliases)))
     }
 
     fn is_id(&self, ty: &str, field: &str) -> bool {

@@ -6,7 +6,7 @@
 
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::MAX_STEPS;
-use crate::source::{self, MappedError};
+use crate::source::{self, ErrorKind, MappedError};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -71,6 +71,7 @@ pub(in crate::engine) enum Value {
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Hole {
     pub code: ErrorCode,
+    pub kind: ErrorKind,
     /// Safe for clients.
     pub message: String,
     /// `None`: the field is computed.

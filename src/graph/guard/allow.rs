@@ -2,14 +2,15 @@
 //! and its parent object.
 
 use super::{Allow, On};
-use crate::graph::FieldSelection;
 use crate::graph::words::{Words, dotted, insert_path, is_list};
+use crate::graph::{FieldSelection, alias};
 use crate::graphql::Name;
-use crate::mapping::{Expr, ExprKind, Kinds, Mapping, Reference, Variable};
+use crate::mapping::{Expr, ExprKind, Kinds, Mapping, Method, Reference, Variable};
 use crate::problem::{Problem, instead};
 use crate::source::Argument;
 use apollo_compiler::ast::Type;
 use serde_json::Value;
+use std::ops::Range;
 
 /// Reads one rule; `None` if it is no rule at all. Problems beside the text's own leave a rule, which no graph keeps.
 pub(super) fn read(
@@ -27,11 +28,13 @@ pub(super) fn read(
         }
     };
     let references = rule.references();
-    let mut checking = Checking { words, on, is_root, text, this: Vec::new(), problems };
+    let (this, enums) = (Vec::new(), Vec::new());
+    let mut checking = Checking { words, on, is_root, text, this, enums, problems };
     checking.truth(rule.expr());
     for reference in &references {
         checking.reference(reference);
     }
+    checking.comparisons(rule.expr());
     let names = |variable| references.iter().any(|reference| reference.variable == variable);
     let this = checking.this;
     Some(Allow {
@@ -48,6 +51,8 @@ struct Checking<'a> {
     is_root: bool,
     text: &'a Argument,
     this: Vec<FieldSelection>,
+    /// The places of enums in the text, and their types.
+    enums: Vec<(Range<usize>, Type)>,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -55,7 +60,7 @@ impl Checking<'_> {
     fn refuse(
         &mut self,
         code: &'static str,
-        span: &std::ops::Range<usize>,
+        span: &Range<usize>,
         message: String,
         help: Option<String>,
     ) {
@@ -209,9 +214,47 @@ impl Checking<'_> {
         insert_path(&mut self.this, &steps);
     }
 
+    /// An enum is compared with its own values, by their names in the schema: another one makes a rule that is always
+    /// false, or always true.
+    fn comparisons(&mut self, expr: &Expr) {
+        expr.children().into_iter().for_each(|child| self.comparisons(child));
+        let ExprKind::Method { of, method, arguments, .. } = &expr.kind else { return };
+        if !matches!(method, Method::Eq | Method::Ne | Method::In | Method::Contains) {
+            return;
+        }
+        let sides = || std::iter::once(&**of).chain(arguments);
+        let ty = sides().find_map(|side| {
+            let (_, ty) = self.enums.iter().find(|(span, _)| *span == side.span)?;
+            Some(ty.inner_named_type().clone())
+        });
+        let Some(ty) = ty else { return };
+        let Some(definition) = self.words.0.get_enum(&ty) else { return };
+        let names: Vec<&str> = definition.values.keys().map(apollo_compiler::Name::as_str).collect();
+        let literals = sides().flat_map(|side| match &side.kind {
+            ExprKind::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(side),
+        });
+        for literal in literals {
+            let ExprKind::Literal(Value::String(name)) = &literal.kind else { continue };
+            if names.contains(&name.as_str()) {
+                continue;
+            }
+            let message = format!("`{ty}` has no value `{name}`");
+            let alias = definition.values.values().find(|value| alias::of(value) == Some(name));
+            let help = match alias {
+                Some(value) => Some(format!("a rule sees the schema's name, `{}`", value.value)),
+                None => instead(name, &names, ""),
+            };
+            self.refuse("invalid-guard", &literal.span, message, help);
+        }
+    }
+
     /// A path that is the whole rule must itself be true or false.
     fn boolean(&mut self, reference: &Reference, ty: &Type) {
         let inner = ty.inner_named_type();
+        if self.words.0.get_enum(inner).is_some() {
+            self.enums.push((reference.span.clone(), ty.clone()));
+        }
         let whole = reference.bare && reference.span == (0..self.text.text().map_or(0, str::len));
         if whole && (is_list(ty) || (inner != "Boolean" && !self.words.is_custom_scalar(inner))) {
             let message = format!("a rule is true or false, and this is of type `{ty}`");

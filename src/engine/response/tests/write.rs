@@ -6,7 +6,7 @@ use crate::engine::response::{
 };
 use crate::engine::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode};
-use crate::source::Trace;
+use crate::source::{ErrorKind, Trace};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -246,6 +246,7 @@ fn a_failed_call_is_told_at_each_place_it_should_have_filled() {
     let (mut store, root) = store(&[Value::Null; 3]);
     let hole = |id: &str| Hole {
         code: ErrorCode::UpstreamStatus,
+        kind: ErrorKind::Failed,
         message: "`users` answered with status 503".into(),
         source: Some("users".into()),
         status: Some(503),
@@ -284,6 +285,7 @@ fn of_the_failed_calls_of_one_field_ten_are_listed() {
     let (mut store, root) = store(&[Value::Null]);
     let hole = |number: usize| Hole {
         code: if number == 20 { ErrorCode::UpstreamTimeout } else { ErrorCode::UpstreamStatus },
+        kind: ErrorKind::Failed,
         message: "no".into(),
         source: Some("users".into()),
         status: None,
