@@ -2,6 +2,7 @@
 //!
 //! Only reflection calls anything, and only in [`reflect`], which is asked before a gateway is put together.
 
+mod parts;
 mod protos;
 mod reflection;
 mod sets;

@@ -4,6 +4,7 @@ use super::place_of;
 use crate::connector::SourceSettings;
 use crate::graphql::Name;
 use crate::problem::{Place, Problem, SourceFile, matching_files, reason};
+use indexmap::IndexSet;
 use miette::{Diagnostic, LabeledSpan};
 use prost_reflect::DescriptorPool;
 use protox::Compiler;
@@ -52,7 +53,7 @@ pub(super) fn load(
 
 #[derive(Default)]
 struct Protos {
-    files: Vec<PathBuf>,
+    files: IndexSet<PathBuf>,
     /// Where imports may begin: the folders that entries name, and those of the files that they name.
     folders: Vec<PathBuf>,
 }
@@ -80,11 +81,7 @@ impl Protos {
             let folder = path.parent().unwrap_or(Path::new("")).to_owned();
             (vec![path.clone()], folder)
         };
-        for file in files {
-            if !self.files.contains(&file) {
-                self.files.push(file);
-            }
-        }
+        self.files.extend(files);
         if self.files.len() > MAX_FILES {
             let message = format!("source `{source}` has more than {MAX_FILES} `.proto` files");
             return Err(Problem::error("unreadable-proto", message).help(
@@ -174,7 +171,10 @@ fn folder_of_glob(entry: &Path) -> Option<PathBuf> {
     Some(entry.components().take_while(plain).collect())
 }
 
-fn compile(protos: &[PathBuf], folders: &[PathBuf]) -> Result<DescriptorPool, protox::Error> {
+fn compile(
+    protos: &IndexSet<PathBuf>,
+    folders: &[PathBuf],
+) -> Result<DescriptorPool, protox::Error> {
     let mut compiler = Compiler::new(folders)?;
     compiler.include_imports(true).include_source_info(false).open_files(protos)?;
     Ok(compiler.descriptor_pool())

@@ -1,11 +1,12 @@
 //! Server reflection (grpc/reflection/v1/reflection.proto): the service itself says which methods and messages it has.
 //!
 //! Each question is a call of its own with one message, so that one answer that is an error ends no other. What a service
-//! may answer is bounded in time, bytes, files and messages. Nothing that it says is trusted.
+//! may answer is bounded in time, bytes, files and their parts, before it is decoded. Nothing that it says is trusted.
 
 mod messages;
 
 use self::messages::{ReflectionAnswer, ReflectionRequest};
+use super::parts::{self, Parts};
 use super::{Files, Unusable, missing_imports, place_of, pool, well_known};
 use crate::connector::grpc::wire::Wire;
 use crate::connector::tokens::Tokens;
@@ -23,7 +24,6 @@ use http::header::AUTHORIZATION;
 use http::uri::PathAndQuery;
 use prost::Message;
 use prost_reflect::DescriptorPool;
-use prost_reflect::prost_types::{DescriptorProto, FileDescriptorProto};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -31,13 +31,15 @@ use tonic::Code;
 
 /// The time for all questions to one source.
 const TIME: Duration = Duration::from_secs(5);
+/// Bytes of one answer. Other clients of reflection receive as much, as it is gRPC's own default.
+const MAX_ANSWER: usize = 4 << 20;
 /// Bytes of all descriptors of one source.
 const MAX_BYTES: usize = 16 << 20;
 /// Bytes of all answers.
 const MAX_RECEIVED: usize = 128 << 20;
 const MAX_FILES: usize = 4_096;
-/// Messages of all files, those within others included.
-const MAX_MESSAGES: usize = 65_536;
+/// Parts of all files: a pool of them takes some 200 MB at most while it is built.
+const MAX_PARTS: usize = 131_072;
 const MAX_SERVICES: usize = 1_024;
 /// Imports of imports.
 const MAX_ROUNDS: usize = 64;
@@ -95,15 +97,19 @@ impl Failed {
 
     fn to_problem(&self, settings: &SourceSettings, at: &str) -> Problem {
         let name = &settings.name;
-        let reason = secrets::mask(&self.reason).into_owned();
-        let reason = reason.split(" (os error").next().unwrap_or_default();
-        let reason: String = reason.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
+        let reason = self.reason.split(" (os error").next().unwrap_or_default();
+        let reason = shown(reason);
         let message = format!("source `{name}`: no reflection from {at}: {reason}");
         let help = self.help.unwrap_or(
             "start the service, or name its descriptors instead: `descriptors: service.binpb`, made by `buf build -o service.binpb` or `protoc --include_imports --descriptor_set_out=service.binpb service.proto`",
         );
         Problem::error("grpc-reflection", message).at(place_of(settings, 0)).help(help)
     }
+}
+
+/// As much of a peer's text as people are shown.
+fn shown(text: &str) -> String {
+    secrets::mask(text).chars().filter(|c| !c.is_control()).take(MAX_REASON).collect()
 }
 
 impl From<Failure> for Failed {
@@ -173,7 +179,7 @@ async fn of_instance(
     until: Instant,
 ) -> Result<DescriptorPool, Failed> {
     let mut how = settings.upstream.clone();
-    how.max_reply = MAX_BYTES;
+    how.max_reply = MAX_ANSWER;
     let wire = site
         .uri(address)
         .and_then(|uri| Wire::new(&how, &uri, site.detour(address), FailureCodes::default()));
@@ -211,15 +217,10 @@ async fn services(
     for path in PATHS.map(PathAndQuery::from_static) {
         match ask(wire, &path, metadata, &list).await {
             Ok(answer) => {
-                let services = answer.services.map(|list| list.services).unwrap_or_default();
-                if services.len() > MAX_SERVICES {
-                    let reason = format!("it has more than {MAX_SERVICES} services");
-                    return Err(Failed::new(reason));
-                }
-                let names = services.into_iter().map(|service| service.name);
+                let mut services = answer.services;
                 // Its own messages are of no use to anybody.
-                let names = names.filter(|name| !name.starts_with("grpc.reflection."));
-                return Ok((path, names.collect()));
+                services.retain(|name| !name.starts_with("grpc.reflection."));
+                return Ok((path, services));
             }
             Err(Failure::Status { number, .. }) if number == Code::Unimplemented as u16 => {}
             Err(failure) => return Err(failure.into()),
@@ -241,7 +242,7 @@ impl Asking {
     async fn files(&self, services: Vec<String>) -> Result<Files, Failed> {
         let of_service = |name| ReflectionRequest { symbol: Some(name), ..Default::default() };
         let mut questions: Vec<_> = services.into_iter().map(of_service).collect();
-        let mut received = Received::default();
+        let mut received = Received::new();
         for round in 0..MAX_ROUNDS {
             let calls = questions.into_iter().map(async |question| {
                 (ask(&self.wire, &self.path, &self.metadata, &question).await, question)
@@ -249,18 +250,19 @@ impl Asking {
             let mut answers = stream::iter(calls).buffered(AT_ONCE);
             while let Some((answer, question)) = answers.next().await {
                 match answer {
-                    Ok(answer) => received.add(answer.files.unwrap_or_default().files)?,
+                    Ok(answer) => received.add(answer.files)?,
                     // A server may list services that it cannot describe. They are missed if a field needs them.
                     Err(Failure::Status { number, reason, .. })
                         if round == 0 && number != Code::Unavailable as u16 =>
                     {
-                        let service = question.symbol.unwrap_or_default();
+                        let service = shown(&question.symbol.unwrap_or_default());
+                        let reason = shown(&reason);
                         tracing::warn!(service, number, reason, "not described by reflection");
                     }
                     Err(failure) => return Err(failure.into()),
                 }
             }
-            questions = received.imports();
+            questions = received.imports()?;
             if questions.is_empty() {
                 return Ok(received.files);
             }
@@ -281,8 +283,7 @@ async fn ask(
     let mut messages = opening.await.map_err(|ended| ended.failure)?;
     let answer = wire.next(&mut messages, TIME).await.map_err(|ended| ended.failure)?;
     let answer = answer.ok_or_else(|| Failure::Invalid("no answer".to_owned()))?;
-    let invalid = |error: prost::DecodeError| Failure::Invalid(error.to_string());
-    let answer = ReflectionAnswer::decode(answer).map_err(invalid)?;
+    let answer = ReflectionAnswer::read(&answer).map_err(Failure::Invalid)?;
     // Whatever comes after it is not needed; a server that is done closes the call.
     match answer.error {
         Some(error) => {
@@ -294,65 +295,65 @@ async fn ask(
 }
 
 /// The files that came, each once, and what they take.
-#[derive(Default)]
 struct Received {
     files: Files,
     /// Of all answers. Servers send a file with each that imports it.
     total: usize,
     /// Of the files.
     bytes: usize,
-    messages: usize,
+    parts: Parts,
+}
+
+/// Why files are refused.
+fn too_many(what: &str) -> Failed {
+    Failed::new(format!("its descriptors are more than {what}"))
 }
 
 impl Received {
+    fn new() -> Self {
+        Self { files: Files::new(), total: 0, bytes: 0, parts: Parts::new(MAX_PARTS) }
+    }
+
     fn add(&mut self, files: Vec<Bytes>) -> Result<(), Failed> {
-        let too_many =
-            |what: &str| Err(Failed::new(format!("its descriptors are more than {what}")));
-        for bytes in files {
-            let size = bytes.len();
-            self.total += size;
+        let invalid =
+            |reason: String| Failed::new(format!("its descriptors are invalid: {reason}"));
+        for encoded in files {
+            self.total += encoded.len();
             if self.total > MAX_RECEIVED {
-                return too_many("128 MiB");
+                return Err(too_many("128 MiB"));
             }
-            let file = FileDescriptorProto::decode(bytes)
-                .map_err(|error| Failed::new(format!("its descriptors are invalid: {error}")))?;
-            let file = FileDescriptorProto { source_code_info: None, ..file };
-            if self.files.contains_key(file.name()) {
+            let name = parts::name(&encoded).map_err(invalid)?;
+            if self.files.contains_key(name) {
                 continue;
             }
-            self.bytes += size;
+            if self.files.len() == MAX_FILES {
+                return Err(too_many(&format!("{MAX_FILES} files")));
+            }
+            self.bytes += encoded.len();
             if self.bytes > MAX_BYTES {
-                return too_many("16 MiB");
+                return Err(too_many("16 MiB"));
             }
-            self.messages += file.message_type.iter().map(count).sum::<usize>();
-            if self.messages > MAX_MESSAGES {
-                return too_many(&format!("{MAX_MESSAGES} messages"));
-            }
-            self.files.insert(file.name().to_owned(), file);
-            if self.files.len() > MAX_FILES {
-                return too_many(&format!("{MAX_FILES} files"));
-            }
+            let file = self.parts.decode(&encoded).map_err(|error| invalid(error.to_string()))?;
+            self.files.insert(name.to_owned(), file);
         }
         Ok(())
     }
 
     /// Questions for the files that are imported and have not come.
-    fn imports(&self) -> Vec<ReflectionRequest> {
+    fn imports(&self) -> Result<Vec<ReflectionRequest>, Failed> {
         let mut missing: Vec<&str> = missing_imports(&self.files)
             .map(|(_, import)| import)
             .filter(|import| well_known(import).is_none())
             .collect();
         missing.sort_unstable();
         missing.dedup();
+        if self.files.len() + missing.len() > MAX_FILES {
+            return Err(too_many(&format!("{MAX_FILES} files")));
+        }
         let question = |name: &str| ReflectionRequest {
             file: Some(name.to_owned()),
             ..ReflectionRequest::default()
         };
-        missing.into_iter().map(question).collect()
+        Ok(missing.into_iter().map(question).collect())
     }
-}
-
-/// A message and those within it. Their depth is bounded by the decoder.
-fn count(message: &DescriptorProto) -> usize {
-    1 + message.nested_type.iter().map(count).sum::<usize>()
 }

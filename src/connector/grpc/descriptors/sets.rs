@@ -1,16 +1,22 @@
 //! Compiled descriptor sets: what `protoc --descriptor_set_out` and `buf build -o` write.
 
+use super::parts::{Fields, Parts, Undecodable};
 use super::{Files, Unusable, place_of, pool};
 use crate::connector::SourceSettings;
 use crate::problem::{Problem, reason};
-use prost::Message as _;
 use prost_reflect::DescriptorPool;
-use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// A larger file is not a descriptor set.
 const MAX_BYTES: u64 = 64 << 20;
+/// Parts of all sets of one source.
+const MAX_PARTS: usize = 524_288;
+
+/// `FileDescriptorSet.file`.
+const FILE: u32 = 1;
+
+const SPLIT: &str = "make a set of the files of the services alone, with their imports";
 
 const MAKE_BINARY: &str = "write a binary one: `buf build -o set.binpb`, or `protoc --include_imports --descriptor_set_out=set.binpb …`";
 
@@ -19,22 +25,15 @@ pub(super) fn load(
     settings: &SourceSettings,
     paths: &[PathBuf],
 ) -> Result<DescriptorPool, Vec<Problem>> {
-    let (mut files, mut problems) = (Files::new(), Vec::new());
+    let (mut files, mut parts, mut problems) = (Files::new(), Parts::new(MAX_PARTS), Vec::new());
     for (at, path) in paths.iter().enumerate() {
         let shown = path.display();
-        let read = read(path).and_then(|bytes| decode(&bytes));
-        let problem = match read {
-            Ok(set) => add(&mut files, set).err().map(|name| {
-                let message = format!("`{shown}` has another `{name}` than a set before it");
-                Problem::error("invalid-descriptors", message)
-                    .help("make the sets from the same version of the `.proto` files")
-            }),
-            Err(Unreadable { what, help }) => {
-                let message = format!("`{shown}` of source `{}` {what}", settings.name);
-                Some(Problem::error("invalid-descriptors", message).help(help))
-            }
-        };
-        problems.extend(problem.map(|problem| problem.at(place_of(settings, at))));
+        let added = read(path).and_then(|bytes| add(&mut files, &mut parts, &bytes));
+        if let Err(Unreadable { what, help }) = added {
+            let message = format!("`{shown}` of source `{}` {what}", settings.name);
+            let problem = Problem::error("invalid-descriptors", message).help(help);
+            problems.push(problem.at(place_of(settings, at)));
+        }
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -70,40 +69,51 @@ fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     Ok(bytes)
 }
 
-fn decode(bytes: &[u8]) -> Result<Vec<FileDescriptorProto>, Unreadable> {
+/// Adds the files of a set. One that is there already is not counted again.
+fn add(files: &mut Files, parts: &mut Parts, set: &[u8]) -> Result<(), Unreadable> {
     let not = |what: &str, help| Unreadable { what: what.to_owned(), help };
-    let text = std::str::from_utf8(bytes).ok().map(str::trim_start);
+    let text = std::str::from_utf8(set).ok().map(str::trim_start);
     match text {
         Some("") => return Err(not("is empty", MAKE_BINARY)),
         Some(text) if text.starts_with('{') => {
             return Err(not("is a descriptor set in JSON", MAKE_BINARY));
         }
-        _ if bytes.starts_with(&[0x1f, 0x8b]) => return Err(not("is compressed", MAKE_BINARY)),
+        _ if set.starts_with(&[0x1f, 0x8b]) => return Err(not("is compressed", MAKE_BINARY)),
         _ => {}
     }
-    match FileDescriptorSet::decode(bytes) {
-        Ok(set) if set.file.is_empty() => Err(not("holds no file", MAKE_BINARY)),
-        Ok(set) => Ok(set.file),
-        Err(_) if text.is_some() => {
+    let invalid = || match text {
+        Some(_) => {
             let help = "`.proto` files go under `protos`; `descriptors` are compiled sets of them";
-            Err(not("is a text, and not a compiled descriptor set", help))
+            not("is a text, and not a compiled descriptor set", help)
         }
-        Err(_) => Err(not("is not a compiled descriptor set", MAKE_BINARY)),
-    }
-}
-
-/// # Errors
-/// The name of a file that is there already, with another content.
-fn add(files: &mut Files, set: Vec<FileDescriptorProto>) -> Result<(), String> {
-    for file in set {
-        let file = FileDescriptorProto { source_code_info: None, ..file };
-        let name = file.name().to_owned();
-        if files.get(&name).is_some_and(|known| *known != file) {
-            return Err(name);
+        None => not("is not a compiled descriptor set", MAKE_BINARY),
+    };
+    let mut is_empty = true;
+    for field in Fields(set) {
+        let field = field.map_err(|_| invalid())?;
+        if field.number != FILE {
+            continue;
         }
-        files.insert(name, file);
+        is_empty = false;
+        let left = *parts;
+        let file = parts.decode(field.content.ok_or_else(invalid)?);
+        let file = file.map_err(|error| match error {
+            Undecodable::Invalid(_) => invalid(),
+            error => Unreadable { what: format!("has {error}"), help: SPLIT },
+        })?;
+        match files.get(file.name()) {
+            Some(known) if *known != file => {
+                let what = format!("has another `{}` than a set before it", file.name());
+                let help = "make the sets from the same version of the `.proto` files";
+                return Err(Unreadable { what, help });
+            }
+            Some(_) => *parts = left,
+            None => {
+                files.insert(file.name().to_owned(), file);
+            }
+        }
     }
-    Ok(())
+    if is_empty { Err(not("holds no file", MAKE_BINARY)) } else { Ok(()) }
 }
 
 fn to_problem(settings: &SourceSettings, paths: &[PathBuf], unusable: Unusable) -> Problem {

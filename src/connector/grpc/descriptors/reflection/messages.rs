@@ -2,6 +2,8 @@
 //!
 //! Alternatives (`oneof`) are written as fields of which one is there: they are the same on the wire.
 
+use super::super::parts::Fields;
+use super::{MAX_FILES, MAX_SERVICES};
 use bytes::Bytes;
 use prost::Message;
 
@@ -15,32 +17,14 @@ pub(super) struct ReflectionRequest {
     pub list_services: Option<String>,
 }
 
-#[derive(Clone, PartialEq, Message)]
+/// Read by hand, so that what it lists is counted before anything is allocated for it.
+#[derive(Debug, Default)]
 pub(super) struct ReflectionAnswer {
-    #[prost(message, optional, tag = "4")]
-    pub files: Option<FileList>,
-    #[prost(message, optional, tag = "6")]
-    pub services: Option<ServiceList>,
-    #[prost(message, optional, tag = "7")]
-    pub error: Option<AnsweredError>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct FileList {
-    #[prost(bytes = "bytes", repeated, tag = "1")]
+    /// Encoded files.
     pub files: Vec<Bytes>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct ServiceList {
-    #[prost(message, repeated, tag = "1")]
-    pub services: Vec<ListedService>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct ListedService {
-    #[prost(string, tag = "1")]
-    pub name: String,
+    /// Names of services.
+    pub services: Vec<String>,
+    pub error: Option<AnsweredError>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -49,4 +33,58 @@ pub(super) struct AnsweredError {
     pub code: i32,
     #[prost(string, tag = "2")]
     pub message: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ListedService {
+    #[prost(string, tag = "1")]
+    name: String,
+}
+
+impl ReflectionAnswer {
+    /// # Errors
+    /// It is invalid, or lists too much; one lowercase sentence.
+    pub(super) fn read(answer: &Bytes) -> Result<Self, String> {
+        let mut read = Self::default();
+        for field in Fields(answer) {
+            let field = field.map_err(|error| error.to_string())?;
+            let Some(content) = field.content else { continue };
+            match field.number {
+                4 => {
+                    let files = listed(content, MAX_FILES, "files")?;
+                    if files.iter().any(|file| file.is_empty()) {
+                        return Err("a file without content".to_owned());
+                    }
+                    read.files = files.into_iter().map(|file| answer.slice_ref(file)).collect();
+                }
+                6 => {
+                    let services = listed(content, MAX_SERVICES, "services")?;
+                    let name = |service| ListedService::decode(service).map(|service| service.name);
+                    let names: Result<_, _> = services.into_iter().map(name).collect();
+                    read.services = names.map_err(|error| error.to_string())?;
+                }
+                7 => {
+                    let error = AnsweredError::decode(content);
+                    read.error = Some(error.map_err(|error| error.to_string())?);
+                }
+                _ => {}
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// The elements of a list, which is field 1 of its message.
+fn listed<'e>(list: &'e [u8], most: usize, of: &str) -> Result<Vec<&'e [u8]>, String> {
+    let mut elements = Vec::new();
+    for field in Fields(list) {
+        let field = field.map_err(|error| error.to_string())?;
+        if let (1, Some(element)) = (field.number, field.content) {
+            if elements.len() == most {
+                return Err(format!("it has more than {most} {of}"));
+            }
+            elements.push(element);
+        }
+    }
+    Ok(elements)
 }
