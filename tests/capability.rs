@@ -8,6 +8,7 @@ mod drills;
 mod identity;
 mod mutations;
 mod persisted;
+mod proxied;
 mod rate_limits;
 mod secrets;
 mod secure_redis;

@@ -4,6 +4,7 @@ use super::section::Section;
 use super::values::{self, Mistake, Read};
 use super::yaml::{Node, Scalar};
 use crate::connector::{ClientCredentials, ClientStyle, Credentials, Secret};
+use crate::upstream::Proxies;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
@@ -156,6 +157,7 @@ fn client(section: &Section<'_>) -> Option<ClientCredentials> {
         scope: (!scope.is_empty()).then(|| scope.join(" ")),
         audience,
         style,
+        proxies: Proxies::default(),
     })
 }
 

@@ -157,6 +157,7 @@ impl Config {
             places: Places { schema: top.places("schema"), ..Places::default() },
             problems: Vec::new(),
         };
+        config.auth.proxies = proxy::read(&top);
         top.read_list("schema", &mut config.schema, values::text);
         top.read("operation_cache", &mut config.engine.operation_cache, values::size);
         top.read("reuse", &mut config.engine.reuse, values::boolean);
@@ -193,7 +194,8 @@ impl Config {
             let mut zone = None;
             top.read("zone", &mut zone, |scalar| values::text(scalar).map(Some));
             let cache = &mut config.engine.cache;
-            let (sources, unread) = sources::read(&section, base, zone.as_ref(), cache);
+            let proxies = &config.auth.proxies;
+            let (sources, unread) = sources::read(&section, base, zone.as_ref(), proxies, cache);
             config.sources = sources;
             config.unread = Unread::Named(unread);
         }

@@ -1,28 +1,65 @@
-//! `proxy` of a source: a URL, or `environment`.
+//! `proxy` and `no_proxy` at the top, for all that the gateway calls, and `proxy` of a source.
 
 use super::section::{Reading, Section};
-use super::values::Mistake;
+use super::values::{Mistake, Read};
+use super::yaml::{Kind, Scalar};
 use crate::connector::Protocol;
 use crate::upstream::{Exceptions, Instances, Proxies, Proxy};
 use std::ops::Range;
 use std::sync::Arc;
 
-pub(super) fn read(section: &Section<'_>) -> Proxies {
+const OFF: &str = "none";
+
+/// The proxy of all sources and of the providers of tokens.
+pub(super) fn read(top: &Section<'_>) -> Proxies {
     let mut proxies = Proxies::default();
-    let Some(node) = section.get("proxy") else { return proxies };
-    section.read("proxy", &mut proxies, |scalar| match scalar.text.as_str() {
+    read_into(top, &mut proxies);
+    let mut direct = Vec::new();
+    top.read_list("no_proxy", &mut direct, exceptions);
+    proxies.except.extend(direct);
+    if let Some(node) = top.get("no_proxy").filter(|_| top.get("proxy").is_none()) {
+        let message = "`no_proxy` has no effect without `proxy` beside it".to_owned();
+        let help = Some("add `proxy` at the top, or remove `no_proxy`".to_owned());
+        top.reading.problem("missing-key", &node.span, Mistake { message, help });
+    }
+    proxies
+}
+
+/// The proxy of a source, which is the `shared` one if it has none of its own.
+pub(super) fn of_source(section: &Section<'_>, shared: &Proxies) -> Proxies {
+    let mut proxies = shared.clone();
+    read_into(section, &mut proxies);
+    proxies
+}
+
+fn read_into(section: &Section<'_>, proxies: &mut Proxies) {
+    let Some(node) = section.get("proxy") else { return };
+    section.read("proxy", proxies, |scalar| match scalar.text.as_str() {
+        OFF => Ok(Proxies::default()),
         "environment" => from_environment(section.reading, &node.span),
         url => Proxy::parse(url).map(Proxies::always).map_err(|reason| Mistake {
             message: reason.to_owned(),
             help: Some(
                 "write `http://proxy:3128`, with `user:password@` before the host if the proxy asks \
-                 for them, or `environment`"
+                 for them, `environment`, or `none`"
                     .to_owned(),
             ),
         }),
     });
-    proxies
 }
+
+fn exceptions(scalar: &Scalar) -> Read<Exceptions> {
+    match Exceptions::parse(&scalar.text) {
+        (except, invalid) if invalid.is_empty() && except != Exceptions::default() => Ok(except),
+        _ => Err(Mistake {
+            message: "this matches no host".to_owned(),
+            help: Some(ENTRIES.to_owned()),
+        }),
+    }
+}
+
+const ENTRIES: &str =
+    "an entry is a host, a domain, an address or a network, with or without a port, or `*`";
 
 fn from_environment(reading: &Reading<'_>, span: &Range<usize>) -> Result<Proxies, Mistake> {
     let variable = |name: &str| {
@@ -46,24 +83,26 @@ fn from_environment(reading: &Reading<'_>, span: &Range<usize>) -> Result<Proxie
             "the variable `NO_PROXY` has entries that match no host: `{}`",
             invalid.join("`, `")
         );
-        let help = Some(
-            "an entry is a host, a domain, an address or a network, with or without a port, or `*`"
-                .to_owned(),
-        );
+        let help = Some(ENTRIES.to_owned());
         reading.warning("no-effect", span, Mistake { message, help });
     }
     Ok(Proxies { http: proxy("HTTP_PROXY")?, https: proxy("HTTPS_PROXY")?, except })
 }
 
-/// Instances that are found have addresses, which mean nothing behind a proxy.
-pub(super) fn checked(section: &Section<'_>, protocol: Protocol) -> Protocol {
-    let (Protocol::Rest { site } | Protocol::Grpc { site, .. }) = &protocol;
-    if let (Some(node), Instances::Found(_)) = (section.get("proxy"), &site.instances) {
+/// The proxies of a source's calls. Instances that are found have addresses, which mean nothing behind a proxy: they are
+/// called directly.
+pub(super) fn of_calls(section: &Section<'_>, protocol: &Protocol, proxies: &Proxies) -> Proxies {
+    let (Protocol::Rest { site } | Protocol::Grpc { site, .. }) = protocol;
+    if !matches!(site.instances, Instances::Found(_)) {
+        return proxies.clone();
+    }
+    let is_off = |kind: &Kind| matches!(kind, Kind::Scalar(scalar) if scalar.text == OFF);
+    if let Some(node) = section.get("proxy").filter(|node| !is_off(&node.kind)) {
         let message = "instances that discovery finds are not called through a proxy".to_owned();
         let help = Some("leave `proxy` out, or name the service by `url`".to_owned());
         section.reading.problem("wrong-value", &node.span, Mistake { message, help });
     }
-    protocol
+    Proxies::default()
 }
 
 #[cfg(test)]
@@ -83,6 +122,59 @@ mod tests {
         };
         let config = Config::parse(&file, Path::new("conf"), &env)?;
         Ok(config.sources[0].upstream.proxies.clone())
+    }
+
+    #[test]
+    fn a_source_has_the_proxy_of_the_top_unless_it_has_its_own() {
+        let proxy = |top: &str, source: &str, host: &str| {
+            let text =
+                format!("{top}\nsources: {{ a: {{ rest: {{ url: http://h }}, {source} }} }}");
+            let proxies = read(&text, &[("HTTP_PROXY", "env:1"), ("NO_PROXY", "quiet")]).unwrap();
+            proxies.on_the_way(false, host, 80).map(|proxy| proxy.shown())
+        };
+        let top = "proxy: top:1\nno_proxy: [in.side, '10.0.0.0/8']";
+        let shown = |proxy: &str| Some(format!("http://{proxy}:1"));
+        assert_eq!(proxy(top, "", "h"), shown("top"));
+        assert_eq!(proxy(top, "", "a.in.side"), None);
+        assert_eq!(proxy(top, "", "10.1.1.1"), None);
+        assert_eq!(proxy(top, "", "quiet"), shown("top"), "the environment is not read");
+        assert_eq!(proxy(top, "proxy: own:1", "a.in.side"), shown("own"), "its own has none");
+        assert_eq!(proxy(top, "proxy: none", "h"), None);
+        assert_eq!(proxy(top, "proxy: environment", "h"), shown("env"));
+        let both = "proxy: environment\nno_proxy: in.side";
+        assert_eq!(proxy(both, "", "h"), shown("env"));
+        assert_eq!((proxy(both, "", "in.side"), proxy(both, "", "quiet")), (None, None));
+    }
+
+    #[test]
+    fn found_instances_are_called_directly_and_their_tokens_are_not() {
+        let text =
+            "proxy: top:1\nsources: { a: { rest: { file: f.json }, auth: { client_credentials: {
+            token_url: https://id, client_id: a, client_secret: b } } } }";
+        let file = SourceFile { name: "portcullis.yaml".to_owned(), text: text.to_owned() };
+        let config = Config::parse(&Arc::new(file), Path::new("conf"), &|_| None).unwrap();
+        let source = &config.sources[0];
+        assert_eq!(source.upstream.proxies, Proxies::default());
+        let client = source.credentials.client.as_ref().unwrap();
+        assert!(client.proxies.on_the_way(true, "id", 443).is_some());
+        assert!(config.auth.proxies.on_the_way(true, "id", 443).is_some());
+        let none = "sources: { a: { rest: { file: f.json }, proxy: none } }";
+        assert_eq!(read(none, &[]).unwrap(), Proxies::default());
+    }
+
+    #[test]
+    fn entries_of_no_proxy_and_a_lonely_no_proxy_are_refused() {
+        for (text, said) in [
+            ("proxy: p:1\nno_proxy: [a, 'b:http']", "this matches no host"),
+            ("proxy: p:1\nno_proxy: ''", "this matches no host"),
+            ("no_proxy: a", "`no_proxy` has no effect without `proxy`"),
+            ("proxy: socks5://p:1", "plain `http`"),
+        ] {
+            let text = format!("{text}\nsources: {{ a: {{ rest: {{ url: http://h }} }} }}");
+            let problems = read(&text, &[]).unwrap_err();
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].message.contains(said), "{problems:?}");
+        }
     }
 
     const ENVIRONMENT: &str = "sources: { a: { rest: { url: http://h }, proxy: environment } }";

@@ -8,6 +8,7 @@ use crate::connector::{FromEnv, Protocol, Returned, SourceConfig, SourcePlaces, 
 use crate::engine::CacheSettings;
 use crate::graphql::Name;
 use crate::problem::Place;
+use crate::upstream::Proxies;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -17,11 +18,12 @@ pub(super) fn read(
     section: &Section<'_>,
     base: &Path,
     zone: Option<&String>,
+    shared: &Proxies,
     cache: &mut CacheSettings,
 ) -> (Vec<SourceSettings>, Vec<Name>) {
     let (mut sources, mut unread) = (Vec::new(), Vec::new());
     for entry in section.entries() {
-        match source(section, entry, base, zone, cache) {
+        match source(section, entry, base, zone, shared, cache) {
             Some(source) => sources.push(source),
             None => unread.push(entry.key.as_str().into()),
         }
@@ -34,13 +36,14 @@ fn source<'a>(
     entry: &'a Entry,
     base: &Path,
     zone: Option<&String>,
+    shared: &Proxies,
     cache: &mut CacheSettings,
 ) -> Option<SourceSettings> {
     let reading = section.reading;
     check_name(reading, entry);
     let section = section.named(entry);
     section.check_keys();
-    let upstream = upstream::read(&section, base, zone);
+    let mut upstream = upstream::read(&section, base, zone);
     let (mut forward_headers, mut headers) = (Vec::new(), Vec::new());
     let mut claim_headers = Vec::new();
     let mut deadline_header = None;
@@ -58,7 +61,11 @@ fn source<'a>(
         let deadline = deadline_header.as_ref();
         check_once(&section, &headers, &claim_headers, &forward_headers, deadline);
     }
-    let credentials = credentials::read(&section, &mut headers, &claim_headers);
+    let mut credentials = credentials::read(&section, &mut headers, &claim_headers);
+    let proxies = super::proxy::of_source(&section, shared);
+    if let Some(client) = &mut credentials.client {
+        client.proxies = proxies.clone();
+    }
     let mut reuse = true;
     section.read("reuse", &mut reuse, values::boolean);
     let config = section.get("config").map_or_else(SourceConfig::default, |node| {
@@ -81,7 +88,8 @@ fn source<'a>(
     if is_grpc {
         refuse_for_grpc(&section, &["accept_types", "follow"]);
     }
-    let protocol = super::proxy::checked(&section, protocol(&section, entry, base)?);
+    let protocol = protocol(&section, entry, base)?;
+    upstream.proxies = super::proxy::of_calls(&section, &protocol, &proxies);
     let grpc = section.section("grpc");
     let name = entry.key.as_str().into();
     Some(SourceSettings {

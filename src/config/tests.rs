@@ -311,6 +311,7 @@ fn every_default_of_the_table_is_the_default() {
             path if path.starts_with("sources.*.grpc.") => {
                 setting("sources.*.grpc.url", "http://h")
             }
+            "no_proxy" => "proxy: p:1".to_owned(),
             "sources.*.failures" => setting("sources.*.grpc.url", "http://h"),
             _ if of_source => "sources: { s: { rest: { url: http://h } } }".to_owned(),
             path if path.starts_with("limits.rate.") => {

@@ -26,7 +26,6 @@ pub(super) fn read(section: &Section<'_>, base: &Path, zone: Option<&String>) ->
     if let Some(section) = section.section("tls") {
         settings.tls = tls(&section, base);
     }
-    settings.proxies = super::proxy::read(section);
     if let Some(section) = section.section("ejection") {
         section.check_keys();
         section.read("failures", &mut settings.ejection.failures, number);

@@ -1,6 +1,7 @@
 //! What a source is called with: secrets of the configuration, and how they are kept from being printed.
 
 use crate::source::secrets::MASK;
+use crate::upstream::Proxies;
 use http::Uri;
 use std::fmt;
 
@@ -25,6 +26,8 @@ pub struct ClientCredentials {
     pub scope: Option<String>,
     pub audience: Option<String>,
     pub style: ClientStyle,
+    /// Between the gateway and `token_url`.
+    pub proxies: Proxies,
 }
 
 /// Where a client has its secret in a request for a token (RFC 6749, section 2.3.1).

@@ -10,7 +10,6 @@ use super::SourceSettings;
 use super::credentials::ClientCredentials;
 use crate::graphql::{ErrorCode, Name};
 use crate::source::{Error, MutationOutcome};
-use crate::upstream::Proxies;
 use endpoint::{Endpoint, Granted, NoToken};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -80,11 +79,7 @@ impl Tokens {
     /// As of [`Tokens::new`].
     pub(super) fn of(settings: &SourceSettings) -> Result<Option<Arc<Self>>, String> {
         let client = settings.credentials.client.as_ref();
-        let new = |client| {
-            let upstream = &settings.upstream;
-            Self::new(&settings.name, client, upstream.timeout, upstream.proxies.clone())
-        };
-        client.map(new).transpose()
+        client.map(|it| Self::new(&settings.name, it, settings.upstream.timeout)).transpose()
     }
 
     /// # Errors
@@ -93,9 +88,8 @@ impl Tokens {
         source: &Name,
         client: &ClientCredentials,
         timeout: Duration,
-        proxies: Proxies,
     ) -> Result<Arc<Self>, String> {
-        let endpoint = Arc::new(Endpoint::new(client, timeout, proxies)?);
+        let endpoint = Arc::new(Endpoint::new(client, timeout)?);
         Ok(Self::issued_by(source, move || {
             let endpoint = Arc::clone(&endpoint);
             async move { endpoint.ask().await }.boxed()

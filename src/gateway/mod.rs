@@ -117,6 +117,7 @@ pub fn assemble_from(
 
 /// Values of the configuration that nothing prints.
 fn keep_secrets(config: &Config) {
+    secrets::keep(config.auth.proxies.secrets());
     for source in &config.sources {
         secrets::keep(source.config.from_env.iter().flat_map(|value| value.texts.clone()));
         let headers = source.headers.iter().filter_map(|(_, value)| value.to_str().ok());

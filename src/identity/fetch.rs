@@ -3,7 +3,7 @@
 use super::KeySource;
 use super::key_set::{KeySet, MAX_BYTES, Mistake};
 use crate::upstream::http::HttpClient;
-use crate::upstream::{self, Failure};
+use crate::upstream::{self, Failure, Proxies};
 use bytes::Bytes;
 use http::header::ACCEPT;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
@@ -34,7 +34,11 @@ pub(super) enum NoKeys {
 
 impl Fetcher {
     /// `None` for keys that are given and never change. A URL's client is made here, and nobody is called.
-    pub(super) fn new(source: &KeySource, timeout: Duration) -> Result<Option<Self>, String> {
+    pub(super) fn new(
+        source: &KeySource,
+        timeout: Duration,
+        proxies: &Proxies,
+    ) -> Result<Option<Self>, String> {
         match source {
             KeySource::Url { uri, insecure_http } => {
                 if uri.scheme_str() != Some("https") && !insecure_http {
@@ -43,6 +47,7 @@ impl Fetcher {
                 let settings = upstream::Settings {
                     timeout,
                     max_reply: MAX_BYTES,
+                    proxies: proxies.clone(),
                     ..upstream::Settings::default()
                 };
                 let client = Box::new(HttpClient::new(&settings, uri, None)?);

@@ -75,7 +75,7 @@ impl Identity {
         }
         let (mut providers, mut keepers, mut unusable) = (Vec::new(), Vec::new(), Vec::new());
         for provider in &settings.providers {
-            match provider::open(provider) {
+            match provider::open(provider, &settings.proxies) {
                 Ok((provider, keeper)) => {
                     providers.push(provider);
                     keepers.extend(keeper);

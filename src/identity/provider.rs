@@ -9,6 +9,7 @@ use super::key_set::KeySet;
 use super::token::Token;
 use super::verified::Verified;
 use super::{KeySource, ProviderSettings, Refused, claims, metrics};
+use crate::upstream::Proxies;
 use futures_util::future::join_all;
 use serde_json::Value;
 use std::sync::Arc;
@@ -54,7 +55,10 @@ pub(super) struct Keeper {
 pub struct Keeping(JoinSet<()>);
 
 /// A provider and, unless its keys never change, its keeper. Keys of files and given ones are there at once.
-pub(super) fn open(settings: &ProviderSettings) -> Result<(Arc<Provider>, Option<Keeper>), String> {
+pub(super) fn open(
+    settings: &ProviderSettings,
+    proxies: &Proxies,
+) -> Result<(Arc<Provider>, Option<Keeper>), String> {
     let set = match &settings.keys {
         KeySource::Url { .. } => KeySet::default(),
         KeySource::File(path) => {
@@ -62,7 +66,7 @@ pub(super) fn open(settings: &ProviderSettings) -> Result<(Arc<Provider>, Option
         }
         KeySource::Given(text) => KeySet::parse(text.as_bytes()).map_err(|e| e.to_string())?,
     };
-    let fetcher = Fetcher::new(&settings.keys, settings.timeout)?;
+    let fetcher = Fetcher::new(&settings.keys, settings.timeout, proxies)?;
     let (sender, keys) = watch::channel(Keys { set: Arc::new(set), ..Keys::default() });
     let provider = Arc::new(Provider {
         issuer: settings.issuer.as_str().into(),

@@ -1,6 +1,7 @@
 //! What of tokens can be set, with defaults that are safe in production.
 
 use super::Algorithm;
+use crate::upstream::Proxies;
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ pub struct Settings {
     pub on_missing: OnMissing,
     /// Memory for verified tokens, in bytes.
     pub cache: u64,
+    /// Between the gateway and the URLs of keys.
+    pub proxies: Proxies,
 }
 
 /// Whose tokens are believed, and which of them.
@@ -86,6 +89,7 @@ impl Default for Settings {
             token: TokenSettings::default(),
             on_missing: OnMissing::default(),
             cache: 16 << 20,
+            proxies: Proxies::default(),
         }
     }
 }

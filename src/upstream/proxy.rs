@@ -154,6 +154,11 @@ impl Exceptions {
         (except, invalid)
     }
 
+    /// Adds those of others.
+    pub fn extend(&mut self, others: impl IntoIterator<Item = Self>) {
+        self.0.extend(others.into_iter().flat_map(|other| other.0));
+    }
+
     fn contains(&self, host: &str, port: u16) -> bool {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let address = bare.parse::<IpAddr>().ok();

@@ -2,7 +2,7 @@
 
 use crate::connector::credentials::{ClientCredentials, ClientStyle};
 use crate::upstream::http::{HttpClient, HttpReply};
-use crate::upstream::{self, Failure, Proxies, Tls};
+use crate::upstream::{self, Failure, Tls};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -73,16 +73,12 @@ struct Mistake {
 impl Endpoint {
     /// # Errors
     /// As of [`HttpClient::new`].
-    pub(super) fn new(
-        client: &ClientCredentials,
-        timeout: Duration,
-        proxies: Proxies,
-    ) -> Result<Self, String> {
+    pub(super) fn new(client: &ClientCredentials, timeout: Duration) -> Result<Self, String> {
         let settings = upstream::Settings {
             timeout,
             max_reply: LARGEST_ANSWER,
             tls: Tls::default(),
-            proxies,
+            proxies: client.proxies.clone(),
             ..upstream::Settings::default()
         };
         let (headers, body) = written(client)?;

@@ -5,6 +5,7 @@ use crate::connector::credentials::{ClientStyle, Secret};
 use crate::connector::testing::{
     Answer, Asked, Server, answer, answer_json, in_an_hour, read_asked,
 };
+use crate::upstream::Proxies;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -179,6 +180,7 @@ fn client(server: &Server, style: ClientStyle) -> ClientCredentials {
         scope: Some("a b".to_owned()),
         audience: Some("shop".to_owned()),
         style,
+        proxies: Proxies::default(),
     }
 }
 
@@ -190,8 +192,7 @@ where
 {
     let server = Server::start(respond).await;
     let client = client(&server, style);
-    let tokens = Tokens::new(&"users".into(), &client, Duration::from_secs(5), Proxies::default())
-        .expect("an address");
+    let tokens = Tokens::new(&"users".into(), &client, Duration::from_secs(5)).expect("an address");
     let outcome = sent(&tokens).await;
     drop(tokens);
     server.stop().await;
