@@ -234,6 +234,8 @@ pub const KEYS: &[Key] = &[
         "Where an HTTP service lives. A path in it stands before the path of every call. With `dns`, `consul` or `file`: what calls are addressed to, wherever their connections go."),
     key("sources.*.rest.urls", "list of URLs", "", "[http://10.0.0.1:8080, http://10.0.0.2:8080]",
         "The instances, where there are several. They differ in host and port only. One of `url`, `urls`, `dns`, `consul` and `file`: see [discovery.md](discovery.md)."),
+    key("sources.*.rest.http2", "boolean", "false", "true",
+        "The service is called over HTTP/2 only: without TLS by prior knowledge (h2c); with TLS, it has to negotiate HTTP/2. `false`: HTTP/1.1, and HTTP/2 where TLS negotiates it."),
     key("sources.*.rest.query", "parameter names to values", "{}", r#"{ api_token: "${TOKEN:-t}" }"#,
         "Parameters in the query of every call, such as a key. A parameter of the call itself wins over one of its name. Values are never printed."),
     key("sources.*.rest.dns.name", "host name", "", "users.internal", "A name whose records are the instances. Its time to live is heeded."),

@@ -68,16 +68,7 @@ fn source<'a>(
     }
     let mut reuse = true;
     section.read("reuse", &mut reuse, values::boolean);
-    let config = section.get("config").map_or_else(SourceConfig::default, |node| {
-        if !matches!(node.kind, Kind::Mapping(_)) {
-            let message = "`config` is a mapping of keys to values".to_owned();
-            let help = Some("`config: { region: eu }` is read as `$config.region`".to_owned());
-            reading.problem("wrong-type", &node.span, Mistake { message, help });
-        }
-        let mut from_env = Vec::new();
-        let value = json(reading, node, "", &mut from_env);
-        SourceConfig { value, from_env }
-    });
+    let config = section.get("config").map(|node| config(reading, node)).unwrap_or_default();
     if let Some(section) = section.section("cache") {
         cache.sources.insert(entry.key.as_str().into(), super::cache::read_source(&section));
     }
@@ -89,6 +80,9 @@ fn source<'a>(
         refuse_for_grpc(&section, &["accept_types", "follow"]);
     }
     let protocol = protocol(&section, entry, base)?;
+    if let Some(rest) = section.section("rest") {
+        rest.read("http2", &mut upstream.http2, values::boolean);
+    }
     upstream.proxies = super::proxy::of_calls(&section, &protocol, &proxies);
     let grpc = section.section("grpc");
     let name = entry.key.as_str().into();
@@ -114,6 +108,18 @@ fn source<'a>(
             proto_paths: grpc.map_or_else(Vec::new, |grpc| grpc.places("proto_paths")),
         },
     })
+}
+
+/// `config`: any mapping.
+fn config(reading: &Reading<'_>, node: &Node) -> SourceConfig {
+    if !matches!(node.kind, Kind::Mapping(_)) {
+        let message = "`config` is a mapping of keys to values".to_owned();
+        let help = Some("`config: { region: eu }` is read as `$config.region`".to_owned());
+        reading.problem("wrong-type", &node.span, Mistake { message, help });
+    }
+    let mut from_env = Vec::new();
+    let value = json(reading, node, "", &mut from_env);
+    SourceConfig { value, from_env }
 }
 
 /// Settings of HTTP replies.

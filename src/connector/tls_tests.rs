@@ -304,3 +304,25 @@ async fn a_tunnel_through_a_proxy_ends_at_the_service_whose_certificate_is_check
     assert_eq!(ask(&call).await.unwrap_err().status, Some(5));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn http2_only_has_to_be_negotiated() {
+    let authority = Authority::new();
+    let rest = |server: &Server| {
+        let mut source = settings("users", Protocol::Rest { site: site(server, "users.test") });
+        source.upstream.tls = authority.tls(None);
+        source.upstream.http2 = true;
+        let directive = binding(r#"@rest(source: "users", GET: "/")"#);
+        Rest::new(&[source]).compile(&directive).unwrap_or_else(|found| panic!("{found:?}"))
+    };
+    let server = Server::start_tls(authority.server(false), reply).await;
+    ask(&rest(&server)).await.expect("a reply");
+    for alpn in [vec![], vec![b"http/1.1".to_vec()]] {
+        let mut config = authority.server(false);
+        config.alpn_protocols = alpn;
+        let server = Server::start_tls(config, reply).await;
+        let error = ask(&rest(&server)).await.unwrap_err();
+        let said = "TLS did not negotiate HTTP/2; remove `http2`";
+        assert!(error.detail.contains(said), "{error}");
+    }
+}

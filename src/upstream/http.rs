@@ -44,7 +44,8 @@ impl HttpClient {
     /// # Errors
     /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
     pub fn new(settings: &Settings, uri: &Uri, detour: Option<Address>) -> Result<Self, String> {
-        let connections = Connections::new(settings, uri, detour, Versions::Negotiated)?;
+        let versions = if settings.http2 { Versions::Http2 } else { Versions::Negotiated };
+        let connections = Connections::new(settings, uri, detour, versions)?;
         Ok(Self { connections, max_reply: settings.max_reply, memory: settings.memory.clone() })
     }
 

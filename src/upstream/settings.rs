@@ -32,6 +32,8 @@ pub struct Settings {
     pub retry: Retry,
     /// A second attempt at another instance when the first takes longer than 95 of 100 do.
     pub hedge: bool,
+    /// HTTP/2 only, also without TLS.
+    pub http2: bool,
     /// Of `https` instances.
     pub tls: Tls,
     /// Between the gateway and the instances.
@@ -121,6 +123,7 @@ impl Default for Settings {
             breaker: Breaker::default(),
             retry: Retry::default(),
             hedge: false,
+            http2: false,
             tls: Tls::default(),
             proxies: Proxies::default(),
             concurrency: Concurrency::default(),

@@ -136,8 +136,10 @@ async fn services_token_endpoints_and_keys_are_reached_through_one_proxy() {
     let asked = asked.lock().unwrap().clone();
     let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
     let tunnel = "CONNECT id.test:443 HTTP/1.1 proxy-authorization: Basic bWU6aHVzaGh1c2g=";
-    let [keys, "GET /jwks.json HTTP/1.1", token, post, _] = asked[..] else { panic!("{asked:?}") };
+    let [keys, "GET /jwks.json HTTP/1.1", token, request, _] = asked[..] else {
+        panic!("{asked:?}")
+    };
     assert_eq!((keys, token), (tunnel, tunnel));
-    assert!(post.starts_with("POST /token HTTP/1.1 authorization: Basic "), "{post}");
+    assert!(request.starts_with("POST /token HTTP/1.1 authorization: Basic "), "{request}");
     assert_eq!(asked_directly.lock().unwrap().len(), 2);
 }

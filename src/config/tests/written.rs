@@ -16,6 +16,9 @@ pub(super) fn setting(path: &str, value: &str) -> String {
         "zone" => {
             return format!("zone: {value}\nsources: {{ s: {{ rest: {{ url: http://h }} }} }}");
         }
+        "sources.*.rest.http2" => {
+            return format!("sources: {{ s: {{ rest: {{ url: http://h, http2: {value} }} }} }}");
+        }
         "no_proxy" => return format!("proxy: p:1\nno_proxy: {value}"),
         "sources.*.rest.query" => {
             return format!("sources: {{ s: {{ rest: {{ url: http://h, query: {value} }} }} }}");

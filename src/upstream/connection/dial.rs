@@ -23,6 +23,12 @@ use tower::Service as _;
 
 const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
 
+const REMOVE: &str = "remove `http2` from the source's `rest`";
+const CHECK: &str = "gRPC needs HTTP/2: check host and port of the source's `url`";
+
+/// What `rustls` reports where a server has no common protocol in ALPN.
+const NO_PROTOCOL: &str = "NoApplicationProtocol";
+
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// The versions of HTTP that are spoken.
@@ -40,6 +46,8 @@ pub(super) struct Dialer {
     https: bool,
     detour: Option<Address>,
     versions: Versions,
+    /// For a service that does not speak HTTP/2.
+    advice: &'static str,
     /// On the way.
     hop: Option<Hop>,
     connector: HttpsConnector<Route>,
@@ -85,8 +93,9 @@ impl Dialer {
             Versions::Negotiated => builder.enable_all_versions().wrap_connector(route),
             Versions::Http2 => builder.enable_http2().wrap_connector(route),
         };
-        let timeout = settings.connect_timeout;
-        Ok(Self { uri: uri.clone(), https, detour, versions, hop, connector, timeout })
+        let advice = if settings.http2 { REMOVE } else { CHECK };
+        let (uri, timeout) = (uri.clone(), settings.connect_timeout);
+        Ok(Self { uri, https, detour, versions, advice, hop, connector, timeout })
     }
 
     /// The same with the certificate files as they are now, if there are any.
@@ -133,20 +142,26 @@ impl Dialer {
         let proxy = self.hop.as_ref().map(|hop| hop.proxy.address.host.as_str());
         let host = proxy.or_else(direct).or(self.uri.host());
         let unreached = |error: Box<dyn Error + Send + Sync>| {
-            exhausted(&*error, host.unwrap_or_default())
-                .unwrap_or_else(|| Failure::Unreached(sentence(&*error)))
+            exhausted(&*error, host.unwrap_or_default()).unwrap_or_else(|| {
+                let text = sentence(&*error);
+                let is_refused = self.versions == Versions::Http2 && text.contains(NO_PROTOCOL);
+                if is_refused { self.not_negotiated() } else { Failure::Unreached(text) }
+            })
         };
         let mut connector = self.connector.clone();
         poll_fn(|context| connector.poll_ready(context)).await.map_err(&unreached)?;
         let stream = connector.call(self.uri.clone()).await.map_err(&unreached)?;
         let is_http2 = stream.connected().is_negotiated_h2();
         match self.versions {
-            Versions::Http2 if self.https && !is_http2 => {
-                Err(Failure::Unreached("TLS did not negotiate HTTP/2".to_owned()))
+            Versions::Http2 if self.https && !is_http2 => Err(self.not_negotiated()),
+            Versions::Http2 => Ok(Dialed::Http2(Http2::open(stream, self.advice).await?)),
+            Versions::Negotiated if is_http2 => {
+                Ok(Dialed::Http2(Http2::open(stream, self.advice).await?))
             }
-            Versions::Http2 => Ok(Dialed::Http2(Http2::open(stream).await?)),
-            Versions::Negotiated if is_http2 => Ok(Dialed::Http2(Http2::open(stream).await?)),
             Versions::Negotiated => Ok(Dialed::Http1(Http1::open(stream, self.asked()).await?)),
         }
+    }
+    fn not_negotiated(&self) -> Failure {
+        Failure::Unreached(format!("TLS did not negotiate HTTP/2; {}", self.advice))
     }
 }

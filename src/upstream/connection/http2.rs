@@ -43,6 +43,10 @@ const MAX_HEADERS: u32 = 16 << 10;
 /// Streams that errors of ours may reset before the connection is closed.
 const MAX_RESETS: usize = 1024;
 
+/// How every answer of a server begins that speaks HTTP/1 only. Of a frame of HTTP/2 these bytes would be the length, which
+/// none may have. `h2` fails when it has read as many.
+const HTTP1: &[u8] = b"HTT";
+
 /// The time that a connection without calls may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -52,6 +56,10 @@ pub(super) struct Http2 {
     /// Reads that brought something.
     heard: Arc<AtomicU64>,
     overhead: Arc<Overhead>,
+    /// The service answered with HTTP/1.
+    is_http1: Arc<AtomicBool>,
+    /// What to do about that.
+    advice: &'static str,
     /// New calls go elsewhere.
     is_retired: AtomicBool,
     pings: Option<Pings>,
@@ -59,11 +67,15 @@ pub(super) struct Http2 {
 }
 
 impl Http2 {
-    pub async fn open(stream: Stream) -> Result<Arc<Self>, Failure> {
+    /// `advice` is for a service that does not speak HTTP/2.
+    pub async fn open(stream: Stream, advice: &'static str) -> Result<Arc<Self>, Failure> {
         let heard = Arc::new(AtomicU64::new(0));
         let overhead = Overhead::new();
+        let is_http1 = Arc::new(AtomicBool::new(false));
         let stream = CountedStream {
             stream: TokioIo::new(stream),
+            of_http1: Some(0),
+            is_http1: Arc::clone(&is_http1),
             reads: Arc::clone(&heard),
             frames: Frames::after(0),
             overhead: Arc::clone(&overhead),
@@ -82,7 +94,9 @@ impl Http2 {
         let (open, closed) = oneshot::channel();
         tokio::spawn(run(connection, closed));
         let is_retired = AtomicBool::new(false);
-        Ok(Arc::new(Self { sender, heard, overhead, is_retired, pings, _open: open }))
+        let connection =
+            Self { sender, heard, overhead, is_http1, advice, is_retired, pings, _open: open };
+        Ok(Arc::new(connection))
     }
 
     pub fn is_usable(&self) -> bool {
@@ -121,6 +135,22 @@ impl Http2 {
 
     /// `endless`: the reply may take as long as it likes, and so the connection is watched while it is read.
     pub async fn exchange(
+        self: Arc<Self>,
+        request: Request<Bytes>,
+        pool: &ConnectionPool,
+        endless: bool,
+    ) -> Result<Response<ReplyBody>, Failed> {
+        let outcome = Arc::clone(&self).exchange_frames(request, pool, endless).await;
+        outcome.map_err(|failed| {
+            if !self.is_http1.load(Ordering::Relaxed) {
+                return failed;
+            }
+            let advice = self.advice;
+            Failure::Invalid(format!("the service answered with HTTP/1.1; {advice}")).into()
+        })
+    }
+
+    async fn exchange_frames(
         self: Arc<Self>,
         request: Request<Bytes>,
         pool: &ConnectionPool,
@@ -208,8 +238,27 @@ fn strip(headers: &mut HeaderMap) {
 struct CountedStream {
     stream: TokioIo<Stream>,
     reads: Arc<AtomicU64>,
+    /// How many of the first bytes are those of [`HTTP1`], as long as all are.
+    of_http1: Option<usize>,
+    is_http1: Arc<AtomicBool>,
     frames: Frames,
     overhead: Arc<Overhead>,
+}
+
+impl CountedStream {
+    /// # Errors
+    /// The connection begins as one of HTTP/1.
+    fn check_version(&mut self, read: &[u8]) -> io::Result<()> {
+        let Some(seen) = self.of_http1 else { return Ok(()) };
+        let more = read.len().min(HTTP1.len() - seen);
+        let is_same = read[..more] == HTTP1[seen..seen + more];
+        self.of_http1 = is_same.then_some(seen + more);
+        if self.of_http1 == Some(HTTP1.len()) {
+            self.is_http1.store(true, Ordering::Relaxed);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer of HTTP/1"));
+        }
+        Ok(())
+    }
 }
 
 impl AsyncRead for CountedStream {
@@ -223,6 +272,7 @@ impl AsyncRead for CountedStream {
         let read = &buffer.filled()[before..];
         if !read.is_empty() {
             self.reads.fetch_add(1, Ordering::Relaxed);
+            self.check_version(read)?;
             let overhead = self.frames.overhead(read);
             self.overhead.read(overhead)?;
         }

@@ -2,6 +2,7 @@
 //! silent connection means for other calls.
 
 mod floods;
+mod prior;
 mod proxies;
 
 use super::*;
