@@ -125,7 +125,7 @@ pub const KEYS: &[Key] = &[
     key("limits.response", SIZE_LIMIT, "16MiB", "{ max: 1MiB, mode: measure }",
         "Bytes of a response; past it, `data` is null. What entities share is written as often as it is asked for."),
     key("limits.reply_values", "number", "1000000", "100000",
-        "Maximum number of values that are read and kept of one reply of a source: fields, list elements, and the elements that a mapping's methods go through. What nobody asked for is not counted."),
+        "Maximum number of values that are read and kept of one reply of a source, and of all computed fields of one request: fields, list elements, and the elements that a mapping's methods go through. What nobody asked for is not counted."),
     key("limits.list_size", LIMIT, "{ max: 10, mode: off }", "50",
         "The length assumed for a list without `@listSize` where calls and cost are counted ahead."),
     key("limits.fan_out", LIMIT, "1000", "{ max: 50, mode: measure }",

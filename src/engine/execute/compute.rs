@@ -1,19 +1,41 @@
 //! Fields that are computed (`@const`): no call is made, so none is counted, and they are there as soon as what they name
-//! is.
+//! is. All of a request, or of an event, share one budget and the request's deadline.
 
 use super::Run;
 use super::ask::object_of;
 use super::keys::part_to_json;
 use crate::engine::plan::{Fetch, Wanted};
-use crate::engine::response::{Hole, RowId, Store, Unreadable, Value, read_without_body};
+use crate::engine::response::{Budget, Hole, RowId, Store, Unreadable, Value, read_without_body};
 use crate::graphql::{ErrorCode, error_id};
 use crate::source::{Computed, ErrorKind, Inputs};
 use serde_json::{Map, Value as Json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Objects for which something is computed before the clock is read again.
+const OBJECTS_A_LOOK: u32 = 1_024;
+
+/// What the computed fields of one request share, since nothing bounds how often a large argument is repeated.
+pub(super) struct Computing {
+    budget: Budget,
+    /// Objects for which something was computed.
+    objects: u32,
+}
+
+impl Computing {
+    pub fn new(store: &Store) -> Self {
+        Self { budget: store.budget(), objects: 0 }
+    }
+
+    /// Counts one more object, and reads the clock at times.
+    fn is_late(&mut self, deadline: Instant) -> bool {
+        self.budget.add_object();
+        self.objects = self.objects.wrapping_add(1);
+        self.objects.is_multiple_of(OBJECTS_A_LOOK) && Instant::now() >= deadline
+    }
+}
 
 impl Run<'_> {
-    /// Evaluates the mapping for each object. All of them share one budget, since nothing bounds how often a large argument
-    /// is repeated.
+    /// Evaluates the mapping for each object, until the request's deadline.
     pub(super) fn compute(
         &mut self,
         fetch: &Fetch,
@@ -25,9 +47,15 @@ impl Run<'_> {
         let select = graph.binding(fetch.binding).call.select();
         let (Some(select), Some(shape)) = (select, &fetch.without_body) else { return };
         self.tell_computed(computed);
-        let mut budget = self.store.budget();
         let mut failed = None;
-        for row in rows {
+        for (at, row) in rows.iter().enumerate() {
+            if self.computing.is_late(self.snapshot.deadline) {
+                let hole = self.computed_late(fetch);
+                for row in &rows[at..] {
+                    self.set(fetch, *row, hole);
+                }
+                return;
+            }
             for required in &fetch.required {
                 let value = part_to_json(&self.store, *row, &required.part);
                 arguments.insert(required.argument.to_string(), value);
@@ -47,9 +75,8 @@ impl Run<'_> {
                 env: &graph.env,
                 config: &Json::Null,
             };
-            budget.add_object();
-            let read =
-                read_without_body(&mut self.store, &mut budget, select.expr(), shape, &inputs);
+            let budget = &mut self.computing.budget;
+            let read = read_without_body(&mut self.store, budget, select.expr(), shape, &inputs);
             let value = match read {
                 Ok(value) => value,
                 Err(unreadable) => {
@@ -70,16 +97,34 @@ impl Run<'_> {
         }
     }
 
-    /// One hole, and one line in the log, for all objects of a field.
     fn not_computed(&mut self, fetch: &Fetch, unreadable: &Unreadable) -> Value {
-        let (error_id, code) = (error_id(), ErrorCode::InvalidRequest);
-        let field = &*fetch.coordinate;
         let reason = match unreadable {
             Unreadable::Invalid(reason) => reason.clone(),
             Unreadable::TooManyValues(most) => {
-                format!("they are more than {most} (limits.reply_values)")
+                format!("computed fields have more than {most} values (limits.reply_values)")
             }
         };
+        let message =
+            format!("`{}` cannot be computed of these values: {reason}", fetch.coordinate);
+        self.computed_hole(fetch, ErrorCode::InvalidRequest, message, &reason)
+    }
+
+    fn computed_late(&mut self, fetch: &Fetch) -> Value {
+        let reason = "the request's deadline is over";
+        let message = format!("`{}` was not computed in time", fetch.coordinate);
+        self.computed_hole(fetch, ErrorCode::UpstreamTimeout, message, reason)
+    }
+
+    /// One hole, and one line in the log, for all objects of a field.
+    fn computed_hole(
+        &mut self,
+        fetch: &Fetch,
+        code: ErrorCode,
+        message: String,
+        reason: &str,
+    ) -> Value {
+        let error_id = error_id();
+        let field = &*fetch.coordinate;
         let trace = &self.snapshot.caller.trace;
         tracing::warn!(
             error_id,
@@ -90,7 +135,6 @@ impl Run<'_> {
             reason,
             "a field cannot be computed"
         );
-        let message = format!("`{field}` cannot be computed of these values: {reason}");
         let (source, status, outcome, detail, mapped) = (None, None, None, None, None);
         let kind = ErrorKind::Failed;
         self.store.hole(Hole {
@@ -107,11 +151,20 @@ impl Run<'_> {
     }
 }
 
-/// A hole among the fields of an object that are wanted. The recursion is as deep as the mapping.
+/// A hole among the fields of an object that are wanted, elements of lists included. The recursion is as deep as the mapping,
+/// but for lists in lists, which are as deep as a reply.
 fn hole_in(store: &Store, row: RowId, wanted: &[Wanted]) -> Option<Value> {
-    wanted.iter().find_map(|wanted| match store.get(row, wanted.slot) {
-        hole @ Value::Hole(_) => Some(hole),
-        Value::Object(row) => hole_in(store, row, &wanted.fields),
+    wanted.iter().find_map(|wanted| hole_at(store, store.get(row, wanted.slot), &wanted.fields))
+}
+
+fn hole_at(store: &Store, value: Value, fields: &[Wanted]) -> Option<Value> {
+    match value {
+        Value::Hole(_) => Some(value),
+        Value::Object(row) => hole_in(store, row, fields),
+        Value::List { start, len } => {
+            let elements = store.items(start, len).iter();
+            elements.copied().find_map(|element| hole_at(store, element, fields))
+        }
         _ => None,
-    })
+    }
 }

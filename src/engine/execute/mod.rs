@@ -32,6 +32,7 @@ use crate::graph::Graph;
 use crate::memory::Charge;
 use crate::source::{self, Caller, Reply, ReturnedHeaders};
 use call::{Call, Pending, Waiting};
+use compute::Computing;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use keys::Keys;
@@ -158,6 +159,7 @@ struct Run<'a> {
     sent: Calls,
     bytes: usize,
     charge: Charge,
+    computing: Computing,
     /// `None` in production: nothing is looked at then.
     missing: Option<Box<MissingKeys>>,
     /// The deadline is over: no call is sent any more.
@@ -198,6 +200,7 @@ impl<'a> Run<'a> {
         let plan = snapshot.plan;
         let mut store = Store::new(snapshot.pool.most_values);
         let root = store.row(plan.root_width);
+        let computing = Computing::new(&store);
         let mut fetches = Vec::with_capacity(plan.fetches.len());
         let mut ready = Vec::new();
         for (index, fetch) in plan.fetches.iter().enumerate() {
@@ -228,6 +231,7 @@ impl<'a> Run<'a> {
             sent: Calls::default(),
             bytes: 0,
             charge,
+            computing,
             missing,
             late: false,
         }

@@ -27,7 +27,7 @@ pub(super) use read_proto::{json_of as proto_to_json, read_proto};
 pub(super) use shape::{
     Constant, General, Group, KeyTargets, ObjectShape, OneOfWhole, Shape, Target,
 };
-pub(super) use store::{Hole, NodeId, RowId, Slot, Store, Unreadable, Value};
+pub(super) use store::{Budget, Hole, NodeId, RowId, Slot, Store, Unreadable, Value};
 pub(super) use strict::valid as valid_json;
 pub(super) use view::{Entries, Entry, Leaf, Output, OutputKind, Sound, TypeView, View};
 pub(super) use write::{Size, Writing, Written, write};
