@@ -108,9 +108,13 @@ pub(super) fn to_error(failure: &Failure, meaning: fn(u16) -> Meaning) -> Error 
     };
     let mut error = Error::new(code, failure.to_string());
     error.outcome = outcome_of(failure, meaning);
-    if let Failure::Status { number, .. } = failure {
-        error.status = (code == ErrorCode::UpstreamStatus).then_some(*number);
-        error.kind = meaning(*number).kind;
+    match failure {
+        Failure::Status { number, .. } => {
+            error.status = (code == ErrorCode::UpstreamStatus).then_some(*number);
+            error.kind = meaning(*number).kind;
+        }
+        Failure::NoRoom => error.kind = ErrorKind::NoRoom,
+        _ => {}
     }
     error
 }
@@ -174,7 +178,9 @@ mod tests {
     #[test]
     fn each_failure_says_whether_a_mutation_took_effect() {
         for (failure, outcome) in failures() {
-            assert_eq!(to_error(&failure, meaning).outcome, outcome, "{failure:?}");
+            let error = to_error(&failure, meaning);
+            assert_eq!(error.outcome, outcome, "{failure:?}");
+            assert_eq!(error.kind == ErrorKind::NoRoom, failure == Failure::NoRoom);
         }
     }
 

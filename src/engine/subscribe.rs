@@ -109,7 +109,12 @@ impl Engine {
             source::Error::new(ErrorCode::InvalidRequest, failure.to_string())
         })?;
         // Where nothing can be heard, nothing is no answer, as it would be for one object.
-        let failed = |error| source::Error { kind: ErrorKind::Failed, ..error };
+        let failed = |error: source::Error| match error.kind {
+            ErrorKind::NotFound | ErrorKind::Refused => {
+                source::Error { kind: ErrorKind::Failed, ..error }
+            }
+            ErrorKind::NoRoom | ErrorKind::Failed => error,
+        };
         call.subscribe(Arc::new(request), deadline).await.map_err(failed)
     }
 }

@@ -290,8 +290,18 @@ pub enum ErrorKind {
     /// HTTP 400, 404, 409, 410, 413, 414, 422 and so on, gRPC INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE:
     /// the source understood and refuses this request, so a smaller batch may pass. Never 401, 403, 408 or 429.
     Refused,
+    /// The gateway has no room for the reply (`server.memory`): neither the source nor the call is the reason.
+    NoRoom,
     /// Everything else.
     Failed,
+}
+
+impl ErrorKind {
+    /// The source refuses the call as it is.
+    #[must_use]
+    pub fn is_refused(self) -> bool {
+        matches!(self, Self::NotFound | Self::Refused)
+    }
 }
 
 impl Error {

@@ -265,7 +265,7 @@ impl<'a> Run<'a> {
                 if error.kind == ErrorKind::NotFound && fetch.nullable && self.is_single(call) {
                     let what = self.calls[call].what.clone();
                     self.fill(self.calls[call].fetch, &what, Value::Null);
-                } else if error.kind == ErrorKind::Failed || !self.bisect(call) {
+                } else if !error.kind.is_refused() || !self.bisect(call) {
                     self.fail(call, &error);
                 }
             }
@@ -384,7 +384,7 @@ fn too_late() -> source::Error {
 /// Error of a reply that arrived while its client holds its share.
 fn no_room() -> source::Error {
     let error = source::Error::new(ErrorCode::Overloaded, EXHAUSTED);
-    source::Error { outcome: MutationOutcome::Unknown, ..error }
+    source::Error { outcome: MutationOutcome::Unknown, kind: ErrorKind::NoRoom, ..error }
 }
 
 /// What a mapping of a reply may name.

@@ -138,7 +138,7 @@ impl KeyLoader {
                     let not_found = Part::once(Loaded::NotFound);
                     loaded.extend(part.iter().map(|key| (PartyKey::clone(key), not_found.clone())));
                 }
-                Err(error) if error.kind != ErrorKind::Failed && part.len() > 1 && splits > 0 => {
+                Err(error) if error.kind.is_refused() && part.len() > 1 && splits > 0 => {
                     splits -= 1;
                     let (left, right) = part.split_at(part.len() / 2);
                     open.extend([right, left]);

@@ -9,7 +9,7 @@ use crate::engine::response::{Hole, RowId, Value};
 use crate::graph::BatchReply;
 use crate::graphql::{ErrorCode, Name, error_id};
 use crate::memory::EXHAUSTED;
-use crate::source::{self, MutationOutcome, secrets};
+use crate::source::{self, ErrorKind, MutationOutcome, secrets};
 use metrics::counter;
 use std::time::Duration;
 
@@ -180,21 +180,21 @@ impl Run<'_> {
         }
     }
 
-    /// The failure of the field's own call makes it null (`@onError`). What the client caused stays an error: values of which
-    /// no call can be made, and limits.
+    /// The failure of the field's own call makes it null (`@onError`). Errors that the source did not cause stay: values of
+    /// which no call can be made, limits, and a reply that the gateway has no room for.
     fn is_null_on_error(&self, fetch: &Fetch, error: &source::Error) -> bool {
         let is_own = self.snapshot.graph.binding(fetch.binding).null_on_error
             && matches!(fetch.target, Target::Slot(_));
-        let is_of_client =
-            matches!(error.code, ErrorCode::InvalidRequest | ErrorCode::LimitExceeded)
-                || error.detail == EXHAUSTED;
-        is_own && !is_of_client
+        let is_of_source =
+            !matches!(error.code, ErrorCode::InvalidRequest | ErrorCode::LimitExceeded)
+                && error.kind != ErrorKind::NoRoom;
+        is_own && is_of_source
     }
 
     /// The upstream's words go to the log, under the id that the client gets.
     pub(super) fn hole(&mut self, fetch: &Fetch, error: &source::Error) -> Value {
         let source = Name::clone(self.snapshot.graph.binding(fetch.binding).call.source());
-        // Only a root field of a mutation is unsafe.
+        // Only the calls of mutations are unsafe: at the root, and in namespaces.
         let outcome = (!fetch.safe).then_some(error.outcome);
         let code = match (error.code, outcome) {
             (ErrorCode::UpstreamUnavailable, Some(MutationOutcome::Unknown)) => {
@@ -284,7 +284,7 @@ fn message(source: &str, code: ErrorCode, error: &source::Error, maps: bool) -> 
             format!("no call to `{source}` can be made of these values: {}", error.detail)
         }
         (ErrorCode::LimitExceeded, _) => error.detail.clone(),
-        (ErrorCode::Overloaded, _) if error.detail == EXHAUSTED => EXHAUSTED.to_owned(),
+        (ErrorCode::Overloaded, _) if error.kind == ErrorKind::NoRoom => EXHAUSTED.to_owned(),
         (ErrorCode::UpstreamUnavailable, _) => format!("`{source}` cannot be reached"),
         (ErrorCode::UpstreamOutcomeUnknown, _) => {
             format!("`{source}` became unavailable: the mutation may have been done")

@@ -3,6 +3,7 @@
 use super::{SHOP, errors, reviews, run, user};
 use crate::engine::testing::{Upstream, body, failure, request};
 use crate::graphql::ErrorCode;
+use crate::memory::EXHAUSTED;
 use crate::source::{self, ErrorKind, MutationOutcome, Reply};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -233,4 +234,34 @@ async fn what_is_skipped_is_not_fetched() {
         assert_eq!(body(&response)["data"]["reviews"][0].get("author").is_some(), with);
         assert_eq!(body(&response)["data"].get("user"), None);
     }
+}
+
+const BRIEF: &str = r#"
+type Query {
+  user(id: ID!): User @lookup @onError(do: NULL) @call(source: "users", target: "/user/{$args.id}")
+  usersById(ids: [ID!]! @is(field: "id")): [User]! @lookup
+    @call(source: "users", target: "/users?ids={$args.ids->joinNotNull(',')}", batch: { max: 10 })
+}
+type User @key(fields: "id") { id: ID! name: String }
+"#;
+
+/// Whatever the log says of it, and whatever a service says.
+#[tokio::test]
+async fn a_reply_without_room_is_an_error_of_the_gateway() {
+    let error = |kind, detail: &str| source::Error {
+        kind,
+        ..source::Error::new(ErrorCode::Overloaded, detail)
+    };
+    let no_room = error(ErrorKind::NoRoom, "GET /user/1: no room");
+    let upstream = Upstream::new(move |_| Err(no_room.clone()));
+    let (body, _) = run(&upstream, BRIEF, "{ user(id: 1) { id } }").await;
+    assert_eq!(errors(&body), [r#"["user"] OVERLOADED"#]);
+    assert_eq!(body["errors"][0]["message"], EXHAUSTED);
+    let (body, targets) = run(&upstream, BRIEF, "{ usersById(ids: [1, 2]) { id } }").await;
+    assert!(errors(&body)[0].ends_with("OVERLOADED"), "{body}");
+    assert_eq!(targets, ["/users?ids=1,2"], "no smaller batch has room");
+    let full = error(ErrorKind::Failed, EXHAUSTED);
+    let upstream = Upstream::new(move |_| Err(full.clone()));
+    let (body, _) = run(&upstream, BRIEF, "{ user(id: 1) { id } }").await;
+    assert_eq!(body, json!({ "data": { "user": null } }));
 }
