@@ -13,4 +13,6 @@ mod rate_limits;
 mod secrets;
 mod secure_redis;
 mod shared;
+#[cfg(unix)]
+mod sockets;
 mod subscriptions;

@@ -23,6 +23,7 @@ mod section;
 mod server;
 mod shared;
 mod site;
+mod sockets;
 mod sources;
 mod spellings;
 mod upstream;

@@ -1,6 +1,7 @@
 //! `proxy` and `no_proxy` at the top, for all that the gateway calls, and `proxy` of a source.
 
 use super::section::{Reading, Section};
+use super::sockets;
 use super::values::{Mistake, Read};
 use super::yaml::{Kind, Scalar};
 use crate::connector::Protocol;
@@ -89,17 +90,22 @@ fn from_environment(reading: &Reading<'_>, span: &Range<usize>) -> Result<Proxie
     Ok(Proxies { http: proxy("HTTP_PROXY")?, https: proxy("HTTPS_PROXY")?, except })
 }
 
-/// The proxies of a source's calls. Instances that are found have addresses, which mean nothing behind a proxy: they are
-/// called directly.
+/// The proxies of a source's calls. Instances that are found have addresses, which mean nothing behind a proxy, and sockets
+/// are on this machine: they are called directly.
 pub(super) fn of_calls(section: &Section<'_>, protocol: &Protocol, proxies: &Proxies) -> Proxies {
-    let (Protocol::Rest { site } | Protocol::Grpc { site, .. }) = protocol;
-    if !matches!(site.instances, Instances::Found(_)) {
+    let site = protocol.site();
+    let message = if matches!(site.instances, Instances::Found(_)) {
+        "instances that discovery finds are not called through a proxy"
+    } else if sockets::has_socket(site) {
+        "a Unix socket is not called through a proxy"
+    } else {
         return proxies.clone();
-    }
+    };
     let is_off = |kind: &Kind| matches!(kind, Kind::Scalar(scalar) if scalar.text == OFF);
     if let Some(node) = section.get("proxy").filter(|node| !is_off(&node.kind)) {
-        let message = "instances that discovery finds are not called through a proxy".to_owned();
-        let help = Some("leave `proxy` out, or name the service by `url`".to_owned());
+        let message = message.to_owned();
+        let help =
+            Some("leave `proxy` out, or name the service by host and port in `url`".to_owned());
         section.reading.problem("wrong-value", &node.span, Mistake { message, help });
     }
     Proxies::default()

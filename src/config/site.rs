@@ -1,6 +1,7 @@
 //! Where a source's instances are: `url`, `urls`, `dns`, `consul` or `file` under `rest` or `grpc`.
 
 use super::section::Section;
+use super::sockets;
 use super::values::{self, Mistake, Read};
 use super::yaml::Scalar;
 use crate::upstream::discovery::{Record, Settings as Discovery};
@@ -26,14 +27,13 @@ pub(super) fn read(
         (Some(_), None) if section.get("url").is_some() => return both(section, "url", "urls"),
         (Some(_), None) => return several(section, url),
         (None, None) => {
-            let site = Site::at(&section.scalar(section.required("url")?, url)?);
-            return site.map_err(|reason| wrong(section, "url", reason)).ok();
+            return section.scalar(section.required("url")?, |text| sockets::site(text, url));
         }
         (None, Some(_)) => {}
     }
     let (discovery, name) = discovery(section, base)?;
     let mut site = match section.get("url") {
-        Some(node) => named(section, &section.scalar(node, url)?)?,
+        Some(node) => named(section, section.scalar(node, |text| sockets::site(text, url))?)?,
         None => {
             Site { https: false, name, prefix: String::new(), instances: Instances::Fixed(vec![]) }
         }
@@ -58,8 +58,11 @@ fn wrong(section: &Section<'_>, key: &str, message: String) {
 }
 
 /// A site whose calls are addressed to the URL's host, wherever their connections go.
-fn named(section: &Section<'_>, url: &Uri) -> Option<Site> {
-    let site = Site::at(url).map_err(|reason| wrong(section, "url", reason)).ok()?;
+fn named(section: &Section<'_>, site: Site) -> Option<Site> {
+    if sockets::has_socket(&site) {
+        wrong(section, "url", "discovery finds addresses, and this is a socket".to_owned());
+        return None;
+    }
     // As an address has it: an IPv6 address without its brackets.
     let name = site.example().ok().map(|address| address.host);
     Some(Site { name, ..site })
@@ -67,11 +70,9 @@ fn named(section: &Section<'_>, url: &Uri) -> Option<Site> {
 
 /// One instance for each URL; they differ in host and port only.
 fn several(section: &Section<'_>, url: fn(&Scalar) -> Read<Uri>) -> Option<Site> {
-    let mut urls: Vec<Uri> = Vec::new();
-    section.read_list("urls", &mut urls, url);
-    let mut sites = urls
-        .iter()
-        .filter_map(|url| Site::at(url).map_err(|reason| wrong(section, "urls", reason)).ok());
+    let mut sites: Vec<Site> = Vec::new();
+    section.read_list("urls", &mut sites, |text| sockets::site(text, url));
+    let mut sites = sites.into_iter();
     let Some(mut site) = sites.next() else {
         wrong(section, "urls", "`urls` names nobody".to_owned());
         return None;

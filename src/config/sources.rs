@@ -83,6 +83,7 @@ fn source<'a>(
     if let Some(rest) = section.section("rest") {
         rest.read("http2", &mut upstream.http2, values::boolean);
     }
+    super::sockets::refuse_tls(&section, &protocol);
     upstream.proxies = super::proxy::of_calls(&section, &protocol, &proxies);
     let grpc = section.section("grpc");
     let name = entry.key.as_str().into();

@@ -174,6 +174,15 @@ pub enum Protocol {
     Grpc { site: upstream::Site, descriptors: DescriptorSource, failures: FailureCodes },
 }
 
+impl Protocol {
+    /// Where the service is.
+    #[must_use]
+    pub fn site(&self) -> &upstream::Site {
+        let (Self::Rest { site } | Self::Grpc { site, .. }) = self;
+        site
+    }
+}
+
 /// Where the messages and methods of a gRPC service are described.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DescriptorSource {

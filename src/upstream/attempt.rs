@@ -104,7 +104,7 @@ impl<'a, C> Trial<'a, C> {
         tracing::debug!(
             target: "portcullis::upstream",
             source = &*self.upstream.source,
-            instance = self.member.address.authority(),
+            instance = self.member.address.shown(),
             attempt = self.number,
             outcome = end.outcome.label(),
             status,

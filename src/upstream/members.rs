@@ -117,7 +117,7 @@ impl<C> Members<C> {
         }
         let instance = Arc::new((self.connect)(&address)?);
         let health = Arc::new(Mutex::new(Health::new(!before.all.is_empty(), now)));
-        let metrics = Arc::new(OfInstance::new(&self.source, address.authority()));
+        let metrics = Arc::new(OfInstance::new(&self.source, address.shown()));
         Ok(Member { address, instance, health, metrics })
     }
 
@@ -204,7 +204,7 @@ impl<C> Members<C> {
             Consequence::Eject => self.eject(member, "failures in a row", now),
             Consequence::WentDown => {
                 member.metrics.downs.increment(1);
-                let (source, instance) = (&*self.source, member.address.authority());
+                let (source, instance) = (&*self.source, member.address.shown());
                 tracing::warn!(source, instance, "down: it accepts no connections");
             }
         }
@@ -261,7 +261,7 @@ impl<C> Members<C> {
             member.metrics.ejections.increment(1);
             let until = health.ejected_until(now).unwrap_or(now);
             let seconds = until.saturating_duration_since(now).as_secs();
-            let (source, instance) = (&*self.source, member.address.authority());
+            let (source, instance) = (&*self.source, member.address.shown());
             tracing::warn!(source, instance, seconds, "ejected: {reason}");
         }
     }

@@ -45,6 +45,7 @@ mod resolver;
 mod retry;
 mod settings;
 mod site;
+mod socket;
 pub mod status;
 mod tls;
 mod watch;
@@ -138,6 +139,7 @@ impl<C> Upstream<C> {
         let (proxies, https) = (settings.proxies.clone(), site.https);
         let reach = Box::new(move |address: Address, within| {
             let proxy = proxies.on_the_way(https, &address.host, address.port);
+            let proxy = proxy.filter(|_| address.socket.is_none());
             watch::connects(proxy.map_or(address.clone(), |proxy| proxy.address.clone()), within)
         });
         let trouble = site.example().and_then(|address| connect(&address)).err();
@@ -209,7 +211,7 @@ impl<C> Upstream<C> {
             self.state().latency.observe(took, now);
         }
         if let Some(failure) = end.failure {
-            self.state().recent.add(member.address.authority(), failure.to_string(), now);
+            self.state().recent.add(member.address.shown(), failure.to_string(), now);
         }
     }
 

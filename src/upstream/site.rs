@@ -77,16 +77,19 @@ impl Site {
     /// Where the connection goes, if not to where its calls are addressed to.
     #[must_use]
     pub fn detour(&self, address: &Address) -> Option<Address> {
-        self.name.as_ref().map(|_| address.clone())
+        (self.name.is_some() || address.socket.is_some()).then(|| address.clone())
     }
 
-    /// The service as one would write it: scheme and host, and a port that is not the usual one.
+    /// The service as one would write it before a path: scheme and host, and a port that is not the usual one; or a socket.
     #[must_use]
     pub fn shown(&self) -> String {
         let scheme = if self.https { "https" } else { "http" };
         match (&self.name, &self.instances) {
             (Some(name), _) => format!("{scheme}://{name}"),
             (None, Instances::Fixed(addresses)) => {
+                if let Some(socket) = addresses.first().filter(|first| first.socket.is_some()) {
+                    return format!("{}:", socket.shown());
+                }
                 let uri = addresses.first().and_then(|address| self.uri(address).ok());
                 let authority = uri.as_ref().and_then(Uri::authority);
                 format!("{scheme}://{}", authority.map_or("", |authority| authority.as_str()))

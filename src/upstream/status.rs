@@ -121,7 +121,7 @@ impl<C> Upstream<C> {
         let [p50_ms, p95_ms, p99_ms] =
             SHARES.map(|share| health.measured(share, now).map(fractional));
         InstanceStatus {
-            address: member.address.authority(),
+            address: member.address.shown(),
             zone: member.address.zone.clone(),
             weight: member.address.weight,
             health: match access {

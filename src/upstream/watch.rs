@@ -8,7 +8,7 @@
 use super::discovery::{Address, Discovery, Found};
 use super::members::Member;
 use super::status::Status;
-use super::{Instances, Upstream, now};
+use super::{Instances, Upstream, now, socket};
 use futures_util::StreamExt as _;
 use futures_util::future::{BoxFuture, FutureExt, join};
 use futures_util::stream::FuturesUnordered;
@@ -22,13 +22,15 @@ const MOST_CHECKS: usize = 32;
 /// Whether an instance accepts connections. Ends within the time given.
 pub(super) type Reach = Box<dyn Fn(Address, Duration) -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// Opens a TCP connection, and closes it.
+/// Opens a connection of TCP or to a Unix socket, and closes it.
 pub(super) fn connects(address: Address, within: Duration) -> BoxFuture<'static, bool> {
-    async move {
-        let connect = TcpStream::connect((address.host.as_str(), address.port));
-        matches!(tokio::time::timeout(within, connect).await, Ok(Ok(_)))
-    }
-    .boxed()
+    let connect = async move {
+        match &address.socket {
+            Some(path) => socket::connect(path).await.is_ok(),
+            None => TcpStream::connect((address.host.as_str(), address.port)).await.is_ok(),
+        }
+    };
+    async move { tokio::time::timeout(within, connect).await == Ok(true) }.boxed()
 }
 
 /// An upstream without its protocol.
@@ -116,7 +118,7 @@ impl<C> Upstream<C> {
                 return member.health().stay_down(began, now);
             }
             if member.health().accepts(now) {
-                let (source, instance) = (&*self.source, member.address.authority());
+                let (source, instance) = (&*self.source, member.address.shown());
                 tracing::info!(source, instance, "up: it accepts connections again");
                 self.state().breaker.hint(now);
             }

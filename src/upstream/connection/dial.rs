@@ -4,6 +4,7 @@ use super::super::discovery::Address;
 use super::super::http::sentence;
 use super::super::proxy::Proxy;
 use super::super::resolver::Resolver;
+use super::super::socket::Socket;
 use super::super::tls::{Tls, trusting_nobody};
 use super::super::{Failure, Settings, exhausted};
 use super::Dialed;
@@ -18,7 +19,6 @@ use std::error::Error;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tower::Service as _;
 
 const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
@@ -29,7 +29,7 @@ const CHECK: &str = "gRPC needs HTTP/2: check host and port of the source's `url
 /// What `rustls` reports where a server has no common protocol in ALPN.
 const NO_PROTOCOL: &str = "NoApplicationProtocol";
 
-pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+pub(super) type Stream = MaybeHttpsStream<TokioIo<Socket>>;
 
 /// The versions of HTTP that are spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,8 @@ impl Dialer {
             _ => return Err(format!("`{uri}` is not an http or https URL")),
         };
         let config = if https { settings.tls.client_config()? } else { trusting_nobody()? };
-        let proxy = settings.proxies.for_url(uri).map(Arc::clone);
+        let socket = detour.as_ref().and_then(|address| address.socket.as_deref().map(Arc::from));
+        let proxy = settings.proxies.for_url(uri).filter(|_| socket.is_none()).map(Arc::clone);
         let hop = match proxy {
             Some(proxy) => {
                 let tunnels = https || versions == Versions::Http2;
@@ -87,7 +88,7 @@ impl Dialer {
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(TCP_KEEP_ALIVE));
         tcp.set_connect_timeout(Some(settings.connect_timeout));
-        let route = Route { tcp, hop: hop.clone() };
+        let route = Route { tcp, hop: hop.clone(), socket };
         let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
         let connector = match versions {
             Versions::Negotiated => builder.enable_all_versions().wrap_connector(route),

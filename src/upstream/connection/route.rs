@@ -1,14 +1,17 @@
-//! The way to an instance: a TCP connection to it, or one to a forward proxy, with a tunnel through it where one is needed.
+//! The way to an instance: a TCP connection to it, one to a forward proxy, with a tunnel through it where one is needed, or
+//! a Unix socket.
 
 use super::super::discovery::Address;
 use super::super::interim::MAX_INTERIM;
 use super::super::proxy::Proxy;
 use super::super::resolver::Resolver;
+use super::super::socket::{self, Socket};
 use futures_util::future::{BoxFuture, FutureExt};
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,6 +27,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) struct Route {
     pub tcp: HttpConnector<Resolver>,
     pub hop: Option<Hop>,
+    /// A Unix socket in place of both.
+    pub socket: Option<Arc<Path>>,
 }
 
 /// A proxy on the way.
@@ -58,7 +63,7 @@ pub(super) fn unauthorized(proxy: &Proxy) -> String {
 }
 
 impl Service<Uri> for Route {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<Socket>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
@@ -67,21 +72,28 @@ impl Service<Uri> for Route {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
+        if let Some(path) = self.socket.clone() {
+            return async move { Ok(TokioIo::new(socket::connect(&path).await?)) }.boxed();
+        }
         let Some(hop) = self.hop.clone() else {
             let connecting = self.tcp.call(uri);
-            return async move { Ok(connecting.await?) }.boxed();
+            return async move { Ok(of_tcp(connecting.await?.into_inner())) }.boxed();
         };
         let connecting = hop.proxy.shown().parse().map(|proxy: Uri| self.tcp.call(proxy));
         async move {
             let unreached = |error| NoWay::Unreached(hop.proxy.shown(), error);
             let stream = connecting?.await.map_err(|error| unreached(error.into()))?;
-            let Some(target) = &hop.target else { return Ok(stream) };
             let mut stream = stream.into_inner();
+            let Some(target) = &hop.target else { return Ok(of_tcp(stream)) };
             tunnel(&mut stream, &hop.proxy, target).await?;
-            Ok(TokioIo::new(stream))
+            Ok(of_tcp(stream))
         }
         .boxed()
     }
+}
+
+fn of_tcp(stream: TcpStream) -> TokioIo<Socket> {
+    TokioIo::new(Socket::Tcp(stream))
 }
 
 /// CONNECT (RFC 9110, section 9.3.6). The dialer bounds its time.

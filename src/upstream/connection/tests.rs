@@ -4,6 +4,8 @@
 mod floods;
 mod prior;
 mod proxies;
+#[cfg(unix)]
+mod sockets;
 
 use super::*;
 use crate::upstream::Failure;

@@ -1,6 +1,7 @@
 //! Where one instance lives.
 
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 
 /// What DNS allows a name.
 const LONGEST_NAME: usize = 253;
@@ -16,6 +17,8 @@ pub struct Address {
     pub weight: u32,
     /// Where it stands, if somebody said so.
     pub zone: Option<String>,
+    /// A Unix socket that is connected to instead of host and port.
+    pub socket: Option<PathBuf>,
 }
 
 impl Address {
@@ -31,7 +34,21 @@ impl Address {
         if port == 0 {
             return Err(format!("`{host}` has no port"));
         }
-        Ok(Self { host, port, weight: 1, zone: None })
+        Ok(Self { host, port, weight: 1, zone: None, socket: None })
+    }
+
+    /// A Unix socket; calls are addressed to `localhost`.
+    ///
+    /// # Errors
+    /// The path is too long for a socket or holds a zero byte, or the system has no Unix sockets; one lowercase sentence.
+    pub fn socket(path: PathBuf) -> Result<Self, String> {
+        #[cfg(unix)]
+        std::os::unix::net::SocketAddr::from_pathname(&path)
+            .map_err(|_| "this path is too long for a socket, or holds a zero byte".to_owned())?;
+        if cfg!(not(unix)) {
+            return Err("this system has no Unix sockets".to_owned());
+        }
+        Ok(Self { socket: Some(path), ..Self::new("localhost", 80)? })
     }
 
     /// Out of `host:port`, as in a URL: an IPv6 address stands in brackets.
@@ -51,10 +68,19 @@ impl Address {
         }
     }
 
-    /// Both are the same host and port, whatever their weights and zones.
+    /// Both are the same host and port or socket, whatever their weights and zones.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        (&self.host, self.port) == (&other.host, other.port)
+        (&self.host, self.port, &self.socket) == (&other.host, other.port, &other.socket)
+    }
+
+    /// For people: host and port, or the socket.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.socket {
+            Some(path) => format!("unix://{}", path.display()),
+            None => self.authority(),
+        }
     }
 
     /// Host and port as in a URL.
@@ -127,6 +153,19 @@ mod tests {
         assert!(Address::parse(&format!("{}:80", "a".repeat(254))).is_err());
         assert_eq!(Address::parse("users:0"), Err("`users` has no port".to_owned()));
         assert_eq!(Address::parse("a\nb"), Err("`a\\nb` is not `host:port`".to_owned()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_socket_is_told_from_others_and_from_a_host() {
+        let socket = |path: &str| Address::socket(path.into()).unwrap();
+        assert_eq!(socket("/run/a.sock").shown(), "unix:///run/a.sock");
+        assert_eq!(socket("/run/a.sock").authority(), "localhost:80");
+        assert!(socket("/run/a.sock").is_same(&socket("/run/a.sock")));
+        assert!(!socket("/run/a.sock").is_same(&socket("/run/b.sock")));
+        assert!(!socket("/run/a.sock").is_same(&Address::parse("localhost:80").unwrap()));
+        assert!(Address::socket(format!("/{}", "a".repeat(200)).into()).is_err());
+        assert!(Address::socket("/a\0b".into()).is_err());
     }
 
     #[test]

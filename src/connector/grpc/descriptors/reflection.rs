@@ -146,7 +146,7 @@ async fn of_source(settings: &SourceSettings, site: &Site) -> Result<DescriptorP
         match outcome.unwrap_or_else(|_| Err(late())) {
             Ok(pool) => return Ok(pool),
             Err(failed) => {
-                let problem = failed.to_problem(settings, &address.authority());
+                let problem = failed.to_problem(settings, &address.shown());
                 if !failed.is_unreached {
                     return Err(problem);
                 }
