@@ -42,6 +42,8 @@ fn graphql_js_accepts_schema_folders_with_the_directives() {
         examples.filter_map(|entry| folder(&entry.expect("an entry").path())).collect();
     folders.extend(folder(&root.join("schema")));
     assert!(folders.len() > 8, "{}", folders.len());
+    let unchecked = "type Query { on: Date } scalar Date @unchecked";
+    folders.push(json!({ "name": "unchecked", "texts": [unchecked] }));
     let whole = folders.len();
     for wrong in [
         "type Query { a: Int @rest(source: \"a\", GTE: \"/\") }",

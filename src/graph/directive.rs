@@ -28,6 +28,8 @@ directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION |
 directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
 "The name by which services know this value."
 directive @alias(name: String!) on ENUM_VALUE
+"Takes any value, though scalars of this name are checked (Date, DateTime, Email, URL, UUID, Int64, UInt64)."
+directive @unchecked on SCALAR
 "Only for callers with a verified token. On a type: for every field that returns it."
 directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
 "Only for callers whose token has all scopes of one of the lists. On a type: for every field that returns it."

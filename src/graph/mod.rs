@@ -25,6 +25,7 @@ mod namespace;
 mod place;
 mod reference;
 mod requirement;
+mod scalar_format;
 mod sdl;
 mod spellings;
 mod type_system;
@@ -41,6 +42,7 @@ pub use directive::sdl as directives;
 pub use guard::{Allow, Guard, GuardId, Guards};
 pub use input::{Defaults, expected, is_misread, is_one_of, misfits, repeated_fields};
 pub use load::{Surroundings, deny, load, load_in, load_with_env};
+pub use scalar_format::format_of;
 pub use sdl::Sdl;
 
 use crate::graphql::Name;

@@ -4,7 +4,7 @@
 //! Numbers are judged by their value, as JSON has one kind of them: `1.0` and `-0` are whole. Digits are kept.
 
 use crate::engine::plan::constant;
-use crate::graph::{expected, is_one_of};
+use crate::graph::{expected, format_of, is_one_of};
 use crate::graphql::ScalarFormat;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::Type;
@@ -30,6 +30,7 @@ pub(super) enum InputPath<'a> {
 }
 
 pub(super) struct Coercion<'a> {
+    /// The bound one: clients do not see which scalars are unchecked.
     schema: &'a Schema,
     /// Values that may still be added as defaults.
     left: u64,
@@ -59,7 +60,10 @@ impl<'a> Coercion<'a> {
                 match self.schema.types.get(name) {
                     Some(ExtendedType::InputObject(object)) => self.object(object, value, way),
                     Some(ExtendedType::Enum(definition)) => enum_value(definition, value, way),
-                    _ => scalar(name, value, way),
+                    Some(ExtendedType::Scalar(definition)) => {
+                        scalar(name, format_of(definition), value, way)
+                    }
+                    _ => scalar(name, None, value, way),
                 }
             }
         }
@@ -116,12 +120,12 @@ fn enum_value(definition: &EnumType, value: Value, way: InputPath<'_>) -> Coerce
     message.map_or(Ok(value), |message| Err(misfit(way, &message)))
 }
 
-fn scalar(name: &str, value: Value, way: InputPath<'_>) -> Coerced {
+fn scalar(name: &str, format: Option<ScalarFormat>, value: Value, way: InputPath<'_>) -> Coerced {
     let message = match (name, &value) {
         ("Int", Value::Number(number)) => match whole(number).map(i32::try_from) {
             Some(Ok(number)) => return Ok(number.into()),
             Some(Err(_)) => Some(expected::out_of_range(name)),
-            None => expected::other_scalar(name, "this number"),
+            None => expected::other_scalar(name, None, "this number"),
         },
         ("ID", Value::Number(number)) => match digits(number) {
             Some(text) => return Ok(text.into()),
@@ -129,15 +133,16 @@ fn scalar(name: &str, value: Value, way: InputPath<'_>) -> Coerced {
         },
         ("Float", Value::Number(number)) if number.as_f64().is_some() => None,
         ("String" | "ID", Value::String(_)) | ("Boolean", Value::Bool(_)) => None,
-        (custom, Value::String(_) | Value::Number(_)) if ScalarFormat::of(custom).is_some() => {
-            let fits = ScalarFormat::of(custom).is_some_and(|format| match &value {
-                Value::String(text) => format.accepts_text(text),
-                Value::Number(number) => format.accepts_number(number.as_str()),
-                _ => false,
-            });
-            if fits { None } else { expected::other_scalar(name, "this value") }
+        _ => {
+            let (fits, found) = match (format, &value) {
+                (Some(format), Value::String(text)) => (format.accepts_text(text), "this value"),
+                (Some(format), Value::Number(number)) => {
+                    (format.accepts_number(number.as_str()), "this value")
+                }
+                _ => (false, kind(&value)),
+            };
+            if fits { None } else { expected::other_scalar(name, format, found) }
         }
-        _ => expected::other_scalar(name, kind(&value)),
     };
     message.map_or(Ok(value), |message| Err(misfit(way, &message)))
 }

@@ -52,7 +52,7 @@ impl Variables {
         graph: &Graph,
         mut given: Map<String, Value>,
     ) -> Result<Map<String, Value>, Vec<Error>> {
-        let mut coercion = Coercion::new(&graph.api_schema, self.most);
+        let mut coercion = Coercion::new(&graph.schema, self.most);
         let mut coerced = Map::new();
         for variable in &self.declared {
             let name = &*variable.name;

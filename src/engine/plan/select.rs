@@ -11,8 +11,8 @@ use crate::engine::guard::cost::{FLOOR, Formula, MUTATION};
 use crate::engine::response::{
     Entries, Entry, Leaf, NodeId, Output, OutputKind, Slot, TypeView, View,
 };
-use crate::graph::{BindingId, Field};
-use crate::graphql::{Name, ScalarFormat};
+use crate::graph::{BindingId, Field, format_of};
+use crate::graphql::Name;
 use apollo_compiler::ast::Type;
 use apollo_compiler::schema::ExtendedType;
 use hashbrown::HashSet;
@@ -297,7 +297,13 @@ impl<'a> Planner<'a> {
                     definition.values.keys().map(|value| value.as_str().into()).collect();
                 Leaf::Enum(Arc::new(values))
             }
-            (name, _) => ScalarFormat::of(name).map_or(Leaf::Custom, Leaf::Formatted),
+            // Clients do not see which scalars are unchecked.
+            _ => match self.graph.schema.types.get(name) {
+                Some(ExtendedType::Scalar(scalar)) => {
+                    format_of(scalar).map_or(Leaf::Custom, Leaf::Formatted)
+                }
+                _ => Leaf::Custom,
+            },
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::graph::EnumAliases;
 use crate::graphql::{Name, ScalarFormat};
 use crate::mapping::canonical;
 use hashbrown::HashSet;
+use std::borrow::Cow;
 
 /// Writes a leaf as JSON.
 ///
@@ -116,16 +117,8 @@ fn write_enum(
     names: &HashSet<Name>,
 ) -> Result<(), &'static str> {
     const DUE: &str = "one of the enum's values";
-    let mut name = Vec::new();
-    let is_string = match value {
-        Value::Json(slice) => store.bytes(slice).starts_with(b"\""),
-        Value::Text(_) => true,
-        _ => false,
-    };
-    if !is_string || !key_text(store, value, &mut name) || !names.contains(text(&name)) {
-        return Err(DUE);
-    }
-    write_json(out, text(&name));
+    let name = string(store, value).filter(|name| names.contains(&**name)).ok_or(DUE)?;
+    write_json(out, &name);
     Ok(())
 }
 
@@ -148,17 +141,16 @@ fn write_formatted(
     value: Value,
     format: ScalarFormat,
 ) -> Result<(), &'static str> {
-    let is_number = match value {
-        Value::Int(_) | Value::Float(_) => true,
-        Value::Json(slice) => !store.bytes(slice).starts_with(b"\""),
-        _ => false,
-    };
-    let mut said = Vec::new();
     let fits = match value {
-        Value::Json(slice) if is_number => format.accepts_number(text(store.bytes(slice))),
-        _ if !key_text(store, value, &mut said) => false,
-        _ if is_number => format.accepts_number(text(&said)),
-        _ => format.accepts_text(text(&said)),
+        Value::Int(number) => format.accepts_number(&number.to_string()),
+        Value::Float(_) => {
+            let mut digits = Vec::new();
+            key_text(store, value, &mut digits) && format.accepts_number(text(&digits))
+        }
+        Value::Json(slice) if !store.bytes(slice).starts_with(b"\"") => {
+            format.accepts_number(text(store.bytes(slice)))
+        }
+        _ => string(store, value).is_some_and(|text| format.accepts_text(&text)),
     };
     if !fits {
         return Err(format.expected());
@@ -197,6 +189,21 @@ fn whole(number: f64) -> Option<i64> {
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("readers check bodies before they slice them")
+}
+
+/// The content of a string, copied only where it is escaped; `None` for other values and for a lone surrogate.
+fn string(store: &Store, value: Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Text(slice) => Some(Cow::Borrowed(text(store.bytes(slice)))),
+        Value::Json(slice) => match store.bytes(slice) {
+            [b'"', content @ .., b'"'] if !content.contains(&b'\\') => {
+                Some(Cow::Borrowed(text(content)))
+            }
+            quoted @ [b'"', ..] => serde_json::from_slice(quoted).ok().map(Cow::Owned),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Appends a scalar's text as a key: a string's content, a number's or boolean's JSON. Thus `7` and `"7"` are the same

@@ -10,14 +10,14 @@ pub fn not_null(ty: &Type) -> String {
 }
 
 /// A scalar was given a value of another kind. `None` for a custom scalar without a form, which takes anything.
-pub fn other_scalar(name: &str, found: &str) -> Option<String> {
+pub fn other_scalar(name: &str, format: Option<ScalarFormat>, found: &str) -> Option<String> {
     let expected = match name {
         "Int" => "a whole number",
         "Float" => "a number",
         "String" => "a string",
         "ID" => "a string or a whole number",
         "Boolean" => "`true` or `false`",
-        custom => ScalarFormat::of(custom)?.expected(),
+        _ => format?.expected(),
     };
     Some(format!("`{name}` takes {expected}, not {found}"))
 }

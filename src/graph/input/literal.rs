@@ -4,6 +4,7 @@
 //! Variables are passed over: what may stand in their place depends on how they are declared.
 
 use super::expected;
+use crate::graph::format_of;
 use crate::graphql::ScalarFormat;
 use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::parser::SourceSpan;
@@ -11,7 +12,7 @@ use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
 use apollo_compiler::{Name, Node, Schema};
 use hashbrown::HashSet;
 
-/// Reports what is wrong with a literal where a value of type `ty` is due. As deep as the parser lets literals be.
+/// Reports what is wrong with a literal where a value of type `ty` is due. `schema` is the bound one. As deep as the parser lets literals be.
 pub fn misfits(
     schema: &Schema,
     ty: &Type,
@@ -39,8 +40,8 @@ pub fn misfits(
                     report(literal.location(), message);
                 }
             }
-            Some(ExtendedType::Scalar(_)) => {
-                if let Some(message) = scalar(name, value) {
+            Some(ExtendedType::Scalar(definition)) => {
+                if let Some(message) = scalar(name, format_of(definition), value) {
                     report(literal.location(), message);
                 }
             }
@@ -107,7 +108,7 @@ fn enum_value(definition: &EnumType, value: &Value) -> Option<String> {
     }
 }
 
-fn scalar(name: &str, value: &Value) -> Option<String> {
+fn scalar(name: &str, format: Option<ScalarFormat>, value: &Value) -> Option<String> {
     match (name, value) {
         ("Int", Value::Int(number)) if number.try_to_i32().is_ok() => None,
         ("Float", Value::Int(number)) if number.try_to_f64().is_ok() => None,
@@ -118,22 +119,17 @@ fn scalar(name: &str, value: &Value) -> Option<String> {
         ("String" | "ID", Value::String(_))
         | ("ID", Value::Int(_))
         | ("Boolean", Value::Boolean(_)) => None,
-        (custom, Value::String(text)) if has_form(custom, |form| form.accepts_text(text)) => None,
-        (custom, Value::Int(digits))
-            if has_form(custom, |form| form.accepts_number(digits.as_str())) =>
-        {
-            None
+        _ => {
+            let (fits, found) = match (format, value) {
+                (Some(format), Value::String(text)) => (format.accepts_text(text), "this value"),
+                (Some(format), Value::Int(digits)) => {
+                    (format.accepts_number(digits.as_str()), "this value")
+                }
+                _ => (false, kind(value)),
+            };
+            if fits { None } else { expected::other_scalar(name, format, found) }
         }
-        (custom, Value::String(_) | Value::Int(_)) if ScalarFormat::of(custom).is_some() => {
-            expected::other_scalar(name, "this value")
-        }
-        _ => expected::other_scalar(name, kind(value)),
     }
-}
-
-/// The scalar is a custom one with a form that holds.
-fn has_form(scalar: &str, holds: impl FnOnce(ScalarFormat) -> bool) -> bool {
-    ScalarFormat::of(scalar).is_some_and(holds)
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -58,6 +58,7 @@ fn clients_see_descriptions_deprecations_and_their_own_directives() {
 directive @mine(of: Note) on FIELD_DEFINITION
 input Note { text: String }
 scalar Money @specifiedBy(url: "https://example.com/money")
+scalar Date @unchecked
 "Of a shop."
 type Query {
   "Old."
@@ -86,6 +87,7 @@ type Unused { x: Int }
         "Money @deprecated(reason: \"use b\") @mine",
         "TWO @deprecated\n  THREE",
         "type Unused",
+        "scalar Date\n",
     ] {
         assert!(api.contains(kept), "no {kept} in\n{api}");
     }

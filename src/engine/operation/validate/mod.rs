@@ -21,7 +21,10 @@ use apollo_compiler::{Node, Schema};
 
 /// What a rule looks at, and what it found.
 pub(super) struct Rules<'a> {
+    /// As clients see it.
     pub schema: &'a Schema,
+    /// With what clients do not see.
+    pub bound: &'a Schema,
     pub document: &'a ExecutableDocument,
     pub text: &'a str,
     pub errors: Vec<Error>,
@@ -43,7 +46,8 @@ pub(super) fn validate(
     text: &str,
     limits: &Limits,
 ) -> Result<u64, Vec<Error>> {
-    let mut rules = Rules { schema: &graph.api_schema, document, text, errors: Vec::new() };
+    let (schema, bound) = (&graph.api_schema, &graph.schema);
+    let mut rules = Rules { schema, bound, document, text, errors: Vec::new() };
     let selections = limits.selections.bound(LimitName::Selections);
     let steps = selections.saturating_mul(STEPS_FOR_EACH_SELECTION);
     single_root_field::check(&mut rules);

@@ -5,13 +5,13 @@ use super::{GivenArguments, Rules, visit, visit_directives};
 use crate::graph::{misfits, repeated_fields};
 
 pub(super) fn check(rules: &mut Rules<'_>) {
-    let (schema, document) = (rules.schema, rules.document);
+    let (schema, bound, document) = (rules.schema, rules.bound, rules.document);
     let mut found = Vec::new();
     let mut see = |given: GivenArguments<'_>| {
         for (definition, argument) in given.pairs() {
             let mut report = |at, message| found.push((at, message));
             repeated_fields(&argument.value, &mut report);
-            misfits(schema, &definition.ty, &argument.value, &mut report);
+            misfits(bound, &definition.ty, &argument.value, &mut report);
         }
     };
     for operation in document.operations.iter() {
@@ -30,7 +30,7 @@ pub(super) fn check(rules: &mut Rules<'_>) {
             if let Some(default) = &variable.default_value {
                 let mut report = |at, message| found.push((at, message));
                 repeated_fields(default, &mut report);
-                misfits(schema, &variable.ty, default, &mut report);
+                misfits(bound, &variable.ty, default, &mut report);
             }
         }
     }
