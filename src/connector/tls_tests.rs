@@ -1,16 +1,17 @@
 //! Over real TLS: whom a source trusts, what the gateway shows, and that a certificate's name is the service's.
 
-use super::grpc::Grpc;
+use super::grpc::{Grpc, reflect};
 use super::rest::Rest;
 use super::testing::{
     Answer, Asked, Server, answer, answer_json, binding, caller, in_an_hour, settings, with_inputs,
 };
-use super::{DescriptorSource, FailureCodes, Protocol, SourceSettings};
+use super::{DescriptorSource, FailureCodes, Protocol, SourceSettings, Unread};
 use crate::graphql::ErrorCode;
 use crate::problem::render;
 use crate::source::{Call, Connector, Error, Reply};
 use crate::upstream::discovery::Address;
 use crate::upstream::{Instances, Proxies, Proxy, Site, Tls};
+use prost::Message as _;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -22,6 +23,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tonic::transport::server::TcpIncoming;
 
 /// A certificate authority that signs for servers and for the gateway.
 struct Authority {
@@ -324,5 +327,73 @@ async fn http2_only_has_to_be_negotiated() {
         let error = ask(&rest(&server)).await.unwrap_err();
         let said = "TLS did not negotiate HTTP/2; remove `http2`";
         assert!(error.detail.contains(said), "{error}");
+    }
+}
+
+/// A service that describes itself, behind TLS.
+async fn described(tls: ServerConfig) -> std::net::SocketAddr {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connector/grpc/testing");
+    let set = protox::compile(["shop.proto"], [folder]).unwrap().encode_to_vec();
+    let builder = tonic_reflection::server::Builder::configure();
+    let service = builder.register_encoded_file_descriptor_set(&set).build_v1().unwrap();
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (target, tls) = (plain.local_addr().unwrap(), TlsAcceptor::from(Arc::new(tls)));
+    let router = tonic::transport::Server::builder().add_service(service);
+    tokio::spawn(router.serve_with_incoming(TcpIncoming::from(plain)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let tls = tls.clone();
+            tokio::spawn(async move {
+                let mut here = tls.accept(stream).await?;
+                let mut there = TcpStream::connect(target).await?;
+                tokio::io::copy_bidirectional(&mut here, &mut there).await
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_service_describes_itself_over_tls_also_through_a_proxy() {
+    const METHOD: &str = r#"@grpc(source: "products", method: "shop.v1.Products/GetProduct")"#;
+    let (ours, other) = (Authority::new(), Authority::new());
+    let address = described(ours.server(true)).await;
+    let (proxies, mut heads) = tunnels(address).await;
+    let shown = ours.tls(Some("gateway.test"));
+    let forged = Tls { ca: other.tls(None).ca, ..shown.clone() };
+    for (tls, proxies, works) in [
+        (shown.clone(), Proxies::default(), true),
+        (shown, proxies, true),
+        (ours.tls(None), Proxies::default(), false),
+        (forged, Proxies::default(), false),
+    ] {
+        let url = format!("https://users.test:{}", address.port()).parse().unwrap();
+        let mut site = Site::at(&url).unwrap();
+        let is_direct = proxies == Proxies::default();
+        if is_direct {
+            let address = Address::parse(&address.to_string()).unwrap();
+            site.name = Some("users.test".to_owned());
+            site.instances = Instances::Fixed(vec![address]);
+        }
+        let mut source = grpc_source(site, tls);
+        source.upstream.proxies = proxies;
+        let Protocol::Grpc { descriptors, .. } = &mut source.protocol else { panic!("gRPC") };
+        *descriptors = DescriptorSource::Reflection;
+        let sources = [source];
+        let reflected = reflect(&sources).await;
+        let (grpc, problems) = Grpc::read(&sources, Unread::default(), &reflected);
+        let text = render(&problems, false);
+        assert_eq!(problems.is_empty(), works, "{text}");
+        if works {
+            assert!(grpc.compile(&binding(METHOD)).is_ok());
+        } else {
+            assert!(text.contains("no reflection from 127.0.0.1:"), "{text}");
+        }
+        if !is_direct {
+            let head = heads.recv().await.unwrap();
+            assert!(head.starts_with("CONNECT users.test:"), "{head}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::connector::credentials::{ClientStyle, Secret};
 use crate::connector::testing::{
     Answer, Asked, Server, answer, answer_json, in_an_hour, read_asked,
 };
-use crate::upstream::Proxies;
+use crate::upstream::{Proxies, Proxy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -254,5 +254,33 @@ async fn answers_without_a_token_say_what_to_do() {
         assert!(error.detail.contains(said), "{error}");
         assert!(error.detail.starts_with("no token from http://127.0.0.1:"), "{error}");
         assert!(!error.detail.contains("tenant") && !error.detail.contains("heim"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_is_asked_through_the_proxy() {
+    for refuses in [false, true] {
+        let proxy = Server::start(move |asked| async move {
+            if refuses { answer(407, &[], "") } else { echo(asked).await }
+        })
+        .await;
+        let url = format!("http://me:hush@{}", proxy.address);
+        let client = ClientCredentials {
+            token_url: "http://id.invalid/t".parse().expect("a URL"),
+            proxies: Proxies::always(Proxy::parse(&url).expect("a proxy")),
+            ..client(&proxy, ClientStyle::Basic)
+        };
+        let tokens = Tokens::new(&"users".into(), &client, Duration::from_secs(5)).expect("a URL");
+        let outcome = sent(&tokens).await.map_err(|error| error.detail);
+        match outcome {
+            Ok(token) => assert!(token.starts_with("Bearer POST|http://id.invalid/t|"), "{token}"),
+            Err(detail) => {
+                assert!(refuses && detail.contains("asks for other credentials"), "{detail}");
+                assert!(detail.starts_with("no token from http://id.invalid/t: "), "{detail}");
+                assert!(!detail.contains("hush"), "{detail}");
+            }
+        }
+        drop(tokens);
+        proxy.stop().await;
     }
 }

@@ -3,7 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | how is a connection opened | `dial` |
-//! | is there a proxy on the way | `route` |
+//! | is there a proxy on the way, or a Unix socket | `route` |
 //! | which connection does a call take, and when is one more opened | `pool` |
 //! | what does one exchange look like | `http1`, `http2` |
 //! | was the request processed | `unsent` |
