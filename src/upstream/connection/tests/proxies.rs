@@ -76,7 +76,7 @@ fn through(proxy: SocketAddr, url: &str, versions: Versions) -> Connections {
     let proxy = Proxy::parse(&format!("http://me:hush@{proxy}")).unwrap();
     let settings = Settings {
         proxies: Proxies::always(proxy),
-        connect_timeout: Duration::from_millis(300),
+        connect_timeout: Duration::from_millis(700),
         ..Settings::default()
     };
     Connections::new(&settings, &url.parse().unwrap(), None, versions).unwrap()
@@ -139,8 +139,8 @@ async fn a_proxy_that_does_not_help_is_named_and_its_credentials_are_not() {
         ),
         (Manner::Says("SSH-2.0-x\r\n\r\n"), secure, "is not HTTP"),
         (Manner::Says(""), secure, "broke off during CONNECT"),
-        (Manner::Stalls, secure, "within 300 ms"),
-        (Manner::Establishes, secure, "within 300 ms"),
+        (Manner::Stalls, secure, "within 700 ms"),
+        (Manner::Establishes, secure, "within 700 ms"),
         (Manner::Says(INTERIM), secure, "more than 8 interim replies to CONNECT"),
         (
             Manner::Says("HTTP/1.1 101 Switching Protocols\r\n\r\n"),

@@ -8,7 +8,7 @@ use tokio::net::{UnixListener, UnixSocket};
 const URL: &str = "http://localhost/";
 
 fn at(path: &Path, versions: Versions) -> Connections {
-    let settings = Settings { connect_timeout: Duration::from_millis(300), ..Settings::default() };
+    let settings = Settings { connect_timeout: Duration::from_millis(700), ..Settings::default() };
     let address = Address::socket(path.to_path_buf()).expect("a short path");
     Connections::new(&settings, &URL.parse().unwrap(), Some(address), versions)
         .expect("an instance")
@@ -21,7 +21,7 @@ async fn call(path: &Path, versions: Versions) -> Result<String, Failure> {
 
 async fn check(path: &Path) -> bool {
     let address = Address::socket(path.to_path_buf()).expect("a short path");
-    watch::connects(address, Duration::from_millis(300)).await
+    watch::connects(address, Duration::from_millis(700)).await
 }
 
 fn serve_at(listener: UnixListener) {
@@ -100,7 +100,7 @@ async fn a_socket_with_a_full_queue_is_waited_for_within_the_time_of_a_connectio
     // A queue of one takes two.
     let _waiting = [(); 2].map(|()| std::os::unix::net::UnixStream::connect(&path).unwrap());
     let failure = call(&path, Versions::Negotiated).await.unwrap_err();
-    assert!(failure.to_string().contains("no connection within 300 ms"), "{failure}");
+    assert!(failure.to_string().contains("no connection within 700 ms"), "{failure}");
     assert!(!check(&path).await);
     serve_at(listener);
     assert_eq!(call(&path, Versions::Negotiated).await.unwrap(), "HTTP/1.1 localhost");
