@@ -57,7 +57,7 @@ impl ScalarFormat {
             Self::DateTime => is_date_time(text.as_bytes()),
             Self::Email => is_email(text),
             Self::Int64 | Self::UInt64 => self.accepts_number(text),
-            Self::Url => Url::parse(text).is_ok(),
+            Self::Url => is_url(text),
             Self::Uuid => is_uuid(text.as_bytes()),
         }
     }
@@ -142,6 +142,14 @@ fn is_email(text: &str) -> bool {
         && domain.split('.').all(is_label)
 }
 
+/// An absolute URL as the URL standard parses it. The parser skips spaces around it, and tabs and line breaks everywhere, but
+/// texts are passed on as they are.
+fn is_url(text: &str) -> bool {
+    let is_skipped =
+        text.starts_with(' ') || text.ends_with(' ') || text.contains(char::is_control);
+    !is_skipped && Url::parse(text).is_ok()
+}
+
 fn is_uuid(text: &[u8]) -> bool {
     text.len() == 36
         && text.iter().enumerate().all(|(at, byte)| match at {
@@ -151,106 +159,4 @@ fn is_uuid(text: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::ScalarFormat;
-
-    /// Name, texts that have the form, and texts that do not.
-    const TEXTS: [(&str, &[&str], &[&str]); 7] = [
-        (
-            "Date",
-            &["2026-01-31", "2024-02-29", "2000-02-29", "0000-12-31"],
-            &[
-                "",
-                "2026-1-31",
-                "2026-02-29",
-                "1900-02-29",
-                "2026-13-01",
-                "2026-00-01",
-                "2026-01-00",
-                "2026-04-31",
-                "2026-01-31T00:00:00Z",
-                "2026/01/31",
-                "20260131",
-                "２026-01-31",
-            ],
-        ),
-        (
-            "DateTime",
-            &[
-                "2026-01-31T09:30:00Z",
-                "2026-01-31t09:30:00z",
-                "2026-01-31 23:59:60.123456789+05:30",
-                "2026-01-31T00:00:00-23:59",
-            ],
-            &[
-                "",
-                "2026-01-31",
-                "2026-01-31T09:30:00",
-                "2026-01-31T24:00:00Z",
-                "2026-01-31T09:60:00Z",
-                "2026-01-31T09:30:61Z",
-                "2026-01-31T09:30:00.Z",
-                "2026-01-31T09:30:00+0530",
-                "2026-01-31T09:30Z",
-                "2026-02-30T09:30:00Z",
-                "2026-01-31T09:30:00ZZ",
-                "2026-01-31T09:30:00é",
-            ],
-        ),
-        (
-            "Email",
-            &["ada@example.com", "a.b+c@x", "o'neil@a-b.example"],
-            &["", "ada", "@x", "a@", "a@b@c", "a b@x", "a@-x.de", "a@x..de", "ä@x.de", "a@x_y.de"],
-        ),
-        (
-            "Int64",
-            &["0", "-9223372036854775808", "9223372036854775807", "007"],
-            &["", "9223372036854775808", "1.0", "1e3", "+1", " 1", "x"],
-        ),
-        ("UInt64", &["0", "18446744073709551615"], &["-1", "18446744073709551616", "+1", ""]),
-        (
-            "URL",
-            &["https://example.com/a?b=c", "mailto:a@b.de"],
-            &["", "/a", "example.com", "http://"],
-        ),
-        (
-            "UUID",
-            &["123e4567-e89b-12d3-a456-426614174000", "123E4567-E89B-12D3-A456-426614174000"],
-            &[
-                "",
-                "123e4567e89b12d3a456426614174000",
-                "123e4567-e89b-12d3-a456-42661417400g",
-                "{123e4567-e89b-12d3-a456-42661417400}",
-            ],
-        ),
-    ];
-
-    #[test]
-    fn texts_have_the_form_of_their_scalar() {
-        for (name, good, bad) in TEXTS {
-            let format = ScalarFormat::of(name).expect(name);
-            for text in good {
-                assert!(format.accepts_text(text), "{name}: {text}");
-            }
-            for text in bad {
-                assert!(!format.accepts_text(text), "{name}: {text}");
-            }
-        }
-    }
-
-    #[test]
-    fn only_integers_take_numbers() {
-        for (name, digits, is_good) in [
-            ("Int64", "-7", true),
-            ("Int64", "1.0", false),
-            ("Int64", "9223372036854775808", false),
-            ("UInt64", "18446744073709551615", true),
-            ("UInt64", "-1", false),
-            ("Date", "20260131", false),
-        ] {
-            let format = ScalarFormat::of(name).expect(name);
-            assert_eq!(format.accepts_number(digits), is_good, "{name}: {digits}");
-        }
-        assert_eq!(ScalarFormat::of("JSON"), None);
-    }
-}
+mod tests;

@@ -100,6 +100,8 @@ fn exponent(text: &str) -> i128 {
 #[cfg(test)]
 mod tests {
     use super::{by_size, canonical};
+    use num_bigint::BigInt;
+    use proptest::prelude::*;
 
     fn spelled(text: &str) -> String {
         let mut out = Vec::new();
@@ -172,6 +174,55 @@ mod tests {
             for (left, right) in same.iter().flat_map(|left| same.iter().map(move |r| (left, r))) {
                 assert!(by_size(&number(left), &number(right)).is_eq(), "{left} {right}");
             }
+        }
+    }
+
+    /// Writes `digits × 10^power` with the point moved: `at` digits stand behind it.
+    fn respelled(digits: i64, power: i64, at: u8, zeros: usize) -> String {
+        let sign = if digits < 0 { "-" } else { "" };
+        let behind = usize::from(at);
+        let text = format!("{:0>width$}", digits.unsigned_abs(), width = behind + 1);
+        let (whole, fraction) = text.split_at(text.len() - behind);
+        let fraction = format!("{fraction}{}", "0".repeat(zeros));
+        let point = if fraction.is_empty() { "" } else { "." };
+        format!("{sign}{whole}{point}{fraction}e{}", power + i64::from(at))
+    }
+
+    proptest! {
+        #[test]
+        fn a_moved_point_changes_no_number(
+            digits in any::<i64>(),
+            power in -90_i64..90,
+            (at, other) in (0_u8..30, 0_u8..30),
+            zeros in 0_usize..5,
+        ) {
+            let (left, right) = (respelled(digits, power, at, 0), respelled(digits, power, other, zeros));
+            prop_assert_eq!(spelled(&left), spelled(&right));
+            prop_assert_eq!(spelled(&spelled(&left)), spelled(&left));
+            let number = |text: &str| serde_json::from_str(text).expect(text);
+            prop_assert!(by_size(&number(&left), &number(&right)).is_eq(), "{} {}", left, right);
+        }
+
+        #[test]
+        fn numbers_are_ordered_as_integers_of_any_size_are(
+            (left, right) in (-999_i64..999, -999_i64..999),
+            (power, other) in (0_u32..40, 0_u32..40),
+            (at, beside) in (0_u8..6, 0_u8..6),
+        ) {
+            let whole = |digits: i64, power| BigInt::from(digits) * BigInt::from(10).pow(power);
+            let expected = whole(left, power).cmp(&whole(right, other));
+            let number = |text: &str| serde_json::from_str(text).expect(text);
+            let left = respelled(left, power.into(), at, 0);
+            let right = respelled(right, other.into(), beside, 1);
+            prop_assert_eq!(by_size(&number(&left), &number(&right)), expected);
+            prop_assert_eq!(spelled(&left) == spelled(&right), expected.is_eq());
+        }
+
+        #[test]
+        fn no_number_panics(text in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,30})?([eE][-+]?[0-9]{1,25})?") {
+            let number = |text: &str| serde_json::from_str(text).expect(text);
+            prop_assert!(by_size(&number(&text), &number(&text)).is_eq());
+            prop_assert!(number(&spelled(&text)).as_str().len() <= text.len() + 64);
         }
     }
 }

@@ -185,6 +185,7 @@ fn length(number: &BigInt) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{ExactNumber, Inexact};
+    use proptest::prelude::*;
 
     type Compute = fn(&ExactNumber, &ExactNumber) -> Result<ExactNumber, Inexact>;
 
@@ -307,6 +308,39 @@ mod tests {
                 Some(Inexact::NotNumber),
                 "{text}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in any::<String>(), digits in "[-+]?[0-9.eE+-]{0,40}", base in 2_u32..=36) {
+            for text in [&text, &digits] {
+                let _ = ExactNumber::parse_integer(text, base);
+                let Ok(number) = ExactNumber::parse(text) else { continue };
+                let _ = (number.truncated().to_number(), number.rem(&number), number.div(&number));
+                if let Ok(written) = number.to_number() {
+                    let again = ExactNumber::parse(written.as_str()).and_then(|read| read.to_number());
+                    prop_assert_eq!(again, Ok(written));
+                }
+            }
+        }
+
+        /// Hundredths as integers, and the same as decimals.
+        #[test]
+        fn decimals_are_computed_as_integers_are(left in -1_000_000_i64..1_000_000, right in -1_000_000_i64..1_000_000) {
+            let number = |number: i64, scale: u32| format!("{number}e-{scale}");
+            let (a, b) = (number(left, 2), number(right, 2));
+            let written = |number, scale| {
+                Ok(ExactNumber::parse(&format!("{number}e-{scale}"))?.to_number()?.as_str().to_owned())
+            };
+            prop_assert_eq!(compute(&a, ADD, &b), written(left + right, 2));
+            prop_assert_eq!(compute(&a, SUB, &b), written(left - right, 2));
+            prop_assert_eq!(compute(&a, MUL, &b), written(left * right, 4));
+            if right != 0 {
+                prop_assert_eq!(compute(&a, ExactNumber::rem, &b), written(left % right, 2));
+                let product = number(left * right, 4);
+                prop_assert_eq!(compute(&product, ExactNumber::div, &b), written(left, 2));
+            }
         }
     }
 }
