@@ -9,6 +9,7 @@ mod constant;
 mod credentials;
 mod failure;
 mod headers;
+mod node;
 mod rules;
 mod settings;
 mod sources;
@@ -23,6 +24,7 @@ pub use crate::source::Returned;
 pub use constant::Const;
 pub use credentials::{ClientCredentials, ClientStyle, Credentials, Secret};
 pub use headers::is_reserved as is_reserved_header;
+pub use node::NodeById;
 pub use rules::{SourceRules, SourceText, kept_extension, no_condition, no_text};
 pub use settings::{
     DescriptorSource, FailureCodes, FromEnv, GRPC_CODES, Protocol, SourceConfig, SourcePlaces,

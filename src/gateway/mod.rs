@@ -12,7 +12,7 @@ mod tests;
 
 use crate::config::Config;
 use crate::connector::grpc::{self, Grpc, Reflected};
-use crate::connector::{Const, Unread, rest::Rest};
+use crate::connector::{Const, NodeById, Unread, rest::Rest};
 use crate::edge::{self, Edge};
 use crate::engine::{self, Engine};
 use crate::graph::{self, Sdl, Surroundings};
@@ -157,7 +157,7 @@ fn connectors(
     let (grpc, found) = Grpc::read(&sources, config.unread.clone(), reflected);
     problems.extend(rest.problems().into_iter().chain(found));
     let upstreams = [rest.upstreams(), grpc.upstreams()].concat();
-    (vec![Box::new(rest), Box::new(grpc), Box::new(Const)], upstreams)
+    (vec![Box::new(rest), Box::new(grpc), Box::new(Const), Box::new(NodeById)], upstreams)
 }
 
 fn identity(config: &Config, problems: &mut Vec<Problem>) -> Identity {

@@ -13,6 +13,7 @@ pub const CODES: &[(&str, Severity)] = &[
     ("invalid-cost", Severity::Error),
     ("invalid-default", Severity::Error),
     ("invalid-field-set", Severity::Error),
+    ("invalid-global-id", Severity::Error),
     ("invalid-guard", Severity::Error),
     ("invalid-list-size", Severity::Error),
     ("invalid-lookup", Severity::Error),

@@ -26,6 +26,8 @@ directive @provides(fields: String!) on FIELD_DEFINITION
 directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 "How long the list is at most."
 directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
+"On a type: IDs have this prefix for clients, as in `user:1`. Elsewhere: the IDs are of this type."
+directive @globalId(prefix: String, type: String) on ARGUMENT_DEFINITION | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT
 "The name by which services know this value."
 directive @alias(name: String!) on ENUM_VALUE
 "Takes any value, though scalars of this name are checked (Date, DateTime, Email, URL, UUID, Int64, UInt64)."

@@ -2,8 +2,8 @@
 
 use super::binding::{self, Bindings};
 use super::{
-    Graph, alias, api_schema, cache, call_policy, check, cost, entity, guard, input, lookup, merge,
-    reference, requirement, sdl::Sdl,
+    Graph, alias, api_schema, cache, call_policy, check, cost, entity, global_id, guard, input,
+    lookup, merge, reference, requirement, sdl::Sdl,
 };
 use crate::problem::{Place, Problem, any_error};
 use crate::source::Connector;
@@ -70,8 +70,9 @@ pub fn load_in(
     let defaults = input::check(&merged, &bindings, &mut problems);
     let aliases = alias::read(&merged, &mut problems);
     let costs = cost::read(&merged, &mut problems);
-    let types = entity::read(&merged, &bindings, &costs, &mut problems);
+    let mut types = entity::read(&merged, &bindings, &costs, &mut problems);
     let lookups = lookup::read(&merged, &types, &mut bindings, &mut problems);
+    let global_ids = global_id::read(&merged, &mut types, &lookups, &mut problems);
     reference::check(&merged, &types, &mut bindings, &mut problems);
     let guards = guard::read(&merged, &types, &bindings, &mut problems);
     requirement::check(&merged, &types, &bindings, &guards, &mut problems);
@@ -101,6 +102,7 @@ pub fn load_in(
         guards,
         costs,
         aliases: Arc::new(aliases),
+        global_ids: Arc::new(global_ids),
         defaults,
         cache_hints,
         env,

@@ -16,6 +16,7 @@ mod cost;
 mod directive;
 mod entity;
 mod field_set;
+mod global_id;
 mod guard;
 mod input;
 mod load;
@@ -39,6 +40,7 @@ pub use cache::CacheHint;
 pub use codes::CODES;
 pub use cost::{Costs, InputCost};
 pub use directive::sdl as directives;
+pub use global_id::{GlobalIds, IdPlace};
 pub use guard::{Allow, Guard, GuardId, Guards};
 pub use input::{Defaults, expected, is_misread, is_one_of, misfits, repeated_fields};
 pub use load::{Surroundings, deny, load, load_in, load_with_env};
@@ -71,6 +73,8 @@ pub struct Graph {
     pub costs: Costs,
     /// How services spell the values of enums.
     pub aliases: Arc<Aliases>,
+    /// The prefixes of IDs.
+    pub global_ids: Arc<GlobalIds>,
     pub defaults: Defaults,
     /// What `@cacheControl` says of objects, interfaces and unions; only those of which it says something.
     pub cache_hints: HashMap<Name, CacheHint>,

@@ -168,6 +168,9 @@ pub trait Call: Send + Sync {
     fn describe(&self, request: &Request) -> String;
 }
 
+/// The argument under which a `@node` field gets the objects that its IDs name: `__typename` and `id`, or null.
+pub const OBJECTS: &str = "objects";
+
 /// What a value that is computed without a call depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Computed {

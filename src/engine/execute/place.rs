@@ -154,6 +154,11 @@ impl Run<'_> {
                     };
                     self.store.set(row, *slot, value);
                 }
+                if let Some(slot) = fetch.exists {
+                    let found = matches!(value, Value::Object(_));
+                    let found = if found { Value::Bool(true) } else { value };
+                    self.store.set(row, slot, found);
+                }
             }
         }
     }

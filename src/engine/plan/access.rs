@@ -42,7 +42,7 @@ impl<'a> Planner<'a> {
                 of_object.is_none() && matches!(rule, Guard::Allow(allow) if allow.names_arguments);
             let definition = graph.schema.type_field(ty, name).ok().filter(|_| looks);
             let definitions = definition.map_or(&[][..], |field| &field.arguments);
-            let arguments = arguments::prepare(&graph.schema, definitions, given);
+            let arguments = arguments::for_rule(graph, (ty, name), definitions, given);
             all = all.and(&self.conditions.rule(*guard, arguments)?);
         }
         Ok(all)

@@ -195,14 +195,15 @@ impl<'a> Planner<'a> {
         let of_lookup = fields.iter().filter(|field| field.field.name == single.definition.name);
         for field in of_lookup {
             let definitions = &self.definition(ty, field.field).arguments;
-            let given = arguments::prepare_spelled(self.graph, definitions, &field.field.arguments);
+            let (name, graph) = (&*field.field.name, self.graph);
+            let given = arguments::for_call(graph, (ty, name), definitions, &field.field.arguments);
             let text = format!("{given:?}");
             let at = *known.entry(text.clone()).or_insert(classes.len());
             if at == classes.len() {
-                let sound = given.iter().all(|(_, input)| match input {
+                let sound = given.iter().all(|(_, input)| match untranslated(input) {
                     Input::Constant(_) => true,
                     Input::Variable { name, .. } => !self.nullable.contains(&**name),
-                    Input::List(_) | Input::Object(_) | Input::Spelled { .. } => false,
+                    Input::List(_) | Input::Object(_) | Input::Translated { .. } => false,
                 });
                 let condition = (sound && field.checks.is_empty()).then(|| field.condition.clone());
                 let element = element(single, many, &given);
@@ -325,6 +326,7 @@ impl<'a> Planner<'a> {
             entity: None,
             allowed: Condition::always(),
             checks: Vec::new(),
+            exists: None,
             permits: Vec::new(),
         };
         let keys = vec![(Name::clone(argument), Input::List(elements))];
@@ -359,6 +361,10 @@ fn values(binding: &Binding) -> HashSet<(Variable, &[Box<str>])> {
         .filter(|reference| reference.variable != Variable::Args)
         .map(|reference| (reference.variable, &*reference.path))
         .collect()
+}
+
+fn untranslated(input: &Input) -> &Input {
+    if let Input::Translated { of, .. } = input { of } else { input }
 }
 
 fn element(single: Single<'_>, many: &Lookup, given: &[(Name, Input)]) -> Input {

@@ -1,8 +1,9 @@
 //! A field's arguments, prepared: literals are coerced once (GraphQL spec, section 6.4.1 "Coercing Field Arguments"),
 //! and a request only puts its variables in.
 
-use crate::graph::{Aliases, Graph};
+use crate::graph::{Aliases, GlobalIds, Graph, IdPlace};
 use crate::graphql::Name;
+use crate::source::OBJECTS;
 use apollo_compiler::Node;
 use apollo_compiler::Schema;
 use apollo_compiler::ast::{Argument, InputValueDefinition, Type, Value as Literal};
@@ -21,12 +22,32 @@ pub(in crate::engine) enum Input {
     },
     List(Vec<Input>),
     Object(Vec<(Name, Input)>),
-    /// The value as services spell the enums in it: see [`Aliases`].
-    Spelled {
+    /// The value in other words. It has as many elements.
+    Translated {
         of: Box<Input>,
-        ty: Name,
-        aliases: Arc<Aliases>,
+        to: Translation,
     },
+}
+
+/// What clients send, in the words of services.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::engine) enum Translation {
+    /// The enums in values of this type with the names of services: see [`Aliases`].
+    Enums(Name, Arc<Aliases>),
+    /// The IDs at this place without their prefixes.
+    Ids(IdPlace, Arc<GlobalIds>),
+    /// IDs become the objects that they name: see [`GlobalIds::object_of`].
+    Objects(Arc<GlobalIds>),
+}
+
+impl Translation {
+    fn apply(&self, value: &mut Value) {
+        match self {
+            Self::Enums(ty, aliases) => aliases.spell(ty, value),
+            Self::Ids(place, ids) => ids.strip(place, value),
+            Self::Objects(ids) => *value = ids.object_of(value),
+        }
+    }
 }
 
 impl Input {
@@ -41,9 +62,9 @@ impl Input {
                 items.iter().map(|item| item.evaluate(variables).unwrap_or_default()).collect(),
             ),
             Self::Object(fields) => Some(Value::Object(evaluate_all(fields, variables))),
-            Self::Spelled { of, ty, aliases } => {
+            Self::Translated { of, to } => {
                 let mut value = of.evaluate(variables)?;
-                aliases.spell(ty, &mut value);
+                to.apply(&mut value);
                 Some(value)
             }
         }
@@ -83,23 +104,59 @@ pub(super) fn prepare(
         .collect()
 }
 
-/// [`prepare`] for a call, where enums have the names that services know. Rules see the names of the schema.
-pub(super) fn prepare_spelled(
+/// [`prepare`] for a rule over a field's arguments: IDs have no prefix, as in claims, and enums the names of the schema.
+pub(super) fn for_rule(
+    graph: &Graph,
+    (ty, field): (&str, &str),
+    definitions: &[Node<InputValueDefinition>],
+    given: &[Node<Argument>],
+) -> Vec<(Name, Input)> {
+    let mut prepared = prepare(&graph.schema, definitions, given);
+    for (name, input) in &mut prepared {
+        if let Some(place) = graph.global_ids.place(ty, field, name) {
+            let ids = Arc::clone(&graph.global_ids);
+            translate(input, Translation::Ids(place.clone(), ids));
+        }
+    }
+    prepared
+}
+
+/// [`prepare`] for a field's call: IDs have no prefix, and enums the names that services know.
+pub(super) fn for_call(
+    graph: &Graph,
+    coordinate: (&str, &str),
+    definitions: &[Node<InputValueDefinition>],
+    given: &[Node<Argument>],
+) -> Vec<(Name, Input)> {
+    let mut prepared = for_rule(graph, coordinate, definitions, given);
+    for (name, input) in &mut prepared {
+        let definition = definitions.iter().find(|definition| *definition.name == **name);
+        let ty = definition.map(|definition| definition.ty.inner_named_type());
+        if let Some(ty) = ty.filter(|ty| graph.aliases.reach(ty)) {
+            let aliases = Arc::clone(&graph.aliases);
+            translate(input, Translation::Enums(ty.as_str().into(), aliases));
+        }
+    }
+    prepared
+}
+
+/// The argument of a `@node` field as the objects that its IDs name.
+pub(super) fn for_node(
     graph: &Graph,
     definitions: &[Node<InputValueDefinition>],
     given: &[Node<Argument>],
 ) -> Vec<(Name, Input)> {
     let mut prepared = prepare(&graph.schema, definitions, given);
     for (name, input) in &mut prepared {
-        let definition = definitions.iter().find(|definition| *definition.name == **name);
-        let ty = definition.map(|definition| definition.ty.inner_named_type());
-        if let Some(ty) = ty.filter(|ty| graph.aliases.reach(ty)) {
-            let of = Box::new(std::mem::replace(input, Input::Constant(Value::Null)));
-            let aliases = Arc::clone(&graph.aliases);
-            *input = fold(Input::Spelled { of, ty: ty.as_str().into(), aliases });
-        }
+        *name = OBJECTS.into();
+        translate(input, Translation::Objects(Arc::clone(&graph.global_ids)));
     }
     prepared
+}
+
+fn translate(input: &mut Input, to: Translation) {
+    let of = Box::new(std::mem::replace(input, Input::Constant(Value::Null)));
+    *input = fold(Input::Translated { of, to });
 }
 
 fn with_default(
@@ -156,7 +213,7 @@ fn fold(input: Input) -> Input {
         Input::Object(fields) => {
             fields.iter().all(|(_, field)| matches!(field, Input::Constant(_)))
         }
-        Input::Spelled { of, .. } => matches!(**of, Input::Constant(_)),
+        Input::Translated { of, .. } => matches!(**of, Input::Constant(_)),
         Input::Constant(_) | Input::Variable { .. } => return input,
     };
     if !constant {

@@ -69,7 +69,7 @@ impl Planner<'_> {
             let definition = graph.schema.type_field(ty, name).ok();
             let definition = definition.filter(|_| allow.names_arguments);
             let definitions = definition.map_or(&[][..], |field| &field.arguments);
-            let arguments = arguments::prepare(&graph.schema, definitions, given);
+            let arguments = arguments::for_rule(graph, (ty, name), definitions, given);
             let check = self.check(node, ty, *guard, arguments)?;
             add(&mut checks, &[check]);
             let further = self.checks[check.0 as usize].checks.clone();

@@ -3,10 +3,11 @@
 //! number, and a request evaluates each number once.
 
 use super::arguments::Input;
-use crate::graph::{GuardId, Guards};
+use crate::graph::{GlobalIds, GuardId, Guards, IdPlace};
 use crate::graphql::Name;
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// All of these bits set, none of those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,13 +15,13 @@ pub(super) struct Conjunction {
     /// Variables.
     set: u64,
     clear: u64,
-    /// Lists of nulls that must not occur.
+    /// Lists of flaws that must not occur.
     sound: u128,
     /// Rules that must hold.
     allowed: u128,
 }
 
-/// The outcome of every variable, list of nulls and rule for one request.
+/// The outcome of every variable, list of flaws and rule for one request.
 #[derive(Clone, Copy, Default)]
 struct Bits {
     variables: u64,
@@ -42,6 +43,13 @@ struct Entry {
     unless: Vec<Condition>,
 }
 
+/// Something wrong with the values of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Flaw {
+    Null(Null),
+    Foreign(ForeignId),
+}
+
 /// A variable that may be null, used where null is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Null {
@@ -49,6 +57,22 @@ pub(super) struct Null {
     variable: usize,
     /// The requests that reach its use, as far as `@skip` and `@include` decide.
     reached: Condition,
+}
+
+/// An argument whose IDs may be of another type than theirs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ForeignId {
+    pub input: Input,
+    pub place: IdPlace,
+    pub ids: Arc<GlobalIds>,
+}
+
+impl ForeignId {
+    /// It occurs with these variables.
+    pub(super) fn occurs(&self, variables: &Map<String, Value>) -> bool {
+        let value = self.input.evaluate(variables);
+        value.is_some_and(|value| !self.ids.fits(&self.place, &value))
+    }
 }
 
 /// A rule as an operation asks it: once for each set of arguments it looks at.
@@ -64,7 +88,7 @@ pub(in crate::engine) struct Conditions {
     variables: Vec<Name>,
     /// Variables that may be null where null is not allowed.
     nullable: Vec<Name>,
-    sound: Vec<Vec<Null>>,
+    sound: Vec<Vec<Flaw>>,
     rules: Vec<Rule>,
     entries: Vec<Entry>,
 }
@@ -196,7 +220,7 @@ impl Conditions {
     }
 
     /// Returns a null that counts where `reached` holds.
-    pub(super) fn null(&mut self, name: &str, reached: &Condition) -> Result<Null, TooMany> {
+    pub(super) fn null(&mut self, name: &str, reached: &Condition) -> Result<Flaw, TooMany> {
         let variable = match self.nullable.iter().position(|known| &**known == name) {
             Some(variable) => variable,
             None if self.nullable.len() == 64 => return Err(TooMany::Nullable),
@@ -205,19 +229,19 @@ impl Conditions {
                 self.nullable.len() - 1
             }
         };
-        Ok(Null { variable, reached: reached.of_variables() })
+        Ok(Flaw::Null(Null { variable, reached: reached.of_variables() }))
     }
 
-    /// Returns the condition that none of these nulls occurs.
-    pub(super) fn none_of(&mut self, nulls: Vec<Null>) -> Result<Condition, TooMany> {
-        if nulls.is_empty() {
+    /// Returns the condition that none of these flaws occurs.
+    pub(super) fn none_of(&mut self, flaws: Vec<Flaw>) -> Result<Condition, TooMany> {
+        if flaws.is_empty() {
             return Ok(Condition::always());
         }
-        let bit = match self.sound.iter().position(|known| *known == nulls) {
+        let bit = match self.sound.iter().position(|known| *known == flaws) {
             Some(bit) => bit,
             None if self.sound.len() == 128 => return Err(TooMany::Nullable),
             None => {
-                self.sound.push(nulls);
+                self.sound.push(flaws);
                 self.sound.len() - 1
             }
         };
@@ -225,9 +249,10 @@ impl Conditions {
     }
 
     /// Returns the variables of these nulls, for messages.
-    pub(super) fn names(&self, nulls: &[Null]) -> String {
+    pub(super) fn names(&self, flaws: &[Flaw]) -> String {
         let mut names: Vec<String> = Vec::new();
-        for null in nulls {
+        for flaw in flaws {
+            let Flaw::Null(null) = flaw else { continue };
             let name = format!("`${}`", self.nullable[null.variable]);
             if !names.contains(&name) {
                 names.push(name);
@@ -279,7 +304,10 @@ impl Conditions {
         let bits = Bits { variables: set, ..Bits::default() };
         let bits = Bits {
             sound: self.sound.iter().enumerate().fold(0, |sound, (bit, list)| {
-                let is_there = |null: &Null| nulls[null.variable] && null.reached.holds(bits);
+                let is_there = |flaw: &Flaw| match flaw {
+                    Flaw::Null(null) => nulls[null.variable] && null.reached.holds(bits),
+                    Flaw::Foreign(id) => id.occurs(variables),
+                };
                 sound | (u128::from(!list.iter().any(is_there)) << bit)
             }),
             rules: self.rules.iter().enumerate().fold(0, |rules, (bit, rule)| {

@@ -125,6 +125,8 @@ pub(super) struct Draft<'a> {
     pub serial: bool,
     /// The entity a lookup is for.
     pub entity: Option<Name>,
+    /// Takes `true` if the call finds the object. A lookup that decides whether an object is there fills it.
+    pub exists: Option<Slot>,
     /// What must hold for anybody to see what it brings, beside the rules of the fields themselves.
     pub allowed: Condition,
     /// What an object must pass for anybody to see what is brought for it: the rules of the field itself, and of what

@@ -8,8 +8,9 @@
 
 use super::draft::Planner;
 use super::length::{self, Length, Slice};
-use super::{Asking, Fetch, QueryPlan};
+use super::{Asking, Branch, Fetch, FetchId, QueryPlan};
 use crate::engine::response::NodeId;
+use hashbrown::HashMap;
 use serde_json::{Map, Value};
 
 /// How many objects there can be at a place: the lists on the way to it, multiplied.
@@ -24,7 +25,19 @@ impl QueryPlan {
     /// The most calls that the plan can come to with these variables.
     pub fn fan_out(&self, conditions: &[bool], variables: &Map<String, Value>) -> u64 {
         let made = self.fetches.iter().filter(|fetch| conditions[fetch.condition as usize]);
-        made.map(|fetch| fetch.fan_out(variables)).fold(0, u64::saturating_add)
+        let mut total: u64 = 0;
+        let mut branches: HashMap<NodeId, HashMap<&str, u64>> = HashMap::new();
+        for fetch in made {
+            let calls = fetch.fan_out(variables);
+            let of_branch = fetch.branch.as_ref().map(|branch| {
+                branches.entry(branch.node).or_default().entry(&*branch.ty).or_default()
+            });
+            let sum = of_branch.unwrap_or(&mut total);
+            *sum = sum.saturating_add(calls);
+        }
+        // An object is of one type.
+        let dearest = branches.values().filter_map(|types| types.values().max());
+        dearest.fold(total, |total, calls| total.saturating_add(*calls))
     }
 }
 
@@ -77,6 +90,25 @@ pub(super) fn objects(planner: &Planner<'_>, node: NodeId) -> Objects {
         node = planner.at(parent.node);
     }
     objects
+}
+
+/// The branch of a fetch: the outermost abstract object above it, if no list leads there.
+pub(super) fn branch(planner: &Planner<'_>, id: FetchId) -> Option<Branch> {
+    let draft = &planner.fetches[id.0 as usize];
+    let (mut at, mut only) = (draft.node, draft.only.clone());
+    let mut found = None;
+    loop {
+        if let Some((_, ty)) = only {
+            found = Some(Branch { node: at, ty });
+        }
+        let Some(parent) = &planner.at(at).parent else { break };
+        let is_list = !parent.lengths.is_empty() || unselected(planner, parent).is_some();
+        if is_list {
+            found = None;
+        }
+        (at, only) = (parent.node, parent.only.clone());
+    }
+    found
 }
 
 /// The length of a list that no selection names, but that a call or a key needs: its arguments are the defaults.

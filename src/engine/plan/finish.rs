@@ -168,6 +168,8 @@ fn fetch(
         cache: cache_hint(planner, id),
         held,
         permits,
+        exists: draft.exists,
+        branch: fan_out::branch(planner, id),
     }
 }
 

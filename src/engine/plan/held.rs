@@ -22,7 +22,9 @@ pub(super) fn find(planner: &Planner<'_>, order: &[FetchId]) -> Vec<Vec<Held>> {
 
 fn for_fetch(planner: &Planner<'_>, id: FetchId) -> Vec<Held> {
     let draft = &planner.fetches[id.0 as usize];
-    let Some(entity) = &draft.entity else { return Vec::new() };
+    let Some(entity) = draft.entity.as_ref().filter(|_| draft.exists.is_none()) else {
+        return Vec::new();
+    };
     let (Asking::PerKey { parts, .. } | Asking::Batch { parts, .. }) = &draft.asking else {
         return Vec::new();
     };

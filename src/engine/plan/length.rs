@@ -126,7 +126,7 @@ fn narrowed<'i>(input: &'i Input, path: &'i [Name]) -> (&'i Input, &'i [Name]) {
             let field = fields.iter().find(|(name, _)| name == first);
             field.map_or((ABSENT, &[]), |(_, input)| narrowed(input, rest))
         }
-        (Input::Spelled { of, .. }, _) => narrowed(of, path),
+        (Input::Translated { of, .. }, _) => narrowed(of, path),
         _ => (input, path),
     }
 }
@@ -151,8 +151,7 @@ fn find<'v>(
             let (_, input) = fields.iter().find(|(name, _)| name == first)?;
             return find(input, rest, variables);
         }
-        // Services spell enum values in their own way; the number of values stays.
-        Input::Spelled { of, .. } => return find(of, path, variables),
+        Input::Translated { of, .. } => return find(of, path, variables),
     };
     let value = path.iter().try_fold(value, |value, name| value.get(&**name))?;
     (!value.is_null()).then_some(Found::Value(value))

@@ -42,7 +42,7 @@ pub(super) use usages::{VariableUsage, usages};
 
 use super::guard::access::Access;
 use super::guard::cost::Cost;
-use super::response::{Shape, Slot, View};
+use super::response::{NodeId, Shape, Slot, View};
 use crate::graph::{BatchReply, BindingId, CacheHint, EnumAliases, GuardId, Spelling};
 use crate::graphql::Name;
 use crate::source::Computed;
@@ -112,6 +112,17 @@ pub(super) struct Fetch {
     pub held: Vec<Held>,
     /// Which objects it is made for: those of any of these. Empty: all.
     pub permits: Vec<Permit>,
+    /// Takes `true` if the call finds the object.
+    pub exists: Option<Slot>,
+    /// It is made for objects of one type of a single abstract object.
+    pub branch: Option<Branch>,
+}
+
+/// One type of an abstract object that is not in a list: fetches of its other types are not made beside those of this one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Branch {
+    pub node: NodeId,
+    pub ty: Name,
 }
 
 /// Objects that pass these checks, where the condition with this number holds.

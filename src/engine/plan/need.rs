@@ -188,7 +188,7 @@ impl<'a> Planner<'a> {
         let used = if let Some(binding) = self.binding(ty, name) {
             let definition = self.graph.schema.type_field(ty, name).ok();
             let definitions = definition.map_or(&[][..], |field| &field.arguments);
-            let defaults = arguments::prepare_spelled(self.graph, definitions, &[]);
+            let defaults = arguments::for_call(self.graph, (ty, name), definitions, &[]);
             let never = Condition::never();
             let used = self.fetch_field(node, ty, name, binding, defaults, &never)?;
             self.permit_call(used.filled_by, &checks);

@@ -9,7 +9,7 @@ use super::draft::{Draft, Planner, Provider};
 use super::error::{PlanError, Result};
 use super::yields::{self, Yields};
 use super::{Asking, FetchId, KeysAs, Target, arguments};
-use crate::engine::response::NodeId;
+use crate::engine::response::{NodeId, Slot};
 use crate::graph::{KeyPath, Lookup, LookupArguments, LookupElement};
 use crate::graphql::Name;
 use hashbrown::HashMap;
@@ -46,6 +46,56 @@ impl<'a> Planner<'a> {
             missing.retain(|name| !self.yields(chosen, ty, name));
         }
         Ok(())
+    }
+
+    /// The lookup that decides whether the object of a global ID is there, and the slot that it fills: one that is made
+    /// anyway, else the nearest. It is made wherever the object is selected.
+    pub(super) fn look_for(&mut self, node: NodeId, ty: &str) -> Result<(Slot, FetchId)> {
+        let made_for = |planner: &Self| {
+            let fetches = planner.at(node).providers.iter().map(|provider| provider.fetch);
+            let mut fetches = fetches.skip(1);
+            fetches.find(|id| planner.fetches[id.0 as usize].entity.as_deref() == Some(ty))
+        };
+        if made_for(self).is_none() {
+            let candidates = self.candidates(node, ty);
+            let in_list = self.in_list(node);
+            let batched = |candidate: &Candidate<'_>| {
+                matches!(candidate.lookup.arguments, LookupArguments::Many { .. })
+            };
+            let best = candidates.iter().filter(|candidate| candidate.round.is_some());
+            let best = best
+                .min_by_key(|candidate| (candidate.round, in_list && !batched(candidate)))
+                .ok_or_else(|| PlanError::Unreachable(format!("{ty} by its global ID")))?;
+            self.add(node, ty, best, &candidates)?;
+        }
+        let first = self.at(node).providers.first().map(|first| first.fetch);
+        let (Some(lookup), Some(first)) = (made_for(self), first) else {
+            return Err(PlanError::Unreachable(format!("{ty} by its global ID")));
+        };
+        let condition = self.fetches[first.0 as usize].condition.clone();
+        let draft = &mut self.fetches[lookup.0 as usize];
+        draft.condition.or(&condition);
+        draft.permit(&Condition::always(), &[]);
+        if let Some(slot) = draft.exists {
+            return Ok((slot, lookup));
+        }
+        let at = self.at_mut(node);
+        let slot = at.width;
+        at.width += 1;
+        self.fetches[lookup.0 as usize].exists = Some(slot);
+        Ok((slot, lookup))
+    }
+
+    /// The node's objects are stubs made of global IDs.
+    pub(super) fn is_found_by_id(&self, node: NodeId) -> bool {
+        let parent = self.at(node).parent.as_ref();
+        parent.is_some_and(|parent| self.is_node(&self.at(parent.node).ty, &parent.key))
+    }
+
+    /// The field finds objects by their global IDs.
+    pub(super) fn is_node(&self, ty: &str, field: &str) -> bool {
+        let query = self.graph.schema.schema_definition.query.as_ref();
+        query.is_some_and(|query| query.as_str() == ty) && self.graph.global_ids.is_node(field)
     }
 
     fn yields(&self, candidate: &Candidate<'a>, ty: &str, name: &&'a str) -> bool {
@@ -167,7 +217,8 @@ impl<'a> Planner<'a> {
     fn draft(&mut self, node: NodeId, ty: &str, lookup: &'a Lookup) -> Result<Draft<'a>> {
         let (select, _) = yields::root(self.graph.binding(lookup.binding).call.select());
         let query = self.graph.schema.schema_definition.query.as_ref();
-        let field = query.and_then(|query| self.graph.schema.type_field(query, &lookup.field).ok());
+        let query = query.map_or("", |query| query.as_str());
+        let field = self.graph.schema.type_field(query, &lookup.field).ok();
         let definitions = field.map_or(&[][..], |field| &field.arguments);
         let first = self.at(node).providers.first().map(|provider| provider.fetch);
         Ok(Draft {
@@ -177,7 +228,7 @@ impl<'a> Planner<'a> {
             target: Target::Entity(Vec::new()),
             result: Some(node),
             select,
-            arguments: arguments::prepare_spelled(self.graph, definitions, &[]),
+            arguments: arguments::for_call(self.graph, (query, &lookup.field), definitions, &[]),
             required: Vec::new(),
             parent: Vec::new(),
             asking: Asking::PerObject,
@@ -189,6 +240,7 @@ impl<'a> Planner<'a> {
             entity: Some(ty.into()),
             allowed: self.may_look_up(&lookup.field)?,
             checks: Vec::new(),
+            exists: None,
             permits: Vec::new(),
         })
     }

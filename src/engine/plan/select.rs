@@ -164,6 +164,9 @@ impl<'a> Planner<'a> {
         let by_type = matches!(view.as_deref(), Some(View::ByType { .. }));
         let weight = if by_type { 0 } else { self.graph.weight(price.field, inner) };
         let mut output = self.output(&definition.ty, view.as_ref(), weight);
+        if let Some(prefix) = self.graph.global_ids.prefix_of_field(ty, name) {
+            output.set_leaf(&Leaf::GlobalId(Arc::clone(prefix)));
+        }
         output.assumed = price.assumed;
         let (slot, source) = (used.slot, self.source(used.filled_by));
         Ok(Planned { slot, source, output, given: price.given, cost })
@@ -220,14 +223,19 @@ impl<'a> Planner<'a> {
             return Ok((View::One(entries), object(ty, cost)));
         }
         let typename = self.typename_slot(node);
-        let possible = self.possible_types(ty);
+        let mut possible = self.possible_types(ty);
+        let by_id = self.is_found_by_id(node);
+        if by_id {
+            possible.retain(|name| graph.global_ids.prefix(name).is_some());
+        }
         let mut types = Vec::new();
-        if self.is_uniform(node, ty, sets)? {
+        if !by_id && self.is_uniform(node, ty, sets)? {
             let (entries, cost) = self.entries(node, ty, sets, around)?;
             let entries = Arc::new(entries);
             for name in possible {
                 let weight = graph.weight(field, &name);
-                types.push(TypeView { name, guard: 0, weight, entries: Arc::clone(&entries) });
+                let entries = Arc::clone(&entries);
+                types.push(TypeView { name, guard: 0, weight, exists: None, entries });
             }
             let dearest = types.iter().map(|view| view.weight).max().unwrap_or(0);
             let cost = Formula::sum([Formula::Constant(dearest), cost]);
@@ -236,14 +244,20 @@ impl<'a> Planner<'a> {
         let mut costs = Vec::new();
         for name in possible {
             self.step()?;
-            let allowed = self.may_see_type(&name)?;
-            let guard = self.conditions.number(&allowed, &[]);
+            let mut allowed = self.may_see_type(&name)?;
             let mut sets = sets.clone();
             restrict(&mut sets, &allowed);
             let (entries, cost) = self.entries(node, &name, &sets, around)?;
+            let mut exists = None;
+            if by_id {
+                let (slot, lookup) = self.look_for(node, &name)?;
+                allowed = allowed.and(&self.fetches[lookup.0 as usize].allowed);
+                exists = Some(slot);
+            }
+            let guard = self.conditions.number(&allowed, &[]);
             costs.push(Formula::only_if(guard, object(&name, cost)));
             let weight = graph.weight(field, &name);
-            types.push(TypeView { name, guard, weight, entries: Arc::new(entries) });
+            types.push(TypeView { name, guard, weight, exists, entries: Arc::new(entries) });
         }
         Ok((View::ByType { typename, types }, Formula::largest(costs)))
     }
@@ -260,6 +274,7 @@ impl<'a> Planner<'a> {
             let ready = |ty: &Name| {
                 self.binding(ty, name).is_none()
                     && self.provided(node, ty, name)
+                    && self.graph.global_ids.prefix_of_field(ty, name).is_none()
                     && self.definition(ty, field.field).ty == field.field.definition.ty
             };
             !self.any_guarded(&possible, name)

@@ -142,8 +142,12 @@ impl<'a> Planner<'a> {
     ) -> Result<SlotUse> {
         let field = collected.field;
         let definitions = &self.definition(ty, field).arguments;
-        let given = arguments::prepare_spelled(self.graph, definitions, &field.arguments);
-        let name = field.name.as_str();
+        let (graph, name) = (self.graph, field.name.as_str());
+        let given = if self.is_node(ty, name) {
+            arguments::for_node(graph, definitions, &field.arguments)
+        } else {
+            arguments::for_call(graph, (ty, name), definitions, &field.arguments)
+        };
         let used = self.fetch_field(node, ty, name, binding, given, &collected.condition)?;
         self.permit_call(used.filled_by, &collected.checks);
         Ok(used)
@@ -204,6 +208,7 @@ impl<'a> Planner<'a> {
             entity: None,
             allowed: Condition::always(),
             checks: Vec::new(),
+            exists: None,
             permits: Vec::new(),
         });
         self.require_for_field(node, ty, name, id)?;

@@ -1,4 +1,4 @@
-//! The last check of a request's variables: null where null is not allowed.
+//! The last check of a request's values: null where null is not allowed, and global IDs of another type.
 //!
 //! Validation allows a variable that may be null where a default makes up for one that is left out (GraphQL spec,
 //! section 5.8.5), but a request can still send null. In an argument, the field is then an error with a path (section
@@ -7,8 +7,9 @@
 //! one in a fragment on another type, an `@include` beside a `@skip` that holds.
 
 use super::access::restrict;
+use super::arguments::{self, Input};
 use super::collect::{Collected, Sets, condition_if, directives_of};
-use super::condition::{Condition, Null};
+use super::condition::{Condition, Flaw, ForeignId};
 use super::draft::Planner;
 use super::error::{PlanError, Result};
 use super::usages::usages;
@@ -17,19 +18,21 @@ use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::executable::{DirectiveList, Selection, SelectionSet};
 use apollo_compiler::parser::SourceSpan;
 use hashbrown::HashMap;
+use serde_json::Map;
 use std::borrow::Cow;
+use std::sync::Arc;
 
-/// Nulls that must not occur, and the selections that they decide.
+/// Flaws that must not occur, and the selections that they decide.
 #[derive(Default)]
-struct Nulls {
-    list: Vec<Null>,
+struct Flaws {
+    list: Vec<Flaw>,
     at: Vec<SourceSpan>,
 }
 
-impl Nulls {
-    fn add(&mut self, null: Null, at: Option<SourceSpan>) {
-        if !self.list.contains(&null) {
-            self.list.push(null);
+impl Flaws {
+    fn add(&mut self, flaw: Flaw, at: Option<SourceSpan>) {
+        if !self.list.contains(&flaw) {
+            self.list.push(flaw);
             self.at.extend(at);
         }
     }
@@ -39,13 +42,15 @@ impl Nulls {
 type Spread<'a> = HashMap<&'a str, Vec<Condition>>;
 
 impl<'a> Planner<'a> {
-    /// Restricts a field, and all below it, to requests that give no null to an argument that cannot be null.
+    /// Restricts a field, and all below it, to requests that give no null to an argument that cannot be null, and no ID
+    /// to one that takes those of another type.
     pub fn check_arguments(
         &mut self,
         ty: &str,
         field: &mut Collected<'a>,
     ) -> Result<Option<Sound>> {
-        if self.nullable.is_empty() {
+        let foreign = self.foreign_ids(ty, field);
+        if self.nullable.is_empty() && foreign.is_empty() {
             return Ok(None);
         }
         let mut found = Vec::new();
@@ -55,14 +60,35 @@ impl<'a> Planner<'a> {
                 usages(&self.graph.api_schema, definition, &argument.value, &mut found);
             }
         }
-        let mut nulls = Nulls::default();
+        let mut flaws = Flaws::default();
         for usage in found.into_iter().filter(|usage| usage.due.is_some_and(Type::is_non_null)) {
-            self.add_null(usage.variable, &Condition::always(), None, &mut nulls)?;
+            self.add_null(usage.variable, &Condition::always(), None, &mut flaws)?;
         }
-        let (condition, sound) = self.sound(nulls)?;
+        for id in foreign {
+            flaws.add(Flaw::Foreign(id), None);
+        }
+        let (condition, sound) = self.sound(flaws)?;
         field.condition = field.condition.and(&condition);
         restrict(&mut field.sets, &condition);
         Ok(sound)
+    }
+
+    /// The arguments of a field whose values may hold IDs of other types.
+    fn foreign_ids(&self, ty: &str, field: &Collected<'a>) -> Vec<ForeignId> {
+        let (graph, name) = (self.graph, field.field.name.as_str());
+        let definitions = &self.definition(ty, field.field).arguments;
+        let place = |argument: &str| graph.global_ids.place(ty, name, argument);
+        if !definitions.iter().any(|argument| place(&argument.name).is_some()) {
+            return Vec::new();
+        }
+        let prepared = arguments::prepare(&graph.schema, definitions, &field.field.arguments);
+        let ids = prepared.into_iter().filter_map(|(name, input)| {
+            let (place, ids) = (place(&name)?.clone(), Arc::clone(&graph.global_ids));
+            Some(ForeignId { input, place, ids })
+        });
+        let may_occur =
+            |id: &ForeignId| !matches!(id.input, Input::Constant(_)) || id.occurs(&Map::new());
+        ids.filter(may_occur).collect()
     }
 
     /// Restricts what is selected of an object to requests that give no null to a `@skip` or `@include` among it.
@@ -74,11 +100,11 @@ impl<'a> Planner<'a> {
         if self.nullable.is_empty() {
             return Ok((Cow::Borrowed(sets), None));
         }
-        let (mut spread, mut nulls) = (HashMap::new(), Nulls::default());
+        let (mut spread, mut flaws) = (HashMap::new(), Flaws::default());
         for (set, reached) in sets {
-            self.check_set(ty, set, reached, &mut spread, &mut nulls)?;
+            self.check_set(ty, set, reached, &mut spread, &mut flaws)?;
         }
-        let (condition, sound) = self.sound(nulls)?;
+        let (condition, sound) = self.sound(flaws)?;
         let mut sets = Cow::Borrowed(sets);
         if sound.is_some() {
             restrict(sets.to_mut(), &condition);
@@ -86,16 +112,29 @@ impl<'a> Planner<'a> {
         Ok((sets, sound))
     }
 
-    /// Returns the condition that none of these nulls occurs, and the error if one does.
-    fn sound(&mut self, nulls: Nulls) -> Result<(Condition, Option<Sound>)> {
-        let Nulls { list: nulls, at } = nulls;
-        if nulls.is_empty() {
+    /// Returns the condition that none of these flaws occurs, and the error if one does.
+    fn sound(&mut self, flaws: Flaws) -> Result<(Condition, Option<Sound>)> {
+        let Flaws { list: flaws, at } = flaws;
+        if flaws.is_empty() {
             return Ok((Condition::always(), None));
         }
         let at = at.into_iter().map(|at| self.lines.place(at.offset())).collect();
-        let names = self.conditions.names(&nulls);
-        let message = format!("null was sent for {names}, and cannot stand where it is used here");
-        let condition = self.conditions.none_of(nulls)?;
+        let mut messages = Vec::new();
+        let names = self.conditions.names(&flaws);
+        if !names.is_empty() {
+            messages
+                .push(format!("null was sent for {names}, and cannot stand where it is used here"));
+        }
+        for flaw in &flaws {
+            let Flaw::Foreign(id) = flaw else { continue };
+            let types = id.ids.types_at(&id.place);
+            let due = types.into_iter().filter_map(|ty| {
+                Some(format!("the ID of a `{ty}` begins with `{}`", id.ids.prefix(ty)?))
+            });
+            messages.extend(due.filter(|due| !messages.contains(due)).collect::<Vec<_>>());
+        }
+        let message = messages.join("; ");
+        let condition = self.conditions.none_of(flaws)?;
         let number = self.conditions.number(&condition, &[]);
         Ok((condition, Some(Sound { condition: number, message: message.into(), at })))
     }
@@ -105,10 +144,10 @@ impl<'a> Planner<'a> {
         variable: &str,
         reached: &Condition,
         at: Option<SourceSpan>,
-        nulls: &mut Nulls,
+        flaws: &mut Flaws,
     ) -> Result<()> {
         if self.nullable.contains(variable) {
-            nulls.add(self.conditions.null(variable, reached)?, at);
+            flaws.add(self.conditions.null(variable, reached)?, at);
         }
         Ok(())
     }
@@ -119,26 +158,26 @@ impl<'a> Planner<'a> {
         set: &'a SelectionSet,
         around: &Condition,
         spread: &mut Spread<'a>,
-        nulls: &mut Nulls,
+        flaws: &mut Flaws,
     ) -> Result<()> {
         for selection in &set.selections {
             let visits = &self.collector.visits;
             visits.set(visits.get().checked_sub(1).ok_or(PlanError::TooLarge)?);
             match selection {
                 Selection::Field(field) => {
-                    self.check_directives(&field.directives, field.location(), around, nulls)?;
+                    self.check_directives(&field.directives, field.location(), around, flaws)?;
                 }
                 Selection::InlineFragment(fragment) => {
                     let at = fragment.location();
-                    let reached = self.check_directives(&fragment.directives, at, around, nulls)?;
+                    let reached = self.check_directives(&fragment.directives, at, around, flaws)?;
                     let wanted = fragment.type_condition.as_ref();
                     if wanted.is_none_or(|wanted| self.collector.satisfies(ty, wanted)) {
-                        self.check_set(ty, &fragment.selection_set, &reached, spread, nulls)?;
+                        self.check_set(ty, &fragment.selection_set, &reached, spread, flaws)?;
                     }
                 }
                 Selection::FragmentSpread(fragment) => {
                     let at = fragment.location();
-                    let reached = self.check_directives(&fragment.directives, at, around, nulls)?;
+                    let reached = self.check_directives(&fragment.directives, at, around, flaws)?;
                     let Some(definition) = fragment.fragment_def(self.collector.document) else {
                         continue;
                     };
@@ -146,7 +185,7 @@ impl<'a> Planner<'a> {
                     let is_new = !before.iter().any(|before| reached.implies(before));
                     if is_new && self.collector.satisfies(ty, definition.type_condition()) {
                         before.push(reached.clone());
-                        self.check_set(ty, &definition.selection_set, &reached, spread, nulls)?;
+                        self.check_set(ty, &definition.selection_set, &reached, spread, flaws)?;
                     }
                 }
             }
@@ -154,19 +193,19 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Adds the nulls of the directives of a selection. Returns the condition under which it is kept.
+    /// Adds the flaws of the directives of a selection. Returns the condition under which it is kept.
     fn check_directives(
         &mut self,
         directives: &'a DirectiveList,
         at: Option<SourceSpan>,
         around: &Condition,
-        nulls: &mut Nulls,
+        flaws: &mut Flaws,
     ) -> Result<Condition> {
         let mut reached = around.clone();
         for (directive, wanted) in directives_of(directives) {
             let value = directive.specified_argument_by_name("if").map(|value| &**value);
             if let (Some(Value::Variable(variable)), false) = (value, reached.is_never()) {
-                self.add_null(variable, &reached, at, nulls)?;
+                self.add_null(variable, &reached, at, flaws)?;
             }
             reached = reached.and(&condition_if(&mut self.conditions, directive, wanted)?);
         }

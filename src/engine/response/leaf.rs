@@ -27,6 +27,7 @@ pub(super) fn write_leaf(
         Leaf::Float => write_float(out, store, value),
         Leaf::String => write_string(out, store, value),
         Leaf::Id => write_id(out, store, value),
+        Leaf::GlobalId(prefix) => write_global_id(out, store, value, prefix),
         Leaf::Boolean => write_boolean(out, store, value),
         Leaf::Enum(names) => write_enum(out, store, value, names),
         Leaf::AliasedEnum(aliases) => write_aliased(out, store, value, aliases),
@@ -96,6 +97,19 @@ fn write_id(out: &mut Vec<u8>, store: &Store, value: Value) -> Result<(), &'stat
         }
         _ => write_string(out, store, value).map_err(|_| DUE)?,
     }
+    Ok(())
+}
+
+fn write_global_id(
+    out: &mut Vec<u8>,
+    store: &Store,
+    value: Value,
+    prefix: &str,
+) -> Result<(), &'static str> {
+    let start = out.len();
+    write_id(out, store, value)?;
+    // Every ID begins with a quotation mark, and no character of a prefix needs an escape.
+    out.splice(start + 1..=start, prefix.bytes());
     Ok(())
 }
 

@@ -23,6 +23,8 @@ pub(in crate::engine) struct TypeView {
     pub guard: u32,
     /// What one such object costs.
     pub weight: u64,
+    /// The slot that says `true` if the object is there. `None`: it is.
+    pub exists: Option<Slot>,
     /// Shared by the types that are asked for the same.
     pub entries: Arc<Entries>,
 }
@@ -85,6 +87,17 @@ pub(in crate::engine) struct Output {
     pub kind: OutputKind,
 }
 
+impl Output {
+    /// Gives the leaves, in lists as well, another form.
+    pub fn set_leaf(&mut self, leaf: &Leaf) {
+        match &mut self.kind {
+            OutputKind::Leaf(own) => *own = leaf.clone(),
+            OutputKind::List(of) => of.set_leaf(leaf),
+            _ => {}
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(in crate::engine) enum OutputKind {
     Leaf(Leaf),
@@ -104,6 +117,8 @@ pub(in crate::engine) enum Leaf {
     Float,
     String,
     Id,
+    /// An ID that clients see with this prefix.
+    GlobalId(Arc<str>),
     Boolean,
     Enum(Arc<HashSet<Name>>),
     /// An enum that services spell otherwise.

@@ -5,7 +5,7 @@ use super::errors::{Errors, Kind};
 use super::leaf::write_leaf;
 use super::missing::MissingKeys;
 use super::store::{RowId, Slot, Store, Value};
-use super::view::{Entries, Entry, Output, OutputKind, Sound, View};
+use super::view::{Entries, Entry, Output, OutputKind, Sound, TypeView, View};
 use crate::engine::settings::{Limit, Mode};
 use crate::graphql::{Error, ErrorCode, Location, Name, PathSegment, error_id};
 use crate::memory::EXHAUSTED;
@@ -174,19 +174,38 @@ impl Writer<'_> {
     fn object(&mut self, row: RowId, view: &View, path: &Path<'_>) -> Result<(), Bubble> {
         match view {
             View::One(entries) => self.entries(row, entries, path),
-            View::ByType { typename, types } => {
-                let mut name = Vec::new();
-                super::key_text(self.store, self.store.get(row, *typename), &mut name);
-                match types.iter().find(|candidate| candidate.name.as_bytes() == name) {
-                    Some(found) if self.refuses(found.guard) => self.refused(path),
-                    Some(found) => {
-                        self.charge(found.weight);
-                        self.entries(row, &found.entries, path)
-                    }
-                    None => self.misfit("an object whose `__typename` is a possible type", path),
+            View::ByType { typename, types } => match self.type_of(row, *typename, types) {
+                Some(found) if self.refuses(found.guard) => self.refused(path),
+                Some(found) => {
+                    self.charge(found.weight);
+                    self.entries(row, &found.entries, path)
                 }
-            }
+                None => self.misfit("an object whose `__typename` is a possible type", path),
+            },
         }
+    }
+
+    /// `true` if an object is there, or what came instead of it. An object that the caller may not see is refused later.
+    fn existence(&self, row: RowId, view: &View) -> Value {
+        let View::ByType { typename, types } = view else { return Value::Bool(true) };
+        // All types of a view have such a slot, or none.
+        if types.first().is_none_or(|first| first.exists.is_none()) {
+            return Value::Bool(true);
+        }
+        let found = self.type_of(row, *typename, types);
+        let slot = found.filter(|found| !self.refuses(found.guard)).and_then(|found| found.exists);
+        slot.map_or(Value::Bool(true), |slot| self.store.get(row, slot))
+    }
+
+    fn type_of<'v>(
+        &self,
+        row: RowId,
+        typename: Slot,
+        types: &'v [TypeView],
+    ) -> Option<&'v TypeView> {
+        let mut name = Vec::new();
+        super::key_text(self.store, self.store.get(row, typename), &mut name);
+        types.iter().find(|candidate| candidate.name.as_bytes() == name)
     }
 
     fn charge(&mut self, cost: u64) {
@@ -306,6 +325,11 @@ impl Writer<'_> {
                 }
             }
             (OutputKind::Object(view), Value::Object(row)) => {
+                match self.existence(row, view) {
+                    Value::Bool(true) => {}
+                    Value::Hole(index) => return self.hole(index, path),
+                    _ => return self.null(output, path),
+                }
                 self.charge(output.weight);
                 return self.object(row, view, path);
             }

@@ -95,6 +95,10 @@ impl<'a> Walk<'a, '_> {
                 let shape = shape::of(mapping.expr());
                 mapped::Mapped::new(self, select, binding.batch.as_ref()).top(via, inner, &shape);
             }
+            // The stub of an object: its type and its key.
+            (Some(_), None) if binding.call.computed().is_some() => {
+                self.nested(via.type_name, field);
+            }
             _ => self.whole(inner),
         }
     }

@@ -229,7 +229,8 @@ impl Checking<'_> {
         });
         let Some(ty) = ty else { return };
         let Some(definition) = self.words.0.get_enum(&ty) else { return };
-        let names: Vec<&str> = definition.values.keys().map(apollo_compiler::Name::as_str).collect();
+        let names: Vec<&str> =
+            definition.values.keys().map(apollo_compiler::Name::as_str).collect();
         let literals = sides().flat_map(|side| match &side.kind {
             ExprKind::List(items) => items.as_slice(),
             _ => std::slice::from_ref(side),

@@ -82,6 +82,7 @@ fn unused(
     for argument in &field.arguments {
         let is_said =
             ["is", "require", "deprecated"].iter().any(|name| argument.directives.has(name));
+        let is_said = is_said || field.directives.has("node");
         let is_due = above.iter().any(|above| above.argument_by_name(&argument.name).is_some());
         let is_read = read.has(&argument.name) || slicing.contains(&argument.name.as_str());
         if is_said || is_due || is_read {

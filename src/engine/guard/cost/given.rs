@@ -56,7 +56,7 @@ fn variables(input: &Input, names: &mut Vec<String>) {
         }
         Input::List(items) => items.iter().for_each(|item| variables(item, names)),
         Input::Object(fields) => fields.iter().for_each(|(_, field)| variables(field, names)),
-        Input::Spelled { of, .. } => variables(of, names),
+        Input::Translated { of, .. } => variables(of, names),
     }
 }
 
@@ -78,7 +78,7 @@ fn input(costs: &Costs, cost: &InputCost, given: &Input, variables: &Map<String,
             });
             fields.fold(cost.weight, u64::saturating_add)
         }
-        Input::Spelled { of, .. } => input(costs, cost, of, variables),
+        Input::Translated { of, .. } => input(costs, cost, of, variables),
     }
 }
 

@@ -356,12 +356,14 @@ fn each_object_of_an_abstract_type_is_written_as_what_it_is() {
         TypeView {
             guard: 0,
             weight: 1,
+            exists: None,
             name: "Cat".into(),
             entries: Arc::new(all(vec![typename(), entry("lives", 1, nullable(int()))])),
         },
         TypeView {
             guard: 0,
             weight: 1,
+            exists: None,
             name: "Dog".into(),
             entries: Arc::new(all(vec![entry("bones", 1, nullable(int()))])),
         },

@@ -1,0 +1,493 @@
+//! Global IDs: a prefix in front of the `ID`s of a type, such as `user:1`, and the fields that find an object by one.
+//!
+//! Clients send and receive IDs with the prefix; services, keys and rules never see it. `Query.node` reads the type out
+//! of the prefix, so no source is ever searched for an ID.
+
+use super::lookup::Found;
+use super::merge::Merged;
+use super::words::{Root, Words, leaf_paths};
+use super::{KeyPath, ListSize, LookupArguments, LookupElement, ObjectType};
+use crate::graphql::Name;
+use crate::problem::{Problem, instead};
+use apollo_compiler::Node;
+use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition, Type};
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::schema::ExtendedType;
+use hashbrown::{HashMap, HashSet};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const DIRECTIVE: &str = "globalId";
+
+/// The prefixes of a graph's types, and the places of IDs that have one.
+#[derive(Debug, Default, PartialEq)]
+pub struct GlobalIds {
+    /// By type, with the colon.
+    prefixes: HashMap<Name, Arc<str>>,
+    /// By prefix, without the colon.
+    types: HashMap<Name, Name>,
+    /// Types whose IDs stand in fields, by type and field.
+    fields: HashMap<Name, HashMap<Name, Name>>,
+    /// Arguments with IDs, by type, field and argument.
+    arguments: HashMap<Name, HashMap<Name, HashMap<Name, IdPlace>>>,
+    /// Fields with IDs, by input object.
+    inputs: HashMap<Name, Vec<(Name, IdPlace)>>,
+    /// Fields of `Query` that find an object by its ID.
+    nodes: HashSet<Name>,
+}
+
+/// What an argument or an input field leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdPlace {
+    /// An ID of this type, or a list of them.
+    Id(Name),
+    /// An input object with IDs in it, or a list of them.
+    Input(Name),
+}
+
+impl GlobalIds {
+    /// The prefix, with its colon, of the IDs that a field returns.
+    #[must_use]
+    pub fn prefix_of_field(&self, ty: &str, field: &str) -> Option<&Arc<str>> {
+        self.prefixes.get(self.fields.get(ty)?.get(field)?)
+    }
+
+    /// The prefix, with its colon, of the IDs of a type.
+    #[must_use]
+    pub fn prefix(&self, ty: &str) -> Option<&Arc<str>> {
+        self.prefixes.get(ty)
+    }
+
+    /// The IDs in an argument of a field.
+    #[must_use]
+    pub fn place(&self, ty: &str, field: &str, argument: &str) -> Option<&IdPlace> {
+        self.arguments.get(ty)?.get(field)?.get(argument)
+    }
+
+    /// The field of `Query` finds objects of any type with a prefix by their IDs.
+    #[must_use]
+    pub fn is_node(&self, query_field: &str) -> bool {
+        self.nodes.contains(query_field)
+    }
+
+    /// Takes the prefixes off the IDs in a value. An ID without its prefix becomes null. As deep as the value.
+    pub fn strip(&self, place: &IdPlace, value: &mut Value) {
+        match (place, value) {
+            (_, Value::Array(items)) => items.iter_mut().for_each(|item| self.strip(place, item)),
+            (IdPlace::Id(ty), id @ Value::String(_)) => {
+                let local = id.as_str().and_then(|id| self.local(ty, id)).map(str::to_owned);
+                *id = local.map_or(Value::Null, Value::String);
+            }
+            (IdPlace::Input(ty), Value::Object(fields)) => {
+                for (field, place) in self.inputs.get(ty).into_iter().flatten() {
+                    if let Some(value) = fields.get_mut(&**field) {
+                        self.strip(place, value);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// All IDs in the value have the prefix of their type. As deep as the value.
+    #[must_use]
+    pub fn fits(&self, place: &IdPlace, value: &Value) -> bool {
+        match (place, value) {
+            (_, Value::Array(items)) => items.iter().all(|item| self.fits(place, item)),
+            (IdPlace::Id(ty), Value::String(id)) => self.local(ty, id).is_some(),
+            (IdPlace::Input(ty), Value::Object(fields)) => {
+                let ids = self.inputs.get(ty).into_iter().flatten();
+                ids.filter_map(|(field, place)| Some((place, fields.get(&**field)?)))
+                    .all(|(place, value)| self.fits(place, value))
+            }
+            _ => true,
+        }
+    }
+
+    /// The types of the IDs at a place.
+    #[must_use]
+    pub fn types_at<'i>(&'i self, place: &'i IdPlace) -> Vec<&'i Name> {
+        let (mut types, mut seen, mut open) = (Vec::new(), HashSet::new(), vec![place]);
+        while let Some(place) = open.pop() {
+            match place {
+                IdPlace::Id(ty) if !types.contains(&ty) => types.push(ty),
+                IdPlace::Input(ty) if seen.insert(ty) => {
+                    let fields = self.inputs.get(ty).into_iter().flatten();
+                    open.extend(fields.map(|(_, place)| place));
+                }
+                _ => {}
+            }
+        }
+        types.sort_unstable();
+        types
+    }
+
+    /// The object of a global ID by its type and key, or null if no type has the prefix. The same for each of a list.
+    #[must_use]
+    pub fn object_of(&self, id: &Value) -> Value {
+        match id {
+            Value::Array(ids) => ids.iter().map(|id| self.object_of(id)).collect(),
+            Value::String(id) => {
+                let parts = id.split_once(':').filter(|(_, local)| !local.is_empty());
+                let found =
+                    parts.and_then(|(prefix, local)| Some((self.types.get(prefix)?, local)));
+                found.map_or(Value::Null, |(ty, local)| json!({ "__typename": &**ty, "id": local }))
+            }
+            _ => Value::Null,
+        }
+    }
+
+    fn local<'i>(&self, ty: &str, id: &'i str) -> Option<&'i str> {
+        let local = id.strip_prefix(&**self.prefixes.get(ty)?)?;
+        (!local.is_empty()).then_some(local)
+    }
+}
+
+/// Reads the directives, and gives the lists of `@node` fields their lengths.
+pub(super) fn read(
+    merged: &Merged,
+    types: &mut HashMap<Name, ObjectType>,
+    lookups: &[Found],
+    problems: &mut Vec<Problem>,
+) -> GlobalIds {
+    let mut reading = Reading { merged, ids: GlobalIds::default(), problems };
+    reading.prefixes(types);
+    reading.of_lookups(lookups);
+    reading.marked();
+    reading.inputs_of_inputs();
+    reading.nodes(types, lookups);
+    reading.ids
+}
+
+struct Reading<'a> {
+    merged: &'a Merged,
+    ids: GlobalIds,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<'a> Reading<'a> {
+    fn refuse(&mut self, at: Option<SourceSpan>, message: String, help: &str) {
+        let place = self.merged.places.of(at);
+        self.problems.push(Problem::error("invalid-global-id", message).at(place).help(help));
+    }
+
+    /// `@globalId(prefix: …)` on types.
+    fn prefixes(&mut self, types: &HashMap<Name, ObjectType>) {
+        for (name, object) in Words(&self.merged.schema).objects() {
+            let Some(directive) = object.directives.get(DIRECTIVE) else { continue };
+            let at = directive.location();
+            let prefix = directive.specified_argument_by_name("prefix").and_then(|it| it.as_str());
+            let key: KeyPath = vec!["id".into()];
+            let has_key = types.get(name).is_some_and(|found| {
+                found.keys.iter().any(|paths| leaf_paths(paths) == [key.clone()])
+            });
+            let is_id = object.fields.get("id").is_some_and(|field| is_id(&field.ty));
+            let Some(prefix) = prefix.filter(|prefix| is_prefix(prefix)) else {
+                let message = format!("`{name}` has no prefix for its IDs");
+                let help = "write `@globalId(prefix: \"user\")`: letters, digits, `_`, `-` and `.`";
+                self.refuse(at, message, help);
+                continue;
+            };
+            if let Some(other) = self.ids.types.get(prefix) {
+                let message =
+                    format!("the IDs of `{other}` and `{name}` have the same prefix, `{prefix}`");
+                self.refuse(at, message, "give each type a prefix of its own");
+            } else if !has_key || !is_id {
+                let message = format!("`{name}` has a global ID, but no key `id` of type `ID`");
+                let help = "give it `@key(fields: \"id\")` and `id: ID!`; a `select` may rename: `id: uid`";
+                self.refuse(at, message, help);
+            } else {
+                let ty = Name::from(name);
+                self.ids.prefixes.insert(ty.clone(), format!("{prefix}:").into());
+                self.ids.types.insert(prefix.into(), ty.clone());
+                self.ids.fields.entry(ty.clone()).or_default().insert("id".into(), ty);
+            }
+        }
+    }
+
+    /// The arguments of lookups that take the `id` of a type with a prefix.
+    fn of_lookups(&mut self, lookups: &[Found]) {
+        let Some(query) = self.merged.schema.schema_definition.query.as_ref() else { return };
+        let is_id = |path: &KeyPath| matches!(path.as_slice(), [id] if &**id == "id");
+        for Found { lookup, .. } in lookups {
+            if self.ids.prefix(&lookup.entity).is_none() {
+                continue;
+            }
+            let place = IdPlace::Id(lookup.entity.clone());
+            match &lookup.arguments {
+                LookupArguments::One(arguments) => {
+                    for (argument, _) in arguments.iter().filter(|(_, path)| is_id(path)) {
+                        self.argument(query, &lookup.field, argument, place.clone());
+                    }
+                }
+                LookupArguments::Many { argument, element: LookupElement::Scalar(path) } => {
+                    if is_id(path) {
+                        self.argument(query, &lookup.field, argument, place);
+                    }
+                }
+                LookupArguments::Many { argument, element: LookupElement::Object(fields) } => {
+                    let field = self.merged.schema.type_field(query, &lookup.field).ok();
+                    let input = field.and_then(|field| field.argument_by_name(argument));
+                    let Some(input) = input.map(|input| input.ty.inner_named_type()) else {
+                        continue;
+                    };
+                    for (name, _) in fields.iter().filter(|(_, path)| is_id(path)) {
+                        self.input(input, name, place.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    fn argument(&mut self, ty: &str, field: &str, argument: &str, place: IdPlace) {
+        let fields = self.ids.arguments.entry_ref(ty).or_default();
+        fields.entry_ref(field).or_default().insert(argument.into(), place);
+    }
+
+    fn input(&mut self, ty: &str, field: &str, place: IdPlace) {
+        let fields = self.ids.inputs.entry_ref(ty).or_default();
+        if !fields.iter().any(|(known, _)| &**known == field) {
+            fields.push((field.into(), place));
+        }
+    }
+
+    /// `@globalId(type: …)` on fields, arguments and input fields.
+    fn marked(&mut self) {
+        let merged = self.merged;
+        for (name, found) in &merged.schema.types {
+            match found {
+                ExtendedType::Object(object) => {
+                    for field in object.fields.values() {
+                        self.field(name, field);
+                    }
+                }
+                ExtendedType::InputObject(object) => {
+                    for field in object.fields.values() {
+                        let coordinate = format!("{name}.{}", field.name);
+                        if let Some(ty) =
+                            self.named(&coordinate, field.directives.get(DIRECTIVE), &field.ty)
+                        {
+                            self.input(name, &field.name, IdPlace::Id(ty));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn field(&mut self, ty: &str, field: &FieldDefinition) {
+        let coordinate = format!("{ty}.{}", field.name);
+        if let Some(of) = self.named(&coordinate, field.directives.get(DIRECTIVE), &field.ty) {
+            self.ids.fields.entry_ref(ty).or_default().insert(field.name.as_str().into(), of);
+        }
+        for argument in &field.arguments {
+            let coordinate = format!("{coordinate}({}:)", argument.name);
+            if let Some(of) =
+                self.named(&coordinate, argument.directives.get(DIRECTIVE), &argument.ty)
+            {
+                self.argument(ty, &field.name, &argument.name, IdPlace::Id(of));
+            }
+        }
+    }
+
+    /// The type that a directive on something with IDs names.
+    fn named(
+        &mut self,
+        coordinate: &str,
+        directive: Option<&Node<Directive>>,
+        ty: &Type,
+    ) -> Option<Name> {
+        let directive = directive?;
+        let at = directive.location();
+        let of = directive.specified_argument_by_name("type").and_then(|of| of.as_str());
+        let Some(of) = of else {
+            let message = format!("`@globalId` on `{coordinate}` names no type");
+            self.refuse(at, message, "name it: `@globalId(type: \"User\")`");
+            return None;
+        };
+        if ty.inner_named_type() != "ID" {
+            let message = format!("`{coordinate}` is of type `{ty}`, and a global ID is an `ID`");
+            self.refuse(at, message, "make it an `ID`, or a list of `ID`");
+            return None;
+        }
+        if self.ids.prefix(of).is_none() {
+            // A type whose own directive is refused is reported there.
+            let declares = self.merged.schema.get_object(of);
+            if declares.is_none_or(|object| !object.directives.has(DIRECTIVE)) {
+                let known: Vec<&str> = self.ids.prefixes.keys().map(|name| &**name).collect();
+                let message = format!("`{coordinate}` has IDs of `{of}`, which has no prefix");
+                let help = instead(of, &known, "")
+                    .unwrap_or_else(|| format!("declare it: `type {of} @globalId(prefix: \"…\")`"));
+                self.refuse(at, message, &help);
+            }
+            return None;
+        }
+        Some(of.into())
+    }
+
+    /// Arguments and input fields that lead to IDs through input objects. Grows until nothing is added.
+    fn inputs_of_inputs(&mut self) {
+        if self.ids.inputs.is_empty() {
+            return;
+        }
+        let merged = self.merged;
+        let mut used_by: HashMap<&str, Vec<(&str, &InputValueDefinition)>> = HashMap::new();
+        for (name, found) in &merged.schema.types {
+            let ExtendedType::InputObject(object) = found else { continue };
+            for field in object.fields.values() {
+                used_by.entry(field.ty.inner_named_type()).or_default().push((name, field));
+            }
+        }
+        let mut open: Vec<Name> = self.ids.inputs.keys().cloned().collect();
+        let mut seen: HashSet<Name> = open.iter().cloned().collect();
+        while let Some(ty) = open.pop() {
+            for (user, field) in used_by.get(&*ty).into_iter().flatten() {
+                self.input(user, &field.name, IdPlace::Input(ty.clone()));
+                if seen.insert((*user).into()) {
+                    open.push((*user).into());
+                }
+            }
+        }
+        for (ty, object) in Words(&merged.schema).objects() {
+            for field in object.fields.values() {
+                for argument in &field.arguments {
+                    let inner = argument.ty.inner_named_type().as_str();
+                    if self.ids.inputs.contains_key(inner) {
+                        let place = IdPlace::Input(inner.into());
+                        self.argument(ty, &field.name, &argument.name, place);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `@node` on fields of `Query`.
+    fn nodes(&mut self, types: &mut HashMap<Name, ObjectType>, lookups: &[Found]) {
+        let merged = self.merged;
+        let words = Words(&merged.schema);
+        for (ty, object) in words.objects() {
+            for field in object.fields.values() {
+                let Some(directive) = field.directives.get("node") else { continue };
+                let at = directive.location();
+                if self.node(words.root(ty), ty, field, at) && self.has_lookups(field, at, lookups)
+                {
+                    self.ids.nodes.insert(field.name.as_str().into());
+                    let argument = Name::from(field.arguments[0].name.as_str());
+                    let field =
+                        types.get_mut(ty).and_then(|ty| ty.fields.get_mut(field.name.as_str()));
+                    let Some(field) = field else { continue };
+                    let sized = || ListSize {
+                        slicing_arguments: vec![vec![argument]],
+                        ..ListSize::default()
+                    };
+                    field.list_size.get_or_insert_with(sized);
+                }
+            }
+        }
+    }
+
+    fn node(
+        &mut self,
+        root: Option<Root>,
+        ty: &str,
+        field: &FieldDefinition,
+        at: Option<SourceSpan>,
+    ) -> bool {
+        let coordinate = format!("{ty}.{}", field.name);
+        if root != Some(Root::Query) {
+            let place = self.merged.places.of(at);
+            let message = format!("`{coordinate}` has `@node`, but is no field of the query type");
+            let help = "declare it on the query type: `node(id: ID!): Node @node`";
+            self.problems.push(Problem::error("misplaced-directive", message).at(place).help(help));
+            return false;
+        }
+        let help =
+            "declare it as `node(id: ID!): Node @node`, or as `nodes(ids: [ID!]!): [Node]! @node`";
+        let is_list = field.ty.is_list();
+        let object = if is_list { field.ty.item_type() } else { &field.ty };
+        let fits = |argument: &Node<InputValueDefinition>| {
+            let element = if is_list { argument.ty.item_type() } else { &argument.ty };
+            argument.ty.is_list() == is_list
+                && argument.ty.is_non_null()
+                && !element.is_list()
+                && element.is_non_null()
+                && is_id(element)
+        };
+        let inner = field.ty.inner_named_type();
+        let members = self.members(inner);
+        if object.is_list() || object.is_non_null() {
+            let message = format!(
+                "`{coordinate}` finds nothing for an unknown ID, so its objects may be null"
+            );
+            self.refuse(at, message, help);
+        } else if !matches!(field.arguments.as_slice(), [only] if fits(only)) {
+            let due = if is_list { "a list of IDs, `[ID!]!`" } else { "one ID, `ID!`" };
+            self.refuse(at, format!("`{coordinate}` takes {due}, and nothing else"), help);
+        } else if self.merged.schema.get_object(inner).is_some() {
+            let message = format!(
+                "`{coordinate}` returns the object type `{inner}`, for which a lookup is enough"
+            );
+            self.refuse(
+                at,
+                message,
+                "return an interface or a union, or bind the field as a lookup",
+            );
+        } else if !members.iter().any(|member| self.ids.prefix(member).is_some()) {
+            // Types whose own directive is refused are reported there.
+            let schema = &self.merged.schema;
+            let declares = |member: &&str| {
+                schema.get_object(member).is_some_and(|object| object.directives.has(DIRECTIVE))
+            };
+            if !members.iter().any(declares) {
+                let message = format!(
+                    "no type of `{inner}` has a global ID, so `{coordinate}` finds nothing"
+                );
+                self.refuse(at, message, "give its types a prefix: `type User implements Node @globalId(prefix: \"user\")`");
+            }
+        } else {
+            return true;
+        }
+        false
+    }
+
+    /// A stub is completed by a lookup of its type.
+    fn has_lookups(
+        &mut self,
+        field: &FieldDefinition,
+        at: Option<SourceSpan>,
+        lookups: &[Found],
+    ) -> bool {
+        let key: [KeyPath; 1] = [vec!["id".into()]];
+        let takes_id =
+            |ty: &str| lookups.iter().any(|found| &*found.lookup.entity == ty && found.key == key);
+        let members = self.members(field.ty.inner_named_type()).into_iter();
+        let with_prefix = members.filter(|member| self.ids.prefix(member).is_some());
+        let lacking: Vec<&str> = with_prefix.filter(|member| !takes_id(member)).collect();
+        for ty in &lacking {
+            let message =
+                format!("`{}` cannot find a `{ty}`: no lookup takes its `id`", field.name);
+            let help = format!(
+                "declare a field of `Query` such as `{}(id: ID!): {ty} @lookup @rest(…)`; `@internal` hides it from clients",
+                ty.to_lowercase()
+            );
+            self.refuse(at, message, &help);
+        }
+        lacking.is_empty()
+    }
+
+    fn members(&self, ty: &str) -> Vec<&'a str> {
+        let schema = &self.merged.schema;
+        let objects = Words(schema).objects().map(|(name, _)| name);
+        objects.filter(|name| schema.is_subtype(ty, name)).collect()
+    }
+}
+
+fn is_id(ty: &Type) -> bool {
+    ty.inner_named_type() == "ID" && !ty.is_list()
+}
+
+fn is_prefix(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !text.is_empty() && text.chars().all(fits)
+}
