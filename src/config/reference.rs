@@ -6,9 +6,7 @@ use std::fmt::Write as _;
 const HEAD: &str = "\
 # Configuration: portcullis.yaml
 
-`portcullis serve` reads `portcullis.yaml` in the working directory, or the file that `--config` names. Everything has a
-default that is safe in production; only `sources` has to be there. `portcullis check` says everything that is wrong with
-a file at once, each with its line and a caret.
+`portcullis.yaml` says which services there are, and how the gateway calls them and serves clients. This page lists all keys.
 
 ```yaml
 schema: [\"*.graphql\"]
@@ -22,18 +20,41 @@ sources:
     grpc: { url: http://127.0.0.1:50051, protos: [products.proto] }
 ```
 
-- **Variables.** `${NAME}` is the environment variable `NAME`, `${NAME:-default}` has a default for when it is unset or
-  empty, `$$` is a dollar sign. An unset variable without a default is a problem. A variable's content is always a value,
-  never YAML.
-- **Durations** have a unit: `500ms`, `2s`, `5m`, `1h`. **Sizes** too: `900B`, `100kB` (1,000), `512KiB` (1,024), `1MB`,
-  `1MiB`, `1GB`, `1GiB`.
-- **Names.** A source's name is what the SDL says in `@rest(source: \"users\", …)`.
-- **Limits** have a mode: `limits: { depth: 15 }` is short for `{ depth: { max: 15, mode: enforce } }`. `measure` serves what
-  exceeds the limit, logs it (a line for each limit and ten seconds) and counts it in
-  `portcullis_limit_exceeded_total{limit,mode}`; `off` serves it. What protects the process itself holds in every mode.
-- An unknown key is a problem, and so is a key twice, a tag, an anchor or an alias.
+`portcullis serve` reads this file in the working directory, or the file of `--config`. Only `sources` is required. The defaults
+of all other keys are safe in production.
 
-| key | value | default | what it does |
+`portcullis check` reports all problems of the file at once, each with its line and a caret. For completion in editors, see
+[`portcullis schema config`](cli.md#portcullis-schema-apidirectivesconfigerrors).
+
+## Values
+
+| type | how to write it |
+|---|---|
+| duration | with a unit: `500ms`, `2s`, `5m`, `1h` |
+| size | with a unit: `900B`, `100kB` (1,000), `512KiB` (1,024), `1MB`, `1MiB`, `1GB`, `1GiB` |
+| file, glob | relative to `portcullis.yaml` |
+| list | `[a, b]`, or one value without brackets |
+| name of a source | the name that the schema uses: `@rest(source: \"users\", …)` |
+
+**Environment variables.** `${NAME}` is the value of the variable `NAME`. `${NAME:-default}` has a default, for a variable that is
+unset or empty. `$$` is a dollar sign. An unset variable without a default is a problem. The content of a variable is always a
+value, never YAML.
+
+**Limits** have a mode: `limits: { depth: 15 }` is short for `limits: { depth: { max: 15, mode: enforce } }`.
+
+| mode | an operation that exceeds the limit |
+|---|---|
+| `enforce` | is refused |
+| `measure` | runs; it is logged (one line for each limit and ten seconds) and counted in `portcullis_limit_exceeded_total{limit,mode}` |
+| `off` | runs |
+
+Limits that protect the process itself apply in every mode.
+
+**Strict YAML.** Unknown keys, duplicate keys, tags, anchors and aliases are problems.
+";
+
+const TABLE: &str = "\
+| key | type | default | meaning |
 |---|---|---|---|
 ";
 
@@ -58,11 +79,40 @@ const REQUIRED: &[&str] = &[
     "sources.*.auth.client_credentials.client_secret",
 ];
 
+/// Headings, each before the first key that begins with the text beside it.
+const SECTIONS: &[(&str, &str)] = &[
+    ("schema", "Schema: `schema`"),
+    ("server.listen", "Server: `server`"),
+    ("server.tls", "TLS, metrics and the admin page"),
+    ("server.consul", "Registration in Consul: `server.consul`"),
+    ("server.trace_sample", "Traces, proxies, CORS, CSRF and status codes"),
+    ("limits.body", "Limits of requests: `limits`"),
+    ("limits.cost", "Cost: `limits.cost`"),
+    ("limits.rate", "Rate limits: `limits.rate`"),
+    ("auth", "Authentication: `auth`"),
+    ("subscriptions", "Subscriptions: `subscriptions`"),
+    ("persisted", "Persisted queries: `persisted`"),
+    ("guards", "Authorization, reuse and the cache"),
+    ("zone", "Zone and forward proxy"),
+    ("sources.*.rest", "REST sources: `sources.NAME.rest`"),
+    ("sources.*.grpc", "gRPC sources: `sources.NAME.grpc`"),
+    ("sources.*.timeout", "Timeouts and connections of a source"),
+    ("sources.*.balance", "Load balancing, ejection, circuit breaker and retries"),
+    ("sources.*.tls", "TLS and concurrency of a source"),
+    ("sources.*.headers", "Headers and credentials of a source"),
+    ("sources.*.config", "Replies and the cache of a source"),
+];
+
 /// The page as it stands in docs/configuration.md.
 #[must_use]
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
+    let mut sections = SECTIONS.iter().peekable();
     for key in KEYS {
+        // Writing to a String cannot fail.
+        if let Some((_, heading)) = sections.next_if(|(first, _)| key.path.starts_with(first)) {
+            let _ = write!(page, "\n## {heading}\n\n{TABLE}");
+        }
         let default = match key.default {
             "" if REQUIRED.contains(&key.path) => "required".to_owned(),
             "" => "none".to_owned(),
@@ -70,9 +120,9 @@ pub fn markdown() -> String {
             default => format!("`{default}`"),
         };
         let path = key.path.replace('*', "NAME");
-        // Writing to a String cannot fail.
         let _ = writeln!(page, "| `{path}` | {} | {default} | {} |", key.kind, key.text);
     }
+    debug_assert!(sections.peek().is_none(), "a heading has no key");
     page.push_str("\nThis page is written from the table in src/config/keys.rs (`UPDATE_DOCS=1 cargo test --lib docs`).\n");
     page
 }
