@@ -31,7 +31,7 @@ impl Connector for Const {
     }
 
     fn definition(&self) -> &'static str {
-        "\"This field is computed, without a call: what the mapping yields.\"\n\
+        "\"Computes the field from this mapping, without a call.\"\n\
          directive @const(value: String!) on FIELD_DEFINITION"
     }
 

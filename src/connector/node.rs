@@ -28,7 +28,7 @@ impl Connector for NodeById {
     }
 
     fn definition(&self) -> &'static str {
-        "\"Returns the object of a global ID: the prefix names its type, and a lookup of the type brings it.\"\n\
+        "\"Returns an object by its global ID. The prefix determines the type, and a lookup of the type returns the object.\"\n\
          directive @node on FIELD_DEFINITION"
     }
 

@@ -14,50 +14,50 @@ const DEFINITIONS: &str = r#"
 directive @key(fields: String!) repeatable on OBJECT | INTERFACE
 "This query field returns the entity that its arguments identify."
 directive @lookup on FIELD_DEFINITION
-"The key fields that an argument of a lookup takes."
+"The key field that an argument of a lookup takes, if the argument has another name."
 directive @is(field: String!) on ARGUMENT_DEFINITION | INPUT_FIELD_DEFINITION
-"Clients do not see this field; the gateway may use it."
+"Hides a lookup from clients. The gateway still uses it."
 directive @internal on FIELD_DEFINITION
-"The gateway fills this argument from the parent object; clients do not see it."
+"The argument takes its value from this field of the parent object. Clients do not see the argument."
 directive @require(field: String!) on ARGUMENT_DEFINITION
-"What of the entity comes along here, beside its key."
+"Fields of the entity that this field returns, in addition to its key."
 directive @provides(fields: String!) on FIELD_DEFINITION
-"What one value weighs, instead of 1 for an object and 0 for a scalar or an enum."
+"Cost of one value. Default: 1 for an object, 0 for a scalar or an enum."
 directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
-"How long the list is at most."
+"Maximum length of the list."
 directive @listSize(assumedSize: Int, slicingArguments: [String!], sizedFields: [String!], requireOneSlicingArgument: Boolean = true) on FIELD_DEFINITION
-"On a type: IDs have this prefix for clients, as in `user:1`. Elsewhere: the IDs are of this type."
+"On a type: the prefix of its IDs for clients, as in `user:1`. Elsewhere: the type of the IDs."
 directive @globalId(prefix: String, type: String) on ARGUMENT_DEFINITION | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT
-"The name by which services know this value."
+"Name of this value in calls and replies of services."
 directive @alias(name: String!) on ENUM_VALUE
-"Takes any value, though scalars of this name are checked (Date, DateTime, Email, URL, UUID, Int64, UInt64)."
+"Accepts any value. Otherwise scalars of these names are checked: Date, DateTime, Email, URL, UUID, Int64, UInt64."
 directive @unchecked on SCALAR
-"Only for callers with a verified token. On a type: for every field that returns it."
+"Allows callers with a verified token. On a type: applies to every field that returns it."
 directive @authenticated on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
-"Only for callers whose token has all scopes of one of the lists. On a type: for every field that returns it."
+"Allows callers whose token has all scopes of one of the lists. On a type: applies to every field that returns it."
 directive @requiresScopes(scopes: [[String!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
-"Only where this rule is true, over `$claims`, `$request`, and on a field `$args` and `$this`."
+"Allows callers for whom this mapping yields `true`. It may use `$claims` and `$request`, and on a field `$args` and `$this`."
 directive @allow(if: String!) repeatable on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR | ENUM
 
-"The milliseconds that the field's call may take, where its source's timeout is longer."
+"Timeout of the field's call in milliseconds. A shorter timeout of the source applies too."
 directive @timeout(ms: Int!) on FIELD_DEFINITION
-"What the field is where its own call fails."
+"Value of the field if its own call fails."
 directive @onError(do: OnErrorAction!) on FIELD_DEFINITION
 "`NULL`: the field is null, without an error."
 enum OnErrorAction { NULL }
 
-"How several calls become one."
+"Sends many keys in one call."
 input BatchRule { reply: BatchReply = BY_KEY, key: String, max: Int = 100, waitMs: Int = 0 }
-"What a batch is answered with."
+"Form of the reply to a batch."
 enum BatchReply { BY_KEY POSITIONAL MAP GROUP_BY }
-"What clients read of a reply that is not a success. Both are mappings."
+"Error that clients see if the reply is not a success. Both are mappings."
 input ErrorsRule { message: String, extensions: String }
-"What a reply that says \"not found\" is for the field."
+"Value of the field if the reply is \"not found\"."
 enum NotFoundRule { NULL ERROR }
 
-"How long replies may be used again, in seconds. On a type: of every call that returns it, and of what it stands in."
+"Caches replies for this time, in seconds. On a type: applies to every call that returns it, and to replies that contain it."
 directive @cacheControl(maxAge: Int, scope: CacheControlScope, staleIfError: Int) on FIELD_DEFINITION | OBJECT | INTERFACE | UNION
-"Who may be given a kept reply: everybody, or only the caller it was fetched for."
+"Callers that may get a cached reply: all, or only the caller it was fetched for."
 enum CacheControlScope { PUBLIC PRIVATE }
 "#;
 
