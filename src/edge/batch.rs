@@ -1,10 +1,11 @@
-//! Several operations in one body: a JSON list, cut into its elements, and their answers made into a list again
-//! (GraphQL over HTTP, draft appendix "Request Batching").
+//! Batched requests: splits a JSON list of operations into its elements, and joins their responses
+//! into a list (GraphQL over HTTP, draft appendix "Request Batching").
 //!
-//! Off by default: a list multiplies what one request may ask, and hides it from whoever counts requests. Where it is on,
-//! it is capped, and every limit holds for each element. Elements run side by side, as the draft asks, so a client that
-//! needs an order writes one mutation. An element that makes no sense has an answer of its own; only a list that is none
-//! is refused as a whole.
+//! Off by default: a list multiplies the work of one request, and hides it from anything that
+//! counts requests. If it is on, the length of a list is limited, and all other limits apply to
+//! each element. Elements run concurrently, as the draft asks, so a client that needs an order
+//! writes one mutation. An invalid element gets an error of its own. Only a body that is not a
+//! list, or a list that is too long, is refused as a whole.
 
 use super::payload::Mistake;
 use crate::engine;
@@ -13,12 +14,12 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Whether a body is a list rather than one operation.
+/// Returns `true` if a body is a list and not a single operation.
 pub(super) fn is_list(body: &[u8]) -> bool {
     body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-/// The elements' texts; reading stops at the first one too many.
+/// Returns the texts of the elements. Stops reading at the first element past `most`.
 pub(super) fn split(body: &[u8], most: usize) -> Result<Vec<&str>, Mistake> {
     let Ok(text) = std::str::from_utf8(body) else {
         return Err("the body is not valid UTF-8".into());
@@ -42,7 +43,7 @@ pub(super) fn split(body: &[u8], most: usize) -> Result<Vec<&str>, Mistake> {
     Ok(elements)
 }
 
-/// The answers, in the order asked.
+/// Joins the responses into a JSON list, in the order of the elements.
 pub(super) fn join(responses: &[engine::Response]) -> Bytes {
     let length = responses.iter().map(|response| response.body.len() + 1).sum::<usize>();
     let mut joined = BytesMut::with_capacity(length + 2);

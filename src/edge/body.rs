@@ -1,9 +1,9 @@
-//! A request's body, read up to a limit and within a time.
+//! Reads a request's body, up to a limit and within a timeout.
 //!
-//! A body that comes in one piece, as most do, is not copied. One that is too large is refused as soon as it is over
-//! the limit, even if it never ends. Its rest is read and discarded for a while after the answer: a client that
-//! cannot go on sending mostly sees a broken connection instead of the answer. A client that waits for `100 Continue`
-//! sends nothing.
+//! A body that arrives in one piece, as most do, is not copied. One that is too large is refused as
+//! soon as it exceeds the limit, even if it never ends. The rest is then read and discarded for a
+//! while after the response: a client that cannot go on sending mostly sees a broken connection
+//! instead of the response. A client that waits for `100 Continue` sends nothing.
 
 use super::inflate::{self, Coding};
 use super::intake::Taken;
@@ -20,8 +20,8 @@ use std::time::Duration;
 const DRAIN: usize = 32 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// A compressed body that pauses for this long is inflated as far as it has arrived, so that one without an end is
-/// refused.
+/// If a compressed body pauses for this long, the part that has arrived is inflated. So one without
+/// an end is refused, too.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Maximum number of pauses of one body at which it is inflated.
@@ -30,12 +30,13 @@ const PAUSES: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mistake {
     TooLarge,
-    /// Compressed in a way that is not understood.
+    /// The content coding is not supported.
     UnknownCoding,
     TooSlow,
-    /// Other requests of the connection hold what it may hold.
+    /// Other requests of the connection already hold all the bytes that it may hold.
     Crowded,
-    /// The client went away, broke the protocol, or sent something else than it says.
+    /// The client disconnected, broke the protocol, or sent something other than its headers
+    /// declare.
     Broken,
 }
 
@@ -49,16 +50,16 @@ impl From<inflate::Mistake> for Mistake {
     }
 }
 
-/// What a body may be like.
+/// Limits of a body.
 pub(super) struct Bounds {
-    /// In bytes, as sent and as inflated.
+    /// Maximum size in bytes, both as sent and inflated.
     pub limit: usize,
     pub time: Duration,
-    /// It may be compressed.
+    /// Compressed bodies are allowed.
     pub inflate: bool,
 }
 
-/// What is read counts as `taken` by the connection, as it was sent and as it was inflated.
+/// Reads a body. Its bytes are counted in `taken`, as sent and as inflated.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
@@ -125,7 +126,7 @@ async fn read_all(
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
-/// The pauses of a compressed body.
+/// Handles the pauses of a compressed body.
 struct Pauses<'a> {
     codings: &'a [Coding],
     left: usize,
@@ -221,7 +222,7 @@ mod tests {
         assert_eq!(read(&declared, Body::empty()).await, Err(Mistake::TooLarge));
     }
 
-    /// A body of these parts that never ends.
+    /// Returns a body that sends `parts` and never ends.
     fn without_end(parts: &[Bytes]) -> Body {
         let parts: Vec<_> = parts.iter().cloned().map(Ok::<_, std::io::Error>).collect();
         Body::from_stream(stream::iter(parts).chain(stream::pending()))

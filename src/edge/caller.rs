@@ -1,7 +1,8 @@
-//! Who sent a request: its address, its headers, and what its token says, verified.
+//! Authenticates the caller of a request: its address, its headers, and the verified claims of its
+//! token.
 //!
-//! A bad token is 401 and never anonymous (RFC 6750 §3.1), under either media type. Why it is bad stands in the log,
-//! under the id that the client gets.
+//! An invalid token is 401 and never anonymous (RFC 6750 §3.1), with either media type. The reason
+//! is logged under the id that the client gets.
 
 use super::negotiate::Media;
 use super::trace::Ids;
@@ -18,7 +19,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// The caller of a request; takes its headers. Keys that are being fetched are waited for.
+/// Returns the caller of a request, and takes its headers. Waits for keys that are being fetched.
 pub(super) async fn of_request(
     identity: &Identity,
     parts: &mut Parts,
@@ -30,14 +31,15 @@ pub(super) async fn of_request(
     Ok(caller(parts, verified))
 }
 
-/// Who opens a WebSocket, as far as its request tells. A token may yet come with `connection_init`.
+/// The caller of a WebSocket, as far as the upgrade request identifies it. A token may still arrive
+/// with `connection_init`.
 pub(super) struct Guest {
     caller: Arc<Caller>,
     /// The request had a token.
     is_known: bool,
 }
 
-/// The guest of a request that opens a WebSocket; takes its headers.
+/// Returns the guest of a request that opens a WebSocket, and takes its headers.
 pub(super) async fn of_upgrade(identity: &Identity, parts: &mut Parts) -> Result<Guest, Refused> {
     let verified = identity.of_headers(&parts.headers, SystemTime::now()).await?;
     let is_known = verified.is_some();
@@ -45,7 +47,8 @@ pub(super) async fn of_upgrade(identity: &Identity, parts: &mut Parts) -> Result
 }
 
 impl Guest {
-    /// The caller for as long as the socket is open. Its token is the request's or the payload's, never both.
+    /// Returns the caller for the lifetime of the socket. The token comes from the request or from
+    /// the payload, never from both.
     pub(super) async fn begin(
         self,
         identity: &Identity,
@@ -80,15 +83,15 @@ fn caller(parts: &mut Parts, verified: Option<Arc<Verified>>) -> Arc<Caller> {
     })
 }
 
-/// Returns the account on which a request and its answer are counted.
+/// Returns the account that a request and its response are counted on.
 pub(super) fn account(parts: &Parts) -> Account {
     parts.extensions.get::<Peer>().map(|peer| peer.account.clone()).unwrap_or_default()
 }
 
-/// The answer to a caller who is not let in.
+/// Returns the response to a caller that is refused.
 pub(super) fn refuse(media: Media, refused: &Refused) -> Response {
     let (id, message) = told(refused);
-    // RFC 6750 §3: who sent nothing did nothing wrong.
+    // RFC 6750 §3: a request without credentials gets no error code.
     let challenge = match refused {
         Refused::Missing => "Bearer",
         _ => r#"Bearer error="invalid_token""#,
@@ -100,7 +103,7 @@ pub(super) fn refuse(media: Media, refused: &Refused) -> Response {
     response
 }
 
-/// Writes why a caller is not let in into the log, and gives the id of that line and what the caller may know.
+/// Logs why a caller is refused. Returns the id of the log line, and the message for the caller.
 pub(super) fn told(refused: &Refused) -> (String, &'static str) {
     let id = error_id();
     let reason = refused.label();

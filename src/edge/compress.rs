@@ -1,7 +1,8 @@
-//! Answers are compressed for clients that ask for it (`Accept-Encoding`, by quality values): gzip, brotli or deflate.
+//! Compresses responses if `Accept-Encoding` asks for it, by its quality values: gzip, brotli or
+//! deflate.
 //!
-//! Not what is too small to gain by it, and not streams of events, which must not wait in an encoder. Every answer says
-//! that it varies by `Accept-Encoding`.
+//! Small responses are not compressed, because that gains nothing. Event streams are not, because
+//! an encoder would hold events back. Every response has `Vary: Accept-Encoding`.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -9,17 +10,17 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{And, Predicate, SizeAbove};
 
-/// Below, the answer fits a packet or two anyway.
+/// Minimum size in bytes. A smaller response fits a packet or two anyway.
 const SMALLEST: u64 = 1024;
 
-/// Of answers that are made once and sent once: most of the gain for little of the time.
+/// For responses that are sent once: most of the gain for little of the time.
 const LEVEL: CompressionLevel = CompressionLevel::Precise(4);
 
 pub(super) fn layer() -> CompressionLayer<And<SizeAbove, NotForEvents>> {
     CompressionLayer::new().quality(LEVEL).compress_when(SizeAbove::new(SMALLEST).and(NotForEvents))
 }
 
-/// Answers that come in parts over time.
+/// Excludes responses that are sent in parts over time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NotForEvents;
 

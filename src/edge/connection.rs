@@ -1,11 +1,11 @@
-//! How long a client may keep a connection without asking anything.
+//! Timeouts of connections: for the head of a request, and for idle connections.
 //!
-//! The first request's head is due within the header timeout, counted from the moment at which the connection is served,
-//! TLS handshake and all. A later one is due from its first byte on.
+//! The first request's head is due within the header timeout, counted from when the connection is
+//! served, including the TLS handshake. A later head is timed from its first byte.
 //!
-//! hyper times only the head of an HTTP/1 request, and not the first bytes, by which HTTP/1 and HTTP/2 are told
-//! apart. So the socket and the requests report here what they do, and a connection that is idle for too long, or takes
-//! too long over a head, is closed, whatever protocol it speaks.
+//! hyper times only the head of an HTTP/1 request, and not the first bytes, which decide between
+//! HTTP/1 and HTTP/2. So the socket and the requests report their progress here. A connection that
+//! is idle for too long, or takes too long to send a head, is closed, whatever protocol it speaks.
 
 use super::server::{Framing, PREFACE};
 use crate::overhead::{Frames, Overhead};
@@ -19,34 +19,37 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What a connection is doing. The orderings are relaxed: a connection is polled by one task at a time, and a timeout
-/// that reads a moment late closes a moment late.
+/// State of a connection. The orderings are relaxed: a connection is polled by one task at a time,
+/// and a timeout that reads a moment late closes a moment late.
 pub(super) struct Activity {
     opened: Instant,
-    /// Number of requests, or [`RETIRED`].
+    /// Number of requests in flight, or [`RETIRED`].
     in_flight: AtomicUsize,
-    /// Answers that are being sent.
+    /// Number of responses that are being sent.
     answering: AtomicUsize,
-    /// Milliseconds after `opened`: since when it is served, is idle, or a head is being sent.
+    /// Start of the current wait, in milliseconds after `opened`: of the first head, of being idle,
+    /// or of a later head.
     since: AtomicU64,
     head: AtomicBool,
     http2: AtomicBool,
-    /// Requests that have begun.
+    /// Number of requests that have begun.
     begun: AtomicU64,
     handed_over: AtomicBool,
-    /// The number of the one whose end is said twice; `u64::MAX` while there is none.
+    /// Number of the request whose length is ambiguous (see `Framing`); `u64::MAX` if there is
+    /// none.
     ambiguous: AtomicU64,
-    /// The connection is closed after the answer that is being made, since the rest of its request is not read.
+    /// The connection is closed after the current response, because the rest of its request is not
+    /// read.
     closes: AtomicBool,
     overhead: Arc<Overhead>,
     header_timeout: Duration,
     idle_timeout: Duration,
 }
 
-/// Value of `in_flight` on a retired connection: far more requests than there can be.
+/// Value of `in_flight` on a retired connection: far more requests than are possible.
 const RETIRED: usize = usize::MAX / 2;
 
-/// Counts a request for as long as it lives.
+/// Counts a request until it is dropped.
 pub(super) struct InFlight {
     activity: Arc<Activity>,
     number: u64,
@@ -71,12 +74,12 @@ impl Activity {
         })
     }
 
-    /// The connection has room, and its first head is due from now on.
+    /// Starts the timeout of the first head: the connection has a slot now.
     pub(super) fn serve(&self) {
         self.since.store(self.now(), Relaxed);
     }
 
-    /// The answer to a request is being sent, until it is [`answered`](Self::answered).
+    /// Marks a response as being sent, until [`answered`](Self::answered) is called.
     pub(super) fn answer(&self) {
         self.answering.fetch_add(1, Relaxed);
     }
@@ -85,7 +88,7 @@ impl Activity {
         self.answering.fetch_sub(1, Relaxed);
     }
 
-    /// Begins a request; `None` on a connection that is [`retired`](Self::retire).
+    /// Begins a request. Returns `None` if the connection is [`retired`](Self::retire).
     pub(super) fn begin(self: &Arc<Self>) -> Option<InFlight> {
         if self.in_flight.fetch_add(1, Relaxed) >= RETIRED {
             self.in_flight.fetch_sub(1, Relaxed);
@@ -101,13 +104,14 @@ impl Activity {
         Some(InFlight { activity: Arc::clone(self), number })
     }
 
-    /// Lets no further request begin, so that the connection can be closed without breaking one off. Returns `false` and
-    /// changes nothing while a request is in flight.
+    /// Prevents further requests, so that the connection can be closed without interrupting one.
+    /// Returns `false` and changes nothing while a request is in flight.
     pub(super) fn retire(&self) -> bool {
         self.in_flight.compare_exchange(0, RETIRED, Relaxed, Relaxed).is_ok()
     }
 
-    /// The connection cannot be used after the answer that is being made. For HTTP/1, which has one at a time.
+    /// Closes the connection after the current response. For HTTP/1 only, which has one response at
+    /// a time.
     pub(super) fn close_after_answer(&self) {
         self.closes.store(true, Relaxed);
     }
@@ -116,17 +120,17 @@ impl Activity {
         self.closes.load(Relaxed)
     }
 
-    /// Counts a part of a request's body that was used.
+    /// Counts bytes of a request's body that were delivered.
     pub(super) fn delivered(&self, bytes: usize) {
         self.overhead.delivered(bytes);
     }
 
-    /// Counts a piece of an answer that is sent.
+    /// Counts bytes of a response that are sent.
     pub(super) fn gives(&self, bytes: usize) {
         self.overhead.sent(bytes);
     }
 
-    /// The rest of a refused request is over: what comes next is the head of another one.
+    /// Marks the rest of a refused request as read: the next bytes are another request's head.
     pub(super) fn rest_is_read(&self) {
         if self.in_flight.load(Relaxed) == 0 {
             self.head.store(false, Relaxed);
@@ -134,14 +138,14 @@ impl Activity {
         }
     }
 
-    /// The client has taken a piece of an answer, or waits for the next.
+    /// Reports progress: the client took a piece of a response, or waits for the next one.
     pub(super) fn progressed(&self) {
         if !self.head.load(Relaxed) {
             self.since.store(self.now(), Relaxed);
         }
     }
 
-    /// Comes back when the connection is to be closed.
+    /// Returns when the connection has to be closed.
     pub(super) async fn expired(&self) {
         loop {
             let wait = match self.deadline() {
@@ -155,19 +159,20 @@ impl Activity {
         }
     }
 
-    /// Whether the connection waits for its client's next request.
+    /// Returns `true` if no request is in flight and the client's next one is awaited.
     pub(super) fn is_idle(&self) -> bool {
         let is_busy = self.in_flight.load(Relaxed) > 0 || self.answering.load(Relaxed) > 0;
         let is_asked = self.begun.load(Relaxed) > 0 && !self.head.load(Relaxed);
         is_asked && !is_busy && !self.handed_over.load(Relaxed)
     }
 
-    /// The connection is another protocol's from here on.
+    /// Stops all timeouts: the connection is handed over to another protocol.
     pub(super) fn hand_over(&self) {
         self.handed_over.store(true, Relaxed);
     }
 
-    /// `None` while a request is being answered.
+    /// Returns the time at which the connection is closed; `None` while a request is being
+    /// answered.
     fn deadline(&self) -> Option<Instant> {
         if self.in_flight.load(Relaxed) > 0 {
             return None;
@@ -186,12 +191,12 @@ impl Activity {
         if first {
             self.http2.store(bytes.starts_with(b"PRI"), Relaxed);
         }
-        // The first head is due, whatever was sent of it.
+        // The first head has its deadline, however much of it has arrived.
         if self.begun.load(Relaxed) == 0 {
             return;
         }
         let idle = self.in_flight.load(Relaxed) == 0 && !self.head.load(Relaxed);
-        // HTTP/2 has frames that are no request, such as pings.
+        // HTTP/2 has frames that belong to no request, such as pings.
         if idle && !self.http2.load(Relaxed) {
             self.head.store(true, Relaxed);
             self.since.store(self.now(), Relaxed);
@@ -199,7 +204,7 @@ impl Activity {
     }
 
     fn sent(&self) {
-        // HTTP/2 writes pings of its own, however silent the client is.
+        // HTTP/2 writes pings of its own, even if the client is silent.
         if self.http2.load(Relaxed) || self.begun.load(Relaxed) == 0 {
             return;
         }
@@ -210,12 +215,12 @@ impl Activity {
 }
 
 impl InFlight {
-    /// It is the first of its connection.
+    /// Returns `true` for the first request of its connection.
     pub(super) fn is_first(&self) -> bool {
         self.number == 0
     }
 
-    /// The end of the request is said twice; see `Framing`.
+    /// Returns `true` if the length of the request is ambiguous; see `Framing`.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.activity.ambiguous.load(Relaxed) == self.number
     }
@@ -232,7 +237,7 @@ impl Drop for InFlight {
 /// A socket that reports what it reads and writes.
 pub(super) struct Watched<S> {
     socket: S,
-    /// Bytes that were read off it before.
+    /// Bytes that were read from the socket before; returned by the first reads.
     first: Bytes,
     activity: Arc<Activity>,
     framing: Framing,
@@ -247,7 +252,7 @@ impl<S> Watched<S> {
         Self { socket, first, activity, framing, frames, received, used: false }
     }
 
-    /// Counts the bytes read that belong to no message.
+    /// Counts the bytes read that belong to no message. Fails if there are too many.
     fn count(&mut self, read: &[u8]) -> io::Result<()> {
         if self.activity.handed_over.load(Relaxed) {
             return Ok(());

@@ -1,16 +1,16 @@
-//! What a page of another origin may do with the endpoint (Fetch standard, "CORS protocol").
+//! CORS: access of web pages of other origins to the endpoint (Fetch standard, "CORS protocol").
 //!
-//! Closed until an origin is listed: then no header of CORS is sent at all. An origin is never echoed unless it is
-//! listed, `null` cannot be, and every answer says that it varies by origin, so that no cache gives one page's answer to
-//! another. Pages of the public network are not let into a private one. Only the endpoint is opened, not the playground
-//! and the probes.
+//! Closed until an origin is listed: then no CORS header is sent at all. Only listed origins are
+//! echoed, `null` cannot be listed, and every response has `Vary: Origin`, so that no cache gives
+//! one page's response to another. Pages of the public network get no access to a private one. Only
+//! the endpoint is covered, not the playground and the probes.
 
 use super::Cors;
 use http::Method;
 use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
-/// What a page may read beside the body.
+/// Response headers that a page may read.
 const EXPOSED: [HeaderName; 5] = [
     RETRY_AFTER,
     WWW_AUTHENTICATE,
@@ -19,7 +19,7 @@ const EXPOSED: [HeaderName; 5] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// `None` where CORS is closed.
+/// Returns the CORS layer; `None` if no origin is listed.
 pub(super) fn layer(settings: &Cors) -> Option<CorsLayer> {
     if settings.origins.is_empty() {
         return None;

@@ -1,21 +1,22 @@
-//! Requests that a website makes a browser send: whose cookies, and whose place in the network, they borrow.
+//! CSRF protection: refuses requests that a website makes a browser send with the user's cookies or network access.
 //!
-//! A browser sends some requests to any server without asking it first: `GET`s, and `POST`s with one of the three
+//! A browser sends some requests to any server without a preflight: `GET`s, and `POST`s with one of the three
 //! content types of forms, or with none. Everything else it sends across origins only after a preflight that this server
-//! answers by its CORS rules. So a request is taken
+//! answers by its CORS rules. So a request is accepted
 //!
-//! 1. with one of the configured headers, whose value does not matter: no website can add it without a preflight;
-//! 2. otherwise, where it is a `POST`, if its content type is none of the simple ones;
-//! 3. and if the browser does not say that another site sends it, unless CORS lets that site read the answer.
+//! 1. if it has one of the configured headers, with any value: no website can add it without a preflight;
+//! 2. otherwise, if it is a `POST`, if its content type is none of the simple ones;
+//! 3. and if the browser does not report another site as its sender, unless CORS lets that site read the answer.
 //!
-//! `Sec-Fetch-Site` is the browser's word, which a page cannot forge, and decides where it stands. It is absent from
-//! old browsers, from plain HTTP to other machines, and from programs. There `Origin` decides for a `GET`, on which
-//! browsers send it only across origins; on a `POST` with a declared content type it does not, because a proxy that
+//! `Sec-Fetch-Site` is set by the browser and cannot be forged by a page. If it is present, it decides. It is absent from
+//! old browsers, from plain HTTP to other machines, and from programs. Without it, `Origin` decides for a `GET`, on which
+//! browsers send it only across origins. It does not decide for a `POST` with a declared content type: a proxy that
 //! rewrites `Host` would make every page of our own look foreign, and such a request has passed a preflight already.
 //!
-//! A `GET` with neither header is taken, which the published audit of GraphQL over HTTP asks for, and which every
-//! program that sends plain `GET`s relies on. It runs queries only, so it changes nothing, and nobody without CORS can
-//! read its answer. What is left is timing an answer, from an old browser or over plain HTTP; `strict_get` closes it.
+//! A `GET` with neither header is accepted. The published audit of GraphQL over HTTP asks for that, and every
+//! program that sends plain `GET`s relies on it. It runs queries only, so it changes nothing, and no page without CORS
+//! can read its answer. A page can still time an answer, from an old browser or over plain HTTP; `strict_get` prevents
+//! that.
 
 use super::Settings;
 use super::negotiate::sends_simple;
@@ -26,20 +27,21 @@ use http::{Method, Uri};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Who sends a request, as far as the browser says.
+/// Sender of a request, as far as the browser reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sender {
-    /// The user, a page of our own origin, or one that CORS lets in.
+    /// The user, a page of our own origin, or one that CORS allows.
     Welcome,
-    /// Another site, by the browser's own word.
+    /// Another site, by `Sec-Fetch-Site`.
     Foreign,
-    /// Another origin, if nobody between us and the browser has rewritten `Host`.
+    /// Another origin, unless a proxy between the browser and us has rewritten `Host`.
     ForeignOrigin,
-    /// No browser, or an old one.
+    /// Not a browser, or an old one.
     Unsaid,
 }
 
-/// Whether a request may have been sent with nobody's consent; a sentence for the client if so.
+/// Refuses a request that a website may have sent without the user's consent. The error is a
+/// sentence for the client.
 pub(super) fn check(parts: &Parts, settings: &Settings) -> Result<(), &'static str> {
     let headers = &parts.headers;
     if settings.csrf.headers.iter().any(|name| headers.contains_key(name)) {
@@ -80,7 +82,8 @@ fn sender(parts: &Parts, settings: &Settings) -> Sender {
     }
 }
 
-/// The origin names the host that was asked. The scheme is left out: a proxy in front may have ended TLS.
+/// Returns `true` if the origin's host is the requested host. The scheme is ignored: a proxy in
+/// front may have terminated TLS.
 fn is_own(origin: &HeaderValue, headers: &HeaderMap, uri: &Uri) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let asked = host.or_else(|| uri.authority().map(Authority::as_str));
@@ -116,7 +119,8 @@ mod tests {
     const EVIL: (&str, &str) = ("origin", "https://evil.example");
     const NULL: (&str, &str) = ("origin", "null");
 
-    /// Every method and content type, with every word of the browser, without and with a header that needs a preflight.
+    /// Tests every method, content type and `Sec-Fetch-Site`, without and with a header that needs
+    /// a preflight.
     #[test]
     fn each_combination() {
         let sites = [
@@ -167,7 +171,7 @@ mod tests {
         let cors = Cors { origins: vec![HeaderValue::from_static("*")], ..Cors::default() };
         let open = Settings { cors, ..Settings::default() };
         assert!(check_with(&open, "GET", &[("sec-fetch-site", "cross-site"), EVIL]));
-        // An image or a link: it has no origin, so nobody could read the answer.
+        // An image or a link: it has no origin, so no page could read the answer.
         assert!(!check_with(&open, "GET", &[("sec-fetch-site", "cross-site")]));
         assert!(!check_with(&open, "POST", &[EVIL, FORM]));
     }

@@ -1,8 +1,9 @@
-//! One request from its head to the last byte of its answer: what is counted and logged of it.
+//! Access log and metrics of one request, from its head to the last byte of its response.
 //!
-//! It is over when the answer's body was handed to the connection in full, or dropped because the client went away;
-//! either way it is told once. The log line has method, path, status, operation, ids, bytes and time, and never query
-//! strings, headers or bodies, which may hold secrets.
+//! A request ends when the response's body was handed to the connection in full, or was dropped
+//! because the client disconnected. Either way it is reported once. The log line has method, path,
+//! status, operation, ids, bytes and time. It never has query strings, headers or bodies, which may
+//! hold secrets.
 
 use super::metrics::Metrics;
 use super::trace::Ids;
@@ -12,11 +13,12 @@ use http::Method;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Left on a response for the line.
+/// The operation, stored in a response's extensions for the log line.
 #[derive(Clone)]
 pub(super) struct Operation {
     pub name: Option<String>,
-    /// The beginning of its text's SHA-256, or of what a persisted document was named by.
+    /// First 16 hexadecimal digits of the SHA-256 of the text, or the first 16 characters of a
+    /// persisted document's id or hash.
     pub hash: String,
 }
 
@@ -34,7 +36,7 @@ impl Operation {
     }
 }
 
-/// Whether somebody reads the log's lines of requests.
+/// Returns `true` if the access log is enabled.
 pub(super) fn is_read() -> bool {
     tracing::enabled!(target: "portcullis::access", tracing::Level::INFO)
 }
@@ -42,14 +44,14 @@ pub(super) fn is_read() -> bool {
 pub(super) struct Exchange {
     metrics: Arc<Metrics>,
     started: Instant,
-    /// `None` where nobody would read it.
+    /// `None` if the access log is disabled.
     line: Option<Line>,
     status: Option<u16>,
     sent: u64,
     whole: bool,
 }
 
-/// What the log says of a request beside how it went.
+/// Parts of the log line that are known from the request.
 struct Line {
     method: Method,
     path: String,
@@ -77,12 +79,12 @@ impl Exchange {
             }),
             status: None,
             sent: 0,
-            // A HEAD's answer has no body to wait for.
+            // The response to a HEAD has no body to wait for.
             whole: *method == Method::HEAD,
         }
     }
 
-    /// There is an answer; its body is still to be sent.
+    /// Records the status of the response. Its body is still to be sent.
     pub(super) fn answered(&mut self, response: &mut Response) {
         self.status = Some(response.status().as_u16());
         if let Some(line) = &mut self.line {
@@ -94,7 +96,7 @@ impl Exchange {
         self.sent += bytes as u64;
     }
 
-    /// Nothing of the body is left.
+    /// Records that the body was sent in full.
     pub(super) fn complete(&mut self) {
         self.whole = true;
     }
@@ -133,7 +135,7 @@ mod tests {
     use std::io;
     use std::sync::{Mutex, PoisonError};
 
-    /// Lines of the log, kept.
+    /// Captures log lines.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -147,7 +149,7 @@ mod tests {
         }
     }
 
-    /// The line of an exchange that `run` takes as far as it likes.
+    /// Returns the log line of an exchange on which `run` was called.
     fn line(run: impl FnOnce(&mut Exchange)) -> (Value, Ids) {
         let kept = Kept::default();
         let writer = kept.clone();

@@ -1,6 +1,8 @@
-//! The engine behind async-graphql's `Executor`, so that transports written for it see the same engine.
+//! Implements async-graphql's `Executor` over the engine, so that transports written for it can
+//! serve the same engine.
 //!
-//! Not the way of plain HTTP requests: those get the engine's bytes as they are, while here they become values again.
+//! Plain HTTP requests do not pass here: they get the engine's bytes as they are, while here the
+//! bytes are parsed into values again.
 
 use super::graphql::guarded;
 use crate::engine::{self, Answers, Document, Engine};
@@ -11,8 +13,9 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// An engine as an executor. Cheap to clone. The caller is the `Arc<Caller>` in the request's or the session's data;
-/// without one it is anonymous. What else is in a request's data lives for as long as its answers.
+/// An engine as an executor. Cheap to clone. The caller is the `Arc<Caller>` in the request's or
+/// the session's data; without one it is anonymous. All other data of a request is kept until its
+/// answers are dropped.
 #[derive(Clone)]
 pub struct Executor {
     engine: Engine,
@@ -60,7 +63,7 @@ impl async_graphql::Executor for Executor {
         };
         guarded(stream::once(answers).flatten().boxed(), trace)
             .then(|answer| async move {
-                // A stream that always has something lets the others of its connection have their turn.
+                // A stream that is always ready would starve the other streams of its connection.
                 tokio::task::yield_now().await;
                 answer
             })
@@ -72,7 +75,8 @@ impl async_graphql::Executor for Executor {
     }
 }
 
-/// Transports of async-graphql know the text and the extensions, and an absent text as an empty one.
+/// Returns the document of a request. Transports of async-graphql pass the text and the extensions,
+/// and an absent text as an empty one.
 fn document(text: String, extensions: &async_graphql::Extensions) -> Document {
     let hash = extensions.0.get("persistedQuery").and_then(|query| match query {
         async_graphql::Value::Object(members) => match members.get("sha256Hash") {
@@ -92,14 +96,16 @@ fn caller_of(data: &Data) -> Option<Arc<Caller>> {
 }
 
 fn variables(variables: async_graphql::Variables) -> Map<String, Value> {
-    // Numbers that a transport read from text are objects until a JSON value is made of them.
+    // Numbers that a transport parsed from text are objects until they are converted to a JSON
+    // value.
     match variables.into_value().into_json().and_then(serde_json::from_value) {
         Ok(Value::Object(variables)) => variables,
         _ => Map::new(),
     }
 }
 
-/// Numbers keep their digits only on their way through JSON values: what reads them from text sees objects.
+/// Parses a response. Numbers keep their digits only if they pass through JSON values: parsed from
+/// text, they become objects.
 fn read(body: &[u8]) -> serde_json::Result<async_graphql::Response> {
     let mut whole: Value = serde_json::from_slice(body)?;
     let data = whole.get_mut("data").map(Value::take).unwrap_or_default();
@@ -108,7 +114,7 @@ fn read(body: &[u8]) -> serde_json::Result<async_graphql::Response> {
     Ok(read)
 }
 
-/// The engine's bytes as a response of values.
+/// Parses the engine's bytes into a response.
 fn response(response: &engine::Response) -> async_graphql::Response {
     read(&response.body).unwrap_or_else(|error| {
         tracing::error!("the engine's answer cannot be read: {error}");

@@ -1,12 +1,14 @@
 //! The client's address behind proxies (`$request.ip`).
 //!
-//! `X-Forwarded-For` is a list to which each proxy adds, on the right, the address that it was called from; whatever
-//! stands left of that was sent by the one before it, who may be anybody. So it is read from the right, and one entry
-//! is believed only if the one who added it is a proxy of ours: it ends at the first address that is none, at anything
-//! that is no address, or after 32 entries. Without trusted proxies the header is never looked at.
+//! `X-Forwarded-For` is a list. Each proxy appends, on the right, the address that called it.
+//! Everything left of that was sent by the caller, which may be anyone. So the list is read from
+//! the right, and an entry is trusted only if a trusted proxy appended it. Reading ends at the
+//! first address that is not a trusted proxy, at an entry that is not an address, or after 32
+//! entries. Without trusted proxies the header is ignored.
 //!
-//! `Forwarded` (RFC 7239) is not read: a proxy that writes only the other header would pass a forged one on untouched,
-//! and nothing tells which of the two to believe. Proxies that can write it can write this one.
+//! `Forwarded` (RFC 7239) is not read: a proxy that writes only the other header would pass a
+//! forged one on, and nothing shows which of the two to trust. Proxies that can write it can write
+//! `X-Forwarded-For`.
 
 use http::HeaderMap;
 use ipnet::IpNet;
@@ -14,13 +16,13 @@ use std::net::{IpAddr, SocketAddr};
 
 const NAME: &str = "x-forwarded-for";
 
-/// Proxies in a row, empty entries included; nobody has more.
+/// Maximum number of entries that are read, empty ones included.
 const HOPS: usize = 32;
 
-/// Who asks, seen from a connection of `peer`.
+/// Returns the client's address for a connection from `peer`.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
-    // The instances of a header are one list, in their order.
+    // Several headers of this name form one list, in their order.
     let instances = headers.get_all(NAME).iter().rev();
     let entries = instances.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
     for entry in entries.take(HOPS) {
@@ -37,13 +39,15 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     client
 }
 
-/// Whether an address is a proxy's, whose word counts and whose connections are many clients'.
+/// Returns `true` if an address is a trusted proxy's. Its header is trusted, and its connections
+/// belong to many clients.
 pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     let address = address.to_canonical();
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// `192.0.2.1`, `2001:db8::1`, and both as some proxies write them, with a port: `192.0.2.1:80`, `[2001:db8::1]:80`.
+/// Parses `192.0.2.1` and `2001:db8::1`, also with a port, as some proxies write them:
+/// `192.0.2.1:80`, `[2001:db8::1]:80`.
 fn address(entry: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(entry).ok()?;
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);

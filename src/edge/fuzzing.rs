@@ -2,7 +2,7 @@
 
 use super::{batch, payload};
 
-/// The body of a `POST`, alone and as a list.
+/// Parses the body of a `POST`, as one operation and as a list.
 pub fn body(bytes: &[u8]) {
     if let Err(mistake) = payload::from_body(bytes) {
         assert!(!mistake.is_empty(), "a refusal without a reason");
@@ -17,7 +17,7 @@ pub fn body(bytes: &[u8]) {
     }
 }
 
-/// The query string of a `GET`.
+/// Parses the query string of a `GET`.
 pub fn query_string(text: &str) {
     if let Err(mistake) = payload::from_query(Some(text)) {
         assert!(!mistake.is_empty(), "a refusal without a reason");

@@ -1,7 +1,7 @@
 //! The GraphQL endpoint: from an HTTP request to the engine and back (GraphQL over HTTP).
 //!
-//! Nothing is spawned here: when the client goes away, the server drops this future, and every call below it is
-//! cancelled. A panic below ends the one request, not the process.
+//! Nothing is spawned here: when the client disconnects, the server drops this future, and with it
+//! every call that it made. A panic ends the one request, not the process.
 
 use super::body::{self, Bounds};
 use super::exchange::{self, Operation};
@@ -33,19 +33,19 @@ pub(super) struct Endpoint {
     pub identity: Identity,
     pub settings: Arc<Settings>,
     pub places: Places,
-    /// Whether the gateway was told to stop.
+    /// `true` once the gateway is shutting down.
     pub draining: watch::Sender<bool>,
 }
 
-/// What one HTTP request asks.
+/// The operations of one HTTP request.
 enum Asked {
     One(Payload),
-    /// A list; what could not be read has an answer of its own.
+    /// A batch. An element that could not be parsed has an error of its own.
     Many(Vec<Result<Payload, payload::Mistake>>),
 }
 
 impl Asked {
-    /// Of a list, nobody's: the whole of it is as large as it is.
+    /// Returns the operation's name; `None` for a batch, whose size belongs to no single operation.
     fn operation_name(&self) -> Option<&str> {
         match self {
             Self::One(payload) => payload.operation_name.as_deref(),
@@ -54,7 +54,7 @@ impl Asked {
     }
 }
 
-/// Answers one request at the endpoint.
+/// Serves one request at the endpoint.
 pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
     if websocket::is_wanted(&request) {
         return websocket::open(endpoint, request).await;
@@ -108,8 +108,7 @@ pub(super) async fn graphql(State(endpoint): State<Arc<Endpoint>>, request: Requ
 type Refused<T> = Result<T, Box<Response>>;
 
 impl Endpoint {
-    /// Checks a request by its head: no other site made the browser send it, the client accepts a media type of the
-    /// answer, and there is room for the answer.
+    /// Checks a request by its head: CSRF, an acceptable media type, and memory for the response.
     fn admit(&self, parts: &Parts) -> Refused<Accepted> {
         let accepted = Accepted {
             plain: negotiate::accept(&parts.headers, self.settings.statuses),
@@ -135,7 +134,7 @@ impl Endpoint {
         Ok(accepted)
     }
 
-    /// Takes the GraphQL request out of its transport.
+    /// Reads the GraphQL request from the body or the query string.
     async fn read(
         &self,
         media: Media,
@@ -187,7 +186,7 @@ impl Endpoint {
             return Err(reply::refuse(media, ErrorCode::LimitExceeded, message).into());
         }
         let asked = self.asked(&bytes);
-        // Only now, since whoever reads the log looks for the operation's name.
+        // Only now, because the log line of the limit has the operation's name.
         tell_size(asked.as_ref().ok().and_then(Asked::operation_name));
         asked.map_err(|mistake| {
             if serde_json::from_slice::<IgnoredAny>(&bytes).is_ok() {
@@ -209,7 +208,8 @@ impl Endpoint {
         }
     }
 
-    /// Finds out who asks, last, so that a request that is no request costs no look at its token.
+    /// Authenticates the caller. This is the last step, so that invalid requests cost no
+    /// verification of a token.
     async fn run(&self, media: Media, mut parts: Parts) -> Refused<Run<'_>> {
         let caller = caller::of_request(&self.identity, &mut parts).await;
         Ok(Run {
@@ -221,7 +221,7 @@ impl Endpoint {
     }
 }
 
-/// What all operations of one HTTP request have in common.
+/// The parts that all operations of one HTTP request share.
 struct Run<'a> {
     engine: &'a Engine,
     caller: Arc<Caller>,
@@ -247,7 +247,7 @@ impl Run<'_> {
         answer.await.unwrap_or_else(|panic| panicked(&*panic, &self.caller.trace))
     }
 
-    /// Runs operations side by side; the answers are in the order asked.
+    /// Runs operations concurrently. The responses are in the order of the request.
     async fn many(
         &self,
         payloads: Vec<Result<Payload, payload::Mistake>>,
@@ -265,7 +265,7 @@ impl Run<'_> {
     }
 }
 
-/// What the client takes: an answer, a stream of them, or either.
+/// The forms that the client accepts: a single response, a stream, or either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Accepted {
     plain: Option<Media>,
@@ -273,13 +273,13 @@ struct Accepted {
 }
 
 impl Accepted {
-    /// Of an answer that is no stream, whether or not the client asked for one.
+    /// Returns the media type for an answer that is not a stream, even if the client asked for one.
     fn media(self) -> Media {
         self.plain.unwrap_or(Media::Json)
     }
 }
 
-/// A stream that a panic below ends with an error, and nothing else with it.
+/// Ends a stream with an error if it panics. Nothing else is affected.
 pub(super) fn guarded(
     answers: BoxStream<'static, engine::Response>,
     trace: Trace,
@@ -288,7 +288,7 @@ pub(super) fn guarded(
     answers.map(move |answer| answer.unwrap_or_else(|panic| panicked(&*panic, &trace))).boxed()
 }
 
-/// The answer to a request that panicked; the log line has the same id.
+/// Returns the response to a request that panicked. The log line has the same id.
 pub(super) fn panicked(panic: &(dyn std::any::Any + Send), trace: &Trace) -> engine::Response {
     let id = error_id();
     let (request_id, trace_id) = (trace.request_id(), trace.trace_id());
@@ -298,7 +298,7 @@ pub(super) fn panicked(panic: &(dyn std::any::Any + Send), trace: &Trace) -> eng
     engine::Response::refuse(&[error])
 }
 
-/// The words of a panic.
+/// Returns the message of a panic.
 fn said(panic: &(dyn std::any::Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")

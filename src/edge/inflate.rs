@@ -1,7 +1,8 @@
-//! Bodies that a client compressed (RFC 9110 §8.4): taken apart with the body limit holding for every step.
+//! Decompresses request bodies (RFC 9110 §8.4). The body limit holds for every step.
 //!
-//! A body is inflated once it is here in full, in one go and without awaiting, so that at any time there are no more
-//! windows of a decoder in memory than threads. A kilobyte that becomes a gigabyte is given up at the limit.
+//! A body is inflated once it has arrived in full, in one go and without awaiting. So there are
+//! never more decoder windows in memory than threads. A kilobyte that expands to a gigabyte is
+//! given up at the limit.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,10 +10,10 @@ use http::header::CONTENT_ENCODING;
 use std::borrow::Cow;
 use std::io::Read;
 
-/// What is understood, as `Accept-Encoding` of an answer says it.
+/// Supported codings, as sent in the `Accept-Encoding` header of a response.
 pub(super) const UNDERSTOOD: &str = "gzip, br, deflate";
 
-/// A body in more wrappings than this is not a body that somebody meant.
+/// Maximum number of codings of one body. More are refused.
 const MOST_CODINGS: usize = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,8 @@ pub(super) enum Mistake {
     /// A coding that is unknown, or too many of them.
     Unknown,
     TooLarge,
-    /// Not what its header says, cut off, or (as far as the decoder tells) followed by something else.
+    /// Not in the declared format, cut off, or (as far as the decoder reports it) followed by other
+    /// bytes.
     Broken,
 }
 
@@ -28,11 +30,11 @@ pub(super) enum Mistake {
 pub(super) enum Coding {
     Gzip,
     Brotli,
-    /// The zlib format, as the RFC says, and not bare deflate.
+    /// The zlib format, as the RFC requires, not bare deflate.
     Deflate,
 }
 
-/// The codings of a body, in the order they were applied; empty for a plain one.
+/// Returns the codings of a body, in the order they were applied; empty for a plain one.
 pub(super) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, Mistake> {
     let mut codings = Vec::new();
     for value in headers.get_all(CONTENT_ENCODING) {
@@ -54,7 +56,7 @@ pub(super) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, Mistake> {
     Ok(codings)
 }
 
-/// The body as it was before the codings, of at most `limit` bytes.
+/// Decodes a body, into at most `limit` bytes.
 pub(super) fn inflate(codings: &[Coding], body: Bytes, limit: usize) -> Result<Bytes, Mistake> {
     codings.iter().rev().try_fold(body, |body, coding| {
         let mut left = &*body;
@@ -66,7 +68,7 @@ pub(super) fn inflate(codings: &[Coding], body: Bytes, limit: usize) -> Result<B
     })
 }
 
-/// Returns whether the beginning of a body is over the limit already.
+/// Returns `true` if the beginning of a body already exceeds the limit.
 pub(super) fn exceeds(codings: &[Coding], beginning: &[u8], limit: usize) -> bool {
     let mut part = Cow::Borrowed(beginning);
     codings.iter().rev().any(|coding| {
@@ -76,8 +78,8 @@ pub(super) fn exceeds(codings: &[Coding], beginning: &[u8], limit: usize) -> boo
 }
 
 impl Coding {
-    /// Inflates up to one byte past the limit, and leaves in `input` what follows. Returns the bytes, and whether the
-    /// input is valid as far as it was read.
+    /// Inflates up to one byte past the limit, and leaves the remaining bytes in `input`. Returns
+    /// the bytes, and whether the input is valid as far as it was read.
     fn read_part(self, input: &mut &[u8], limit: usize) -> (Vec<u8>, bool) {
         match self {
             Self::Gzip => read_up_to(limit, flate2::bufread::MultiGzDecoder::new(input)),
@@ -147,7 +149,7 @@ mod tests {
             let whole = deflate(coding, &b"{ hello }".repeat(1000));
             let cut = whole.slice(..whole.len() - 3);
             assert!(inflate(&[coding], cut, 1 << 20) == Err(Mistake::Broken), "{coding:?}");
-            // The decoder of brotli reads ahead and does not say how far.
+            // The brotli decoder reads ahead and does not report how far.
             if coding != Coding::Brotli {
                 let longer = Bytes::from([&*whole, b"more"].concat());
                 let inflated = inflate(&[coding], longer, 1 << 20);
@@ -159,7 +161,8 @@ mod tests {
         }
     }
 
-    /// Members of a megabyte of nothing, one after the other: a megabyte of them is a gigabyte.
+    /// Gzip members of a megabyte of zeros, one after the other: a megabyte of them expands to a
+    /// gigabyte.
     #[test]
     fn a_bomb_is_given_up_at_the_limit() {
         let member = deflate(Coding::Gzip, &vec![0; 1 << 20]);

@@ -1,35 +1,35 @@
-//! Bytes of requests that one connection holds in the gateway: bodies as they arrive, and what was read out of them, for as
-//! long as it is needed.
+//! Memory limit of one connection's requests: bodies as they arrive, and the data parsed from them,
+//! for as long as it is needed.
 //!
-//! One request is bounded by `limits.body`; this bounds all that are in flight on a connection, over the streams of HTTP/2
-//! or the operations of a WebSocket. What does not fit is refused and not waited for: a stream that waits would hold the
-//! window that the others need.
+//! `limits.body` bounds one request. This bounds all requests in flight on a connection, over the
+//! streams of HTTP/2 or the operations of a WebSocket. A request that exceeds it is refused and
+//! does not wait: a waiting stream would hold the flow-control window that the others need.
 
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes of one connection, unless a single body may be larger.
+/// Minimum budget of one connection, in bytes. It is larger if a single body may be larger.
 const LEAST: usize = 8 << 20;
 
-/// Bytes are counted by this many.
+/// Granularity of the count, in bytes.
 const UNIT: usize = 1 << 10;
 
 /// Number of copies of a request's bytes while it runs.
 const RUNNING: usize = 3;
 
-/// What a client reads of it.
+/// Message for the client when the budget is exhausted.
 pub(super) const EXHAUSTED: &str =
     "the requests in flight on this connection hold too many bytes; send this one again later";
 
-/// The bytes of one connection. Cheap to clone.
+/// The memory budget of one connection. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Intake {
     units: Arc<Semaphore>,
-    /// All of them, in bytes.
+    /// Size of the budget, in bytes.
     bytes: usize,
 }
 
-/// What one request holds, given back when it is dropped.
+/// Bytes held by one request; returned to the budget on drop.
 #[derive(Debug)]
 pub(super) struct Taken {
     intake: Intake,
@@ -37,26 +37,26 @@ pub(super) struct Taken {
     bytes: usize,
 }
 
-/// The connection holds as much as it may.
+/// The connection's budget is exhausted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Exhausted;
 
 impl Intake {
-    /// `body` is what a single body may have.
+    /// Creates a budget for bodies of at most `body` bytes.
     pub(super) fn new(body: usize) -> Self {
         let units = body.max(LEAST).div_ceil(UNIT).min(Semaphore::MAX_PERMITS);
         Self { units: Arc::new(Semaphore::new(units)), bytes: units.saturating_mul(UNIT) }
     }
 
-    /// A request that holds nothing yet.
+    /// Returns a request that holds nothing yet.
     pub(super) fn begin(&self) -> Taken {
         Taken { intake: self.clone(), permit: None, bytes: 0 }
     }
 }
 
 impl Taken {
-    /// Counts the bytes of a request that runs, with their copies: the request as it was read, and the requests of
-    /// its calls. A request that is alone on its connection always fits.
+    /// Counts the bytes of a running request with their copies: the parsed request, and the
+    /// requests of its calls. A request that is alone on its connection always fits.
     pub(super) fn add_running(&mut self, bytes: usize) -> Result<(), Exhausted> {
         self.add(bytes.saturating_mul(RUNNING).min(self.intake.bytes))
     }

@@ -1,13 +1,14 @@
-//! What the edge counts. Who reads it, and how, is not known here: without a recorder in the process all of it is free.
+//! Metrics of the edge. Without a recorder in the process they cost nothing. This file does not
+//! know who reads them.
 
 use metrics::{Counter, Gauge, Histogram, Unit};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How requests ended, as the label `status` says it.
+/// Values of the label `status`: the outcomes of requests.
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "cancelled"];
 
-/// Handles, looked up once.
+/// Metric handles, looked up once.
 pub(super) struct Metrics {
     requests: [Counter; 6],
     seconds: Histogram,
@@ -38,7 +39,7 @@ impl Metrics {
         })
     }
 
-    /// Counts nothing: for an address where only probes are answered.
+    /// Returns metrics that count nothing, for an address that serves only probes.
     pub(super) fn none() -> Arc<Self> {
         Arc::new(Self {
             requests: CLASSES.map(|_| Counter::noop()),
@@ -53,13 +54,13 @@ impl Metrics {
         })
     }
 
-    /// A connection that counts for as long as this lives.
+    /// Counts an open connection until the returned guard is dropped.
     pub(super) fn open(self: &Arc<Self>) -> Open {
         self.connections.increment(1);
         Open(Arc::clone(self))
     }
 
-    /// A request is over; without a status its client went away first.
+    /// Counts a finished request. `status` is `None` if its client disconnected first.
     pub(super) fn ended(&self, status: Option<u16>, time: Duration, sent: u64) {
         let class = match status {
             Some(status @ 100..600) => usize::from(status / 100) - 1,

@@ -1,8 +1,8 @@
-//! HTTP in and out: what stands between a socket and the engine.
+//! HTTP in and out: from a socket to the engine.
 //!
-//! A request becomes an [`engine::Request`](crate::engine::Request), and the engine's bytes go out as they are. The edge
-//! knows GraphQL over HTTP (methods, media types, status codes, limits) and nothing of where values come from.
-//! Everything a client can send is bounded here: connections, time, sizes, depth.
+//! A request becomes an [`engine::Request`](crate::engine::Request), and the engine's bytes go out
+//! as they are. The edge knows GraphQL over HTTP (methods, media types, status codes, limits) and
+//! no data sources. Everything a client can send is bounded here: connections, time, sizes, depth.
 
 mod batch;
 mod body;
@@ -62,21 +62,21 @@ pub struct Edge {
     memory: Memory,
     certificates: Option<Arc<Certificates>>,
     exposition: Option<Exposition>,
-    /// An address beside the endpoint's, for operators.
+    /// The address is not the endpoint's, but one for operators.
     is_beside: bool,
-    /// Whether the gateway was told to stop.
+    /// `true` once the gateway is shutting down.
     draining: watch::Sender<bool>,
 }
 
-/// The client, behind trusted proxies too; put on each request by the server.
+/// The client's address, also behind trusted proxies. The server puts it on each request.
 #[derive(Debug, Clone)]
 struct Peer {
     address: IpAddr,
-    /// Counts the bytes that its requests hold.
+    /// Account that the bytes of its requests are counted on.
     account: Account,
 }
 
-/// All metrics of the process, as a scraper reads them.
+/// Renders all metrics of the process in Prometheus's text format.
 pub type Exposition = Arc<dyn Fn() -> String + Send + Sync>;
 
 impl Edge {
@@ -85,7 +85,7 @@ impl Edge {
         Self::with_metrics(engine, identity, settings, None)
     }
 
-    /// `exposition` is what `/metrics` answers, where the settings have it.
+    /// Builds an edge. `exposition` renders `/metrics`, if the settings enable it.
     #[must_use]
     pub fn with_metrics(
         engine: Engine,
@@ -132,10 +132,10 @@ impl Edge {
         }
     }
 
-    /// With the files of `tls` read, where it is set. Without them nothing is served.
+    /// Reads the files of `tls`, if it is set. Without them nothing is served.
     ///
     /// # Errors
-    /// A file cannot be read or is not what it should be; one lowercase sentence.
+    /// If a file cannot be read or is invalid. The error is one lowercase sentence.
     pub fn secured(mut self) -> Result<Self, String> {
         if let Some(tls) = &self.settings.tls {
             self.certificates = Some(Arc::new(Certificates::read(tls)?));
@@ -143,23 +143,25 @@ impl Edge {
         Ok(self)
     }
 
-    /// Probes and metrics of this edge alone, for an address of their own: plain HTTP unless `metrics.tls` is set, not logged and
-    /// not counted.
+    /// Returns the probes and metrics of this edge, for a separate address. Plain HTTP unless
+    /// `metrics.tls` is set. Requests are not logged and not counted.
     #[must_use]
     pub fn probes(&self) -> Self {
         let router = probes(&self.draining, self.exposition.clone());
         self.beside(router, self.settings.metrics.tls)
     }
 
-    /// Pages for whoever operates the gateway, for an address of their own, `listen`: plain HTTP unless `admin.tls` is
-    /// set, not logged and not counted, only to be read, and by no other website.
+    /// Returns operators' pages for a separate address, `listen`. Plain HTTP unless `admin.tls` is
+    /// set. The pages are read-only, other websites cannot reach them, and requests are not logged
+    /// and not counted.
     #[must_use]
     pub fn private(&self, pages: Router, listen: SocketAddr) -> Self {
         let tls = self.settings.admin.tls;
         self.beside(private::guarded(pages, scheme(tls), listen), tls)
     }
 
-    /// Another address of this gateway. With `tls` it has the endpoint's certificate, which the endpoint keeps current.
+    /// Returns an edge for another address of this gateway. With `tls` it uses the endpoint's
+    /// certificate, which the endpoint keeps current.
     fn beside(&self, router: Router, tls: bool) -> Self {
         let settings = Settings {
             tls: self.settings.tls.clone().filter(|_| tls),
@@ -185,7 +187,7 @@ impl Edge {
     }
 }
 
-/// The scheme of an address that speaks TLS, or does not.
+/// Returns the URL scheme: `https` with TLS, `http` without.
 #[must_use]
 pub const fn scheme(tls: bool) -> &'static str {
     if tls { "https" } else { "http" }

@@ -1,18 +1,19 @@
-//! Media types: which one the client wants back, and which one it sent.
+//! Content negotiation: the media type that the client accepts, and the one that it sent.
 //!
-//! Parsed as RFC 9110 §12.5.1 and §8.3 say (quality values, wildcards, parameters, quoted strings), never searched for
-//! a piece of text. Linear in the header's length; what cannot be parsed counts as not there.
+//! Headers are parsed as RFC 9110 §12.5.1 and §8.3 say (quality values, wildcards, parameters,
+//! quoted strings), never searched for a substring. Linear in the header's length. A header that
+//! cannot be parsed is ignored.
 
 use super::Statuses;
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 
-/// What an answer is written as.
+/// Media type of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Media {
     /// `application/json`: 200 for every well-formed GraphQL request.
     Json,
-    /// `application/graphql-response+json`: the status says how it went.
+    /// `application/graphql-response+json`: the status reports the outcome.
     GraphqlResponse(Statuses),
 }
 
@@ -25,7 +26,7 @@ impl Media {
     }
 }
 
-/// What an answer that goes on is written as.
+/// Media type of a stream of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Streaming {
     /// Server-sent events.
@@ -43,8 +44,8 @@ impl Streaming {
     }
 }
 
-/// The stream that the client takes, if it names one: no wildcard means a stream. Where it takes both, the one it
-/// prefers, or else the one it names first.
+/// Returns the stream type that the client accepts, if it names one: wildcards do not match
+/// streams. If it accepts both, the preferred one wins, otherwise the one named first.
 pub(super) fn streaming(headers: &HeaderMap) -> Option<Streaming> {
     let mut best: Option<(u16, Streaming)> = None;
     for header in headers.get_all(ACCEPT) {
@@ -65,7 +66,7 @@ pub(super) fn streaming(headers: &HeaderMap) -> Option<Streaming> {
     best.map(|(_, streaming)| streaming)
 }
 
-/// How closely a range fits: the closest one decides (RFC 9110 §12.5.1).
+/// Specificity of a media range: the most specific one decides (RFC 9110 §12.5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     Any,
@@ -73,8 +74,8 @@ enum Fit {
     Exact,
 }
 
-/// The media type of the answer; `None`: nothing the client accepts. Without `Accept`, and for `*/*`, it is
-/// `application/json`, as the published audit of GraphQL over HTTP asks.
+/// Returns the media type of the answer; `None` if the client accepts none. Without `Accept`, and
+/// for `*/*`, it is `application/json`, as the published audit of GraphQL over HTTP asks.
 pub(super) fn accept(headers: &HeaderMap, statuses: Statuses) -> Option<Media> {
     let (mut json, mut graphql) = (None, None);
     let mut anything = false;
@@ -110,7 +111,7 @@ fn closer(found: &mut Option<(Fit, u16)>, fit: Option<Fit>, quality: u16) {
     }
 }
 
-/// Whether the body is declared as JSON in UTF-8, and exactly once.
+/// Returns `true` if the body is declared as JSON in UTF-8, exactly once.
 pub(super) fn sends_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };
@@ -121,8 +122,8 @@ pub(super) fn sends_json(headers: &HeaderMap) -> bool {
     range.fit("application", "json") == Some(Fit::Exact)
 }
 
-/// Whether a website could have had a browser send this body without asking first (Fetch standard, "CORS-safelisted
-/// request-header"). What is not clearly declared counts as such.
+/// Returns `true` if a website could make a browser send this body without a preflight (Fetch
+/// standard, "CORS-safelisted request-header"). A body that is not clearly declared counts as such.
 pub(super) fn sends_simple(headers: &HeaderMap) -> bool {
     const SIMPLE: [(&str, &str); 3] =
         [("text", "plain"), ("application", "x-www-form-urlencoded"), ("multipart", "form-data")];
@@ -139,11 +140,11 @@ pub(super) fn sends_simple(headers: &HeaderMap) -> bool {
 struct Range<'a> {
     kind: &'a str,
     subtype: &'a str,
-    /// In thousandths.
+    /// Quality value, in thousandths.
     quality: u16,
-    /// No `charset`, or the one there is.
+    /// `charset` is absent or UTF-8.
     utf8: bool,
-    /// `subscriptionSpec` of the version that is spoken here.
+    /// `subscriptionSpec` is the supported version.
     subscriptions: bool,
 }
 
@@ -185,7 +186,7 @@ impl<'a> Range<'a> {
     }
 }
 
-/// `0`, `0.5`, `1.000` and so on, in thousandths.
+/// Parses `0`, `0.5`, `1.000` and so on, into thousandths.
 fn quality(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -201,7 +202,7 @@ fn quality(text: &str) -> Option<u16> {
     }
 }
 
-/// The pieces between `separator`s that are not inside a quoted string, trimmed.
+/// Splits a text at `separator`s outside of quoted strings. The pieces are trimmed.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |c: char| {
@@ -217,7 +218,7 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     .map(str::trim)
 }
 
-/// RFC 9110 §5.6.2.
+/// Returns `true` for a token (RFC 9110 §5.6.2).
 fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))

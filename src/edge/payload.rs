@@ -1,9 +1,10 @@
-//! What a client asks, out of a JSON body or out of a query string.
+//! Parses a GraphQL request from a JSON body or a query string.
 //!
-//! Strict, because a lenient reading hides mistakes: wrong JSON types, invalid UTF-8, broken percent-encoding,
-//! parameters given twice, two documents at once and lists of operations are refused, each with a sentence that says so.
-//! The good case is read in one pass; the sentence is found in a second one, only when the first failed. Depth is
-//! bounded by the JSON parser (128 levels).
+//! Parsing is strict, because a lenient parser hides errors. It refuses wrong JSON types, invalid
+//! UTF-8, broken percent-encoding, repeated parameters, two documents at once, and lists of
+//! operations. Each error is a sentence that names the cause. A valid body is parsed in one pass;
+//! the sentence is found in a second one, only if the first failed. The JSON parser limits the
+//! depth (128 levels).
 
 use crate::engine::Document;
 use percent_encoding::percent_decode_str;
@@ -22,7 +23,7 @@ pub(super) struct Payload {
     pub variables: Map<String, Value>,
 }
 
-/// A sentence for the client.
+/// Error of a request; a sentence for the client.
 pub(super) type Mistake = Cow<'static, str>;
 
 #[derive(Deserialize)]
@@ -36,14 +37,14 @@ struct Wire {
     extensions: Option<Object<Extensions>>,
 }
 
-/// Of the extensions, what is read.
+/// The extensions that are read.
 #[derive(Deserialize)]
 struct Extensions {
     #[serde(rename = "persistedQuery")]
     persisted_query: Option<Object<PersistedQuery>>,
 }
 
-/// How clients of automatic persisted queries name a document.
+/// Extension of automatic persisted queries.
 #[derive(Deserialize)]
 struct PersistedQuery {
     version: u64,
@@ -51,7 +52,7 @@ struct PersistedQuery {
     hash: String,
 }
 
-/// Read from an object only: by itself, a derived reading takes a list of the members too.
+/// Accepts JSON objects only. A derived deserializer accepts a list of the members, too.
 pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -72,7 +73,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Reads a JSON body.
+/// Parses a JSON body.
 pub(super) fn from_body(body: &[u8]) -> Result<Payload, Mistake> {
     let Ok(text) = std::str::from_utf8(body) else {
         return Err("the body is not valid UTF-8".into());
@@ -90,7 +91,7 @@ pub(super) fn from_body(body: &[u8]) -> Result<Payload, Mistake> {
     }
 }
 
-/// The one document that a request names.
+/// Returns the one document that a request names.
 fn document(
     text: Option<String>,
     id: Option<String>,
@@ -114,7 +115,7 @@ fn document(
     }
 }
 
-/// What is wrong with a body that could not be read.
+/// Describes the error of a body that could not be parsed.
 fn mistake_of(text: &str, error: &serde_json::Error) -> Mistake {
     if text.trim().is_empty() {
         return "the body is empty; send a JSON object with `query`".into();
@@ -164,7 +165,7 @@ fn persisted_query_fits(extensions: &Value) -> bool {
     query.is_null() || (query["version"].is_u64() && query["sha256Hash"].is_string())
 }
 
-/// Reads the parameters of a `GET`.
+/// Parses the parameters of a `GET`.
 pub(super) fn from_query(query: Option<&str>) -> Result<Payload, Mistake> {
     let (mut text, mut id, mut name) = (None, None, None);
     let (mut variables, mut extensions) = (None, None);
@@ -211,7 +212,8 @@ fn object(name: &str, text: &str) -> Result<Map<String, Value>, Mistake> {
     }
 }
 
-/// `application/x-www-form-urlencoded` text (WHATWG URL), but refusing what is not UTF-8.
+/// Decodes `application/x-www-form-urlencoded` text (WHATWG URL). Unlike WHATWG, invalid UTF-8 is
+/// refused.
 fn decode(text: &str) -> Result<Cow<'_, str>, Mistake> {
     let spaced = if text.contains('+') { text.replace('+', " ").into() } else { Cow::from(text) };
     let refused = |_| Mistake::from("the URL's parameters are not valid UTF-8");

@@ -1,4 +1,5 @@
-//! GraphiQL, out of the binary: no other host is asked for anything, and the browser is told to hold the page to that.
+//! The playground: GraphiQL, served from the binary. The page loads nothing from other hosts, and
+//! its headers make the browser enforce that.
 
 use super::{Settings, reply};
 use axum::Router;
@@ -25,7 +26,7 @@ struct File {
     bytes: Bytes,
 }
 
-/// The page's routes.
+/// Returns the routes of the page.
 pub(super) fn router<S: Clone + Send + Sync + 'static>(settings: &Settings) -> Router<S> {
     let page = include_bytes!("../../playground/dist/index.html");
     let script = include_bytes!("../../playground/dist/playground.js");

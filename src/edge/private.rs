@@ -1,8 +1,10 @@
-//! Pages for whoever operates the gateway, on an address of their own.
+//! Operators' pages, on a separate address.
 //!
-//! There is no login: what it takes is to reach the address. So no website may reach it through its visitor's browser.
-//! A name that somebody else made to lead here (DNS rebinding) is not answered to, nor is what another page's script
-//! sends; and what is answered, a browser shows in no frame, keeps nowhere and loads nothing else for.
+//! There is no login: access to the address is access to the pages. So other websites must not
+//! reach it through a visitor's browser. A request for another host name that resolves to this
+//! address (DNS rebinding) is refused, and so is one that another page's script sends. The headers
+//! of a response keep browsers from framing it, from storing it, and from loading anything else for
+//! it.
 
 use super::reply;
 use axum::Router;
@@ -29,7 +31,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// The routes for those only who ask for this machine, or for the address that is listened on, by its number.
+/// Wraps the routes: only requests for `localhost` or for the listening IP address are served.
 pub(super) fn guarded(router: Router, scheme: &'static str, listen: SocketAddr) -> Router {
     router.layer(from_fn(move |request: Request, next: Next| async move {
         let mut response = match refusal(&request, scheme, listen) {
@@ -64,13 +66,14 @@ fn refusal(request: &Request, scheme: &str, listen: SocketAddr) -> Option<Respon
     None
 }
 
-/// Whom the client believes to be asking.
+/// Returns the host that the client addresses.
 fn host(request: &Request) -> Option<&str> {
     let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     request.uri().authority().map(Authority::as_str).or(header)
 }
 
-/// A number cannot be made to lead elsewhere, and `localhost` leads here.
+/// Returns `true` for `localhost` and for IP addresses of this listener, which cannot be rebound by
+/// DNS.
 fn is_own(host: &str, listen: SocketAddr) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host();

@@ -1,11 +1,12 @@
-//! The share of a pool that one client may hold, so that no client takes all of it.
+//! Fair share of a pool: limits one client, so that no client takes all of it.
 //!
-//! While at most half of a pool is taken, anybody may take more: a single client loses nothing by the rule. Past that, a
-//! client may take no more once it holds its share. What it holds already it keeps.
+//! While at most half of a pool is taken, every client may take more, so the rule costs a single
+//! client nothing. Past that, a client that holds its share may not take more. It keeps what it
+//! already holds.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What any client may hold, so that small pools serve a single client as well.
+/// Minimum share, so that small pools serve a single client as well.
 const LEAST: usize = 4;
 
 #[derive(Debug, Clone, Copy)]
@@ -15,19 +16,21 @@ pub(super) struct Quota {
 }
 
 impl Quota {
-    /// `share` is in thousandths of the pool.
+    /// Creates a quota. `share` is in thousandths of the pool.
     pub(super) fn new(pool: usize, share: u16) -> Self {
         let share = pool / 1000 * usize::from(share) + pool % 1000 * usize::from(share) / 1000;
         Self { pool, share: share.max(LEAST) }
     }
 
-    /// Whether a client may take one more: with it, `taken` of the pool are taken, and it holds `held` of them.
+    /// Returns `true` if a client may take one more. Including that one, `taken` of the pool are
+    /// taken, and the client holds `held` of them.
     pub(super) fn allows(self, taken: usize, held: usize) -> bool {
         taken <= self.pool / 2 || held <= self.share
     }
 }
 
-/// What counts as one client: an IPv6 client owns a whole /64.
+/// Returns the address that counts as one client. For IPv6 that is the /64, because a client
+/// usually owns all of it.
 pub(super) fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,4 +1,4 @@
-//! Answers: status, media type and bytes.
+//! Responses: status, media type and bytes.
 
 use super::Statuses;
 use super::batch;
@@ -15,13 +15,13 @@ use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use std::borrow::Cow;
 
-/// What the endpoint takes.
+/// Methods of the endpoint.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
 
-/// `Retry-After` of a request for which there is no room.
+/// `Retry-After` of a request that is refused for lack of capacity, in seconds.
 const RETRY_SECONDS: u16 = 1;
 
-/// The engine's answer as it goes out; its bytes are not copied.
+/// Returns the response with an engine's answer. Its bytes are not copied.
 pub(super) fn answer(media: Media, response: engine::Response) -> Response {
     let status = match response.refusal {
         Some(code) => status(media, code),
@@ -39,8 +39,8 @@ pub(super) fn answer(media: Media, response: engine::Response) -> Response {
     reply
 }
 
-/// The answers to a list of operations. Each has its own errors, so the list itself went well. Of their buckets the
-/// emptiest is told.
+/// Returns the response to a batch. Each answer has its own errors, so the status of the batch is
+/// success. The rate limit headers are those of the emptiest bucket.
 pub(super) fn answers(media: Media, responses: &[engine::Response], account: &Account) -> Response {
     let content_type = HeaderValue::from_static(media.content_type());
     let joined = account.answer(batch::join(responses));
@@ -58,7 +58,7 @@ pub(super) fn answers(media: Media, responses: &[engine::Response], account: &Ac
     reply
 }
 
-/// What may be asked of the endpoint at all.
+/// Returns the response to `OPTIONS`: the methods of the endpoint.
 pub(super) fn options() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -66,7 +66,7 @@ pub(super) fn options() -> Response {
     response
 }
 
-/// A method that the endpoint does not have.
+/// Returns the response to a method that the endpoint does not have.
 pub(super) fn not_allowed(media: Media) -> Response {
     let message = "send operations by POST, or queries by GET";
     let mut response = refuse(media, ErrorCode::MethodNotAllowed, message);
@@ -74,7 +74,7 @@ pub(super) fn not_allowed(media: Media) -> Response {
     response
 }
 
-/// JSON that is no GraphQL request.
+/// Returns the response to JSON that is not a valid GraphQL request.
 pub(super) fn unprocessable(media: Media, message: impl Into<Cow<'static, str>>) -> Response {
     let mut response = refuse(media, ErrorCode::BadRequest, message);
     if media == Media::GraphqlResponse(Statuses::Fine) {
@@ -83,7 +83,7 @@ pub(super) fn unprocessable(media: Media, message: impl Into<Cow<'static, str>>)
     response
 }
 
-/// A body that the client did not send in time.
+/// Returns the response to a body that did not arrive within the timeout.
 pub(super) fn late(media: Media) -> Response {
     let message = "the body did not arrive in time";
     let mut response = refuse(media, ErrorCode::BadRequest, message);
@@ -93,7 +93,7 @@ pub(super) fn late(media: Media) -> Response {
     response
 }
 
-/// A body that is compressed in a way that is not understood (RFC 9110 §15.5.16).
+/// Returns the response to a body with an unsupported coding (RFC 9110 §15.5.16).
 pub(super) fn unknown_coding(media: Media, understood: &'static str) -> Response {
     let message = "the body is compressed in a way that is not understood";
     let mut response = refuse(media, ErrorCode::UnsupportedMediaType, message);
@@ -101,14 +101,14 @@ pub(super) fn unknown_coding(media: Media, understood: &'static str) -> Response
     response
 }
 
-/// A request for which there is no room now.
+/// Returns the response to a request that is refused for lack of capacity.
 pub(super) fn overloaded(media: Media, message: &'static str) -> Response {
     let mut response = refuse(media, ErrorCode::Overloaded, message);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
     response
 }
 
-/// A request that never became an operation.
+/// Returns the response to a request that is refused before it becomes an operation.
 pub(super) fn refuse(
     media: Media,
     code: ErrorCode,
@@ -117,12 +117,12 @@ pub(super) fn refuse(
     refuse_with(media, &Error::new(code, message.into().into_owned()))
 }
 
-/// [`refuse`] with an error that says more than its message.
+/// Like [`refuse`], for an error with more than a message.
 pub(super) fn refuse_with(media: Media, error: &Error) -> Response {
     answer(media, engine::Response::refuse(std::slice::from_ref(error)))
 }
 
-/// An operation ran, and left holes.
+/// Returns the status of an operation that ran with errors.
 fn partly(media: Media) -> StatusCode {
     match media {
         Media::GraphqlResponse(Statuses::Fine) => {
@@ -132,8 +132,8 @@ fn partly(media: Media) -> StatusCode {
     }
 }
 
-/// GraphQL over HTTP, "Status Codes": under `application/json` a well-formed request gets 200 even when its operation
-/// is refused.
+/// Returns the status of a refusal (GraphQL over HTTP, "Status Codes"). With `application/json` a
+/// well-formed request gets 200 even if its operation is refused.
 fn status(media: Media, code: ErrorCode) -> StatusCode {
     if media == Media::Json && well_formed(code) {
         return StatusCode::OK;
@@ -154,7 +154,7 @@ fn status(media: Media, code: ErrorCode) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// A refusal that says of a well-formed request that its operation is not.
+/// Returns `true` if the request was well-formed and only its operation is refused.
 pub(super) fn is_well_formed(response: &engine::Response) -> bool {
     response.refusal.is_some_and(well_formed)
 }
@@ -175,7 +175,7 @@ fn well_formed(code: ErrorCode) -> bool {
     )
 }
 
-/// An answer of given bytes.
+/// Returns a response with the given bytes.
 pub(super) fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -183,12 +183,12 @@ pub(super) fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) 
     response
 }
 
-/// A line for people and probes.
+/// Returns a plain text response for people and probes.
 pub(super) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
     bytes(status, HeaderValue::from_static("text/plain; charset=utf-8"), body.into())
 }
 
-/// Metrics in Prometheus's text format.
+/// Returns metrics in Prometheus's text format.
 pub(super) fn metrics(text: String) -> Response {
     let media = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     bytes(StatusCode::OK, media, text.into())

@@ -1,9 +1,10 @@
-//! The server: accepts connections, gives each to hyper, and drains them when told to stop.
+//! The server: accepts connections, serves each with hyper, and drains them at shutdown.
 //!
-//! Driven here and not by a ready-made loop, because these must hold: an accept error (out of descriptors) pauses
-//! the loop and never ends it, open connections are bounded, in all and for each address, a silent one makes room for
-//! another client, a slow client loses its connection, whatever it is slow at, and after the signal requests in flight get
-//! their time and no more.
+//! The accept loop is our own and not a ready-made one, because of these guarantees. An accept
+//! error (such as no free descriptors) pauses the loop and never ends it. Open connections are
+//! limited, in all and by address. A silent connection makes room for another client. A slow client
+//! loses its connection, whether it is slow to send or to read. At shutdown, requests in flight get
+//! the grace period and no more.
 
 mod addresses;
 mod drain;
@@ -49,22 +50,25 @@ use tokio::task::JoinSet;
 use tower::Service as _;
 use unread::Received;
 
-/// After an accept error that is not one connection's own.
+/// Pause after an accept error that does not concern a single connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How long room that was made is waited for, before more is made.
+/// Timeout for a slot that was freed, before another connection is closed.
 const ROOM_WAIT: Duration = Duration::from_millis(20);
-/// Maximum number of streams of one connection, and so of answers that wait in it for a client that does not read.
+/// Maximum number of streams of one connection, and so of responses that wait in it for a client
+/// that does not read.
 const HTTP2_STREAMS: u32 = 100;
 const HTTP2_HEADERS: u32 = 64 << 10;
 const HTTP2_PING: Duration = Duration::from_secs(30);
-/// Streams that a client opened and reset before they were looked at ("rapid reset", CVE-2023-44487).
+/// Maximum number of streams that a client opened and reset before they were handled ("rapid
+/// reset", CVE-2023-44487).
 const HTTP2_PENDING_RESETS: usize = 20;
-/// Streams that a client made us reset, by breaking the protocol again and again.
+/// Maximum number of streams that we reset because the client broke the protocol.
 const HTTP2_LOCAL_RESETS: usize = 256;
-/// Bytes of one stream's answer that wait for the client to read.
+/// Maximum bytes of one stream's response that wait for the client to read.
 const HTTP2_SEND_BUFFER: usize = 256 << 10;
 
-/// Serves until `shutdown` is done, then drains for at most the grace. Connections that are still open then are cut.
+/// Serves until `shutdown` completes, then drains for at most the grace period. Connections that
+/// are still open then are closed.
 pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     if edge.settings.tls.is_some() && edge.certificates.is_none() {
@@ -105,7 +109,7 @@ pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Outp
     door.drain(&slots).await;
 }
 
-/// Where connections come in, and those that have.
+/// The listener, and the connections that it accepted.
 struct Door {
     edge: Edge,
     addresses: Arc<Addresses>,
@@ -126,7 +130,7 @@ impl Door {
         }
     }
 
-    /// Counts a connection, unless its address has too many.
+    /// Counts a connection. Refuses it if its address has too many.
     fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> Option<Connection> {
         while self.connections.try_join_next().is_some() {}
         let Settings { header_timeout, idle_timeout, .. } = *self.edge.settings;
@@ -145,8 +149,10 @@ impl Door {
         Some(Connection { stream, peer, activity, counted: Arc::new(counted), edge, protocols })
     }
 
-    /// Waits for a slot, and closes silent and idle connections for it where all are taken. `None`: no room can be made, and
-    /// the client has other connections. It is not waited for, since whoever is behind it may be able to have room made.
+    /// Waits for a slot. If all are taken, it closes silent and idle connections for it. Returns
+    /// `None` if no connection can be closed and the client has other connections. Then waiting
+    /// would block the accept loop, and the next client may be one that a connection can be closed
+    /// for.
     async fn room(
         &self,
         slots: &Arc<Semaphore>,
@@ -173,7 +179,7 @@ impl Door {
         self.connections.spawn(connection.serve(slot));
     }
 
-    /// Lets requests in flight finish, and cuts what is still open when the grace is over.
+    /// Lets requests in flight finish. Closes what is still open at the end of the grace period.
     async fn drain(mut self, slots: &Semaphore) {
         let settings = &self.edge.settings;
         let open = self.connections.len();
@@ -181,7 +187,7 @@ impl Door {
         let connections = &mut self.connections;
         let drained = async {
             while connections.join_next().await.is_some() {}
-            // WebSockets are hyper's no longer, but hold their slots until they have said goodbye.
+            // WebSockets no longer belong to hyper, but hold their slots until they are closed.
             let _ = slots.acquire_many(all).await;
         };
         if tokio::time::timeout(settings.shutdown_grace, drained).await.is_err() {
@@ -192,7 +198,7 @@ impl Door {
     }
 }
 
-/// The next connection.
+/// Returns the next connection.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -211,7 +217,7 @@ fn of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// How HTTP is spoken.
+/// Settings of hyper for each protocol.
 struct Protocols {
     http1: http1::Builder,
     http2: http2::Builder<Streams>,
@@ -220,7 +226,7 @@ struct Protocols {
 impl Protocols {
     fn new(idle_timeout: Duration) -> Self {
         let mut http1 = http1::Builder::new();
-        // Heads are timed by `Activity`, for both protocols.
+        // `Activity` times heads, for both protocols.
         http1.timer(TokioTimer::new()).header_read_timeout(None);
         let mut http2 = http2::Builder::new(Streams::new(idle_timeout));
         http2
@@ -247,10 +253,11 @@ struct Connection {
 impl Connection {
     async fn serve(self, slot: Option<OwnedSemaphorePermit>) {
         let Self { stream, peer, activity, counted, edge, protocols } = self;
-        // A WebSocket takes them along.
+        // If the connection becomes a WebSocket, it keeps these.
         let held = (slot, Arc::clone(&counted), edge.metrics.open());
         let here = Here::new(&edge.settings, Arc::new(held));
-        // Without it small answers wait for the client's acknowledgements; where it fails they are late, not wrong.
+        // Without it, small responses wait for the client's acknowledgements. If it fails, they are
+        // late, not wrong.
         let _ = stream.set_nodelay(true);
         let displaced = edge.metrics.displaced.clone();
         let account = edge.account(peer.ip());
@@ -268,7 +275,7 @@ impl Connection {
     }
 }
 
-/// One connection's requests.
+/// The requests of one connection.
 struct Talk {
     peer: SocketAddr,
     /// Account of the connection's own address.
@@ -280,7 +287,7 @@ struct Talk {
 }
 
 impl Talk {
-    /// Speaks HTTP, over TLS where that is configured.
+    /// Speaks HTTP, over TLS if that is configured.
     async fn begin(self, stream: TcpStream, protocols: &Protocols) {
         let certificates = self.edge.certificates.as_ref();
         let Some(acceptor) = certificates.map(|certificates| certificates.acceptor()) else {
@@ -295,7 +302,7 @@ impl Talk {
         self.edge.metrics.failed_handshakes.increment(1);
     }
 
-    /// Speaks HTTP with a client until it has no more to ask, or is silent for too long.
+    /// Serves HTTP until the client closes the connection or exceeds a timeout.
     async fn speak(
         self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -342,12 +349,13 @@ impl Talk {
                 until_over(connection, finish, over, &activity).await;
             }
         }
-        // It is over, or another protocol's, which looks after its own silence.
+        // The connection has ended, or belongs to another protocol with timeouts of its own.
         activity.hand_over();
     }
 }
 
-/// Drives a connection to its end; when serving is `over`, `finish` lets it end with what is in flight.
+/// Drives a connection to its end. Once `over` completes, calls `finish` so that only requests in
+/// flight are completed.
 async fn until_over<C: Future<Output = hyper::Result<()>>>(
     connection: C,
     finish: impl FnOnce(Pin<&mut C>),
@@ -375,7 +383,8 @@ async fn until_over<C: Future<Output = hyper::Result<()>>>(
 }
 
 impl Edge {
-    /// Returns the account on which requests from an address are counted. A trusted proxy has many clients.
+    /// Returns the account that requests from an address are counted on. A trusted proxy has many
+    /// clients.
     fn account(&self, address: IpAddr) -> Account {
         if forwarded::is_trusted(address, &self.settings.trusted_proxies) {
             self.memory.account_of_many()
@@ -384,7 +393,7 @@ impl Edge {
         }
     }
 
-    /// One request of a connection.
+    /// Serves one request of a connection.
     async fn answer(
         mut self,
         mut peer: Peer,
@@ -424,7 +433,8 @@ impl Edge {
     }
 }
 
-/// What hyper lets through and nobody should answer (RFC 9112 §3.2, §6.1).
+/// Returns the error of a request that hyper accepts but that must not be served (RFC 9112 §3.2,
+/// §6.1).
 fn mistake(request: &Request, ambiguous: bool) -> Option<&'static str> {
     if request.headers().get_all(HOST).iter().nth(1).is_some() {
         Some("two `host` headers\n")
@@ -435,15 +445,15 @@ fn mistake(request: &Request, ambiguous: bool) -> Option<&'static str> {
     }
 }
 
-/// The connection is closed: what follows on it may be a part of what was refused.
+/// Refuses a request and closes the connection: the next bytes may be a part of what was refused.
 fn refuse(mistake: &'static str, version: Version) -> Response {
     let mut response = reply::text(StatusCode::BAD_REQUEST, mistake);
     say_goodbye(&mut response, version);
     response
 }
 
-/// The connection is closed after this answer. HTTP/2 has another word for it, and a connection that is handed over is no
-/// longer ours to close.
+/// Marks the connection to be closed after this response. HTTP/2 uses GOAWAY instead, and a
+/// connection that was handed over is not ours to close.
 fn say_goodbye(response: &mut Response, version: Version) {
     if version < Version::HTTP_2 && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -1,4 +1,4 @@
-//! What of the edge can be set, with defaults that are safe in production.
+//! Settings of the edge, with defaults that are safe in production.
 
 use super::subscription;
 use crate::engine::{Limit, LimitName, Mode};
@@ -11,70 +11,74 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub listen: SocketAddr,
-    /// Of the GraphQL endpoint.
+    /// Path of the GraphQL endpoint. Default: `/graphql`.
     pub path: String,
-    /// GraphiQL at `/`.
+    /// Serves GraphiQL at `/`. Default: off.
     pub playground: bool,
-    /// What the playground opens with.
+    /// Query that the playground opens with.
     pub default_query: String,
     pub cors: Cors,
     pub csrf: Csrf,
     pub statuses: Statuses,
-    /// How many operations one body may list; `None`: lists are refused.
+    /// Maximum number of operations of a batched request. `None` (the default) refuses batches.
     pub batching: Option<usize>,
-    /// The largest request body, in bytes.
+    /// Maximum size of a request body, in bytes, as sent and inflated. Default: 1 MiB.
     pub body_limit: usize,
-    /// What becomes of a larger one.
+    /// Enforces `body_limit`, or only measures it.
     pub body_mode: Mode,
-    /// How long requests in flight may go on after the signal to stop.
+    /// Time that requests in flight get after the signal to stop. Default: 10 s.
     pub shutdown_grace: Duration,
-    /// Open connections; further ones wait in the system's queue.
+    /// Maximum number of open connections; further ones wait in the system's queue. Default:
+    /// 10,000.
     pub connections: usize,
-    /// Open connections of one client address; further ones are closed at once.
+    /// Maximum number of open connections of one client address; further ones are closed at once.
+    /// Default: 1,000.
     pub connections_per_ip: usize,
-    /// Maximum bytes of replies and answers that requests hold, in the whole process.
+    /// Maximum bytes of replies and answers that requests hold, in the whole process. Default: 512
+    /// MiB.
     pub memory: usize,
-    /// Share of connections, of subscriptions and of `memory` that one client may hold once more than half is taken;
-    /// in thousandths.
+    /// Maximum share of connections, of subscriptions and of `memory` that one client may hold once
+    /// more than half is taken; in thousandths. Default: 100, which is a tenth.
     pub client_share: u16,
-    /// The time a client may take to send a request's head; the first one is due from when the connection is accepted.
+    /// Timeout for a request's head; the first one is timed from when the connection is accepted.
+    /// Default: 10 s.
     pub header_timeout: Duration,
-    /// The time a client may take to send a request's body.
+    /// Timeout for a request's body. Default: 30 s.
     pub body_timeout: Duration,
-    /// How long a connection is kept between two requests.
+    /// Timeout for the next request of an idle connection. Default: 75 s.
     pub idle_timeout: Duration,
-    /// One log line per request.
+    /// Writes one log line per request. Default: on.
     pub access_log: bool,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted. Default: none.
     pub trusted_proxies: Vec<IpNet>,
-    /// Bodies are compressed for clients that ask for it, and may come compressed.
+    /// Compresses responses if the client accepts it, and accepts compressed bodies. Default: on.
     pub compression: bool,
     pub tls: Option<Tls>,
-    /// Of traces that begin here, those in a thousand that are marked to be recorded.
+    /// Share of new traces that are marked as sampled, in thousandths. Default: 1000, which is all.
     pub trace_sample: u16,
     pub metrics: Scrape,
     pub admin: Admin,
     pub subscriptions: subscription::Settings,
 }
 
-/// Where `/metrics` is served, if anywhere.
+/// Addresses that serve `/metrics`. Default: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Scrape {
-    /// On the address of the endpoint.
+    /// Serves it on the endpoint's address.
     pub public: bool,
-    /// On an address of its own.
+    /// Serves it on a separate address.
     pub listen: Option<SocketAddr>,
-    /// The address of its own speaks TLS, with the certificate of the endpoint.
+    /// Serves the separate address over TLS, with the endpoint's certificate.
     pub tls: bool,
 }
 
-/// Where the admin page is served, if anywhere.
+/// Address of the admin page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admin {
     pub enabled: bool,
-    /// Nowhere, where this is [`Admin::USUAL`] and taken.
+    /// Address to listen on. If it is [`Admin::USUAL`] and already in use, the page is not served.
     pub listen: SocketAddr,
-    /// It speaks TLS, with the certificate of the endpoint.
+    /// Serves it over TLS, with the endpoint's certificate.
     pub tls: bool,
 }
 
@@ -88,43 +92,44 @@ impl Default for Admin {
     }
 }
 
-/// Which edition of GraphQL over HTTP names the statuses of `application/graphql-response+json`.
+/// Edition of GraphQL over HTTP for the statuses of `application/graphql-response+json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statuses {
-    /// That of the published audit.
+    /// The edition of the published audit. This is the default.
     Audited,
-    /// That of September 2026, which tells apart what cannot be parsed (400) from what makes no sense (422), and what
-    /// worked from what partly did (294).
+    /// The edition of September 2026. It distinguishes syntax errors (400) from invalid requests
+    /// (422), and success (200) from partial success (294).
     Fine,
 }
 
-/// PEM files that clients are served TLS with.
+/// PEM files of the server's TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
-    /// The certificate, and those between it and the root.
+    /// Path to the certificate, followed by the intermediate ones.
     pub cert: PathBuf,
     pub key: PathBuf,
-    /// Clients must have a certificate of one of these roots.
+    /// Path to root certificates. If set, clients must have a certificate that one of these signed.
     pub client_ca: Option<PathBuf>,
-    /// How often the files are looked at.
+    /// Interval at which the files are checked for changes. Default: 5 s.
     pub check_every: Duration,
 }
 
-/// Which requests a browser may send on behalf of a website that was never asked.
+/// CSRF protection: headers that prove a preflight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Csrf {
-    /// No website can send one of these without a preflight.
+    /// Names of headers that prove a preflight: no website can send one without it.
     pub headers: Vec<HeaderName>,
-    /// A `GET` needs such a header as well.
+    /// Requires such a header on `GET` as well. Default: off.
     pub strict_get: bool,
 }
 
-/// Which web pages may read answers in a browser. Closed while there is no origin.
+/// CORS: origins whose pages may read answers in a browser. Without origins (the default) no CORS
+/// header is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
     pub origins: Vec<HeaderValue>,
     pub credentials: bool,
-    /// How long a browser may remember a preflight.
+    /// Time for which a browser may cache a preflight. Default: 10 minutes.
     pub max_age: Duration,
 }
 
@@ -162,7 +167,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Bytes that a request body may have: more than `body_limit` where that is only measured.
+    /// Returns the maximum size of a request body in bytes. It is larger than `body_limit` if that
+    /// is only measured.
     pub(super) fn body_bound(&self) -> usize {
         Limit::new(self.body_limit as u64, self.body_mode).bound(LimitName::Body) as usize
     }
@@ -198,7 +204,7 @@ impl Default for Cors {
 }
 
 impl Cors {
-    /// Pages of this origin may read answers.
+    /// Returns `true` if pages of this origin may read answers.
     #[must_use]
     pub fn allows(&self, origin: &HeaderValue) -> bool {
         self.origins.iter().any(|allowed| allowed == origin || allowed == "*")

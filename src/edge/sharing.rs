@@ -1,10 +1,10 @@
-//! What caches on the way, the client's own included, may do with an answer: `Cache-Control` and `Vary`.
+//! `Cache-Control` and `Vary`: what HTTP caches, the client's own included, may do with a response.
 
 use crate::engine::Share;
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, HeaderMap, HeaderName, VARY};
 
-/// POST answers say so, too: clients keep answers by operation.
+/// Returns the headers. POST responses have them, too: clients cache responses by operation.
 pub(super) fn headers(share: &Share) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(2);
     let (max_age, private) = (share.max_age(), share.private());

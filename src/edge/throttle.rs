@@ -1,9 +1,11 @@
-//! The header fields that tell a client how its bucket stands: `RateLimit` and `RateLimit-Policy` as in
-//! draft-ietf-httpapi-ratelimit-headers-10 (structured fields, RFC 9651), and `Retry-After` (RFC 9110 §10.2.3).
+//! Rate limit headers: `RateLimit` and `RateLimit-Policy` as in
+//! draft-ietf-httpapi-ratelimit-headers-10 (structured fields, RFC 9651), and `Retry-After` (RFC
+//! 9110 §10.2.3).
 //!
-//! A token bucket has no window. Told as one, its quota is the capacity and its window the time in which an empty
-//! bucket fills; `r` is what is left, and `t` when it will be full, or, for a request that was refused, when it would pass.
-//! Units are those of cost, not requests.
+//! A token bucket has no window. The headers describe it as one: the quota is the capacity, and the
+//! window is the time in which an empty bucket fills. `r` is the remaining cost. `t` is the time
+//! until the bucket is full or, for a request that was refused, until it would pass. Units are
+//! those of cost, not requests.
 
 use crate::engine::Throttle;
 use crate::graphql::ErrorCode;
@@ -13,10 +15,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Seconds after which a store that does not answer may do so again.
+/// `Retry-After` in seconds while the store of buckets does not answer.
 const UNKNOWN: u16 = 1;
 
-/// What the answer to one operation says.
+/// Returns the headers of a response to one operation.
 pub(super) fn of_answer(
     headers: &mut HeaderMap,
     throttle: Option<&Throttle>,
@@ -24,7 +26,8 @@ pub(super) fn of_answer(
 ) {
     match throttle {
         Some(throttle) => tell(headers, throttle),
-        // Nobody knows the bucket (`fail: closed`), but a 429 says when to come back all the same.
+        // The level of the bucket is unknown (`fail: closed`), but a 429 needs a `Retry-After` all
+        // the same.
         None if refusal == Some(ErrorCode::Throttled) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(UNKNOWN));
         }

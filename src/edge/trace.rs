@@ -1,9 +1,11 @@
-//! What a request is known by: its id (`x-request-id`), and its place in a distributed trace (W3C Trace Context).
+//! Ids of a request: its own (`x-request-id`), and its place in a distributed trace (W3C Trace
+//! Context).
 //!
-//! A trace that comes in goes on, with a span of our own between; without one, or with one that cannot be read, a new one
-//! begins. Calls of the request carry it to the services, and the log line has all ids. A client's request id is its own
-//! claim, so it is taken only where the server knows that it comes from a proxy of ours; until there are such, from nobody. Everything is parsed strictly and bounded; what
-//! is not right is not passed on.
+//! An incoming trace is continued, with a span of our own. If there is none, or it is invalid, a
+//! new one begins. Calls of the request carry it to the services, and the log line has all ids. Any
+//! client can send any request id, so one is accepted only if the server knows that the request
+//! comes from a trusted proxy. Everything is parsed strictly and bounded. Invalid headers are not
+//! passed on.
 
 use crate::source::Trace;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -14,24 +16,25 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// "Vendors SHOULD propagate at least 512 characters" of it; four times that are passed on.
+/// Maximum bytes of `tracestate` that are passed on: four times the 512 that "vendors SHOULD
+/// propagate at least".
 const LONGEST_STATE: usize = 2048;
 const MOST_MEMBERS: usize = 32;
 
-/// Of one request.
+/// The ids of one request.
 #[derive(Debug, Clone)]
 pub(super) struct Ids {
     pub request: HeaderValue,
     /// 32 and 16 hexadecimal digits.
     pub trace: String,
     pub span: String,
-    /// What calls carry along.
+    /// Trace headers that calls to services carry.
     pub carried: Trace,
 }
 
 impl Ids {
-    /// Of a request with these headers; `trusted`: its request id is believed. Of new traces, `sampled` in a thousand
-    /// are marked to be recorded.
+    /// Returns the ids of a request with these headers. `trusted`: its request id is accepted. Of
+    /// new traces, `sampled` in a thousand are marked as sampled.
     pub(super) fn take(headers: &HeaderMap, trusted: bool, sampled: u16) -> Self {
         let random = RANDOM.with_borrow_mut(Random::next);
         let (fresh, rest) = random.split_at(16);
@@ -56,10 +59,11 @@ impl Ids {
     }
 }
 
-/// For the ids of one request: a new trace, a span, and the request.
+/// Random bytes for one request's ids: a new trace, a span, and the request.
 const NEEDED: usize = 16 + 8 + 16;
 
-/// The system's randomness, taken for a hundred requests at a time, so that not every request is a call of the system.
+/// Random bytes of the system, fetched for a hundred requests at a time, so that not every request
+/// needs a system call.
 struct Random {
     bytes: [u8; 100 * NEEDED],
     used: usize,
@@ -73,7 +77,7 @@ thread_local! {
 impl Random {
     fn next(&mut self) -> [u8; NEEDED] {
         if self.used == self.bytes.len() {
-            // Without randomness ids are all alike, which harms nothing but their use.
+            // Without randomness all ids are alike, which only makes them useless.
             let _ = SystemRandom::new().fill(&mut self.bytes);
             self.used = 0;
         }
@@ -84,17 +88,18 @@ impl Random {
     }
 }
 
-/// What is read of `traceparent`.
+/// Contents of `traceparent`.
 struct Parent<'a> {
     trace: &'a str,
     flags: u8,
 }
 
-/// Recorded by the caller; the trace id is random.
+/// Flags that are passed on: sampled, and random trace id.
 const KNOWN_FLAGS: u8 = 0b11;
 const IS_RANDOM: u8 = 0b10;
 
-/// Trace Context §3.2: exactly one header, of version 00, or of a later one that begins alike.
+/// Parses `traceparent` (Trace Context §3.2): exactly one header, of version 00, or of a later one
+/// that begins alike.
 fn parent(headers: &HeaderMap) -> Option<Parent<'_>> {
     let mut values = headers.get_all(TRACEPARENT).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -119,7 +124,8 @@ fn is_lower_hexadecimal(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Trace Context §3.3: the members of all headers as one list; `None` where any is not well-formed.
+/// Parses `tracestate` (Trace Context §3.3): the members of all headers as one list; `None` if any
+/// is malformed.
 fn state(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut joined = String::new();
     let mut keys: Vec<&str> = Vec::new();
@@ -143,7 +149,7 @@ fn state(headers: &HeaderMap) -> Option<HeaderValue> {
     if joined.is_empty() { None } else { HeaderValue::try_from(joined).ok() }
 }
 
-/// `vendor` or `tenant@vendor`.
+/// Returns `true` for `vendor` or `tenant@vendor`.
 fn is_key(key: &str) -> bool {
     let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let plain = |part: &str, most: usize| {
@@ -165,13 +171,15 @@ fn is_value(value: &str) -> bool {
         && value.bytes().all(|byte| (b' '..=b'~').contains(&byte) && !b",=".contains(&byte))
 }
 
-/// A new trace: marked to be recorded or not, by its own id, so that the share is right without a counter.
+/// Decides if a new trace is marked as sampled. Decided by its own id, so that the share is right
+/// without a counter.
 fn decide(trace: &[u8], sampled: u16) -> u8 {
     let last = trace.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     IS_RANDOM | u8::from(last % 1000 < u64::from(sampled))
 }
 
-/// What may stand on a log line and go back: short, and nothing that another reader could take for more than a word.
+/// Returns `true` if an id may be logged and sent back: it is short, and has no characters with a
+/// meaning for other readers.
 fn is_sane(id: &HeaderValue) -> bool {
     let bytes = id.as_bytes();
     (1..=128).contains(&bytes.len())

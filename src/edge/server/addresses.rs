@@ -1,13 +1,16 @@
-//! Open connections by client address: no address takes them all, and whoever is silent makes room.
+//! Connection limits by client address: no address takes all connections, and silent ones make
+//! room.
 //!
-//! Three rules. An address has at most `per_address` connections. Once more than half of all are taken, it has at most its
-//! share (see [`Quota`]); one more takes the place of its own longest silent one, if there is one. When all are taken, room is
-//! made for the next one: first by the connection that has been silent for longest, of the address with the most silent
-//! ones, then by an idle one of the address with the most connections, if that has more than the newcomer's or if the
-//! newcomer's has no other. A connection is silent until its first request's head is there, and idle between two requests.
+//! Three rules. An address has at most `per_address` connections. Once more than half of all are
+//! taken, it has at most its share (see [`Quota`]). One more then replaces its own longest silent
+//! connection, if it has one. When all are taken, room is made for the next one. First the longest
+//! silent connection is closed, of the address with the most silent ones. Then an idle one is
+//! closed, of the address with the most connections, if that has more than the newcomer's, or if
+//! the newcomer's has no other. A connection is silent until its first request's head has arrived,
+//! and idle between two requests.
 //!
-//! Connections of trusted proxies are many clients', so they are only counted in all, and never closed for another one.
-//! The map has no more entries than there are open connections.
+//! Connections of trusted proxies belong to many clients. They count in the total only, and are
+//! never closed for another one. The map never has more entries than there are open connections.
 
 use crate::edge::connection::Activity;
 use crate::edge::quota::{Quota, client};
@@ -28,7 +31,7 @@ struct Open {
     /// The number of the next connection.
     next: u64,
     clients: HashMap<IpAddr, Client>,
-    /// Addresses with silent connections, by how many.
+    /// Addresses with silent connections, ordered by the number of these.
     silent: BTreeSet<(usize, IpAddr)>,
 }
 
@@ -39,13 +42,13 @@ struct Client {
     silent: BTreeSet<u64>,
 }
 
-/// A way to a connection from outside of it.
+/// Access to a connection from outside of it.
 struct Link {
     cut: Notify,
     activity: Arc<Activity>,
 }
 
-/// A connection that counts for as long as this lives.
+/// Counts a connection until it is dropped.
 pub(super) struct Counted {
     addresses: Arc<Addresses>,
     link: Arc<Link>,
@@ -69,7 +72,7 @@ impl Addresses {
         Counted { addresses: Arc::clone(self), link, place: None }
     }
 
-    /// `None`: the address has as many connections as it may.
+    /// Counts a connection. Returns `None` if the address has the maximum number of connections.
     pub(super) fn admit(
         self: &Arc<Self>,
         address: IpAddr,
@@ -100,7 +103,7 @@ impl Open {
         self.clients.get(&client).map_or(0, |client| client.connections.len())
     }
 
-    /// Changes the silent connections of an address.
+    /// Changes the set of silent connections of an address.
     fn silent(&mut self, address: IpAddr, change: impl FnOnce(&mut BTreeSet<u64>)) {
         let Some(client) = self.clients.get_mut(&address) else { return };
         let before = client.silent.len();
@@ -114,7 +117,7 @@ impl Open {
         }
     }
 
-    /// Takes a connection out of the count, and returns the way to it.
+    /// Removes a connection from the count, and returns its link.
     fn remove(&mut self, address: IpAddr, number: u64) -> Option<Arc<Link>> {
         self.silent(address, |silent| {
             silent.remove(&number);
@@ -128,7 +131,7 @@ impl Open {
         Some(link)
     }
 
-    /// Closes a connection, unless a request has just begun on it.
+    /// Closes a connection, unless a request has just begun on it. Returns `false` in that case.
     fn cut(&mut self, address: IpAddr, number: u64) -> bool {
         let client = self.clients.get(&address);
         let link = client.and_then(|client| client.connections.get(&number));
@@ -148,8 +151,9 @@ impl Open {
         oldest.is_some_and(|number| self.cut(address, number))
     }
 
-    /// Closes an idle connection for an address that holds so many: one of the address that has the most of those that have
-    /// more, or of any for the first connection of an address.
+    /// Closes an idle connection in favour of an address that holds `held`. It belongs to the
+    /// address with the most connections among those that have more. For the first connection of an
+    /// address, any address qualifies.
     fn cut_idle(&mut self, held: usize) -> bool {
         let idle = self.clients.iter().filter_map(|(address, client)| {
             let has = client.connections.len();
@@ -162,7 +166,7 @@ impl Open {
 }
 
 impl Counted {
-    /// It has room, and nothing has been heard of it yet.
+    /// Marks the connection as silent: it has a slot, and no request has arrived yet.
     pub(super) fn begin(&self) {
         if let Some((client, number)) = self.place {
             self.addresses.open().silent(client, |silent| {
@@ -171,7 +175,7 @@ impl Counted {
         }
     }
 
-    /// Its first request is there.
+    /// Marks the connection as no longer silent: its first request has arrived.
     pub(super) fn heard(&self) {
         if let Some((client, number)) = self.place {
             self.addresses.open().silent(client, |silent| {
@@ -180,7 +184,7 @@ impl Counted {
         }
     }
 
-    /// Closes another connection in favour of this one, if one may be.
+    /// Closes another connection in favour of this one. Returns `false` if none may be closed.
     pub(super) fn make_room(&self) -> bool {
         let mut open = self.addresses.open();
         let greediest = open.silent.last().map(|(_, address)| *address);
@@ -191,13 +195,13 @@ impl Counted {
         open.cut_idle(held)
     }
 
-    /// Whether its address has other connections, and other addresses have some.
+    /// Returns `true` if its address has other connections, and other addresses have some, too.
     pub(super) fn is_one_of_many(&self) -> bool {
         let open = self.addresses.open();
         self.place.is_some_and(|(client, _)| open.held(client) > 1) && open.clients.len() > 1
     }
 
-    /// Done when the connection is to be closed for another one.
+    /// Returns when the connection has to be closed for another one.
     pub(super) async fn cut(&self) {
         self.link.cut.notified().await;
     }
@@ -208,7 +212,7 @@ impl Drop for Counted {
         let mut open = self.addresses.open();
         match self.place {
             None => open.taken -= 1,
-            // One that was closed for another is out of the count already.
+            // A connection that was closed for another is no longer counted.
             Some((client, number)) => drop(open.remove(client, number)),
         }
     }
@@ -232,7 +236,7 @@ mod tests {
         Addresses::new(per_address, Quota::new(1_000, 1_000))
     }
 
-    /// A connection that has begun.
+    /// Opens a connection that has begun.
     fn open(addresses: &Arc<Addresses>, address: &str) -> Option<Counted> {
         let counted = addresses.admit(ip(address), activity());
         counted.iter().for_each(Counted::begin);

@@ -1,10 +1,11 @@
-//! The end of serving, without cutting off who was let in.
+//! Graceful shutdown, without cutting off clients that were accepted.
 //!
-//! Two things look like nothing to this side of a connection and are a request to the other one: a connection that the
-//! system has made and nobody has accepted, and a request that is on its way over an idle connection. The first are
-//! accepted before the listener goes. For the second, connections are not closed at once: for a moment each is told
-//! `connection: close` with its next answer, after which its client sends nothing more on it. (HTTP/2 needs neither: its
-//! GOAWAY says which requests were taken.)
+//! Two kinds of requests are invisible on this side of a connection: those on a connection that the
+//! system has established and nothing has accepted yet, and those on their way over an idle
+//! connection. So waiting connections are accepted before the listener is closed. Idle connections
+//! are not closed at once: for a moment each gets `connection: close` with its next response, after
+//! which its client sends nothing more on it. (HTTP/2 needs neither: its GOAWAY reports which
+//! requests were processed.)
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,17 +13,19 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Longer than a client in use is idle. Whoever has kept a connection for longer must be ready to find it closed anyway.
+/// Longer than a client in use is idle. A client that keeps a connection for longer must expect to
+/// find it closed anyway.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// Ends listening, and accepts what the system has let in until then, as far as there is room.
+/// Stops listening. Accepts the connections that the system has established until then, as far as
+/// there are slots.
 pub(super) fn waiting(
     listener: TcpListener,
     slots: &Arc<Semaphore>,
 ) -> Vec<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let mut waiting = Vec::new();
     let Ok(listener) = listener.into_std() else { return waiting };
-    // The first error is that none waits.
+    // The first error means that none is waiting.
     while let Ok(slot) = Arc::clone(slots).try_acquire_owned()
         && let Ok((stream, peer)) = listener.accept()
     {
@@ -32,8 +35,8 @@ pub(super) fn waiting(
     waiting
 }
 
-/// Done a moment after the gateway is told to stop, half of the grace at most: connections that are left are idle, or answer
-/// what takes longer.
+/// Returns a moment after shutdown begins, after at most half of the grace period. Connections that
+/// remain are idle, or serve a request that takes longer.
 pub(super) async fn is_over(mut draining: watch::Receiver<bool>, grace: Duration) {
     let _ = draining.wait_for(|draining| *draining).await;
     tokio::time::sleep(LAST_CALL.min(grace / 2)).await;

@@ -1,37 +1,40 @@
-//! Requests of HTTP/1 whose end is said twice: two lengths, or a length and chunks (RFC 9112 §6.1, §6.3).
+//! Detects HTTP/1 requests with an ambiguous length: two lengths, or a length and chunks (RFC 9112
+//! §6.1, §6.3).
 //!
-//! A proxy in front and a server behind that believe different ones can be made to see different requests in the same
-//! bytes. hyper believes the chunks, drops the length, and closes the connection afterwards, which is safe for itself and
-//! leaves nothing to see for whoever is handed the request. So the bytes are followed here as they are read: heads by
-//! their lines, bodies by what was declared. Nothing is kept but the piece of a line that a read was cut at.
+//! A proxy and a server that trust different ones see different requests in the same bytes (request
+//! smuggling). hyper trusts the chunks, drops the length, and closes the connection afterwards.
+//! That is safe for itself, but hides the ambiguity from the handler. So the bytes are followed
+//! here as they are read: heads by their lines, bodies by their declared length. Only an incomplete
+//! line is buffered.
 //!
-//! It is no parser: what is malformed is hyper's to refuse, and once lost this looks away.
+//! This is not a validating parser: hyper refuses malformed requests. After malformed bytes it
+//! stops following.
 
-/// Longer lines of a head say nothing about its end that could be believed.
+/// Maximum bytes of a line that can declare the length of a body. Longer ones are ignored.
 const LONGEST_LINE: usize = 1024;
 
 /// Follows the bytes of one connection.
 pub(in crate::edge) struct Framing {
     state: State,
-    /// The beginning of a line whose rest was not read yet.
+    /// Beginning of a line whose rest has not arrived yet.
     piece: Vec<u8>,
     declared: Declared,
-    /// Heads that were read to their end.
+    /// Number of complete heads.
     heads: u64,
 }
 
 enum State {
-    /// In a head; whether its first line has come.
+    /// In a head; `true` once its first line has arrived.
     Head(bool),
     Body(u64),
     ChunkSize,
-    /// Bytes of a chunk and of the line end behind it.
+    /// In a chunk: remaining bytes, including the line end behind it.
     Chunk(u64),
     Trailers,
     Lost,
 }
 
-/// What a head says of its body.
+/// Body length that a head declares.
 #[derive(Default)]
 struct Declared {
     lengths: u32,
@@ -56,12 +59,13 @@ impl Framing {
         }
     }
 
-    /// HTTP/2 has frames, and says lengths once.
+    /// Stops following: HTTP/2 has frames, which declare their length once.
     pub(in crate::edge) fn look_away(&mut self) {
         self.state = State::Lost;
     }
 
-    /// Follows further bytes; the number of the first request among them whose end is said twice, counted from 0.
+    /// Follows further bytes. Returns the number of the first request among them with an ambiguous
+    /// length, counted from 0.
     pub(in crate::edge) fn read(&mut self, mut bytes: &[u8]) -> Option<u64> {
         while !bytes.is_empty() {
             match &mut self.state {
@@ -98,7 +102,8 @@ impl Framing {
         self.piece.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 
-    /// Takes a line whose end was read; whether it ended a head that says its body's end twice.
+    /// Handles a line whose end was read. Returns `true` if it ended a head with an ambiguous
+    /// length.
     fn line_ends(&mut self, end: &[u8]) -> bool {
         if self.piece.is_empty() {
             return self.line(end);
@@ -168,7 +173,7 @@ impl Declared {
     }
 }
 
-/// The hexadecimal number that a chunk begins with, before its extensions.
+/// Parses the hexadecimal size of a chunk, before its extensions.
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
@@ -186,7 +191,7 @@ mod tests {
     const TURNED: &str = "POST / HTTP/1.1\nTRANSFER-ENCODING: chunked\nContent-length: 5\n\n";
     const TWICE: &str = "POST / HTTP/1.1\r\ncontent-length: 5\r\ncontent-length: 5\r\n\r\n";
 
-    /// However the bytes are cut into reads.
+    /// Follows the text, cut into reads in every way.
     fn follow(text: &str) -> Option<u64> {
         let found: Vec<_> = [1, 2, 3, 7, 64, usize::MAX]
             .into_iter()

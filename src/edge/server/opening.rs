@@ -1,7 +1,7 @@
-//! The first bytes of a connection: which HTTP it speaks, and its first head.
+//! Reads the first bytes of a connection: the HTTP version, and the first head.
 //!
-//! They are gathered here and not by hyper, which sets 24 KiB aside for a connection of HTTP/1 with the first byte of it. So a
-//! connection that is silent, or over whose head a client takes its time, costs little more than the bytes that it sent.
+//! hyper would allocate 24 KiB for an HTTP/1 connection with its first byte. So a connection that
+//! is silent, or whose head arrives slowly, costs little more here than the bytes that it sent.
 
 use bytes::{Bytes, BytesMut};
 use std::io;
@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// What a connection of HTTP/2 begins with (RFC 9113 §3.4).
+/// The first bytes of an HTTP/2 connection (RFC 9113 §3.4).
 pub(in crate::edge) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A longer head is hyper's to gather.
+/// Maximum bytes that are gathered here. hyper reads the rest of a longer head.
 const LONGEST: usize = 4 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub(super) enum Opened {
     Http2,
 }
 
-/// Reads until the version is known, and for HTTP/1 the first head is whole, too long, or none; or until the client sends no
-/// more. Returns what was read.
+/// Reads until the version is known and, for HTTP/1, the first head is complete, too long, or
+/// malformed; or until the client stops sending. Returns the bytes.
 pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(Opened, Bytes)> {
     let mut first = BytesMut::new();
     loop {
@@ -46,7 +46,7 @@ pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(Op
     }
 }
 
-/// Whether the head has its end, which is not in the bytes `before`, or can be no head.
+/// Returns `true` if the head is complete or malformed. Its end is not in the first `before` bytes.
 fn is_whole(first: &[u8], before: usize) -> bool {
     let is_none =
         first.first().is_some_and(|byte| !byte.is_ascii_graphic() && !b"\r\n".contains(byte));
@@ -60,13 +60,13 @@ fn is_whole(first: &[u8], before: usize) -> bool {
 mod tests {
     use super::*;
 
-    /// What is read of these pieces, each of which comes by itself.
+    /// Returns the result for these pieces, each of which arrives by itself.
     async fn opened(pieces: &[&[u8]]) -> (Opened, Bytes) {
         let mut stream = Pieces(pieces.iter().map(|piece| piece.to_vec()).collect());
         read(&mut stream).await.unwrap()
     }
 
-    /// Gives one piece at a time, and then nothing.
+    /// Returns one piece for each read, and then the end.
     struct Pieces(std::collections::VecDeque<Vec<u8>>);
 
     impl AsyncRead for Pieces {

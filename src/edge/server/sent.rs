@@ -1,8 +1,9 @@
-//! An answer's body on its way out: handed over in pieces, so that a client that reads is told from one that does not.
+//! Sends a response's body in pieces, to tell a client that reads from one that does not.
 //!
-//! A body mostly is one large piece, of which the connection would not tell how much is sent, not least under HTTP/2,
-//! where pings are writes, too. Cut up, each piece that is asked for shows that the ones before were taken; a client that
-//! stops reading is idle, and loses its connection as any other idle one. Cutting copies nothing.
+//! A body mostly is one large piece, and the connection does not report how much of it was sent.
+//! HTTP/2 writes pings as well, so writes prove nothing. If the body is cut up, each piece that is
+//! requested shows that the earlier ones were taken. A client that stops reading is idle, and loses
+//! its connection as any other idle one. Cutting copies nothing.
 
 use super::stalled::Progress;
 use crate::edge::connection::Activity;
@@ -18,7 +19,7 @@ const PIECE: usize = 64 << 10;
 
 pub(in crate::edge) struct Sent {
     body: Body,
-    /// Of the piece that `body` gave last.
+    /// Unsent rest of the piece that `body` returned last.
     rest: Bytes,
     activity: Arc<Activity>,
     stream: Option<Arc<Progress>>,

@@ -25,7 +25,8 @@ pub(super) struct Streams {
 /// The time of the last progress of a stream's answer.
 pub(super) struct Progress {
     begun: Instant,
-    /// Milliseconds after `begun`, and one; 0: it is not answered yet.
+    /// Time of the last progress, in milliseconds after `begun`, plus one; 0 until the response
+    /// begins.
     last: AtomicU64,
 }
 
@@ -68,7 +69,7 @@ impl Progress {
         self.last.store(passed + 1, Relaxed);
     }
 
-    /// Ready when the client has taken nothing of the answer for the idle timeout.
+    /// Returns `Ready` if the client has taken nothing of the response for the idle timeout.
     fn poll_stalled(
         &self,
         timer: &mut Option<Pin<Box<Sleep>>>,

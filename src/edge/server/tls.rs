@@ -1,9 +1,10 @@
-//! TLS: certificates out of PEM files, and out of the same files again when they change.
+//! TLS certificates from PEM files, reloaded when the files change.
 //!
-//! Connections that are open keep what they began with; new ones get the new certificate. A new file that cannot be used
-//! is said in the log, and what was there before goes on. The files are read every few seconds and compared by content,
-//! which also sees what a cluster swaps behind a link, and at once on SIGHUP. TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by
-//! ALPN; no early data, which can be replayed. Nothing of a key is ever printed.
+//! Open connections keep their certificate; new ones get the new one. If a new file is invalid,
+//! that is logged and the previous certificate stays in use. The files are read every few seconds
+//! and compared by content, which also detects what a cluster swaps behind a link, and at once on
+//! SIGHUP. TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN; no early data, which can be replayed.
+//! Nothing of a key is ever printed.
 
 use crate::edge::settings::Tls;
 use rustls::crypto::ring;
@@ -15,16 +16,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_rustls::TlsAcceptor;
 
-/// More than this is no certificate.
+/// Maximum size of a file, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// What new connections are served with.
+/// The certificate for new connections.
 pub(in crate::edge) struct Certificates {
     settings: Tls,
     current: Mutex<TlsAcceptor>,
 }
 
-/// The files' bytes, by which a change is seen.
+/// Contents of the files, to detect changes.
 #[derive(PartialEq, Eq)]
 struct Files {
     cert: Vec<u8>,
@@ -33,8 +34,10 @@ struct Files {
 }
 
 impl Certificates {
+    /// Reads the files of the settings.
+    ///
     /// # Errors
-    /// A file that cannot be read or is not what it should be; one lowercase sentence.
+    /// If a file cannot be read or is invalid. The error is one lowercase sentence.
     pub(in crate::edge) fn read(settings: &Tls) -> Result<Self, String> {
         let acceptor = Files::read(settings)?.acceptor(settings)?;
         Ok(Self { settings: settings.clone(), current: Mutex::new(acceptor) })
@@ -44,7 +47,7 @@ impl Certificates {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the files again and again, for as long as it is polled.
+    /// Reloads the files when they change, for as long as it is polled.
     pub(super) async fn keep_current(self: Arc<Self>) {
         let mut hangups = Hangups::new();
         let mut seen = Files::read(&self.settings);
@@ -90,7 +93,7 @@ impl Files {
 
     fn acceptor(&self, settings: &Tls) -> Result<TlsAcceptor, String> {
         let chain = certificates(&self.cert, &settings.cert)?;
-        // The parser's own words may quote the file.
+        // The parser's own message may quote the file.
         let key = PrivateKeyDer::from_pem_slice(&self.key)
             .map_err(|_| format!("`{}` holds no private key in PEM", settings.key.display()))?;
         let provider = Arc::new(ring::default_provider());
@@ -138,7 +141,7 @@ fn certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>
     }
 }
 
-/// SIGHUP, where the system has it.
+/// SIGHUP, if the system has it.
 #[cfg(unix)]
 struct Hangups(Option<tokio::signal::unix::Signal>);
 

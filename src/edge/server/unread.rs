@@ -1,9 +1,11 @@
-//! The rest of a request's body that is not used: a request that is refused is answered while its body still arrives.
+//! Handles the unread rest of a request's body: a refused request is answered while its body is
+//! still arriving.
 //!
-//! A connection that is closed while it holds unread bytes is reset, and many clients then report the reset and never read
-//! the answer. So over HTTP/1 the rest is read on for a second and 64 KiB at most, and only then the connection is closed
-//! (RFC 9112, section 9.6 "Tear-down"). A rest that ends within that leaves the connection usable. Over HTTP/2
-//! the stream is reset with NO_ERROR as soon as the body is dropped (RFC 9113, section 8.1).
+//! A connection that is closed while it holds unread bytes is reset. Many clients then report the
+//! reset and never read the response. So over HTTP/1 the rest is read for at most a second and 64
+//! KiB, and only then the connection is closed (RFC 9112, section 9.6 "Tear-down"). If the rest
+//! ends within that, the connection stays usable. Over HTTP/2 the stream is reset with NO_ERROR as
+//! soon as the body is dropped (RFC 9113, section 8.1).
 
 use crate::edge::connection::Activity;
 use bytes::Bytes;
@@ -17,17 +19,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// How long a rest is waited for.
+/// Timeout for the rest of a body.
 const TIME: Duration = Duration::from_secs(1);
 
-/// How much of a rest is read.
+/// Maximum bytes of the rest that are read.
 const BYTES: usize = 64 << 10;
 
-/// A body that is read on when it is dropped before its end.
+/// A body whose rest is read if it is dropped before its end.
 pub(super) struct Received {
-    /// `None` once it is dropped, and where the rest is of no use.
+    /// `None` once it is dropped, and if the rest need not be read.
     body: Option<Incoming>,
-    /// The client sends nothing before it is asked to continue, which reading does.
+    /// The client waits for `100 Continue`, which reading the body sends.
     waits: bool,
     is_http1: bool,
     activity: Arc<Activity>,
@@ -75,7 +77,7 @@ impl Drop for Received {
         if rest.size_hint().lower() > BYTES as u64 {
             self.activity.close_after_answer();
         }
-        // Without a runtime the process is ending.
+        // Without a runtime the process is exiting.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let activity = Arc::clone(&self.activity);
             runtime.spawn(async move {
@@ -86,7 +88,7 @@ impl Drop for Received {
     }
 }
 
-/// Reads the rest of a body, as far as it is read at all, and keeps the connection open for as long.
+/// Reads the rest of a body, within the limits, and keeps the connection open meanwhile.
 async fn read_on(mut rest: impl Body<Data = Bytes> + Unpin) {
     let reading = async {
         let mut left = BYTES;
@@ -108,7 +110,8 @@ mod tests {
     use std::convert::Infallible;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// A body of `pieces` of 16 KiB, of which `taken` counts those that were read, and that then has no end.
+    /// Returns a body of `pieces` of 16 KiB that then never ends. `taken` counts the pieces that
+    /// were read.
     fn endless(
         pieces: usize,
         taken: Arc<AtomicUsize>,

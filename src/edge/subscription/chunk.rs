@@ -1,10 +1,11 @@
-//! How answers stand in a body that goes on: as server-sent events (the GraphQL over SSE protocol, "distinct connections
-//! mode"), or as parts of a multipart body (Apollo's "HTTP callback and multipart subscription protocol", version 1.0).
+//! Encoding of a stream of answers: as server-sent events (the GraphQL over SSE protocol, "distinct
+//! connections mode"), or as parts of a multipart body (Apollo's "HTTP callback and multipart
+//! subscription protocol", version 1.0).
 
 use crate::edge::negotiate::Streaming;
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// Writes one stream.
+/// Encodes one stream.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chunks(Streaming);
 
@@ -13,7 +14,7 @@ impl Chunks {
         Self(streaming)
     }
 
-    /// Before the first answer.
+    /// Returns the bytes before the first answer.
     pub(super) fn begin(self) -> Bytes {
         Bytes::from_static(match self.0 {
             Streaming::Events => b":\n\n",
@@ -21,7 +22,8 @@ impl Chunks {
         })
     }
 
-    /// One answer. A part ends with the boundary of the next one, so that a reader need not wait for it.
+    /// Encodes one answer. A part ends with the boundary of the next one, so that a reader need not
+    /// wait for it.
     pub(super) fn answer(self, json: &[u8]) -> Bytes {
         let (before, after): (&[u8], &[u8]) = match self.0 {
             Streaming::Events => (b"event: next\ndata: ", b"\n\n"),
@@ -33,8 +35,8 @@ impl Chunks {
         chunk.put(before);
         chunk.put(json);
         if self.0 == Streaming::Events {
-            // The end of a line would end the event's data. In JSON it can only be space between two values, as a
-            // service may have put it into a scalar of the schema's own.
+            // A line break would end the event's data. In JSON it can only be space between two
+            // values, as a service may have put it into a custom scalar.
             for byte in &mut chunk[before.len()..] {
                 if matches!(byte, b'\n' | b'\r') {
                     *byte = b' ';
@@ -45,7 +47,7 @@ impl Chunks {
         chunk.freeze()
     }
 
-    /// Something that is no answer.
+    /// Returns a keep-alive, which carries no answer.
     pub(super) fn sign_of_life(self) -> Bytes {
         Bytes::from_static(match self.0 {
             Streaming::Events => b":\n\n",
@@ -53,7 +55,7 @@ impl Chunks {
         })
     }
 
-    /// After the last answer.
+    /// Returns the bytes after the last answer.
     pub(super) fn end(self) -> Bytes {
         Bytes::from_static(match self.0 {
             // Without a line of data, browsers would not dispatch the event.

@@ -1,10 +1,10 @@
-//! Answers that go on: subscriptions by server-sent events, by multipart, and over a WebSocket.
+//! Streams of answers: subscriptions over server-sent events, multipart, and WebSocket.
 //!
-//! A stream is polled when its client's socket has room, and only then is the next event asked for, down to the socket
-//! of the service: a slow client slows its own subscription down, and nothing is queued in between. One that takes nothing
-//! any more is idle, and loses its connection. Nothing is spawned for
-//! a stream that is an HTTP body; when the client goes away, the server drops it, and every call below it. All streams
-//! end when the gateway is told to stop.
+//! A stream is polled when its client's socket has room, and only then the next event is requested,
+//! down to the socket of the service. So a slow client slows its own subscription down, and nothing
+//! is queued in between. A client that stops reading is idle, and loses its connection. Nothing is
+//! spawned for a stream that is an HTTP body: when the client disconnects, the server drops it, and
+//! with it every call that it made. All streams end at shutdown.
 
 mod chunk;
 mod places;
@@ -34,16 +34,16 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// What of subscriptions can be set.
+/// Settings of subscriptions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Open at once.
+    /// Maximum number of open subscriptions. Default: 1,000.
     pub max: usize,
-    /// Open at once on one connection.
+    /// Maximum number of open subscriptions on one connection. Default: 100.
     pub max_per_connection: usize,
-    /// How long a stream is silent before the client is told that it is still there.
+    /// Time without an answer after which a keep-alive is sent. Default: 15 s.
     pub keep_alive: Duration,
-    /// The time a client may take to begin, once its WebSocket is open.
+    /// Timeout for `connection_init`, once a WebSocket is open. Default: 10 s.
     pub init_timeout: Duration,
 }
 
@@ -58,13 +58,14 @@ impl Default for Settings {
     }
 }
 
-/// A request, and the bytes that it holds for as long as it is answered.
+/// A request, and the bytes that it holds until it has been answered.
 pub(super) struct Asked {
     pub request: Request,
     pub taken: Taken,
 }
 
-/// Answers a request whose client takes a stream. `plain` is what else it takes, for an operation with one answer.
+/// Answers a request whose client accepts a stream. `plain` is the media type for an operation with
+/// a single answer, if the client accepts one.
 pub(super) async fn answer(
     endpoint: &Endpoint,
     here: Option<&Here>,
@@ -87,8 +88,8 @@ pub(super) async fn answer(
         Ok(Answers::Many(answers)) => answers,
         Ok(Answers::One(answer)) if plain.is_some() => return reply::answer(media, answer),
         Ok(Answers::One(answer)) => stream::iter([answer]).boxed(),
-        // A client that takes nothing but events could not read another answer: it is told in the stream, where the
-        // status would be 200 anyway.
+        // A client that accepts only events could not read another response. It gets the error in
+        // the stream, where the status would be 200 anyway.
         Err(refusal) if plain.is_none() && reply::is_well_formed(&refusal) => {
             stream::iter([refusal]).boxed()
         }
@@ -97,7 +98,7 @@ pub(super) async fn answer(
     let open = Open {
         answers,
         chunks: Chunks::new(streaming),
-        // A connection that nothing was sent on for its idle time would be closed.
+        // A connection on which nothing is sent for the idle timeout would be closed.
         keep_alive: endpoint
             .settings
             .subscriptions
@@ -113,18 +114,18 @@ pub(super) async fn answer(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(streaming.content_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies that gather what they pass on would keep events back.
+    // Proxies that buffer would keep events back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }
 
-/// One subscription too many.
+/// Returns the refusal of a subscription past the limit.
 pub(super) fn full() -> Answer {
     let message = "there are too many subscriptions; end one, or try again later";
     Answer::refuse(&[Error::new(ErrorCode::Overloaded, message)])
 }
 
-/// An HTTP body that goes on.
+/// An HTTP body that streams answers.
 struct Open {
     answers: BoxStream<'static, Answer>,
     chunks: Chunks,
@@ -147,11 +148,11 @@ impl Open {
                 None => Some((Ok(open.chunks.end()), None)),
             }
         });
-        // The client knows at once that the stream is open.
+        // Sent at once, so the client knows that the stream is open.
         stream::iter([Ok(begin)]).chain(rest)
     }
 
-    /// The next chunk: an answer, or a sign of life. `None`: it is over.
+    /// Returns the next chunk: an answer or a keep-alive. `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         tokio::select! {
             biased;

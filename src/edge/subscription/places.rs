@@ -1,8 +1,10 @@
-//! How many subscriptions are open: in all, by client, and on one connection. A place is given back when it is dropped.
+//! Limits the number of open subscriptions: in all, by client, and by connection. A place is
+//! returned when it is dropped.
 //!
-//! A client is an address, behind trusted proxies the one that they forward, and a caller with a token: neither may hold more
-//! than its share once more than half of all places are taken (see [`Quota`]), over however many connections, streams and
-//! transports. Nothing is remembered of clients that hold no place.
+//! A client is an address (behind trusted proxies, the one that they forward) or a caller with a
+//! token. Neither may hold more than its share once more than half of all places are taken (see
+//! [`Quota`]), over however many connections, streams and transports. Nothing is stored about
+//! clients that hold no place.
 
 use crate::edge::forwarded::is_trusted;
 use crate::edge::intake::Intake;
@@ -24,7 +26,7 @@ pub(in crate::edge) struct Places(Arc<All>);
 struct All {
     most: usize,
     quota: Quota,
-    /// Addresses of many clients.
+    /// Trusted proxies, whose addresses stand for many clients.
     proxies: Vec<IpNet>,
     taken: Mutex<Taken>,
 }
@@ -35,7 +37,7 @@ struct Taken {
     by_holder: HashMap<Holder, usize>,
 }
 
-/// Whoever places are counted for.
+/// A client that places are counted for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Holder {
     Address(IpAddr),
@@ -43,16 +45,16 @@ enum Holder {
     Subject(String, String),
 }
 
-/// The places of one connection; the server puts them on each of its requests.
+/// The places of one connection. The server puts them on each of its requests.
 #[derive(Clone)]
 pub(in crate::edge) struct Here {
     places: Arc<Semaphore>,
     intake: Intake,
-    /// What is counted for as long as the connection is open, be it as a WebSocket.
+    /// Guards that are held while the connection is open, also as a WebSocket.
     _connection: Arc<dyn Any + Send + Sync>,
 }
 
-/// One open subscription.
+/// One open subscription; counted until it is dropped.
 pub(in crate::edge) struct Place {
     all: Arc<All>,
     holders: Vec<Holder>,
@@ -70,7 +72,7 @@ impl Places {
         }))
     }
 
-    /// `None`: there is no room for one more, or not for one more of this caller.
+    /// Takes a place. Returns `None` if all places are taken, or the caller's share is.
     pub(in crate::edge) fn take(&self, here: &Here, caller: &Caller) -> Option<Place> {
         let one = Arc::clone(&here.places).try_acquire_owned().ok()?;
         let holders = self.0.holders(caller);
@@ -117,7 +119,7 @@ impl Here {
         Self { places, intake: Intake::new(settings.body_bound()), _connection: connection }
     }
 
-    /// The bytes that requests of this connection may hold.
+    /// Returns the memory budget of this connection's requests.
     pub(in crate::edge) fn intake(&self) -> &Intake {
         &self.intake
     }
@@ -166,7 +168,7 @@ mod tests {
         }
     }
 
-    /// As many as are given, each on a connection of its own.
+    /// Takes places until there are none, each on a connection of its own.
     fn fill(places: &Places, caller: &Caller) -> Vec<Place> {
         std::iter::from_fn(|| places.take(&here(1), caller)).collect()
     }

@@ -1,9 +1,11 @@
-//! Operations of any kind over one WebSocket, in `graphql-transport-ws` or the older `graphql-ws`.
+//! WebSockets: operations of any kind over one socket, in `graphql-transport-ws` or the older
+//! `graphql-ws`.
 //!
-//! This file opens the socket: who may, and in which protocol. What is said over it is in [`conversation`], the rules of
-//! the two protocols in [`message`], those of RFC 6455 in [`frames`] and [`socket`]. The gateway speaks the protocols itself,
-//! because what keeps it alive is in the loop: a frame is answered before the next one is read, so no buffer grows for a
-//! client that does not read, and the engine's answers are sent as they are.
+//! This file opens the socket: it checks access and picks the protocol. The exchange of messages is
+//! in [`conversation`], the rules of the two protocols in [`message`], those of RFC 6455 in
+//! [`frames`] and [`socket`]. The gateway implements the protocols itself, because the protection
+//! against slow clients is in the loop: a frame is answered before the next one is read, so no
+//! buffer grows for a client that does not read, and the engine's answers are sent as they are.
 
 mod closing;
 mod conversation;
@@ -40,11 +42,11 @@ pub(in crate::edge) fn is_wanted(request: &Request) -> bool {
         && upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Opens a WebSocket, or says why not.
+/// Opens a WebSocket, or returns the refusal.
 pub(in crate::edge) async fn open(endpoint: Arc<Endpoint>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
-    // Browsers let any page open one to anywhere, with the user's cookies and without asking first, so the server must
-    // look (RFC 6455, section 10.2).
+    // Browsers let any page open a WebSocket to any host, with the user's cookies and without a
+    // preflight, so the server must check the origin (RFC 6455, section 10.2).
     if let Err(message) = csrf::check(&parts, &endpoint.settings) {
         return reply::refuse(Media::Json, ErrorCode::CsrfBlocked, message);
     }
@@ -64,7 +66,8 @@ pub(in crate::edge) async fn open(endpoint: Arc<Endpoint>, request: Request) -> 
         Ok(guest) => guest,
         Err(refused) => return caller::refuse(Media::Json, &refused),
     };
-    // hyper hands the connection over once the answer is sent. It is counted until the conversation is over.
+    // hyper hands the connection over once the response is sent. It is counted until the
+    // conversation ends.
     tokio::spawn(async move {
         match upgrade.await {
             Ok(stream) => {
@@ -77,7 +80,7 @@ pub(in crate::edge) async fn open(endpoint: Arc<Endpoint>, request: Request) -> 
     switch(&key, protocol)
 }
 
-/// The client's key, in a request that opens a WebSocket (RFC 6455 §4.2.1).
+/// Returns the client's key of an upgrade request (RFC 6455 §4.2.1).
 fn key(headers: &HeaderMap) -> Result<HeaderValue, &'static str> {
     let is_upgrade = |token: &str| token.eq_ignore_ascii_case("upgrade");
     if !tokens(headers, CONNECTION).any(is_upgrade) {
@@ -89,7 +92,7 @@ fn key(headers: &HeaderMap) -> Result<HeaderValue, &'static str> {
     headers.get(SEC_WEBSOCKET_KEY).cloned().ok_or("`sec-websocket-key` is missing\n")
 }
 
-/// Of the protocols that the client names, the best.
+/// Returns the preferred one of the protocols that the client offers.
 fn protocol(headers: &HeaderMap) -> Option<Protocol> {
     let named = |protocol: &Protocol| {
         tokens(headers, SEC_WEBSOCKET_PROTOCOL).any(|token| token == protocol.name())

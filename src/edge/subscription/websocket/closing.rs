@@ -1,6 +1,6 @@
-//! Why a WebSocket is closed: the code and the reason of a close frame.
+//! Close frames of a WebSocket: the code and the reason.
 
-/// A close frame holds no more than 123 bytes of reason (RFC 6455 §5.5).
+/// Maximum bytes of a reason. A close frame holds at most 123 (RFC 6455 §5.5).
 const LONGEST_REASON: usize = 120;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,13 +10,13 @@ pub(super) struct Closing {
 }
 
 impl Closing {
-    /// A reason that does not fit its frame is cut.
+    /// Creates a closing. A reason that is too long is cut.
     pub(super) fn new(code: u16, reason: &str) -> Self {
         let end = reason.floor_char_boundary(LONGEST_REASON);
         Self { code, reason: reason[..end].to_owned() }
     }
 
-    /// The payload of the close frame.
+    /// Returns the payload of the close frame.
     pub(super) fn payload(&self) -> Vec<u8> {
         let mut payload = self.code.to_be_bytes().to_vec();
         payload.extend_from_slice(self.reason.as_bytes());

@@ -1,9 +1,9 @@
 //! One client's conversation, from the open socket to the close frame.
 //!
-//! One thing at a time: a frame of the client is handled and answered, or an answer of an operation is sent, and either is
-//! on its way before the next one is looked at. So a client that makes the gateway answer must also read. If it does not,
-//! it is no longer read either, and after twice `keep_alive` it loses its socket. Frames that start no operation have a
-//! [pace](super::pace).
+//! One thing at a time: a frame of the client is handled and answered, or an answer of an operation
+//! is sent. Either is sent before the next one is handled. So a client that makes the gateway
+//! answer must also read. If it does not, it is no longer read either, and after twice `keep_alive`
+//! its socket is closed. Frames that start no operation have a [pace](super::pace).
 
 use super::closing::Closing;
 use super::frames::Incoming;
@@ -30,16 +30,17 @@ use tokio::sync::watch;
 use tokio::task::unconstrained;
 use tokio::time::{interval_at, sleep, sleep_until};
 
-/// Payload bytes of a message before the connection is acknowledged: as yet nobody knows who sends it.
+/// Maximum payload bytes of a message before the connection is acknowledged, as long as the client
+/// is unauthenticated.
 const FIRST_MESSAGE: usize = 64 << 10;
 
-/// How a conversation ends.
+/// The end of a conversation.
 pub(super) enum End {
     /// The gateway closes the socket.
     Close(Closing),
-    /// The client has closed it, with its code.
+    /// The client closed the socket, with this code.
     Closed(Option<u16>),
-    /// The client is gone, or does not take what it is sent.
+    /// The client is gone, or does not read.
     Gone,
 }
 
@@ -53,14 +54,14 @@ fn close<T>(code: u16, reason: &str) -> Result<T, End> {
     Err(End::Close(Closing::new(code, reason)))
 }
 
-/// How far the client is.
+/// Progress of the handshake.
 enum Stage {
-    /// It has not sent `connection_init`.
+    /// `connection_init` has not arrived.
     Open(Guest),
-    /// Its token is verified.
+    /// The token is being verified.
     Beginning(BoxFuture<'static, Result<Arc<Caller>, Refused>>),
     Acknowledged(Arc<Caller>),
-    /// Between two of them.
+    /// Between two operations.
     Ended,
 }
 
@@ -95,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             Ok(never) => match never {},
             Err(end) => end,
         };
-        // Their sources are not kept waiting while the client is told.
+        // Closes their sources before the client is notified.
         drop(self.operations);
         match end {
             End::Close(closing) => self.socket.close(&closing).await,
@@ -104,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
     }
 
-    /// Until one side has enough.
+    /// Runs until one side closes the socket.
     async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
         let settings = self.endpoint.settings.subscriptions.clone();
         let mut draining = self.endpoint.draining.subscribe();
@@ -125,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                 }
                 _ = beat.tick() => {
                     if is_read && self.socket.is_silent(settings.keep_alive * 2) {
-                        // A frame may have arrived while an answer was sent.
+                        // A frame may have arrived while an answer was being sent.
                         let waiting = unconstrained(self.socket.next()).now_or_never();
                         self.hear(waiting.ok_or(End::Gone)?).await?;
                     }
@@ -139,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
     }
 
-    /// A sign of life.
+    /// Sends a keep-alive.
     async fn beat(&mut self, is_acknowledged: bool) -> Result<(), Stuck> {
         if is_acknowledged && self.protocol == Protocol::Legacy {
             self.socket.text(message::KEEP_ALIVE.into()).await?;
@@ -147,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         self.socket.ping().await
     }
 
-    /// Acknowledges the connection, or refuses it.
+    /// Acknowledges or refuses the connection.
     async fn begin(&mut self, begun: Result<Arc<Caller>, Refused>) -> Result<(), End> {
         match begun {
             Ok(caller) => {
@@ -167,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
     }
 
-    /// Sends what an operation has to say.
+    /// Sends an event of an operation.
     async fn tell(&mut self, id: &str, event: Event) -> Result<(), End> {
         let text = match event {
             Event::Next(answer) => self.protocol.next(id, &answer.body),
@@ -221,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             ClientMessage::Init(payload) => self.init(payload),
             ClientMessage::Complete(id) => {
                 let ended = self.operations.complete(&id);
-                // The newer protocol has nothing more to say of it.
+                // The newer protocol sends nothing more about it.
                 if ended && self.protocol == Protocol::Legacy {
                     self.socket.text(message::complete(&id)).await?;
                 }
@@ -247,7 +248,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
     }
 
-    /// Starts an operation; `text` is the message.
+    /// Starts an operation. `text` is the whole message.
     fn subscribe(&mut self, id: &str, payload: Payload, text: &[u8]) -> Result<(), End> {
         let Stage::Acknowledged(caller) = &self.stage else {
             return close(4401, "Unauthorized");
@@ -274,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     }
 }
 
-/// Done when the caller is known; never, while nothing is to be found out.
+/// Returns once the caller is authenticated; pending if no authentication is in progress.
 async fn begun(stage: &mut Stage) -> Result<Arc<Caller>, Refused> {
     match stage {
         Stage::Beginning(beginning) => beginning.await,

@@ -1,8 +1,9 @@
-//! What a client's frames say (RFC 6455): messages put together from bytes, within a limit, and each rule held.
+//! Parses a client's frames (RFC 6455): assembles messages within a limit, and checks each rule.
 //!
-//! Headers are parsed by `tungstenite`. Its own loop is not used: it queues the answers to pings without a bound while a
-//! client does not read, and reports nothing of the frames of an unfinished message. Here each frame is reported, so that
-//! the caller can answer it, or pause, before the next one is parsed.
+//! `tungstenite` parses the headers. Its own loop is not used: it queues the answers to pings
+//! without a bound while a client does not read, and does not report the frames of an unfinished
+//! message. Here each frame is reported, so that the caller can answer it, or pause, before the
+//! next one is parsed.
 
 use super::closing::Closing;
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -10,10 +11,10 @@ use std::io::Cursor;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
-/// Payload bytes of a control frame (RFC 6455 §5.5).
+/// Maximum payload bytes of a control frame (RFC 6455 §5.5).
 const CONTROL: u64 = 125;
 
-/// Bytes of a frame's header, at most.
+/// Maximum bytes of a frame's header.
 const HEADER: usize = 14;
 
 /// One frame of the client, or the message that it completes.
@@ -21,22 +22,22 @@ const HEADER: usize = 14;
 pub(super) enum Incoming {
     Text(String),
     Binary(Bytes),
-    /// A part of a message that goes on.
+    /// A part of an unfinished message.
     Part,
     Ping(Bytes),
     Pong,
-    /// With the client's code, if it sent one.
+    /// A close frame, with the client's code if it has one.
     Close(Option<u16>),
 }
 
-/// Bytes that were received, and the message that they are parts of.
+/// Received bytes, and the message in progress.
 pub(super) struct Frames {
     received: BytesMut,
-    /// Of the frame whose payload is not whole yet, and the payload's length.
+    /// Header of the frame whose payload is incomplete, and the payload's length.
     header: Option<(FrameHeader, usize)>,
-    /// The parts of a message so far, and whether it is text.
+    /// Payload of the message in progress, and whether it is text.
     message: Option<(BytesMut, bool)>,
-    /// Payload bytes of one message.
+    /// Maximum payload bytes of one message.
     limit: usize,
 }
 
@@ -45,7 +46,7 @@ impl Frames {
         Self { received: BytesMut::new(), header: None, message: None, limit }
     }
 
-    /// Sets the payload bytes that later messages may have.
+    /// Sets the maximum payload bytes of later messages.
     pub(super) fn allow(&mut self, limit: usize) {
         self.limit = limit;
     }
@@ -54,7 +55,7 @@ impl Frames {
         self.received.extend_from_slice(bytes);
     }
 
-    /// Returns the next whole frame; `None`: more bytes are needed.
+    /// Returns the next complete frame; `None` if more bytes are needed.
     pub(super) fn next(&mut self) -> Result<Option<Incoming>, Closing> {
         if self.header.is_none() {
             self.header = self.head()?;
@@ -66,7 +67,7 @@ impl Frames {
         };
         let mut payload = self.received.split_to(length);
         if self.received.is_empty() {
-            // A client that is silent from here on holds no buffer.
+            // The client may be silent from here on, so no buffer is kept.
             self.received = BytesMut::new();
         }
         for (byte, mask) in payload.iter_mut().zip(header.mask.unwrap_or_default().iter().cycle()) {
@@ -80,7 +81,7 @@ impl Frames {
         }
     }
 
-    /// Takes a header off the bytes, once it is whole, and holds it to the rules before its payload is there.
+    /// Takes a complete header off the bytes, and checks it before its payload arrives.
     fn head(&mut self) -> Result<Option<(FrameHeader, usize)>, Closing> {
         let mut cursor = Cursor::new(&self.received[..self.received.len().min(HEADER)]);
         let parsed = FrameHeader::parse(&mut cursor).map_err(|_| broken("unknown opcode"))?;
@@ -163,7 +164,7 @@ fn not_utf8() -> Closing {
     Closing::new(1007, "a text is not valid UTF-8")
 }
 
-/// Returns the header of a frame of the gateway, which is a message or a control frame of its own.
+/// Returns the header of an unfragmented frame of the gateway.
 pub(super) fn header(opcode: OpCode, length: usize) -> Vec<u8> {
     let header = FrameHeader { opcode, ..FrameHeader::default() };
     let mut bytes = Vec::with_capacity(HEADER);
@@ -177,7 +178,7 @@ mod tests {
 
     const MASK: [u8; 4] = [1, 2, 3, 4];
 
-    /// A frame of a client; `first` is the byte of the final bit and the opcode.
+    /// Returns a frame of a client; `first` is the byte with the final bit and the opcode.
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let mut bytes = vec![first];
         match payload.len() {
@@ -192,7 +193,7 @@ mod tests {
         bytes
     }
 
-    /// All that the bytes say, given `at_once` at a time.
+    /// Returns all frames in the bytes, fed `at_once` at a time.
     fn read(bytes: &[u8], at_once: usize) -> Result<Vec<Incoming>, u16> {
         let mut frames = Frames::new(1000);
         let mut all = Vec::new();

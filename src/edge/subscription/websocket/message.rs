@@ -1,8 +1,10 @@
-//! Messages of the two protocols: what a client says, held to what the protocol states, and what it is told.
+//! Messages of the two protocols: parses and checks what a client sends, and writes what it is
+//! sent.
 //!
-//! `graphql-transport-ws` is <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>, the older `graphql-ws` is
-//! <https://github.com/apollographql/subscriptions-transport-ws/blob/master/PROTOCOL.md>. Where a message is not of the
-//! protocol's form, the reason becomes the reason of the close frame.
+//! `graphql-transport-ws` is <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>, the
+//! older `graphql-ws` is
+//! <https://github.com/apollographql/subscriptions-transport-ws/blob/master/PROTOCOL.md>. If a
+//! message does not have the protocol's form, the error becomes the reason of the close frame.
 
 use crate::edge::payload::{self, Mistake, Object, Payload};
 use serde::Deserialize;
@@ -18,7 +20,7 @@ pub(super) enum Protocol {
     Legacy,
 }
 
-/// In the order of preference.
+/// Supported protocols, in the order of preference.
 pub(super) const PROTOCOLS: [Protocol; 2] = [Protocol::Transport, Protocol::Legacy];
 
 /// Maximum bytes of an operation's id, which is kept for as long as the operation runs.
@@ -26,22 +28,22 @@ const LONGEST_ID: usize = 1024;
 
 pub(super) const ACKNOWLEDGED: &str = r#"{"type":"connection_ack"}"#;
 
-/// The older protocol's sign of life.
+/// Keep-alive of the older protocol.
 pub(super) const KEEP_ALIVE: &str = r#"{"type":"ka"}"#;
 
 #[derive(Debug, PartialEq)]
 pub(super) enum ClientMessage {
-    /// With an object or null.
+    /// `connection_init`, with an object or null.
     Init(Value),
     Subscribe {
         id: String,
         payload: Box<Payload>,
     },
     Complete(String),
-    /// With the payload's own text.
+    /// A ping, with the text of its payload.
     Ping(Option<String>),
     Pong,
-    /// The older protocol's way to close.
+    /// Closes the connection in the older protocol.
     Terminate,
 }
 
@@ -56,7 +58,7 @@ struct Wire<'a> {
 }
 
 impl ClientMessage {
-    /// Reads a message, or returns why it is none of the protocol.
+    /// Parses a message. The error says which rule of the protocol it breaks.
     pub(super) fn read(protocol: Protocol, json: &[u8]) -> Result<Self, Mistake> {
         let Object(wire): Object<Wire<'_>> =
             serde_json::from_slice(json).map_err(|error| format!("Invalid message: {error}"))?;
@@ -84,7 +86,7 @@ impl Wire<'_> {
         id.ok_or_else(|| "Invalid message: `id` must be a string of 1 to 1024 bytes".into())
     }
 
-    /// The payload of a message that may have one.
+    /// Returns the payload of a message in which it is optional.
     fn object(&self) -> Result<Value, Mistake> {
         let payload =
             self.payload.map_or(Ok(Value::Null), |payload| serde_json::from_str(payload.get()));
@@ -128,7 +130,7 @@ impl Protocol {
         }
     }
 
-    /// A result of an operation; `body` is the GraphQL response.
+    /// Writes a result of an operation; `body` is the GraphQL response.
     pub(super) fn next(self, id: &str, body: &[u8]) -> Vec<u8> {
         let kind = match self {
             Self::Transport => "next",
@@ -137,7 +139,8 @@ impl Protocol {
         of_operation(kind, id, Some(body))
     }
 
-    /// The end of an operation that was refused; `body` is the GraphQL response that says why.
+    /// Writes the end of an operation that was refused; `body` is the GraphQL response with the
+    /// errors.
     pub(super) fn error(self, id: &str, body: &[u8]) -> Vec<u8> {
         #[derive(Deserialize)]
         struct Refused<'a> {
@@ -158,12 +161,13 @@ impl Protocol {
     }
 }
 
-/// The end of an operation that ran.
+/// Writes the end of an operation that ran.
 pub(super) fn complete(id: &str) -> Vec<u8> {
     of_operation("complete", id, None)
 }
 
-/// The older protocol's payload is one error. What more there are, clients look for under `errors`.
+/// Returns the payload of an error in the older protocol: one error. Clients look for further ones
+/// under `errors`.
 fn one_error(errors: &str) -> String {
     let all: Vec<Map<String, Value>> = serde_json::from_str(errors).unwrap_or_default();
     let mut first = all.first().cloned().unwrap_or_default();
@@ -180,7 +184,7 @@ pub(super) fn pong(payload: Option<&str>) -> Vec<u8> {
     }
 }
 
-/// The older protocol's answer to a beginning that is refused.
+/// Writes the refusal of a connection in the older protocol.
 pub(super) fn connection_error(message: &str) -> Vec<u8> {
     let payload = Value::from_iter([("message", message)]);
     format!(r#"{{"type":"connection_error","payload":{payload}}}"#).into_bytes()
@@ -220,7 +224,7 @@ mod tests {
         );
     }
 
-    /// A `subscribe` message with an id of so many bytes.
+    /// Returns a `subscribe` message with an id of `id` bytes.
     fn subscribe(id: usize) -> String {
         let id = "i".repeat(id);
         format!(r#"{{"type":"subscribe","id":"{id}","payload":{{"query":"{{a}}"}}}}"#)

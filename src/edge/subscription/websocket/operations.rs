@@ -1,7 +1,7 @@
-//! The operations of one socket: by id, each with a stream of its answers.
+//! The operations of one socket, by id, each with its stream of answers.
 //!
-//! An answer is asked for when the last one was sent, whichever operation it belonged to: a client that does not read
-//! slows its own operations down, and nothing is queued.
+//! The next answer is requested when the last one was sent, whichever operation it belonged to. So
+//! a client that does not read slows its own operations down, and nothing is queued.
 
 use crate::edge::graphql::{guarded, panicked};
 use crate::edge::intake::{EXHAUSTED, Taken};
@@ -18,17 +18,17 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-/// What an operation has to say.
+/// An event of an operation.
 pub(super) enum Event {
     Next(Response),
-    /// It never ran, and is over.
+    /// The operation was refused before it ran, and is over.
     Refused(Response),
     Complete,
 }
 
 type Events = BoxStream<'static, (Arc<str>, Event)>;
 
-/// An operation that is not over. Its stream ends when this is dropped.
+/// A running operation. Its stream ends when this is dropped.
 struct Running {
     handle: AbortHandle,
     _held: Option<(Place, Taken)>,
@@ -47,11 +47,11 @@ pub(super) struct OpenOperations {
     here: Here,
     running: HashMap<Arc<str>, Running>,
     events: SelectAll<Events>,
-    /// Operations that may run at once.
+    /// Maximum number of operations that run at once.
     most: usize,
 }
 
-/// The id of an operation that is not over.
+/// The id already belongs to a running operation.
 #[derive(Debug)]
 pub(super) struct Duplicate;
 
@@ -60,12 +60,14 @@ impl OpenOperations {
         Self { engine, places, here, running: HashMap::new(), events: SelectAll::new(), most }
     }
 
-    /// Returns whether one is there that can only be refused. The client is told before it is read further.
+    /// Returns `true` if a refused operation waits to be reported. Then no further frame is read
+    /// before the client gets it.
     pub(super) fn is_crowded(&self) -> bool {
         self.running.len() > self.most
     }
 
-    /// Runs an operation of any kind, which was asked for in so many bytes. Without a place for it, it is refused.
+    /// Starts an operation of any kind, requested in a message of that many bytes. If no place is
+    /// free, it is refused.
     pub(super) fn start(
         &mut self,
         id: &str,
@@ -109,12 +111,13 @@ impl OpenOperations {
         Ok(())
     }
 
-    /// Ends an operation, if there is one of this id. Nothing more is said of it.
+    /// Ends the operation of this id. Returns `false` if there is none. Nothing more is sent for
+    /// it.
     pub(super) fn complete(&mut self, id: &str) -> bool {
         self.running.remove(id).is_some()
     }
 
-    /// Returns what the next of them says; pending while there are none. Dropping the future loses nothing.
+    /// Returns the next event of any operation; pending if there are none. Cancel safe.
     pub(super) async fn next(&mut self) -> (Arc<str>, Event) {
         let Some((id, event)) = self.events.next().await else {
             return std::future::pending().await;

@@ -1,24 +1,26 @@
-//! How fast a client may send what starts no operation: pings, pongs, parts of messages, ends of operations, mistakes.
+//! Rate limit of frames that start no operation: pings, pongs, parts of messages, ends of
+//! operations, invalid messages.
 //!
-//! Operations are bounded by their number, their cost and their caller's bucket; all other frames cost the client almost
-//! nothing and the gateway a little. A client past the pace is read later, and one that stays past it is a flood.
+//! Operations are bounded by their number, their cost and their caller's bucket. All other frames
+//! cost the client almost nothing and the gateway a little. A client past the rate is read later,
+//! and one that stays past it is flooding.
 
 use std::time::{Duration, Instant};
 
-/// Frames that may come at once.
+/// Frames that may arrive at once.
 const BURST: f64 = 1_000.0;
 
-/// Frames a second after that.
+/// Frames per second after that.
 const RATE: f64 = 500.0;
 
-/// With fewer left than this, the client is slowed down, or about to be.
+/// With fewer frames left than this, the client counts as slowed down.
 const LOW: f64 = 50.0;
 
-/// The time that a client may be slowed down.
+/// Maximum time that a client may be slowed down. After that it is flooding.
 const FLOOD: Duration = Duration::from_secs(5);
 
 pub(super) struct Pace {
-    /// Frames that may come at `at`; negative after a burst of operations that were refused.
+    /// Frames that are left at `at`; negative after a burst of operations that were refused.
     left: f64,
     at: Instant,
     low_since: Option<Instant>,
@@ -40,7 +42,7 @@ impl Pace {
         }
     }
 
-    /// Returns the time until the next frame is read; zero while there is nothing to wait for.
+    /// Returns the time to wait before the next frame is read; zero if there is none.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         let missing = (1.0 - self.left(now)).max(0.0);
         Duration::from_secs_f64(missing / RATE)
@@ -90,7 +92,7 @@ mod tests {
         }
         let time = now - start;
         assert!((5..6).contains(&time.as_secs()), "{time:?}");
-        // A client that sends as much in one burst, and pauses, is none.
+        // A client that sends as much in bursts, with pauses, is not flooding.
         let mut pace = Pace::new(start);
         for burst in 0..20 {
             let mut now = start + burst * Duration::from_secs(4);

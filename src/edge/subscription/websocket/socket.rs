@@ -1,7 +1,9 @@
-//! One socket of a client: frames read one at a time, and each frame written before the call returns.
+//! One client's socket: frames are read one at a time, and each frame is written before the call
+//! returns.
 //!
-//! No more is held for a client than one message that it sends and one that it is sent: what it does not read is not
-//! queued, and what it sends meanwhile waits in the system's buffers. A silent socket holds no buffer.
+//! The gateway holds at most one message from the client and one for it. Nothing is queued for a
+//! client that does not read, and what it sends meanwhile waits in the system's buffers. A silent
+//! socket holds no buffer.
 
 use super::closing::Closing;
 use super::frames::{Frames, Incoming, header};
@@ -14,37 +16,37 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::{Instant, timeout};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// Bytes read at once, over the stack.
+/// Bytes read at once, into a buffer on the stack.
 const CHUNK: usize = 4 << 10;
 
-/// Bytes that a client must take within the time of one write.
+/// Bytes that a client must read within the time of one write.
 const PIECE: usize = 64 << 10;
 
-/// The time that a client has to end the connection after a close frame.
+/// Timeout for the client to close the connection after a close frame.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Bytes that are read in that time, and dropped.
+/// Maximum bytes that are read and discarded in that time.
 const DRAIN: usize = 16 << 20;
 
-/// Why no further frame is read.
+/// Reason why no further frame is read.
 #[derive(Debug)]
 pub(super) enum Unreadable {
-    /// The client broke a rule, and is sent this.
+    /// The client broke a rule; it is sent this close frame.
     Broken(Closing),
     /// The connection is gone.
     Gone,
 }
 
-/// The client does not take what it is sent, or is gone.
+/// The client does not read, or is gone.
 #[derive(Debug)]
 pub(super) struct Stuck;
 
 pub(super) struct Socket<S> {
     stream: S,
     frames: Frames,
-    /// The time that a client may take over a piece of what it is sent.
+    /// Timeout for one piece of a write.
     patience: Duration,
-    /// Time of the client's last sign of life: a frame, or a further piece of an answer that it read.
+    /// Time of the client's last sign of life: a frame, or a piece of an answer that it read.
     seen: Instant,
 }
 
@@ -53,17 +55,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self { stream, frames: Frames::new(limit), patience, seen: Instant::now() }
     }
 
-    /// Returns whether the client has sent no frame, and read no further piece of an answer, for longer than `time`.
+    /// Returns `true` if the client has sent no frame, and read no piece of an answer, for longer
+    /// than `time`.
     pub(super) fn is_silent(&self, time: Duration) -> bool {
         self.seen.elapsed() > time
     }
 
-    /// Sets the payload bytes that later messages may have.
+    /// Sets the maximum payload bytes of later messages.
     pub(super) fn allow(&mut self, limit: usize) {
         self.frames.allow(limit);
     }
 
-    /// Returns the next frame. Dropping the future loses nothing.
+    /// Returns the next frame. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<Incoming, Unreadable> {
         loop {
             if let Some(incoming) = self.frames.next().map_err(Unreadable::Broken)? {
@@ -100,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.send(OpCode::Control(Control::Pong), payload).await
     }
 
-    /// Returns when the system has taken all of it.
+    /// Sends a frame. Returns once the system has taken all of it.
     async fn send(&mut self, opcode: OpCode, payload: Bytes) -> Result<(), Stuck> {
         let mut frame = Bytes::from(header(opcode, payload.len())).chain(payload);
         let mut is_first = true;
@@ -126,7 +129,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.end(closing.payload()).await;
     }
 
-    /// Reads on for a moment: a connection closed with bytes unread is reset, and the client would not see the frame.
+    /// Reads and discards for a moment: a connection that is closed with unread bytes is reset, and
+    /// the client would not get the close frame.
     async fn end(mut self, payload: Vec<u8>) {
         self.patience = self.patience.min(FAREWELL);
         if self.send(OpCode::Control(Control::Close), payload.into()).await.is_err() {
