@@ -1,4 +1,4 @@
-//! From the objects at a fetch's place to calls.
+//! Creates the calls of a fetch from the objects at its place.
 
 use super::call::{Owned, What};
 use super::keys::{Keys, key_of, part_to_json, scalar, value_of};
@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use serde_json::{Map, Value as Json};
 
 impl Run<'_> {
-    /// Makes the calls of a fetch; none, if there is nothing to ask for.
+    /// Makes the calls of a fetch; none if no object needs one.
     pub(super) fn ask(&mut self, id: FetchId) {
         let fetch = self.snapshot.plan.fetch(id);
         let rows = self.collect(&fetch.place);
@@ -60,8 +60,8 @@ impl Run<'_> {
         arguments
     }
 
-    /// Sorts objects by their key, and by the arguments that they themselves give. An object without a key is left
-    /// out: what it asks for stays null.
+    /// Groups objects by their key, and by the arguments that they provide. An object without a key
+    /// is left out: its fields stay null.
     fn group(
         &mut self,
         id: FetchId,
@@ -95,7 +95,8 @@ impl Run<'_> {
         self.take_held(id, fetch);
     }
 
-    /// Where a key is missing because the call that should have brought it failed, that failure is the reason.
+    /// If a key is missing because the call that should have provided it failed, that failure
+    /// becomes the reason here, too.
     fn inherit_hole(&mut self, fetch: &Fetch, row: RowId, parts: &[KeyPart]) {
         let values = parts.iter().map(|part| value_of(&self.store, row, &part.path));
         let hole = values.into_iter().find(|value| matches!(value, Value::Hole(_)));
@@ -117,7 +118,7 @@ impl Run<'_> {
         }
     }
 
-    /// The keys of a group that still have objects to fill.
+    /// Returns the keys of a group that still have objects to fill.
     pub(super) fn open_keys(&self, id: FetchId, group: usize) -> Vec<u32> {
         let groups = &self.fetches[id.0 as usize].groups;
         let Some(group) = groups.get(group) else { return Vec::new() };
@@ -126,7 +127,7 @@ impl Run<'_> {
     }
 }
 
-/// The fields of an object that a call names, as a value for templates.
+/// Returns the fields of an object that a call uses, as a value for templates.
 pub(super) fn object_of(store: &Store, row: RowId, wanted: &[Wanted]) -> Json {
     let field = |wanted: &Wanted| {
         let value = store.get(row, wanted.slot);
@@ -152,7 +153,7 @@ fn below(store: &Store, value: Value, wanted: &Wanted) -> Json {
     }
 }
 
-/// Slots of a reply's object as paths of one step.
+/// Returns slots of a reply's object as paths of one step.
 pub(super) fn as_paths(slots: &[Slot]) -> impl Iterator<Item = &[Slot]> {
     slots.iter().map(std::slice::from_ref)
 }

@@ -1,4 +1,5 @@
-//! Batches: distinct keys in chunks of at most `max`, split again where a source refuses them.
+//! Batches: sends distinct keys in chunks of at most `max`, and splits a chunk that the source
+//! refuses.
 
 use super::ask::object_of;
 use super::call::{Owned, What};
@@ -10,8 +11,8 @@ use crate::graphql::{ErrorCode, Name};
 use crate::source::ErrorKind;
 use serde_json::{Map, Value as Json};
 
-/// Splits allowed per fetch for each halving that its largest batch could need. One key that is refused needs one
-/// split a halving; the rest is for a few more. Past it, what is refused fails.
+/// Splits allowed per fetch for each halving of its largest batch. One key that is refused needs
+/// one split per halving; this allows a few more. Past it, refused batches fail.
 const SPLITS_FOR_EACH_HALVING: u32 = 4;
 
 impl Run<'_> {
@@ -41,7 +42,7 @@ impl Run<'_> {
         self.make(id, What::Keys { group, keys: keys.to_vec() }, owned);
     }
 
-    /// `$args` and `$batch` for a chunk of keys.
+    /// Returns `$args` and `$batch` for a chunk of keys.
     pub(super) fn inputs_of(&self, id: FetchId, group: usize, keys: &[u32]) -> (Json, Json) {
         let fetch = self.snapshot.plan.fetch(id);
         let group = &self.fetches[id.0 as usize].groups[group];
@@ -87,8 +88,8 @@ impl Run<'_> {
         Json::Object(fields.iter().zip(parts).map(field).collect())
     }
 
-    /// Splits a refused batch in two and asks again, so that one poisoned key does not take the others with it.
-    /// `false` if it cannot be split any further.
+    /// Splits a refused batch in two and sends both, so that one invalid key does not fail the
+    /// others. Returns `false` if it cannot be split any further.
     pub(super) fn bisect(&mut self, call: usize) -> bool {
         let id = self.calls[call].fetch;
         let What::Keys { group, keys } = &self.calls[call].what else { return false };
@@ -105,7 +106,7 @@ impl Run<'_> {
         true
     }
 
-    /// A batch field that the client itself asks: its argument has the keys.
+    /// Makes the calls of a batch field that the client itself selects: its argument has the keys.
     pub(super) fn ask_given(
         &mut self,
         id: FetchId,
@@ -142,8 +143,8 @@ impl Run<'_> {
         }
     }
 
-    /// Asks for each key of a batch of aliases that has no object: the lookup of one entity may know what the list does
-    /// not have, or was refused.
+    /// Sends a lookup for each key of a batch of aliases that has no object: the lookup of one
+    /// entity may find one that the list lacks, or that it was refused.
     pub(super) fn ask_unanswered(&mut self, id: FetchId, batch: FetchId, aliases: &[Alias]) {
         let given = std::mem::take(&mut self.fetches[batch.0 as usize].given);
         let open = |key: &u32| !self.is_final(given.results[*key as usize]);
@@ -158,8 +159,8 @@ impl Run<'_> {
         }
     }
 
-    /// Another call would bring nothing else: there is an object, or the source failed. A source that failed (429, 503, no
-    /// connection) is not asked again for each alias.
+    /// Returns `true` if another call would change nothing: there is an object, or the source
+    /// failed. A source that failed (429, 503, no connection) is not called again for each alias.
     fn is_final(&self, value: Value) -> bool {
         let hole = match value {
             Value::Object(_) => return true,
@@ -175,7 +176,8 @@ impl Run<'_> {
         }
     }
 
-    /// The client's keys, answered, become a list in the client's order, and the values of the aliases that gave them.
+    /// Turns the results for the client's keys into a list in the client's order, and into the
+    /// values of the aliases with these keys.
     pub(super) fn finish_given(&mut self, id: FetchId) {
         let fetch = self.snapshot.plan.fetch(id);
         let aliases = match &fetch.asking {
@@ -198,12 +200,12 @@ impl Run<'_> {
     }
 }
 
-/// How often refused batches of at most `max` keys may be split.
+/// Returns the number of splits allowed for refused batches of at most `max` keys.
 pub(super) fn splits_allowed(max: usize) -> u32 {
     (usize::BITS - max.leading_zeros()) * SPLITS_FOR_EACH_HALVING
 }
 
-/// An object for each key: all objects of a key give the same.
+/// Returns one object for each key. All objects of a key yield the same values.
 fn first_rows<'g>(group: &'g Group, keys: &'g [u32]) -> impl Iterator<Item = super::RowId> + 'g {
     keys.iter().filter_map(|key| group.keys.rows[*key as usize].first().copied())
 }

@@ -1,4 +1,4 @@
-//! One call: what it was made for, and its way from rendered request to answer.
+//! One call: the objects that it is for, and its way from rendered request to result.
 
 use super::judge::{Judge, OwnedJudge};
 use super::loader::Part;
@@ -27,13 +27,13 @@ use std::time::{Duration, Instant};
 pub(super) struct Call {
     pub fetch: FetchId,
     pub what: What,
-    /// Sent, and not answered.
+    /// Not answered yet.
     pub open: bool,
-    /// What it was rendered from, where the mapping of the reply may name it.
+    /// Inputs that it was rendered from, if the mapping of the reply may use them.
     pub inputs: Option<Arc<Owned>>,
 }
 
-/// The objects or keys that a call's answer is for.
+/// The objects or keys that a call is made for.
 #[derive(Clone)]
 pub(super) enum What {
     Object(RowId),
@@ -59,7 +59,7 @@ pub(super) struct Waiting {
     pub request: Request,
 }
 
-/// A call under way.
+/// A call in flight.
 pub(super) struct Pending {
     call: usize,
     answer: Way,
@@ -74,7 +74,7 @@ enum Way {
 
 pub(super) enum Answered {
     Reply(Answer),
-    /// Of a batch that keys of other requests joined: what came of each of ours.
+    /// From a batch shared with other requests: the result for each of our keys.
     Joined(Vec<(u32, Part)>),
 }
 
@@ -99,7 +99,7 @@ impl Future for Pending {
 }
 
 impl<'a> Run<'a> {
-    /// Renders a call and puts it in line, or leaves holes if it cannot be rendered.
+    /// Renders a call and queues it. If it cannot be rendered, leaves holes.
     pub(super) fn make(&mut self, id: FetchId, what: What, owned: Owned) {
         if self.calls.len() >= MOST_CALLS {
             return self.make_none(id, &what);
@@ -121,7 +121,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A call too many: one hole, and one line in the log, for all of a fetch.
+    /// Fails a call past the limit: one hole, and one line in the log, for all such calls of a
+    /// fetch.
     fn make_none(&mut self, id: FetchId, what: &What) {
         let hole = self.fetches[id.0 as usize].too_many.unwrap_or_else(|| {
             let detail = format!("the request makes more than {MOST_CALLS} calls");
@@ -174,8 +175,8 @@ impl<'a> Run<'a> {
         self.pending.push(Pending { call: waiting.call, answer });
     }
 
-    /// The call as a question to the kept replies, if they may have or take its answer. Only a query asks: see
-    /// [`Snapshot::is_query`](super::Snapshot).
+    /// Returns the call's lookup in the reply cache, if its reply may be cached. Only for queries:
+    /// see [`Snapshot::is_query`](super::Snapshot).
     pub(super) fn ask_replies(
         &self,
         fetch: &Fetch,
@@ -187,7 +188,7 @@ impl<'a> Run<'a> {
         Some((replies, asked))
     }
 
-    /// A call whose keys go out together with those of other requests.
+    /// Adds a call whose keys are sent together with those of other requests.
     pub(super) fn send_joined(
         &mut self,
         id: FetchId,
@@ -201,7 +202,7 @@ impl<'a> Run<'a> {
         self.pending.push(Pending { call, answer: Way::Joined(answer) });
     }
 
-    /// An event in place of a call's answer; left aside where nobody wants it.
+    /// Uses an event as the result of a call; ignores it if the field is not selected.
     pub(super) fn receive(&mut self, event: Event) {
         let Event { fetch: id, arguments, answer } = event;
         self.ready.retain(|ready| *ready != id);
@@ -215,7 +216,7 @@ impl<'a> Run<'a> {
         self.finish_call((self.calls.len() - 1, Answered::Reply(answer.map(Served::once))));
     }
 
-    /// The deadline is over: cancels what is under way, and sends nothing more.
+    /// Cancels all calls in flight and sends no more: the deadline has passed.
     pub(super) fn give_up(&mut self) {
         self.late = true;
         self.pending = FuturesUnordered::new();
@@ -272,7 +273,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The answer as the rules of the binding see it.
+    /// Applies the binding's rules to a result.
     fn judged(&self, call: usize, fetch: &Fetch, answer: Answer) -> Answer {
         let binding = self.snapshot.graph.binding(fetch.binding);
         if answer.is_ok() && binding.call.rules().is_success.is_none() {
@@ -289,7 +290,8 @@ impl<'a> Run<'a> {
         Judge { call, inputs, most_values: self.snapshot.pool.most_values }
     }
 
-    /// The same for a reply that may be kept; `None` where every reply of the protocol's successes may be.
+    /// The same for a reply that may be cached; `None` if every reply that is a success for the
+    /// protocol may be.
     fn owned_judge(&self, call: usize) -> Option<Arc<OwnedJudge>> {
         let fetch = self.snapshot.plan.fetch(self.calls[call].fetch);
         let graph = self.snapshot.graph;
@@ -303,7 +305,7 @@ impl<'a> Run<'a> {
         }))
     }
 
-    /// In development, finds the keys that the mapping reads and the reply does not have.
+    /// In development, finds keys that the mapping reads and the reply does not have.
     pub(super) fn look_for_keys(&mut self, fetch: &Fetch, body: &Body) {
         let Some(missing) = &mut self.missing else { return };
         let call = &*self.snapshot.graph.binding(fetch.binding).call;
@@ -369,25 +371,26 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The deadline of a call that is sent now: `@timeout` brings it nearer.
+/// Returns the deadline of a call that is sent now: the request's, or an earlier one by `@timeout`.
 pub(in crate::engine) fn deadline_of(binding: &Binding, of_request: Instant) -> Instant {
     binding.timeout.map_or(of_request, |timeout| of_request.min(Instant::now() + timeout))
 }
 
-/// Calls that one request may make. A list of objects that are asked for one by one can be as long as a reply.
+/// Maximum number of calls of one request. A list of objects that need a call each can be as long
+/// as a reply.
 const MOST_CALLS: usize = 10_000;
 
 fn too_late() -> source::Error {
     source::Error::new(ErrorCode::UpstreamTimeout, "the request's deadline is over")
 }
 
-/// Error of a reply that arrived while its client holds its share.
+/// Returns the error of a reply that arrived while its client already held its share of memory.
 fn no_room() -> source::Error {
     let error = source::Error::new(ErrorCode::Overloaded, EXHAUSTED);
     source::Error { outcome: MutationOutcome::Unknown, kind: ErrorKind::NoRoom, ..error }
 }
 
-/// What a mapping of a reply may name.
+/// Variables that a mapping of a reply may use.
 pub(super) struct ReplyVariables<'a> {
     pub inputs: Inputs<'a>,
     pub reply: &'a Reply,

@@ -1,4 +1,5 @@
-//! Rules over `$this`, asked for each object: once, when a fetch depends on it or when all fetches are done.
+//! Evaluates rules over `$this` for each object: once, when a fetch depends on it or when all
+//! fetches are done.
 
 use super::Run;
 use super::ask::object_of;
@@ -7,7 +8,7 @@ use crate::engine::plan::{CheckId, Fetch, evaluate_all};
 use crate::engine::response::{RowId, Value};
 
 impl Run<'_> {
-    /// Of a fetch's objects, those that something may be asked for.
+    /// Returns the objects of a fetch for which the rules allow a call.
     pub(super) fn permitted(&mut self, fetch: &Fetch, mut rows: Vec<RowId>) -> Vec<RowId> {
         if fetch.permits.is_empty() {
             return rows;
@@ -40,7 +41,7 @@ impl Run<'_> {
         verdict
     }
 
-    /// Gives every object the verdicts that the writer looks for.
+    /// Stores the result of every rule for every object, for the writer.
     pub(super) fn settle_checks(&mut self) {
         let plan = self.snapshot.plan;
         for (index, check) in plan.checks.iter().enumerate() {

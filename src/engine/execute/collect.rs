@@ -1,5 +1,5 @@
-//! The objects that a fetch is for: a walk from the root row down the fetch's place, through lists. Only what is
-//! reachable is found, and each object once, however many parents share it.
+//! Collects the objects of a fetch: walks from the root row to the fetch's place, through lists.
+//! Only reachable objects are found, each once, however many parents share it.
 
 use super::Run;
 use crate::engine::plan::{CheckId, Place};
@@ -18,7 +18,8 @@ impl Run<'_> {
                     objects(&self.store, self.store.get(row, *step), &mut below);
                 }
             }
-            // At each step: where entities are shared, the ways to them multiply with each level.
+            // At each step: if entities are shared, the number of paths to them multiplies with
+            // each level.
             distinct(&mut below);
             rows = below;
         }
@@ -33,7 +34,8 @@ impl Run<'_> {
     }
 }
 
-/// Objects are read in order, so rows that rise are distinct; entities placed more than once break the order.
+/// Removes duplicates. Objects are read in order, so ascending rows are distinct; entities placed
+/// more than once break the order.
 fn distinct(rows: &mut Vec<RowId>) {
     if rows.is_sorted_by(|one, next| one < next) {
         return;
@@ -49,7 +51,7 @@ fn is_of_type(store: &Store, row: RowId, only: Option<&(Slot, Name)>) -> bool {
     })
 }
 
-/// Lists in lists are as deep as the reply's parser allows.
+/// Collects the objects of a value. Lists nest at most as deep as the reply's parser allows.
 fn objects(store: &Store, value: Value, found: &mut Vec<RowId>) {
     match value {
         Value::Object(row) => found.push(row),

@@ -1,5 +1,6 @@
-//! Fields that are computed (`@const`): no call is made, so none is counted, and they are there as soon as what they name
-//! is. All of a request, or of an event, share one budget and the request's deadline.
+//! Computed fields (`@const`): no call is made, so none is counted. They are available as soon as
+//! their inputs are. All computed fields of a request, or of an event, share one budget and the
+//! request's deadline.
 
 use super::Run;
 use super::ask::object_of;
@@ -11,13 +12,14 @@ use crate::source::{Computed, ErrorKind, Inputs};
 use serde_json::{Map, Value as Json};
 use std::time::{Duration, Instant};
 
-/// Objects for which something is computed before the clock is read again.
+/// Number of computed objects between two reads of the clock.
 const OBJECTS_A_LOOK: u32 = 1_024;
 
-/// What the computed fields of one request share, since nothing bounds how often a large argument is repeated.
+/// Budget of the computed fields of one request, because nothing else limits how often a large
+/// argument is repeated.
 pub(super) struct Computing {
     budget: Budget,
-    /// Objects for which something was computed.
+    /// Number of objects computed so far.
     objects: u32,
 }
 
@@ -26,7 +28,7 @@ impl Computing {
         Self { budget: store.budget(), objects: 0 }
     }
 
-    /// Counts one more object, and reads the clock at times.
+    /// Counts an object, and reads the clock at intervals.
     fn is_late(&mut self, deadline: Instant) -> bool {
         self.budget.add_object();
         self.objects = self.objects.wrapping_add(1);
@@ -60,7 +62,7 @@ impl Run<'_> {
                 let value = part_to_json(&self.store, *row, &required.part);
                 arguments.insert(required.argument.to_string(), value);
             }
-            // What it is computed from could not be had: that is the reason.
+            // An input failed to load: that failure is the reason.
             if let Some(hole) = hole_in(&self.store, *row, &fetch.parent) {
                 self.set(fetch, *row, hole);
                 continue;
@@ -90,7 +92,7 @@ impl Run<'_> {
         }
     }
 
-    /// Who may reuse an answer with the value.
+    /// Applies the cache restrictions of the value to the response.
     fn tell_computed(&mut self, computed: Computed) {
         if computed.claims || computed.request {
             self.share.meet(Duration::ZERO, true);
@@ -115,7 +117,7 @@ impl Run<'_> {
         self.computed_hole(fetch, ErrorCode::UpstreamTimeout, message, reason)
     }
 
-    /// One hole, and one line in the log, for all objects of a field.
+    /// Returns the hole of a field: one, with one line in the log, for all its objects.
     fn computed_hole(
         &mut self,
         fetch: &Fetch,
@@ -151,8 +153,8 @@ impl Run<'_> {
     }
 }
 
-/// A hole among the fields of an object that are wanted, elements of lists included. The recursion is as deep as the mapping,
-/// but for lists in lists, which are as deep as a reply.
+/// Finds a hole among the wanted fields of an object, including elements of lists. The recursion is
+/// as deep as the mapping, except for nested lists, which are as deep as a reply.
 fn hole_in(store: &Store, row: RowId, wanted: &[Wanted]) -> Option<Value> {
     wanted.iter().find_map(|wanted| hole_at(store, store.get(row, wanted.slot), &wanted.fields))
 }

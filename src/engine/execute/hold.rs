@@ -1,4 +1,4 @@
-//! Taking over what the request already holds, instead of asking for it again.
+//! Copies entities that the request already holds, instead of fetching them again.
 
 use super::keys::key_of;
 use super::{FetchId, Run};
@@ -7,7 +7,8 @@ use crate::engine::response::{RowId, Value};
 use hashbrown::HashMap;
 
 impl Run<'_> {
-    /// Fills the objects of a lookup whose entity was filled before, and takes them off the list of what to ask.
+    /// Fills the objects of a lookup whose entity is already in the store, and removes them from
+    /// the keys to fetch.
     pub(super) fn take_held(&mut self, id: FetchId, fetch: &Fetch) {
         for held in &fetch.held {
             let known = self.known(held);
@@ -25,7 +26,7 @@ impl Run<'_> {
         }
     }
 
-    /// The objects of a place by key, those that a failure left a hole in aside.
+    /// Returns the objects of a place by key, without those that have holes.
     fn known(&mut self, held: &Held) -> HashMap<Box<[u8]>, RowId> {
         let mut known = HashMap::new();
         let mut key = Vec::new();

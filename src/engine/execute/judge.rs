@@ -1,7 +1,8 @@
-//! The rules of a binding, applied to what its call was answered with: a reply that is no success becomes an error with the
-//! service's words, and a refusal that is a success becomes a reply.
+//! Applies the rules of a binding to the result of its call: a reply that is not a success becomes
+//! an error with the service's message, and a refusal that counts as a success becomes a reply.
 //!
-//! It decides about the field, and about keeping the reply. What the upstream layer makes of a status is over by then.
+//! It decides about the field, and about caching the reply. The upstream layer has handled the
+//! status before.
 
 use super::call::{Owned, ReplyVariables};
 use crate::engine::replies::{Answer, Served};
@@ -19,11 +20,11 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// One call, seen by its binding's rules.
+/// One call, with its binding's rules.
 pub(super) struct Judge<'a> {
     pub call: &'a dyn Call,
     pub inputs: Inputs<'a>,
-    /// Values that may be held while a rule is evaluated.
+    /// Maximum number of values in memory while a rule is evaluated.
     pub most_values: u64,
 }
 
@@ -50,14 +51,14 @@ impl OwnedJudge {
         Judge { call, inputs, most_values: self.most_values }
     }
 
-    /// The reply is a success, and may be kept.
+    /// Returns `true` if the reply is a success, and may be cached.
     pub fn accepts(&self, reply: &Reply) -> bool {
         let judge = self.judge();
         let rule = judge.call.rules().is_success.as_ref();
         rule.is_none_or(|rule| matches!(judge.holds(rule, reply), Ok(true)))
     }
 
-    /// The error is a refusal that is a success for the field.
+    /// Returns `true` if the error is a refusal that counts as a success for the field.
     pub fn excuses(&self, error: &source::Error) -> bool {
         let judge = self.judge();
         error.refusal.as_ref().is_some_and(|refusal| judge.excuses(refusal))
@@ -65,7 +66,7 @@ impl OwnedJudge {
 }
 
 impl Judge<'_> {
-    /// The answer as the field sees it.
+    /// Returns the result for the field.
     pub fn settle(&self, answer: Answer) -> Answer {
         let rules = self.call.rules();
         match (answer, &rules.is_success) {
@@ -99,7 +100,7 @@ impl Judge<'_> {
             Ok(verdict) => Ok(verdict == "true"),
             Err(Failure::TooManyValues) => Err(Unreadable::TooManyValues(self.most_values)),
             Err(failure @ Failure::TooManySteps) => Err(Unreadable::Invalid(failure.to_string())),
-            // It is over a reply of another form than that of a success.
+            // The rule expects a reply of another form, that of a success.
             Err(_) => Ok(false),
         }
     }
@@ -131,7 +132,7 @@ impl Judge<'_> {
         mapping.expr().evaluate_text(&scope).map(Cow::into_owned)
     }
 
-    /// The error of a reply that the protocol calls a success, and `isSuccess` does not.
+    /// Returns the error of a reply that is a success for the protocol, but not for `isSuccess`.
     fn unsuccessful(&self, reply: &Reply) -> source::Error {
         let rules = self.call.rules();
         let detail = format!("status {}, and `isSuccess` does not hold", reply.status);
@@ -161,7 +162,7 @@ impl Judge<'_> {
         error
     }
 
-    /// The call, as an error begins that a developer is shown.
+    /// Describes the call, for the beginning of a developer's error message.
     pub fn shown(&self) -> String {
         let Ok(request) = self.call.render(&self.inputs) else { return String::new() };
         let described = self.call.describe(&request);
@@ -175,7 +176,7 @@ impl Judge<'_> {
         self.map(readable(&refusal.words), &refusal.reply)
     }
 
-    /// What the reply says to clients. A mapping that cannot be evaluated says nothing.
+    /// Maps a reply to an error for clients; `None` if the mapping cannot be evaluated.
     fn map(&self, words: &str, reply: &Reply) -> Option<Arc<MappedError>> {
         let rules = self.call.rules();
         if !rules.map_errors() {
@@ -202,7 +203,7 @@ impl Judge<'_> {
     }
 }
 
-/// Words that are no JSON, or nest too deep, say nothing.
+/// Returns the message as JSON text; `null` if it is not JSON, or nests too deep.
 fn readable(words: &Bytes) -> &str {
     valid_json(words).unwrap_or("null")
 }

@@ -1,4 +1,4 @@
-//! The distinct keys of a fetch's objects, in order of first appearance, and the objects that have each.
+//! The distinct keys of a fetch's objects, in order of first appearance, each with its objects.
 
 use crate::engine::plan::KeyPart;
 use crate::engine::response::{RowId, Slot, Store, Value, key_text, number_key, to_json};
@@ -8,12 +8,12 @@ use smallvec::SmallVec;
 #[derive(Default)]
 pub(super) struct Keys {
     numbers: HashMap<Box<[u8]>, u32>,
-    /// By key's number.
+    /// Objects by the number of their key.
     pub rows: Vec<SmallVec<[RowId; 4]>>,
 }
 
 impl Keys {
-    /// Adds an object under its key and gives the key's number.
+    /// Adds an object under its key, and returns the key's number.
     pub fn add(&mut self, key: &[u8], row: Option<RowId>) -> u32 {
         let number = self.number(key).unwrap_or_else(|| {
             let number = self.rows.len() as u32;
@@ -31,7 +31,7 @@ impl Keys {
         self.numbers.get(key).copied()
     }
 
-    /// The keys by number.
+    /// Returns the keys by number.
     pub fn texts(&self) -> Vec<&[u8]> {
         let mut texts = vec![&[][..]; self.rows.len()];
         for (text, number) in &self.numbers {
@@ -45,7 +45,7 @@ impl Keys {
     }
 }
 
-/// The value at a key part of an object; null where some object on the way is.
+/// Returns the value of a key part of an object; null if an object on the path is null.
 pub(super) fn value_of(store: &Store, row: RowId, path: &[Slot]) -> Value {
     let mut value = Value::Object(row);
     for slot in path {
@@ -55,8 +55,9 @@ pub(super) fn value_of(store: &Store, row: RowId, path: &[Slot]) -> Value {
     value
 }
 
-/// Writes an object's key into `out`: its parts' texts, each with its length in front so that no two keys look alike.
-/// `false` if a part is null, or is no scalar: there is no key then.
+/// Writes an object's key into `out`: the texts of its parts, each after its length, so that
+/// different keys give different bytes. Returns `false` if a part is null or not a scalar: then
+/// there is no key.
 pub(super) fn key_of<'p>(
     store: &Store,
     row: RowId,
@@ -78,7 +79,7 @@ pub(super) fn add_part(store: &Store, value: Value, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// The same key from JSON values, such as a client's arguments.
+/// Like `key_of`, for JSON values such as a client's arguments.
 pub(super) fn key_of_json<'v>(
     parts: impl IntoIterator<Item = &'v serde_json::Value>,
     out: &mut Vec<u8>,
@@ -105,12 +106,13 @@ fn seal(out: &mut [u8], start: usize) {
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-/// A key part as a value for templates.
+/// Returns a key part as a value for templates.
 pub(super) fn part_to_json(store: &Store, row: RowId, part: &KeyPart) -> serde_json::Value {
     scalar(to_json(store, value_of(store, row, &part.path)), part.id)
 }
 
-/// An `ID` is a string, whatever the source made of it, except in a JSON body (`id` is false then).
+/// Converts a scalar: an `ID` becomes a string, whatever its type in the source, except in a JSON
+/// body (then `id` is false).
 pub(super) fn scalar(value: serde_json::Value, id: bool) -> serde_json::Value {
     match value {
         serde_json::Value::Number(number) if id => number.to_string().into(),

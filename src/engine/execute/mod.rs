@@ -1,8 +1,9 @@
-//! Running a plan: one task drives all its fetches.
+//! Runs a plan: one task drives all its fetches.
 //!
-//! A fetch starts when everything it requires is in the store. Its objects are collected, their keys de-duplicated and
-//! grouped into calls; each reply is read into the store as it comes and placed by key. A failed call leaves holes where
-//! its results would have stood, and nowhere else. There is no timer, no task per field and no lock in here.
+//! A fetch starts when everything that it requires is in the store. Its objects are collected, and
+//! their keys are de-duplicated and grouped into calls. Each reply is read into the store when it
+//! arrives, and placed by key. A failed call leaves holes where its results belong, and nowhere
+//! else. There is no timer, no task per field and no lock in here.
 
 mod ask;
 mod batch;
@@ -43,13 +44,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Calls of one request that are under way at once; more wait in line.
+/// Maximum number of calls of one request in flight; more wait in a queue.
 const CALLS_AT_ONCE: usize = 256;
 
-/// Calls keep the deadline themselves and know best what was late. This long after it, the rest is given up.
+/// Calls keep the deadline themselves, and report best which one was late. This long after it, all
+/// remaining calls are cancelled.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// What one request runs with.
+/// Inputs of one request's execution.
 pub(super) struct Snapshot<'a> {
     pub graph: &'a Arc<Graph>,
     pub plan: &'a QueryPlan,
@@ -59,17 +61,18 @@ pub(super) struct Snapshot<'a> {
     pub deadline: Instant,
     pub pool: &'a Pool,
     pub loaders: &'a Loaders,
-    /// Only a query shares calls with others that are under way: a mutation's reads must see its writes, and what is
-    /// read for an event must not be older than the event.
+    /// Only a query shares calls in flight with other requests: a mutation's reads must see its
+    /// writes, and data for an event must not be older than the event.
     pub is_query: bool,
-    /// Clients are told what went wrong upstream.
+    /// Clients get details of upstream errors.
     pub expose_upstream_errors: bool,
 }
 
-/// What the source of a subscription said: the answer to the root field's call, which is not made then.
+/// An event of a subscription's source. It replaces the reply of the root field's call, which is
+/// not made then.
 pub(super) struct Event {
     pub fetch: FetchId,
-    /// Of the root field.
+    /// Arguments of the root field.
     pub arguments: Value,
     pub answer: Result<Reply, source::Error>,
 }
@@ -106,39 +109,39 @@ pub(super) async fn execute(snapshot: Snapshot<'_>, event: Option<Event>) -> Out
     }
 }
 
-/// Numbers of calls, as far as they are charged or reported.
+/// Numbers of calls that are charged or reported.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Calls {
-    /// Calls made, splits of refused batches and calls shared with other requests included. A call whose answer the
-    /// request or the reply cache already has is not made.
+    /// Calls made, including splits of refused batches and calls shared with other requests. A call
+    /// whose reply the request or the reply cache already has is not made.
     pub made: usize,
-    /// Calls that ask for the parts of a refused batch again: caused by a source, not by the client.
+    /// Calls that repeat the parts of a refused batch: caused by a source, not by the client.
     pub splits: usize,
     /// Calls of mutations: of fields at the root, and in namespaces.
     pub mutations: usize,
 }
 
 impl Calls {
-    /// Calls that the client pays for.
+    /// Returns the number of calls that the client is charged for.
     pub fn charged(self) -> usize {
         self.made.saturating_sub(self.splits)
     }
 }
 
-/// The filled store.
+/// Result of an execution: the filled store.
 pub(super) struct Outcome {
     pub store: Store,
     pub root: RowId,
     pub calls: Calls,
-    /// Bytes of all replies: a good first guess at the size of the response.
+    /// Bytes of all replies: a good initial capacity for the response.
     pub bytes: usize,
-    /// The bytes of the replies in the store.
+    /// Accounts for the bytes of the replies in the store.
     _charge: Charge,
-    /// What those who get the answer may do with it.
+    /// Limits on caching the response.
     pub share: Share,
-    /// Of the services' headers, what the client receives.
+    /// Headers of the services that the client receives.
     pub returned: ReturnedHeaders,
-    /// Keys that replies were read for; `None` in production.
+    /// Keys that mappings read from replies; `None` in production.
     pub missing: Option<Box<MissingKeys>>,
 }
 
@@ -160,35 +163,36 @@ struct Run<'a> {
     bytes: usize,
     charge: Charge,
     computing: Computing,
-    /// `None` in production: nothing is looked at then.
+    /// `None` in production: no keys are checked then.
     missing: Option<Box<MissingKeys>>,
-    /// The deadline is over: no call is sent any more.
+    /// The deadline has passed: no more calls are sent.
     late: bool,
 }
 
 #[derive(Default)]
 struct FetchState {
-    /// Fetches that must be done before this one.
+    /// Number of fetches that must be done before this one.
     waits_for: usize,
-    /// Calls that must be done before this one is.
+    /// Number of calls that must be done before this one is.
     calls: usize,
     /// Batches and lookups: one group for each set of arguments.
     groups: Vec<Group>,
-    /// The hole of the calls that were one too many for the request.
+    /// Hole of the calls past the request's limit.
     too_many: Option<super::response::Value>,
-    /// Splits of refused batches that are still allowed.
+    /// Remaining splits of refused batches.
     splits: u32,
-    /// A batch whose keys the client gave.
+    /// A batch whose keys come from the client.
     given: Given,
 }
 
-/// Keys that are asked for with the same arguments.
+/// Keys of calls with the same arguments.
 struct Group {
     arguments: Value,
     keys: Keys,
 }
 
-/// The client's keys in their order, as numbers of keys (`None` for null), and what came of each key.
+/// The client's keys in their order, as numbers of keys (`None` for null), and the result of each
+/// key.
 #[derive(Default)]
 struct Given {
     asked: Vec<Option<u32>>,
@@ -237,12 +241,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Starts whatever can start, in plan order. A fetch that needs no call is done at once and may free others.
+    /// Starts every fetch that is ready, in plan order. A fetch that needs no call is done at once
+    /// and may unblock others.
     fn start_ready(&mut self) {
         loop {
             self.ask_ready();
             self.send_waiting();
-            // Where calls cannot be sent any more, they are over at once and may free others, too.
+            // If no more calls can be sent, they end at once and may unblock others, too.
             if self.ready.is_empty() {
                 break;
             }

@@ -1,4 +1,4 @@
-//! Results go to their places: by object, by position or by key. What could not be had becomes a hole.
+//! Places results: by object, by position or by key. A failed result becomes a hole.
 
 use super::ask::as_paths;
 use super::call::What;
@@ -13,11 +13,11 @@ use crate::source::{self, ErrorKind, MutationOutcome, secrets};
 use metrics::counter;
 use std::time::Duration;
 
-/// Characters of what a client may be told of an upstream's own words.
+/// Maximum number of characters of an upstream's own message that a client may see.
 const LONGEST_DETAIL: usize = 1_500;
 
 impl Run<'_> {
-    /// Puts a call's result where it belongs.
+    /// Places the result of a call.
     pub(super) fn place(&mut self, call: usize, value: Value) {
         let id = self.calls[call].fetch;
         let fetch = self.snapshot.plan.fetch(id);
@@ -38,7 +38,8 @@ impl Run<'_> {
         }
     }
 
-    /// The call asks for one thing, so that "not found" can only mean that one.
+    /// Returns `true` if the call is for a single object, so that "not found" can only mean that
+    /// one.
     pub(super) fn is_single(&self, call: usize) -> bool {
         match &self.calls[call].what {
             What::Object(_) | What::Key(_) => true,
@@ -76,9 +77,9 @@ impl Run<'_> {
         for (key, found) in keys.iter().zip(found) {
             let value = match (rule.reply, found.as_slice()) {
                 (BatchReply::GroupBy, rows) => self.store.list(rows.iter().copied()),
-                // Of two entries of a map with one key the last counts, as in every map.
+                // Of duplicate entries of a map the last one counts, as in every map.
                 (BatchReply::Map, found) => found.last().copied().unwrap_or(Value::Null),
-                // Of two objects with one key the first counts.
+                // Of two objects with one key the first one counts.
                 (_, found) => found.first().copied().unwrap_or(Value::Null),
             };
             self.deliver(id, group, *key, value);
@@ -86,7 +87,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// For each key asked, the objects that hold it; what nobody asked for is left aside.
+    /// Returns the objects of each requested key. Others are ignored.
     fn objects_by_key(
         &self,
         id: FetchId,
@@ -107,7 +108,7 @@ impl Run<'_> {
         found.by_key
     }
 
-    /// The same for a map's entries, which come as key and value in turn.
+    /// The same for a map's entries, which are alternating keys and values.
     fn entries_by_key(
         &self,
         id: FetchId,
@@ -127,7 +128,7 @@ impl Run<'_> {
         found.by_key
     }
 
-    /// A value for a key goes to every object that has it.
+    /// Places the value of a key in every object that has the key.
     pub(super) fn deliver(&mut self, id: FetchId, group: usize, key: u32, value: Value) {
         let fetch = self.snapshot.plan.fetch(id);
         let state = &mut self.fetches[id.0 as usize];
@@ -141,7 +142,7 @@ impl Run<'_> {
         }
     }
 
-    /// A field's value into its slot, or an entity's fields into theirs.
+    /// Stores a field's value in its slot, or an entity's fields in theirs.
     pub(super) fn set(&mut self, fetch: &Fetch, row: RowId, value: Value) {
         match &fetch.target {
             Target::Slot(slot) => self.store.set(row, *slot, value),
@@ -163,7 +164,7 @@ impl Run<'_> {
         }
     }
 
-    /// Leaves a hole wherever the call's result would have gone.
+    /// Leaves a hole in every place of the call's result.
     pub(super) fn fail(&mut self, call: usize, error: &source::Error) {
         let id = self.calls[call].fetch;
         let fetch = self.snapshot.plan.fetch(id);
@@ -172,7 +173,7 @@ impl Run<'_> {
         self.fill(id, &what, hole);
     }
 
-    /// One value for everything that a call was to bring.
+    /// Stores one value in every place that a call was to fill.
     pub(super) fn fill(&mut self, id: FetchId, what: &What, value: Value) {
         match what {
             What::Object(row) => self.set(self.snapshot.plan.fetch(id), *row, value),
@@ -185,8 +186,9 @@ impl Run<'_> {
         }
     }
 
-    /// The failure of the field's own call makes it null (`@onError`). Errors that the source did not cause stay: values of
-    /// which no call can be made, limits, and a reply that the gateway has no room for.
+    /// Returns `true` if the failure of the field's own call makes it null (`@onError`). Errors
+    /// that the source did not cause stay errors: values that no call can be rendered from, limits,
+    /// and a reply for which the gateway has no memory.
     fn is_null_on_error(&self, fetch: &Fetch, error: &source::Error) -> bool {
         let is_own = self.snapshot.graph.binding(fetch.binding).null_on_error
             && matches!(fetch.target, Target::Slot(_));
@@ -196,7 +198,7 @@ impl Run<'_> {
         is_own && is_of_source
     }
 
-    /// The upstream's words go to the log, under the id that the client gets.
+    /// Creates a hole. The upstream's own message is logged, under the id that the client gets.
     pub(super) fn hole(&mut self, fetch: &Fetch, error: &source::Error) -> Value {
         let source = Name::clone(self.snapshot.graph.binding(fetch.binding).call.source());
         // Only the calls of mutations are unsafe: at the root, and in namespaces.
@@ -221,7 +223,7 @@ impl Run<'_> {
                 "a call failed, and its field is null by `@onError`"
             );
             counter!("portcullis_on_error_nulls_total", "source" => source, "field" => Name::clone(&fetch.coordinate)).increment(1);
-            // Nobody keeps an answer that lacks something.
+            // A response with missing data must not be cached.
             self.share.meet(Duration::ZERO, false);
             return Value::Null;
         }
@@ -268,7 +270,7 @@ impl<'k> Found<'k> {
         Self { keys, by_key: vec![Vec::new(); keys.len()] }
     }
 
-    /// Keys rise within a call, so a key's position is found by bisection.
+    /// Adds a value. Keys ascend within a call, so a key's position is found by bisection.
     fn add(&mut self, key: Option<u32>, value: Value) {
         if let Some(position) = key.and_then(|key| self.keys.binary_search(&key).ok()) {
             self.by_key[position].push(value);
@@ -276,7 +278,7 @@ impl<'k> Found<'k> {
     }
 }
 
-/// What a client may know: which source, and what kind of failure.
+/// Returns the message for a client: the source, and the kind of failure.
 fn message(source: &str, code: ErrorCode, error: &source::Error, maps: bool) -> String {
     let is_large = || error.refusal.as_ref().is_some_and(|refusal| refusal.is_too_large());
     let unmapped = if maps && is_large() {

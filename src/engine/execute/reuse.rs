@@ -1,8 +1,10 @@
-//! Reuse of identical safe calls: within a request, in flight between requests, and across time.
+//! Reuse of identical safe calls: within a request, in flight between requests, and from the reply
+//! cache.
 //!
-//! A call is identified by its rendered request, every forwarded header included, compared in full: callers whose
-//! credentials go upstream never share. Between requests only calls under way are shared; what came of them is kept only
-//! as [`Replies`] says. Every safe call passes here, those of batches that wait included.
+//! A call is identified by its rendered request, including every forwarded header, compared in
+//! full: callers whose credentials go upstream never share. Between requests only calls in flight
+//! are shared; their replies are kept only as [`Replies`] allows. Every safe call passes here,
+//! including those of batches that wait.
 
 use crate::engine::Settings;
 use crate::engine::replies::{Answer, Asked, Found, Identity, Kept, Replies, Served};
@@ -16,40 +18,42 @@ use std::time::{Duration, Instant};
 
 type SharedCall = Shared<BoxFuture<'static, Answer>>;
 
-/// A request, and the timeout of the field that makes it.
+/// A request, and the timeout of its field.
 type TimedRequest = (Arc<Request>, Option<Duration>);
 
-/// Calls under way, for all requests of an engine. As large as the number of calls under way, no larger.
+/// Calls in flight, for all requests of an engine. Calls are removed when they end, so it does not
+/// grow.
 #[derive(Default)]
 pub(in crate::engine) struct InFlight {
     calls: Mutex<HashMap<Identity, WeakShared<BoxFuture<'static, Answer>>>>,
 }
 
-/// What all requests of an engine share of their calls. Cheap to clone.
+/// Shared state of all requests' calls of an engine. Cheap to clone.
 #[derive(Clone, Default)]
 pub(in crate::engine) struct Pool {
-    /// `None`: identical calls are not shared.
+    /// `None` if identical calls are not shared.
     pub in_flight: Option<Arc<InFlight>>,
-    /// `None`: no reply may be kept.
+    /// `None` if no reply may be cached.
     pub replies: Option<Arc<Replies>>,
-    /// Values that are kept of one reply while it is read.
+    /// Maximum number of values of one reply while it is read.
     pub most_values: u64,
-    /// In development, replies are looked at for the keys that they do not have.
+    /// In development, replies are checked for missing keys.
     pub shows_missing: bool,
 }
 
-/// An answer, or the way to it.
+/// A result, or a future of it.
 pub(super) enum Reused {
     Ready(Answer),
-    /// Of a call that this request has already made.
+    /// Result of a call that this request has already made.
     Known(BoxFuture<'static, Answer>),
     Coming(BoxFuture<'static, Answer>),
 }
 
-/// What one request may share.
+/// Reuse within one request, and with others.
 pub(super) struct Reuse {
     between: Option<Arc<InFlight>>,
-    /// `None` where no call can come up twice. Calls with timeouts of their own are shared by fields with the same one.
+    /// `None` if no call can occur twice. Calls with timeouts of their own are shared by fields
+    /// with the same timeout.
     within: Option<HashMap<TimedRequest, SharedCall>>,
 }
 
@@ -58,14 +62,15 @@ impl Reuse {
         Self { between: between.cloned(), within: within.then(HashMap::new) }
     }
 
-    /// Forgets what this request has read: a mutation has been made since.
+    /// Forgets the calls of this request, because a mutation has been made since.
     pub fn forget(&mut self) {
         if let Some(within) = &mut self.within {
             within.clear();
         }
     }
 
-    /// The answer to a safe call: of one already made or under way, or of this one.
+    /// Returns the result of a safe call: of an identical one that was already made or is in
+    /// flight, or of this one.
     pub fn call(
         &mut self,
         call: &dyn Call,
@@ -86,7 +91,7 @@ impl Reuse {
         Reused::Coming(self.remember(request, timeout, shared))
     }
 
-    /// The same for a call whose reply may be kept.
+    /// The same for a call whose reply may be cached.
     pub fn kept(
         &mut self,
         pool: &Pool,
@@ -133,7 +138,7 @@ enum Looked {
 }
 
 impl Pool {
-    /// With `reuse` off, every call is made, and so nothing is kept.
+    /// Creates the pool. With `reuse` off, every call is made, and so nothing is cached.
     pub fn new(graph: &Graph, settings: &Settings) -> Self {
         let most_values = settings.limits.reply_values;
         let shows_missing = settings.expose_upstream_errors;
@@ -144,7 +149,7 @@ impl Pool {
         Self { in_flight: Some(Arc::default()), replies, most_values, shows_missing }
     }
 
-    /// The answer to a safe call, for whoever waits for it alone.
+    /// Returns the result of a safe call, for a caller outside of a request.
     pub(super) async fn answer(
         &self,
         replies: &Arc<Replies>,
@@ -185,8 +190,9 @@ impl Pool {
         }
     }
 
-    /// Renews a stale reply in the background: one call for all who are served it, with a deadline of its own, whoever
-    /// goes away meanwhile. One that fails is tried again after a pause, not by the next one who is served the reply.
+    /// Renews a stale reply in the background: one call for all requests that get the stale reply.
+    /// It has a deadline of its own, and is not cancelled when requests end. After a failure the
+    /// next attempt waits for a pause, and is not made by the next request that gets the reply.
     fn refresh(
         &self,
         replies: &Arc<Replies>,
@@ -207,7 +213,8 @@ impl Pool {
             let fetched = fetch(&replies, call, asked, Some(Arc::clone(&stale)), deadline);
             async move {
                 let answer = fetched.await;
-                // Before the call is off the list, so that nobody starts another one in between.
+                // Before the call is removed from the list, so that no other one is started in
+                // between.
                 replies.tried_to_refresh(&stale);
                 answer
             }
@@ -232,7 +239,8 @@ fn fetch(
     Arc::clone(replies).fetch(Arc::clone(call), asked, stale, deadline)
 }
 
-/// A call that its request's deadline would cut short must not be cut short for others.
+/// Returns `true` if the request's deadline does not shorten the call's timeout. If it does, the
+/// call is not shared, so that it is not cut short for others.
 fn is_whole(call: &dyn Call, deadline: Instant) -> bool {
     deadline >= Instant::now() + call.timeout()
 }
@@ -266,7 +274,8 @@ impl InFlight {
     fn has(&self, identity: &Identity) -> bool {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let known = calls.get(identity).and_then(WeakShared::upgrade);
-        // Unlocked first: this may be the call's last holder, whose end takes it off the list.
+        // Unlocked first: this may be the call's last holder, and dropping it removes the call from
+        // the list.
         drop(calls);
         known.is_some()
     }
@@ -277,7 +286,7 @@ impl InFlight {
     }
 }
 
-/// Takes a call off the list when it is answered, or when nobody waits for it any more.
+/// Removes a call from the list when it is answered, or when no request waits for it any more.
 struct Leave {
     between: Arc<InFlight>,
     identity: Identity,
@@ -287,12 +296,13 @@ struct Leave {
 impl Drop for Leave {
     fn drop(&mut self) {
         let mut calls = self.between.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another call may have taken the place of one that was given up.
+        // Another call may have replaced one that was cancelled.
         let other = calls.get(&self.identity).and_then(WeakShared::upgrade);
         if self.answered || other.is_none() {
             calls.remove(&self.identity);
         }
-        // Dropped last, and unlocked: it may be the other call's last holder, which comes here in turn.
+        // Dropped last, and unlocked: it may be the other call's last holder, and dropping it locks
+        // the list, too.
         drop(calls);
         drop(other);
     }

@@ -1,8 +1,8 @@
-//! Limits and what becomes of what exceeds them: `enforce` refuses, `measure` serves, logs and counts, `off` serves.
+//! Limits and their modes: `enforce` refuses, `measure` serves, logs and counts, `off` serves.
 //!
-//! What is counted in the text is counted once, with the operation prepared and cached, but told for every request that
-//! sends it. The log has one line for each limit and ten seconds: whoever measures must not be flooded by what they
-//! measure.
+//! Limits of the text are checked once, when the operation is prepared and cached, but reported for
+//! every request that sends it. The log has at most one line for each limit in ten seconds, so that
+//! measuring does not flood it.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ use crate::graphql::{Error, ErrorCode};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Names every limit once: for messages, logs and metrics.
+/// Lists every limit once, for messages, logs and metrics.
 macro_rules! names {
     ($($variant:ident = $text:literal;)*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ macro_rules! names {
         impl LimitName {
             const COUNT: usize = [$(Self::$variant),*].len();
 
-            /// As under `limits` in the configuration.
+            /// Returns the name under `limits` in the configuration.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -52,7 +52,7 @@ names! {
 }
 
 impl Limit {
-    /// What is refused in every mode is more than this.
+    /// Returns the value past which every mode refuses.
     #[must_use]
     pub fn bound(self, name: LimitName) -> u64 {
         match self.mode {
@@ -63,9 +63,10 @@ impl Limit {
 }
 
 impl LimitName {
-    /// What the process bears, whatever is set: parsing and validation take time and memory for each byte, token
-    /// and selection, a response takes memory for each byte. The other limits are bounded by these, or by bounds of their own
-    /// (calls, nesting, steps of planning).
+    /// Maximum that the process can bear, whatever is set. Parsing and validation take time and
+    /// memory for each byte, token and selection, and a response takes memory for each byte. The
+    /// other limits are bounded by these, or by bounds of their own (calls, nesting, steps of
+    /// planning).
     #[must_use]
     pub fn bound(self) -> u64 {
         match self {
@@ -80,7 +81,7 @@ impl LimitName {
     }
 }
 
-/// A limit that was exceeded where it is only measured.
+/// A limit that was exceeded while it is only measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exceeded {
     pub limit: LimitName,
@@ -88,7 +89,7 @@ pub struct Exceeded {
     pub max: u64,
 }
 
-/// What came of holding an operation against limits.
+/// Result of checking an operation against limits.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Verdict {
     pub errors: Vec<Error>,
@@ -96,7 +97,7 @@ pub(in crate::engine) struct Verdict {
 }
 
 impl Verdict {
-    /// Holds what was found against a limit. `message` says what is wrong, for a refusal.
+    /// Checks a value against a limit. `message` describes the error of a refusal.
     pub fn hold(
         &mut self,
         name: LimitName,
@@ -107,7 +108,7 @@ impl Verdict {
         self.hold_as(ErrorCode::LimitExceeded, name, limit, found, message);
     }
 
-    /// The same with a code of its own.
+    /// Like `hold`, with another error code.
     pub fn hold_as(
         &mut self,
         code: ErrorCode,
@@ -130,7 +131,8 @@ impl Verdict {
         }
     }
 
-    /// Of several operations and fragments in one text, the worst counts.
+    /// Records an exceeded limit. Of several operations and fragments in one text, the largest
+    /// value counts.
     fn measure(&mut self, exceeded: Exceeded) {
         match self.measured.iter_mut().find(|known| known.limit == exceeded.limit) {
             Some(known) => known.found = known.found.max(exceeded.found),
@@ -143,13 +145,13 @@ impl Verdict {
         self.errors.push(Error::new(code, message));
     }
 
-    /// What was measured, unless something is refused.
+    /// Returns the limits that were exceeded and measured, or the errors of a refusal.
     pub fn finish(self) -> Result<Vec<Exceeded>, Vec<Error>> {
         if self.errors.is_empty() { Ok(self.measured) } else { Err(self.errors) }
     }
 }
 
-/// One more that exceeded a limit.
+/// Counts a request that exceeded a limit.
 pub(in crate::engine) fn count(limit: LimitName, mode: Mode) {
     metrics::counter!(
         "portcullis_limit_exceeded_total",
@@ -159,13 +161,13 @@ pub(in crate::engine) fn count(limit: LimitName, mode: Mode) {
     .increment(1);
 }
 
-/// Seconds between two lines in the log for one limit.
+/// Minimum interval between two log lines of one limit, in seconds.
 const QUIET: u64 = 10;
 
-/// When each limit was last written of in the log.
+/// Time of the last log line of each limit.
 pub(in crate::engine) struct Told {
     start: Instant,
-    /// Seconds since the start, and one more; 0 for never.
+    /// Seconds since the start, plus one; 0 for never.
     last: [AtomicU64; LimitName::COUNT],
 }
 
@@ -174,7 +176,7 @@ impl Told {
         Self { start, last: std::array::from_fn(|_| AtomicU64::new(0)) }
     }
 
-    /// Counts what was measured, and logs it where the last time is long enough ago.
+    /// Counts an exceeded limit, and logs it unless that was done within the interval.
     pub fn tell(&self, exceeded: Exceeded, operation: Option<&str>, now: Instant) {
         let Exceeded { limit, found, max } = exceeded;
         count(limit, Mode::Measure);
@@ -193,7 +195,7 @@ impl Told {
     }
 }
 
-/// A name that a client chose, short enough for a line of a log.
+/// Shortens a name that a client chose, for a line of the log.
 fn shown(name: &str) -> &str {
     name.char_indices().nth(100).map_or(name, |(end, _)| &name[..end])
 }

@@ -1,4 +1,4 @@
-//! Guards end to end: what is answered, what is asked of upstreams, and each way that could lead around a rule.
+//! Guards end to end: responses, calls to services, and every way that could lead around a rule.
 
 mod objects;
 mod random;
@@ -11,7 +11,7 @@ use crate::source::Caller;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Users and their posts. What begins with `secret` is guarded.
+/// Users and their posts. Fields whose name begins with `secret` are guarded.
 const SDL: &str = r#"
 type Query {
   user(id: ID!): User @lookup @call(source: "users", target: "/user/{$args.id}")
@@ -97,7 +97,7 @@ fn upstream() -> Upstream {
     Upstream::new(|target| Ok(answer(target)))
 }
 
-/// `null` is anonymous.
+/// Returns a request with these claims; `null` is anonymous.
 fn request_as(query: &str, claims: Value) -> Request {
     let caller = Arc::new(Caller { claims, ..Caller::default() });
     Request { caller, ..request(query) }
@@ -107,7 +107,7 @@ struct Answer {
     data: Value,
     /// `path: code`, one line each.
     errors: Vec<String>,
-    /// Targets asked, in order.
+    /// Targets of the calls, in order.
     asked: Vec<String>,
 }
 

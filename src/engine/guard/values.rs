@@ -1,11 +1,13 @@
-//! How many values a request's variables hold: what a client may make large beside its text.
+//! Limit on the number of values in a request's variables, which a client can make large beside its
+//! text.
 //!
-//! A body that holds far too many is refused before it is parsed: a megabyte of `[[],[],…]` would become some forty.
+//! A body that holds far too many is refused before it is parsed: a megabyte of `[[],[],…]` would
+//! become some forty.
 
 use serde_json::{Map, Value};
 
-/// Values in variables, those in lists and objects included; counting stops past `most`. Their depth was bounded when
-/// they were parsed.
+/// Counts the values in variables, including those in lists and objects. Stops past `most`. Their
+/// depth was bounded when they were parsed.
 pub(in crate::engine) fn count(variables: &Map<String, Value>, most: u64) -> u64 {
     let mut found = 0;
     for value in variables.values() {
@@ -34,10 +36,10 @@ fn add(value: &Value, most: u64, found: &mut u64) {
     }
 }
 
-/// More values stand in a JSON text than `most`. Looks at commas and brackets outside of strings, so that it never says
-/// so of a text that holds fewer; what is no JSON is left to the parser.
+/// Returns `true` if a JSON text holds more values than `most`. Counts commas and brackets outside
+/// of strings, so it never reports a text that holds fewer. Invalid JSON is left to the parser.
 pub(in crate::engine) fn exceed(json: &[u8], most: u64) -> bool {
-    // A value and what parts it from the next take two bytes.
+    // A value and its separator take two bytes.
     if json.len() as u64 / 2 <= most {
         return false;
     }
@@ -59,7 +61,7 @@ pub(in crate::engine) fn exceed(json: &[u8], most: u64) -> bool {
     found > most
 }
 
-/// Bytes of the rest of a string, its closing quote included.
+/// Returns the length of the rest of a string, including its closing quote.
 fn string(rest: &[u8]) -> usize {
     let mut at = 0;
     while let Some(byte) = rest.get(at) {

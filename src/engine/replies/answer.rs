@@ -1,5 +1,5 @@
-//! Making a call whose reply may be kept: asking whether a stale one still holds, keeping what comes, and standing in
-//! with a stale one where nothing does.
+//! Fetches a reply that may be cached: revalidates a stale one, stores the new one, and serves the
+//! stale one on errors.
 
 use super::control::Stated;
 use super::freshness::{Audience, Lifetime, Use, is_covered};
@@ -13,11 +13,12 @@ use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// gRPC's words for "it may work later": UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE.
+/// gRPC status codes that may be temporary: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE.
 const GRPC_FAILURES: [u16; 4] = [2, 4, 13, 14];
 
 impl Replies {
-    /// Sends the call and keeps its reply, if it may be kept. `stale` is what was found before.
+    /// Sends the call, and caches its reply if that is allowed. `stale` is the cached reply found
+    /// before.
     pub async fn fetch(
         self: Arc<Self>,
         call: Arc<dyn Call>,
@@ -31,7 +32,7 @@ impl Replies {
                     self.memory.put(asked.identity(None), Arc::clone(&kept));
                     return Ok(Served { reply: kept.reply(), left, private: kept.private });
                 }
-                // One that is known already knows as well when it was tried to renew.
+                // The one that is already known also records the last attempt to renew it.
                 Use::ServeAndRefresh | Use::Ask { .. } => stale.or_else(|| {
                     self.memory.put(asked.identity(None), Arc::clone(&kept));
                     Some(kept)
@@ -84,8 +85,8 @@ impl Replies {
         }
     }
 
-    /// What another gateway kept. A reply that only its upstream calls private is not
-    /// looked for: calls under way are shared by those who send the same.
+    /// Returns a reply that another gateway cached. A reply that only its upstream declares private
+    /// is not looked up: identical calls in flight are shared by all who send them.
     async fn found_elsewhere(&self, asked: &Asked) -> Option<Arc<Kept>> {
         let shared = self.shared.as_ref().filter(|_| !asked.anew)?;
         let identity = asked.identity(None);
@@ -96,7 +97,7 @@ impl Replies {
         let policy = &*asked.policy;
         let stated = match &reply.body {
             Body::Json(_) => Stated::read(&reply.headers, SystemTime::now()),
-            // Its headers are metadata, which says nothing of reuse.
+            // Its headers are metadata, which says nothing about reuse.
             Body::Proto(_) => Stated::default(),
         };
         let private = asked.private || stated.private;
@@ -106,7 +107,7 @@ impl Replies {
         let has_audience = partition.is_some() || !private;
         let is_whole = match &reply.body {
             Body::Json(_) => matches!(reply.status, 200 | 203 | 204),
-            // Of another code there is no message.
+            // With another status there is no message.
             Body::Proto(_) => true,
         };
         let has_validators = !source::Validators::of(&reply.headers).is_empty();
@@ -133,7 +134,8 @@ impl Replies {
 
 const NOT_MODIFIED: u16 = 304;
 
-/// A reply that nobody can read is a failed call: it is not kept, and a stale one may stand in for it.
+/// Fails if the reply cannot be parsed. Then it is a failed call: it is not cached, and a stale
+/// reply may replace it.
 fn readable(call: &dyn Call, reply: Reply) -> Result<Reply, source::Error> {
     let wrong = match &reply.body {
         Body::Json(body) if body.trim_ascii().is_empty() => None,
@@ -154,8 +156,8 @@ fn stands_in(stale: &Kept, asked: &Asked, error: &source::Error, now: Instant) -
     is_failure(error) && matches!(good_for, Use::Ask { serves_on_error: true })
 }
 
-/// RFC 5861, section 4: what a server's failure is, as opposed to an answer that says no. What says no may have revoked
-/// the very right to see the reply.
+/// Returns `true` for a server's failure (RFC 5861, section 4), as opposed to a refusal. A refusal
+/// may mean that the right to see the reply was revoked.
 fn is_failure(error: &source::Error) -> bool {
     match error.code {
         ErrorCode::UpstreamStatus => {

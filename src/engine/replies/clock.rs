@@ -1,4 +1,4 @@
-//! What time it is for kept replies: the process's own clock, which tests move on by hand.
+//! Clock of the reply cache: the process's own clock, which tests advance by hand.
 
 #[cfg(test)]
 use std::time::Duration;

@@ -1,20 +1,21 @@
-//! What an upstream's headers say of reuse: `Cache-Control` (RFC 9111, section 5.2.2; RFC 5861), `Age`, `Date`, `Expires`,
-//! `Vary`.
+//! Parses an upstream's caching headers: `Cache-Control` (RFC 9111, section 5.2.2; RFC 5861),
+//! `Age`, `Date`, `Expires`, `Vary`.
 //!
-//! Reading is lenient in form and strict in meaning: a directive that cannot be understood is taken in its strictest
-//! sense, the stricter of two contradicting ones counts, and an argument that narrows a directive to some fields (`private="set-cookie"`)
-//! is not told apart from none.
+//! Parsing is lenient in form and strict in meaning. An invalid directive is taken in its strictest
+//! sense, the stricter of two contradicting ones counts, and an argument that narrows a directive
+//! to some fields (`private="set-cookie"`) is ignored.
 
 use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderMap, HeaderName, SET_COOKIE, VARY};
 use std::time::{Duration, SystemTime};
 
-/// Longer than anybody waits, and far from every overflow (RFC 9111, section 1.2.2 has 2^31 seconds).
+/// Maximum lifetime in seconds: long enough for every use, and far from every overflow (RFC 9111,
+/// section 1.2.2 has 2^31 seconds).
 const LONGEST: u64 = 1 << 31;
 
-/// What the headers of one reply say.
+/// Caching headers of one reply.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Stated {
-    /// `no-store`, or a cookie, which is for one client whatever else is said.
+    /// `no-store`, or a cookie, which is always for one client.
     pub never: bool,
     pub no_cache: bool,
     pub private: bool,
@@ -23,36 +24,37 @@ pub(super) struct Stated {
     pub s_maxage: Option<Duration>,
     pub stale_while_revalidate: Option<Duration>,
     pub stale_if_error: Option<Duration>,
-    /// `Expires`, from `Date` or from now on; an unreadable one is over.
+    /// `Expires`, relative to `Date` or to now. An invalid one means expired.
     pub expires_in: Option<Duration>,
-    /// How old the reply was when it came (RFC 9111, section 4.2.3), without the time it took.
+    /// Age of the reply when it arrived (RFC 9111, section 4.2.3), without the duration of the
+    /// call.
     pub age: Duration,
     pub vary: Vary,
 }
 
-/// For whom a stale reply may be used without asking.
+/// Callers that may get a stale reply without revalidation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) enum Stale {
     #[default]
     Anybody,
-    /// `proxy-revalidate`, `s-maxage`: not where several callers share it.
+    /// `proxy-revalidate`, `s-maxage`: not if several callers share it.
     OneCaller,
     /// `must-revalidate`.
     Nobody,
 }
 
-/// What else of a request the reply depends on.
+/// Further parts of a request that the reply depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Vary {
     #[default]
     Nothing,
     Headers(Vec<HeaderName>),
-    /// `*`, or something that is no list of header names.
+    /// `*`, or an invalid list of header names.
     Anything,
 }
 
 impl Stated {
-    /// `now` is when the reply came.
+    /// Parses the headers. `now` is when the reply arrived.
     pub fn read(headers: &HeaderMap, now: SystemTime) -> Self {
         let mut stated = Self {
             vary: Vary::read(headers),
@@ -123,7 +125,7 @@ impl Vary {
     }
 }
 
-/// `name`, `name=token` and `name="quoted"`, separated by commas.
+/// Calls `each` for every directive: `name`, `name=token` and `name="quoted"`, separated by commas.
 pub(super) fn directives<'a>(text: &'a str, mut each: impl FnMut(&'a str, Option<&'a str>)) {
     let mut rest = text;
     while !rest.is_empty() {
@@ -139,7 +141,7 @@ pub(super) fn directives<'a>(text: &'a str, mut each: impl FnMut(&'a str, Option
     }
 }
 
-/// The next comma that stands in no quoted string.
+/// Returns the position of the next comma outside of quoted strings.
 fn end_of_element(text: &str) -> usize {
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in text.bytes().enumerate() {
@@ -154,17 +156,18 @@ fn end_of_element(text: &str) -> usize {
     text.len()
 }
 
-/// Seconds; what is no number is none (RFC 9111, section 4.2.1: "encouraged to consider … stale").
+/// Parses seconds. An invalid number is zero (RFC 9111, section 4.2.1: "encouraged to consider …
+/// stale").
 fn seconds(argument: Option<&str>) -> Duration {
     let digits =
         argument.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
-    // All digits and yet no number: it is too large for one.
+    // All digits, but no number: it is too large for one.
     let number = digits.map_or(0, |text| text.parse().unwrap_or(LONGEST));
     Duration::from_secs(number.min(LONGEST))
 }
 
 fn age(headers: &HeaderMap) -> Duration {
-    // RFC 9111, section 5.1: of several the first counts; what cannot be read is ignored.
+    // RFC 9111, section 5.1: the first of several counts; an invalid one is ignored.
     let first = headers.get(AGE).and_then(|value| value.to_str().ok());
     seconds(first.and_then(|text| text.split(',').next()).map(str::trim))
 }

@@ -1,12 +1,12 @@
-//! How a kept reply is written for Redis, and what has to fit before one is believed.
+//! Format of a cached reply in Redis, and its authentication.
 //!
 //! ```text
 //! version (1) · tag (32) · written at, ms since 1970 (8) · fresh, while revalidating, if error, for validators, ms (4 × 8)
 //! · status (2) · form of the body (1) · number of headers (2) · each: length (2) name length (4) value · the body
 //! ```
 //!
-//! Numbers are big-endian. The tag is an HMAC-SHA-256 of everything behind it, keyed by a SHA-512 digest of the whole
-//! identity: a value that was cut, changed or moved from another key does not open.
+//! Numbers are big-endian. The tag is an HMAC-SHA-256 of everything after it, keyed by a SHA-512 digest of the whole
+//! identity. A value that was cut, changed or moved from another key fails to authenticate.
 
 use super::freshness::Lifetime;
 use super::identity::Identity;
@@ -20,22 +20,22 @@ use ring::{digest, hmac};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A change of the layout, or of what goes into an identity, is a new one: old values are misses then.
+/// Incremented when the layout or the contents of an identity change. Old values are misses then.
 const VERSION: u8 = 2;
 
 const TAG: usize = 32;
 
-/// What a value may take beside body and headers' texts.
+/// Maximum size of a value, without the body and the headers' texts.
 pub(super) const HEAD: usize = 4_096;
 
 const JSON: u8 = 0;
 const PROTO: u8 = 1;
 
-/// What a value is bound to.
+/// Key that a value is bound to.
 pub(super) struct Seal(digest::Digest);
 
 impl Seal {
-    /// Everything that makes a question, each part with its length before it.
+    /// Digests all parts of an identity, each with its length before it.
     pub fn of(identity: &Identity, policy: &Policy) -> Self {
         let mut context = digest::Context::new(&digest::SHA512);
         let mut part = |bytes: &[u8]| {
@@ -44,9 +44,9 @@ impl Seal {
         };
         let request = &identity.request;
         part(b"portcullis reply");
-        // Where headers are read, they are kept, too.
+        // If headers are read, they are stored, too.
         part(&[VERSION, u8::from(policy.reads_headers), u8::from(policy.private)]);
-        // Who allows it for another time, keeps it apart.
+        // Gateways that allow other lifetimes keep separate values.
         part(format!("{:?}", policy.allowed).as_bytes());
         part(request.source.as_bytes());
         part(request.verb.as_bytes());
@@ -65,7 +65,7 @@ impl Seal {
         Self(context.finish())
     }
 
-    /// The key in Redis, which says nothing of what the seal was made of.
+    /// Returns the key in Redis, which reveals nothing about the identity.
     pub fn key(&self) -> Vec<u8> {
         let digest = digest::digest(&digest::SHA256, self.0.as_ref());
         let mut key = b"reply:".to_vec();
@@ -112,7 +112,7 @@ pub(super) fn write(seal: &Seal, kept: &Kept, now: SystemTime) -> Vec<u8> {
     value
 }
 
-/// `None`: it is not a value for this seal.
+/// Authenticates and parses a value; `None` if it was not written for this seal.
 pub(super) fn open(
     seal: &Seal,
     mut value: Bytes,
@@ -141,7 +141,7 @@ pub(super) fn open(
         PROTO => Body::Proto(value),
         _ => return None,
     };
-    // A clock that is behind the writer's makes it new; Redis's own clock ends it all the same.
+    // If this clock is behind the writer's, the value counts as new. Redis expires it all the same.
     let came = now.checked_sub(wall.duration_since(written).unwrap_or_default())?;
     let (headers, retry) = (Arc::new(headers), Retry::default());
     Some(Kept { body, status, headers, lifetime, private, came, retry })

@@ -1,60 +1,63 @@
-//! How long a reply may be used: fresh, stale while it is being renewed, stale where renewing fails, not at all.
+//! Lifetime of a cached reply: fresh, stale while it is being renewed, stale if renewing fails,
+//! expired.
 //!
-//! Pure: headers and times in, a verdict out (RFC 9111, section 4.2; RFC 5861). What the schema and the configuration
-//! allow comes as [`Allowed`]; the upstream's word makes it shorter, and longer only where the configuration says so.
+//! Pure: headers and times in, a decision out (RFC 9111, section 4.2; RFC 5861). [`Allowed`] is
+//! what the schema and the configuration allow. The upstream's headers make it shorter, and longer
+//! only if the configuration allows that.
 
 use super::control::{Stale, Stated, Vary};
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, ORIGIN, USER_AGENT};
 use std::time::Duration;
 
-/// How long a reply is kept for its validators alone, after it may no longer be used as it is.
+/// Time for which an expired reply is kept for revalidation only.
 const KEPT_FOR_ITS_VALIDATORS: Duration = Duration::from_mins(10);
 
-/// What the schema and the configuration say of a call's replies.
+/// Lifetimes that the schema and the configuration allow for a call's replies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Allowed {
-    /// `None`: nothing of their own; only an upstream that is trusted with it can allow reuse.
+    /// `None` if they set none. Then only the headers of a trusted upstream can allow caching.
     pub max_age: Option<Duration>,
     pub from_upstream: bool,
     pub stale_while_revalidate: Option<Duration>,
     pub stale_if_error: Option<Duration>,
 }
 
-/// Who may be given a reply.
+/// Callers that may get a cached reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
-    /// Everybody whose request is the same.
+    /// Every caller that sends the same request.
     All,
-    /// The caller it was fetched for.
+    /// The caller that it was fetched for.
     Caller,
 }
 
-/// The spans of a reply's life, one after the other, from when it came.
+/// Phases of a reply's life, from when it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Lifetime {
     pub fresh: Duration,
-    /// Past `fresh`, it serves while one refresh is under way.
+    /// Time past `fresh` in which it is served while one renewal is in flight.
     pub while_revalidate: Duration,
-    /// Past `fresh`, it serves in place of an error.
+    /// Time past `fresh` in which it is served instead of an error.
     pub if_error: Duration,
-    /// Past `fresh`, the upstream may say that it is still good.
+    /// Time past `fresh` in which the upstream may confirm that it is unchanged.
     pub for_validators: Duration,
 }
 
-/// What a kept reply is good for.
+/// Permitted use of a cached reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Fresh for this long.
+    /// Serve it; fresh for this long.
     Serve(Duration),
     ServeAndRefresh,
-    /// The upstream has to be asked.
+    /// Ask the upstream first.
     Ask {
         serves_on_error: bool,
     },
 }
 
 impl Lifetime {
-    /// What a reply that says `stated` may be kept for; `None`: it must not be kept. `took` is how long the call took.
+    /// Returns the lifetime of a reply with the headers `stated`; `None` if it must not be cached.
+    /// `took` is the duration of the call.
     pub fn of(
         allowed: &Allowed,
         stated: &Stated,
@@ -67,7 +70,8 @@ impl Lifetime {
         if !may || stated.never {
             return None;
         }
-        // RFC 9111, section 4.2.3: the age it came with, and at worst all of the time it took.
+        // RFC 9111, section 4.2.3: the age that it arrived with, plus at most the whole duration of
+        // the call.
         let upstream = upstream.map(|lifetime| lifetime.saturating_sub(stated.age + took));
         let mut lifetime = Self {
             fresh: lower(allowed.max_age, upstream).unwrap_or_default(),
@@ -94,12 +98,13 @@ impl Lifetime {
         (!lifetime.whole().is_zero()).then_some(lifetime)
     }
 
-    /// How long it is of any use.
+    /// Returns the time after which it can be dropped.
     pub fn whole(&self) -> Duration {
         self.fresh + self.while_revalidate.max(self.if_error).max(self.for_validators)
     }
 
-    /// What it is good for, so long after it came. `most` is what an operation takes at most of a fresh reply's age.
+    /// Returns the permitted use at this age. `most` is the maximum age of a fresh reply that the
+    /// operation accepts.
     pub fn at(&self, age: Duration, most: Option<Duration>) -> Use {
         let fresh = most.map_or(self.fresh, |most| most.min(self.fresh));
         let left = fresh.saturating_sub(age);
@@ -114,7 +119,8 @@ impl Lifetime {
     }
 }
 
-/// RFC 9111, section 4.2.1. There is no heuristic freshness here: who says nothing allows nothing.
+/// Returns the freshness that the upstream allows (RFC 9111, section 4.2.1). There is no heuristic
+/// freshness: without headers nothing is allowed.
 fn upstream_lifetime(stated: &Stated, audience: Audience) -> Option<Duration> {
     let shared = if audience == Audience::All { stated.s_maxage } else { None };
     shared.or(stated.max_age).or(stated.expires_in)
@@ -127,8 +133,8 @@ fn lower(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     }
 }
 
-/// Whether all that the upstream says the reply depends on is part of the call's identity: the headers that were sent,
-/// and those that every call of ours sends alike.
+/// Returns `true` if the call's identity covers every header in `Vary`: it was sent, or all our
+/// calls send it alike.
 pub(super) fn is_covered(vary: &Vary, sent: &[(HeaderName, http::HeaderValue)]) -> bool {
     const ALWAYS_ALIKE: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, ORIGIN, USER_AGENT];
     match vary {

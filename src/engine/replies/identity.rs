@@ -1,20 +1,20 @@
-//! Which question a reply answers, and for whom: the whole rendered request, compared in full, and the caller where the
-//! reply is for one caller only.
+//! Cache keys: the whole rendered request, compared in full, and the caller if the reply is for one
+//! caller only.
 
 use crate::source::{Caller, Request};
 use http::header::{AUTHORIZATION, COOKIE};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Two equal identities are the same question, whose answer may be given to both who ask.
+/// Cache key of a call. Calls with equal keys may share a reply.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(in crate::engine) struct Identity {
     pub request: Arc<Request>,
-    /// `None`: the answer is for everybody who sends this request.
+    /// `None` if every caller that sends this request may share the reply.
     pub partition: Option<Partition>,
 }
 
-/// A caller, told apart from every other one. Holds credentials: it is never printed.
+/// Identifies a caller. Holds credentials, so it is never printed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(in crate::engine) struct Partition(Arc<[u8]>);
 
@@ -23,7 +23,7 @@ impl Identity {
         Self { request, partition }
     }
 
-    /// Bytes that it takes.
+    /// Returns its size in bytes.
     pub(super) fn size(&self) -> usize {
         let headers = self.request.headers.iter();
         let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
@@ -33,8 +33,8 @@ impl Identity {
 }
 
 impl Partition {
-    /// By verified identity (issuer and subject), or else by the credentials themselves. An anonymous caller is like
-    /// every other one, so it has none.
+    /// Returns the partition of a caller: its verified identity (issuer and subject), or otherwise
+    /// its credentials. Anonymous callers are all alike, so they have none.
     pub fn of(caller: &Caller) -> Option<Self> {
         let mut bytes = Vec::new();
         let claim = |name: &str| caller.claims.get(name).and_then(Value::as_str);
@@ -58,7 +58,7 @@ impl Partition {
     }
 }
 
-/// The length first, so that no two lists of parts look alike.
+/// Adds a part after its length, so that no two lists of parts give the same bytes.
 fn add(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
     bytes.extend_from_slice(part);

@@ -1,4 +1,4 @@
-//! A reply that is kept, and what it becomes when it is served.
+//! A cached reply, and the reply that is served from it.
 
 use super::freshness::Lifetime;
 use super::policy::Policy;
@@ -15,35 +15,37 @@ use std::time::{Duration, Instant};
 const OF_A_BODY: [HeaderName; 4] =
     [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING];
 
-/// What a reply says of its reuse goes on to hold after a renewal that says nothing (RFC 9111, section 4.3.4).
+/// Headers about caching. They stay in force after a renewal without them (RFC 9111, section
+/// 4.3.4).
 const OF_REUSE: [HeaderName; 5] = [CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED, VARY];
 
-/// One kept reply.
+/// One cached reply.
 #[derive(Debug)]
 pub(in crate::engine) struct Kept {
     pub(super) body: Body,
     pub(super) status: u16,
-    /// All of them where the binding's mapping reads them; otherwise those that a renewal needs, if there can be one.
+    /// All headers if a mapping of the binding reads them; otherwise those that a renewal needs, if
+    /// one is possible.
     pub(super) headers: Arc<HeaderMap>,
     pub(super) lifetime: Lifetime,
-    /// For the caller it was fetched for.
+    /// For the caller that it was fetched for.
     pub(super) private: bool,
     pub(super) came: Instant,
     pub(super) retry: Retry,
 }
 
-/// An answer with what may be done with it further on.
+/// A reply with its further lifetime, for caches on the way.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Served {
     pub reply: Reply,
-    /// How long it stays fresh; zero for what is not to be kept by anybody.
+    /// Time for which it stays fresh; zero if it must not be cached.
     pub left: Duration,
     /// For this caller only.
     pub private: bool,
 }
 
 impl Served {
-    /// A reply that was fetched for this once.
+    /// Wraps a reply that must not be cached.
     pub fn once(reply: Reply) -> Self {
         Self { reply, left: Duration::ZERO, private: false }
     }
@@ -72,13 +74,13 @@ impl Kept {
         Validators::of(&self.headers)
     }
 
-    /// Of use to anybody.
+    /// Returns `true` if it may still be served or revalidated.
     pub(super) fn is_of_use(&self, now: Instant) -> bool {
         self.age(now) < self.lifetime.whole()
     }
 
-    /// The same reply after the upstream said that it still holds: headers that came along replace the kept ones, except
-    /// those that describe a body (RFC 9111, section 3.2).
+    /// Returns the same reply after the upstream confirmed it. New headers replace the cached ones,
+    /// except those that describe a body (RFC 9111, section 3.2).
     pub(super) fn renewed(&self, said: &HeaderMap) -> Reply {
         let mut headers = HeaderMap::clone(&self.headers);
         for name in [DATE, AGE] {
@@ -105,7 +107,7 @@ impl Kept {
         now.saturating_duration_since(self.came)
     }
 
-    /// Bytes that it takes, without its identity.
+    /// Returns its size in bytes, without its key.
     pub(super) fn size(&self) -> usize {
         let (Body::Json(body) | Body::Proto(body)) = &self.body;
         let length = |(name, value): (&HeaderName, &http::HeaderValue)| {

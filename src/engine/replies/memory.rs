@@ -1,6 +1,6 @@
-//! The first tier: replies in memory, bounded by bytes.
+//! First tier of the cache: replies in memory, bounded by bytes.
 //!
-//! The clock in here only throws away what is of no use any more; whether a reply may be served is decided by its reader.
+//! The clock in here only drops expired replies. The reader decides if a reply may be served.
 
 use super::identity::Identity;
 use super::kept::Kept;
@@ -10,14 +10,15 @@ use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What an entry takes beside its bytes: the cache's own books, allocations' heads, counters of references.
+/// Size of an entry beside its data, in bytes: the cache's own records, headers of allocations,
+/// reference counts.
 const OVERHEAD: usize = 640;
 
 pub(super) struct Memory {
     replies: Cache<Identity, Arc<Kept>>,
 }
 
-/// Each reply is thrown away at the end of its own life.
+/// Expires each reply at the end of its own lifetime.
 struct EndOfLife;
 
 impl Expiry<Identity, Arc<Kept>> for EndOfLife {
@@ -63,7 +64,7 @@ impl Memory {
         self.replies.insert(identity, kept);
     }
 
-    /// Entries and bytes, once everything that was put off is done.
+    /// Returns the number of entries and bytes, after pending work is done.
     #[cfg(test)]
     pub fn held(&self) -> (u64, u64) {
         self.replies.run_pending_tasks();

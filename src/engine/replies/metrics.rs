@@ -1,18 +1,19 @@
-//! What is counted of reply caching. Labels are source names and the few words below: bounded by the configuration.
+//! Metrics of the reply cache. Labels are source names and the fixed words below, so their number
+//! is bounded by the configuration.
 
 use crate::graphql::Name;
 use metrics::{counter, gauge};
 
-/// How a call that might have been spared came out.
+/// Outcome of a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lookup {
-    /// Fresh: no call.
+    /// Fresh: no call is made.
     Hit,
     /// Stale, and being renewed.
     Stale,
     /// The call is made.
     Miss,
-    /// The call failed, and a stale reply stands in for it.
+    /// The call failed, and a stale reply is served instead.
     StaleOnError,
 }
 
@@ -33,14 +34,14 @@ pub(super) fn looked_up(source: &Name, lookup: Lookup) {
         .increment(1);
 }
 
-/// What Redis said.
+/// Outcome of a lookup in Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tier {
     Hit,
     Miss,
-    /// No answer, or none in time.
+    /// No answer within the timeout.
     Failed,
-    /// A value that is not the answer to this question.
+    /// A value that does not authenticate for this key.
     Invalid,
 }
 
@@ -61,7 +62,7 @@ pub(super) fn asked_redis(source: &Name, tier: Tier) {
         .increment(1);
 }
 
-/// The upstream was asked whether a reply still holds.
+/// Counts a revalidation by the upstream.
 pub(super) fn revalidated(source: &Name, unchanged: bool) {
     let outcome = if unchanged { "unchanged" } else { "changed" };
     let source = Name::clone(source);
@@ -73,7 +74,7 @@ pub(super) fn stored(source: &Name) {
     counter!("portcullis_cache_stores_total", "source" => Name::clone(source)).increment(1);
 }
 
-/// Entries and bytes that came or went.
+/// Changes the number of entries and bytes.
 pub(super) fn held(source: &Name, entries: f64, bytes: f64) {
     gauge!("portcullis_cache_entries", "source" => Name::clone(source)).increment(entries);
     gauge!("portcullis_cache_bytes", "source" => Name::clone(source)).increment(bytes);

@@ -1,10 +1,11 @@
-//! Replies kept across time, so that a call need not be made again.
+//! The reply cache: replies are kept so that calls need not be repeated.
 //!
-//! What may be kept, and for how long, is the strictest of the schema (`@cacheControl`), the configuration and the
-//! upstream's own headers ([`freshness`]). For whom is the whole rendered request, compared in full, and the caller
-//! where the reply is for one caller only ([`identity`]). Only replies to safe calls that succeeded and can be read are
-//! kept; mutations neither read nor write here. It starts no call by itself: calls come in, and are sent through
-//! `execute/reuse.rs`, where identical ones under way are one.
+//! The schema (`@cacheControl`), the configuration and the upstream's headers each limit what is
+//! cached and for how long; the strictest one counts ([`freshness`]). The key is the whole rendered
+//! request, compared in full, and the caller if the reply is for one caller only ([`identity`]).
+//! Only successful, readable replies to safe calls are cached; mutations neither read nor write the
+//! cache. The cache sends no call by itself: `execute/reuse.rs` sends them, and joins identical
+//! ones in flight.
 
 mod answer;
 mod clock;
@@ -44,59 +45,59 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What comes of a call that may have been spared.
+/// Result of a call whose reply may be cached.
 pub(super) type Answer = Result<Served, source::Error>;
 
-/// All kept replies of an engine.
+/// The reply cache of an engine.
 pub(super) struct Replies {
-    /// By binding; `None` where nothing may be kept.
+    /// By binding; `None` if its replies may not be cached.
     policies: Vec<Option<Arc<Policy>>>,
     memory: Memory,
     shared: Option<Shared>,
     clock: Clock,
-    /// Bytes of the largest reply.
+    /// Maximum size of a reply, in bytes.
     largest: u64,
     bypass: bool,
     refreshes: Arc<Semaphore>,
 }
 
-/// One call whose reply may have been kept.
+/// Lookup of one call.
 #[derive(Clone)]
 pub(super) struct Asked {
     policy: Arc<Policy>,
     request: Arc<Request>,
-    /// The caller, if it can be told from others.
+    /// The caller, if it can be identified.
     partition: Option<Partition>,
-    /// Before any reply is seen, it is certain that the reply is for this caller only.
+    /// The reply is known to be for this caller only, before it arrives.
     private: bool,
-    /// The oldest reply that the operation takes.
+    /// Maximum age of a reply that the operation accepts.
     most: Option<Duration>,
-    /// The client wants an answer that is not a kept one.
+    /// The client requires a reply that is not cached.
     anew: bool,
-    /// Tells the replies that are a success for this caller; `None`: all are.
+    /// Decides which replies are a success for this caller; `None` if all are.
     judge: Option<Arc<OwnedJudge>>,
 }
 
-/// What is there.
+/// Result of a lookup.
 pub(super) enum Found {
     Served(Served),
-    /// It serves, and has to be renewed.
+    /// May be served, and has to be renewed.
     Stale(Served, Arc<Kept>),
-    /// The call has to be made. The reply may still hold, or stand in for an error.
+    /// The call has to be made. The cached reply may be revalidated, or replace an error.
     Nothing(Option<Arc<Kept>>),
 }
 
-/// Some reply of the binding may be kept.
+/// Returns `true` if some reply of the binding may be cached.
 pub(super) fn may_keep(binding: &Binding, settings: &CacheSettings) -> bool {
     settings.enabled && Policy::of(binding, settings).is_some()
 }
 
 impl Replies {
-    /// `None`: nothing of this graph may be kept, so nothing is looked for.
+    /// Creates the cache; `None` if nothing of this graph may be cached.
     pub fn new(graph: &Graph, settings: &CacheSettings) -> Option<Arc<Self>> {
         let mut policies: Vec<Option<Policy>> =
             graph.bindings.iter().map(|binding| Policy::of(binding, settings)).collect();
-        // Bindings with equal calls share a kept reply.
+        // Bindings with equal calls share a cached reply.
         let reads = policies.iter().flatten().filter(|policy| policy.reads_headers);
         let reads: HashSet<Name> = reads.map(|policy| Name::clone(&policy.source)).collect();
         for policy in policies.iter_mut().flatten() {
@@ -117,13 +118,13 @@ impl Replies {
         }))
     }
 
-    /// `None`: no reply of the binding may be kept.
+    /// Returns the policy of a binding; `None` if its replies may not be cached.
     pub fn policy(&self, binding: BindingId) -> Option<&Arc<Policy>> {
         self.policies.get(binding.0 as usize)?.as_ref()
     }
 
-    /// Puts a call as a question to the kept replies; `None`: they neither have nor take the answer. `hint` is what the
-    /// types of all that the operation reads from the reply say.
+    /// Returns the lookup for a call; `None` if its reply is neither cached nor to be cached.
+    /// `hint` combines the cache hints of all types that the operation reads from the reply.
     pub fn ask(
         &self,
         binding: BindingId,
@@ -151,7 +152,7 @@ impl Replies {
         })
     }
 
-    /// Looks in memory. A reply for everybody is found before one for this caller.
+    /// Looks the call up in memory. A shared reply takes precedence over one for this caller.
     pub fn look(&self, asked: &Asked) -> Found {
         let now = self.clock.now();
         if asked.anew {
@@ -187,13 +188,15 @@ impl Replies {
         }
     }
 
-    /// Leave to renew one stale reply in the background; `None`: it was tried a moment ago, or too many are being renewed.
+    /// Returns a permit to renew a stale reply in the background; `None` if a renewal failed a
+    /// moment ago, or too many are in flight.
     pub fn may_refresh(&self, stale: &Kept) -> Option<OwnedSemaphorePermit> {
         let is_due = stale.retry.is_due(self.clock.now());
         is_due.then(|| Arc::clone(&self.refreshes).try_acquire_owned().ok())?
     }
 
-    /// A try to renew it is over. If it succeeded, another one is kept in its place.
+    /// Records that an attempt to renew it ended. If it succeeded, another reply has replaced this
+    /// one.
     pub fn tried_to_refresh(&self, stale: &Kept) {
         stale.retry.tried(self.clock.now());
     }
@@ -215,14 +218,15 @@ impl Replies {
 }
 
 impl Asked {
-    /// By which calls under way are known to be the same; `stale` is what they may bring to life again.
+    /// Returns the key by which identical calls in flight are joined. `stale` is the reply that
+    /// they may revalidate.
     pub fn identity(&self, stale: Option<&Kept>) -> Identity {
         let private = self.private || stale.is_some_and(|stale| stale.private);
         let partition = self.partition.clone().filter(|_| private);
         Identity::new(Arc::clone(&self.request), partition)
     }
 
-    /// With the rules of the binding, for what may be kept.
+    /// Adds the success rules of the binding, which decide what may be cached.
     pub fn judged(self, judge: Option<Arc<OwnedJudge>>) -> Self {
         Self { judge, ..self }
     }
@@ -231,17 +235,17 @@ impl Asked {
         &self.request
     }
 
-    /// The field of the binding.
+    /// Returns the field of the binding.
     pub fn coordinate(&self) -> Name {
         Name::clone(&self.policy.coordinate)
     }
 
-    /// What of the caller a client's own caches must tell apart.
+    /// Returns the parts of the caller's request that caches of clients must distinguish.
     pub fn reach(&self) -> &Reach {
         &self.policy.reach
     }
 
-    /// The caller, if it can be told from others.
+    /// Returns the caller, if it can be identified.
     pub fn partition(&self) -> Option<&Partition> {
         self.partition.as_ref()
     }
@@ -251,7 +255,8 @@ impl Asked {
     }
 }
 
-/// `None`, with a line in the log, for an address that reading the configuration would have refused.
+/// Connects the second tier. Logs an invalid address, which loading the configuration would have
+/// refused, and returns `None`.
 fn shared(settings: crate::shared::Settings, largest: u64) -> Option<Shared> {
     match Redis::new(settings) {
         Ok(redis) => Some(Shared::new(redis, largest)),
@@ -262,7 +267,7 @@ fn shared(settings: crate::shared::Settings, largest: u64) -> Option<Shared> {
     }
 }
 
-/// What a client's own `Cache-Control` asks for (RFC 9111, section 5.2.1).
+/// Requests of a client's own `Cache-Control` (RFC 9111, section 5.2.1).
 #[derive(Default)]
 struct Wants {
     no_cache: bool,

@@ -1,4 +1,4 @@
-//! What holds for the replies of one binding: put together once from schema and settings, asked for on every call.
+//! Cache policy of one binding, combined once from schema and settings.
 
 use super::freshness::Allowed;
 use super::settings::CacheSettings;
@@ -9,33 +9,34 @@ use crate::source::Placed;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use std::time::Duration;
 
-/// Of one binding whose replies may be kept.
+/// Cache policy of a binding whose replies may be cached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct Policy {
     pub(super) source: Name,
     /// The field of the binding, such as `User.orders`.
     pub(super) coordinate: Name,
     pub(super) allowed: Allowed,
-    /// The schema says that replies are for one caller only.
+    /// The schema declares replies as private to a caller.
     pub(super) private: bool,
-    /// Credentials that a client sends go upstream.
+    /// The client's credentials are forwarded.
     pub(super) forwards_credentials: bool,
-    /// A mapping of the source's bindings reads a reply's headers, or clients receive some, so that they are kept as well.
+    /// A mapping of the source's bindings reads headers of replies, or clients receive some. Then
+    /// they are cached as well.
     pub(super) reads_headers: bool,
-    /// What of the caller a client's own caches must tell apart.
+    /// Parts of the caller's request that caches of clients must distinguish.
     pub reach: Reach,
 }
 
-/// What of the client's request can make two answers differ.
+/// Parts of the client's request that can change the response.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::engine) struct Reach {
-    /// Claims, credentials, the address: nobody else may be given the answer.
+    /// Claims, credentials, or the address: no other caller may get the response.
     pub personal: bool,
     pub headers: Vec<HeaderName>,
 }
 
 impl Policy {
-    /// `None`: no reply of the binding may be kept.
+    /// Returns the policy; `None` if no reply of the binding may be cached.
     pub(super) fn of(binding: &Binding, settings: &CacheSettings) -> Option<Self> {
         let call = &binding.call;
         let source = settings.sources.get(call.source()).cloned().unwrap_or_default();
@@ -86,7 +87,7 @@ impl Reach {
             Variable::Claims | Variable::RequestIp => self.personal = true,
             Variable::RequestHeaders => match reference.path.first() {
                 Some(name) => self.headers.extend(HeaderName::from_bytes(name.as_bytes())),
-                // All of them, credentials included.
+                // All headers, including credentials.
                 None => self.headers.extend([AUTHORIZATION, COOKIE]),
             },
             _ => {}

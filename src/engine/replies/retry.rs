@@ -1,9 +1,9 @@
-//! When a stale reply that could not be renewed is renewed again: a second after the first try, and after each further one
-//! twice as long as before, up to half a minute. Until then it serves as it is, so that an upstream that is down is not
-//! asked once for every client that is served a stale reply.
+//! Backoff of renewals that fail: a second after the first attempt, then twice as long each time,
+//! up to half a minute. Until then the stale reply is served without another attempt, so that an
+//! upstream that is down does not get a call for every client.
 //!
-//! What is remembered belongs to one reply: where a renewal succeeds, another reply takes its place, which was never tried.
-//! Time is an argument.
+//! The state belongs to one reply: after a successful renewal, another reply replaces it, with no
+//! failed attempts. Time is an argument.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The tries to renew one reply.
+/// Attempts to renew one reply.
 #[derive(Debug, Default)]
 pub(super) struct Retry(Mutex<Option<Tried>>);
 
@@ -27,7 +27,7 @@ impl Retry {
         tried.is_none_or(|tried| now >= tried.until)
     }
 
-    /// A try is over, and the reply may still be there.
+    /// Records that an attempt ended. The reply may still be cached.
     pub fn tried(&self, now: Instant) {
         let mut tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = tried.map_or(FIRST, |before| (before.pause * 2).min(LONGEST));

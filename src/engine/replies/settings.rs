@@ -1,4 +1,5 @@
-//! What of reply caching can be set. Nothing is kept unless the schema or a source's settings say so.
+//! Settings of the reply cache. Nothing is cached unless the schema or a source's settings allow
+//! it.
 
 use crate::graphql::Name;
 use crate::shared;
@@ -7,27 +8,27 @@ use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheSettings {
-    /// Off: no reply is kept, whatever the schema says.
+    /// If off, no reply is cached, whatever the schema says. Default: on.
     pub enabled: bool,
-    /// Bytes of replies in memory.
+    /// Maximum size of all replies in memory, in bytes. Default: 64 MiB.
     pub size: u64,
-    /// Bytes of the largest reply that is kept.
+    /// Maximum size of one cached reply, in bytes. Default: 1 MiB.
     pub entry: u64,
-    /// Stale replies that are renewed at once; others stay stale for the moment.
+    /// Maximum number of renewals in flight; further stale replies are renewed later. Default: 64.
     pub refreshes: usize,
-    /// A client's `cache-control: no-cache` is obeyed.
+    /// Obeys `cache-control: no-cache` of a client. Default: off.
     pub bypass: bool,
-    /// The second tier.
+    /// Redis as second tier. Default: none.
     pub redis: Option<shared::Settings>,
-    /// By source; those that say nothing are left out.
+    /// Settings by source; sources without any are absent.
     pub sources: HashMap<Name, SourceCache>,
 }
 
-/// What holds for a source's calls where the schema says nothing.
+/// Defaults for the calls of a source, if the schema sets none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceCache {
     pub max_age: Option<Duration>,
-    /// Replies are kept where only the upstream's own headers say so.
+    /// Caches replies if only the upstream's headers allow it. Default: off.
     pub from_upstream: bool,
     pub stale_while_revalidate: Option<Duration>,
     pub stale_if_error: Option<Duration>,

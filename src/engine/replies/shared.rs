@@ -1,8 +1,10 @@
-//! The second tier: replies in Redis, which several gateways share and which outlive a restart.
+//! Second tier of the cache: replies in Redis, which several gateways share and which survive a
+//! restart.
 //!
-//! No key and no secret of a caller stands in there: keys are digests of the whole identity, and a value is sealed with
-//! one, so that it opens for the question it answers and for no other. What cannot be read, comes late, or does not
-//! open is a miss. Values are written beside the request, never before its answer.
+//! Keys and secrets of callers are not stored: a key is a digest of the whole identity, and a value
+//! is authenticated with one, so it is valid only for the call that it answers. A value that cannot
+//! be read, arrives late, or fails to authenticate is a miss. Values are written in the background,
+//! never before the response.
 
 use super::frame;
 use super::identity::Identity;
@@ -14,14 +16,14 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use tokio::sync::Semaphore;
 
-/// Values on their way to Redis; when so many are, further ones stay in memory only.
+/// Maximum number of writes to Redis in flight; further replies stay in memory only.
 const WRITES_AT_ONCE: usize = 256;
 
 #[derive(Clone)]
 pub(super) struct Shared {
     redis: Redis,
     writes: Arc<Semaphore>,
-    /// Bytes of the largest value.
+    /// Maximum size of a value, in bytes.
     largest: usize,
 }
 
@@ -31,7 +33,7 @@ impl Shared {
         Self { redis, writes: Arc::new(Semaphore::new(WRITES_AT_ONCE)), largest }
     }
 
-    /// `None` is everything but a reply that is of use.
+    /// Looks a call up. Returns `None` unless a usable reply is found.
     pub async fn get(&self, identity: &Identity, policy: &Policy, now: Instant) -> Option<Kept> {
         let seal = frame::Seal::of(identity, policy);
         let tier = match self.redis.get(&seal.key()).await {

@@ -1,4 +1,4 @@
-//! The errors of one response: how many of a kind are listed, and what ties them to the log.
+//! Errors of one response: limits their number for each kind, and links them to the log.
 
 use super::write::Path;
 use crate::engine::guard::access;
@@ -6,15 +6,15 @@ use crate::graphql::{Error, ErrorCode, PathSegment, error_id};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
-/// Of errors of one kind (one failed call, or one field that breaks its type), this many are listed; the last one
-/// says how many more there were.
+/// Maximum number of listed errors of one kind (one failed call, or one field with invalid values).
+/// The last one states how many more there are.
 const LISTED_OF_ONE_KIND: usize = 10;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// One failed call.
     Hole(u32),
-    /// The code, and the response keys on the way, indices left out.
+    /// An error code, and the response keys of the path, without indices.
     Field(ErrorCode, Vec<Arc<str>>),
 }
 
@@ -31,14 +31,14 @@ impl Kind {
 #[derive(Default)]
 pub(super) struct Errors {
     listed: Vec<Error>,
-    /// How many of a kind there were, and the last one listed.
+    /// Number of errors of each kind, and the index of the last one listed.
     kinds: HashMap<Kind, (usize, usize)>,
-    /// The ids of the kinds that have one of their own.
+    /// Error ids of the kinds that have one.
     ids: HashMap<Kind, String>,
     withheld: Option<Withheld>,
 }
 
-/// What the caller may not see: told to the client path by path, and to the log once.
+/// Refused fields: reported to the client path by path, and logged once.
 struct Withheld {
     error_id: String,
     first: String,
@@ -46,7 +46,7 @@ struct Withheld {
 }
 
 impl Errors {
-    /// One id, and one line in the log, for all errors of a kind.
+    /// Returns the error id of a kind: all its errors share one id, and one line in the log.
     pub(super) fn id_of(&mut self, kind: &Kind, new: impl FnOnce() -> String) -> String {
         self.ids.entry(kind.clone()).or_insert_with(new).clone()
     }
@@ -57,7 +57,8 @@ impl Errors {
         }
     }
 
-    /// Adds the error of a failed call, whose errors are of one kind, as are those of its field with this code.
+    /// Adds the error of a failed call. Its errors are of one kind, as are those of its field with
+    /// this code.
     pub(super) fn add_hole(
         &mut self,
         hole: u32,
@@ -80,7 +81,7 @@ impl Errors {
         }
     }
 
-    /// Counts one error more of a kind. Returns whether it is listed; it is the next one then.
+    /// Counts an error of a kind. Returns `true` if it is listed; then it has to be added next.
     fn count(&mut self, kind: Kind) -> bool {
         let (count, last) = self.kinds.entry(kind).or_default();
         *count += 1;
@@ -99,7 +100,7 @@ impl Errors {
         self.listed.push(Error { path: path.segments(), ..error });
     }
 
-    /// The caller may not see what stands here.
+    /// Adds the error of a field that the caller may not see.
     pub(super) fn withhold(&mut self, path: &Path<'_>) {
         let withheld = self.withheld.get_or_insert_with(|| Withheld {
             error_id: error_id(),

@@ -1,8 +1,8 @@
-//! Leaves: result coercion of scalars and enums (GraphQL spec, section 3.5 "Scalars" and "Result Coercion"), and
-//! leaves as keys and as values of templates.
+//! Leaves: result coercion of scalars and enums (GraphQL spec, section 3.5 "Scalars" and "Result
+//! Coercion"), and leaves as keys and as values of templates.
 //!
-//! Stricter than the spec allows where it leaves a choice: a string is never taken for a number, nor a number for a
-//! string or a boolean. What went wrong upstream should be seen, not passed on.
+//! Stricter than the spec where it leaves a choice: strings are not coerced to numbers, nor numbers
+//! to strings or booleans. Errors of a service should be visible, not passed on.
 
 use super::store::{Store, Value};
 use super::view::Leaf;
@@ -15,7 +15,7 @@ use std::borrow::Cow;
 /// Writes a leaf as JSON.
 ///
 /// # Errors
-/// What is due, for the message, where the value is something else. `out` may hold a part of it then.
+/// If the value has another type. The error names the expected type, for the message. `out` may hold a part of the value then.
 pub(super) fn write_leaf(
     out: &mut Vec<u8>,
     store: &Store,
@@ -136,7 +136,7 @@ fn write_enum(
     Ok(())
 }
 
-/// An alias may be the text of a number.
+/// Writes an enum value that has an alias. An alias may be the text of a number.
 fn write_aliased(
     out: &mut Vec<u8>,
     store: &Store,
@@ -189,13 +189,13 @@ fn is_plain_integer(bytes: &[u8]) -> bool {
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) && bytes != b"-0"
 }
 
-/// A JSON number; `None` for any other JSON.
+/// Parses a JSON number; `None` for any other JSON.
 fn parse_number(bytes: &[u8]) -> Option<f64> {
     let number = bytes.first().is_some_and(|byte| *byte == b'-' || byte.is_ascii_digit());
     if number { text(bytes).parse().ok() } else { None }
 }
 
-/// A number without a fraction, such as `3`, `3.0` or `3e2`.
+/// Converts a number without a fraction, such as `3`, `3.0` or `3e2`; `None` for others.
 fn whole(number: f64) -> Option<i64> {
     let fits = number.abs() <= f64::from(i32::MAX) + 1.0;
     (number.fract() == 0.0 && fits).then_some(number as i64)
@@ -205,7 +205,8 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("readers check bodies before they slice them")
 }
 
-/// The content of a string, copied only where it is escaped; `None` for other values and for a lone surrogate.
+/// Returns the content of a string, copied only if it has escapes; `None` for other values and for
+/// a lone surrogate.
 fn string(store: &Store, value: Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Text(slice) => Some(Cow::Borrowed(text(store.bytes(slice)))),
@@ -220,8 +221,9 @@ fn string(store: &Store, value: Value) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Appends a scalar's text as a key: a string's content, a number's or boolean's JSON. Thus `7` and `"7"` are the same
-/// key, as they are the same `ID`. `false`, and nothing appended, for everything else.
+/// Appends a scalar's text as a key: a string's content, a number's or boolean's JSON. Thus `7` and
+/// `"7"` are the same key, as they are the same `ID`. For everything else, returns `false` and
+/// appends nothing.
 pub(in crate::engine) fn key_text(store: &Store, value: Value, out: &mut Vec<u8>) -> bool {
     match value {
         Value::Bool(boolean) => write_json(out, &boolean),
@@ -235,7 +237,7 @@ pub(in crate::engine) fn key_text(store: &Store, value: Value, out: &mut Vec<u8>
             }
             quoted @ [b'"', ..] => match serde_json::from_slice::<String>(quoted) {
                 Ok(content) => out.extend_from_slice(content.as_bytes()),
-                // A lone surrogate: no text, so no key.
+                // A lone surrogate is not text, so there is no key.
                 Err(_) => return false,
             },
             boolean @ (b"true" | b"false") => out.extend_from_slice(boolean),
@@ -248,7 +250,7 @@ pub(in crate::engine) fn key_text(store: &Store, value: Value, out: &mut Vec<u8>
     true
 }
 
-/// Appends a JSON number as a key: all spellings of a number are the same key.
+/// Appends a JSON number as a key: all spellings of a number give the same key.
 pub(in crate::engine) fn number_key(json: &[u8], out: &mut Vec<u8>) {
     if is_plain_integer(json) {
         out.extend_from_slice(json);
@@ -257,7 +259,7 @@ pub(in crate::engine) fn number_key(json: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A leaf, or a list of leaves, as a value for templates. Objects are not leaves: they read as null.
+/// Returns a leaf, or a list of leaves, as a value for templates. Objects become null.
 pub(in crate::engine) fn to_json(store: &Store, value: Value) -> serde_json::Value {
     match value {
         Value::Bool(boolean) => boolean.into(),

@@ -1,8 +1,9 @@
-//! Keys that mappings read and that no reply had, for development: a field is null because a key is misspelt far more often
-//! than because a service has no value.
+//! Reports keys that mappings read and that no reply had, in development. A misspelt key is the
+//! most common reason for a null field.
 //!
-//! In production there is no [`MissingKeys`] and nothing is looked at. In development every reply is walked once more, after
-//! it has arrived, along the shape that reads it. Only names of keys are kept, never values, and of both the number is bounded.
+//! In production there is no [`MissingKeys`] and no check. In development every reply is walked
+//! once more, after it has arrived, along the shape that reads it. Only names of keys are stored,
+//! never values, and their number is limited.
 
 use super::missing_walk::{KeyWalk, Spots};
 use super::shape::Shape;
@@ -15,53 +16,53 @@ use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Bytes of the largest reply that is looked at.
+/// Maximum size of a reply that is checked, in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// Keys that are watched for one binding.
+/// Maximum number of keys that are tracked for one binding.
 const MOST_READS: usize = 1_000;
 
-/// Names that an entry lists of the keys that were there.
+/// Maximum number of present keys that an entry lists.
 const MOST_NAMES: usize = 20;
 
-/// Characters of a key that are shown.
+/// Maximum number of characters of a key that are shown.
 const LONGEST_NAME: usize = 60;
 
-/// What the mappings of one request read of its replies.
+/// Keys that the mappings of one request read from its replies.
 #[derive(Default)]
 pub(in crate::engine) struct MissingKeys {
     /// In the order of the first reply.
     bindings: Vec<BindingReads>,
 }
 
-/// What one binding's mapping reads, over all replies of the request.
+/// Keys that one binding's mapping reads, over all replies of the request.
 pub(super) struct BindingReads {
     binding: BindingId,
     coordinate: Name,
     source: Name,
     reads: BTreeMap<KeyRead, Sighting>,
-    /// A reply was not looked at to its end, so no key is certain to be missing.
+    /// A reply was not checked to its end, so no key is certain to be missing.
     pub is_incomplete: bool,
 }
 
-/// A key that is read of the objects at a path.
+/// A key that is read from the objects at a path.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct KeyRead {
-    /// Keys on the way from the reply, with dots between them.
+    /// Keys from the reply's root to the objects, separated by dots.
     pub path: String,
     pub key: String,
-    /// The field that is read from it; `None`: several.
+    /// The field that is read from it; `None` if there are several.
     pub field: Option<Name>,
 }
 
-/// What the objects at a path had.
+/// Keys that the objects at a path had.
 #[derive(Default)]
 pub(super) struct Sighting {
     is_present: bool,
     names: BTreeSet<String>,
-    /// More names than are listed.
+    /// There are more names than are listed.
     has_more: bool,
-    /// The slots that are filled from it.
+    /// Slots that are filled from the key.
     targets: Vec<(NodeId, Slot)>,
 }
 
@@ -75,7 +76,8 @@ pub(in crate::engine) struct MissingKey<'a> {
 }
 
 impl MissingKeys {
-    /// Looks at one reply. One that cannot be read has an error of its own.
+    /// Checks one reply. A reply that cannot be parsed is ignored, because it has an error of its
+    /// own.
     pub fn look(
         &mut self,
         binding: BindingId,
@@ -120,7 +122,7 @@ impl MissingKeys {
         &mut self.bindings[at]
     }
 
-    /// The keys that were in no reply.
+    /// Returns the keys that were in no reply.
     pub fn list(&self) -> impl Iterator<Item = MissingKey<'_>> {
         self.bindings.iter().flat_map(|of| {
             of.missing().map(|(read, seen)| MissingKey {
@@ -132,7 +134,8 @@ impl MissingKeys {
         })
     }
 
-    /// Why the field that is read into a slot is null, or the field of a binding; `None`: not for want of a key.
+    /// Returns the reason why a slot's field, or a binding's field, is null; `None` if no missing
+    /// key explains it.
     pub fn why_null(&self, coordinate: &Name, node: NodeId, slot: Slot) -> Option<String> {
         let is_of = |of: &BindingReads, seen: &Sighting| {
             let of_binding = seen.targets.is_empty() && of.coordinate == *coordinate;
@@ -152,7 +155,7 @@ impl MissingKeys {
 }
 
 impl BindingReads {
-    /// Adds what the objects of one reply had.
+    /// Adds the keys of the objects of one reply.
     pub fn add(&mut self, read: KeyRead, seen: Sighting, target: Option<(NodeId, Slot)>) {
         if self.reads.len() >= MOST_READS && !self.reads.contains_key(&read) {
             return;
@@ -185,10 +188,10 @@ impl KeyRead {
 }
 
 impl Sighting {
-    /// Adds one object, which has the key or not.
+    /// Adds one object, with or without the key.
     pub fn add(&mut self, object: &Map<String, Json>, has_key: bool) {
         self.is_present |= has_key;
-        // Names are of interest only as long as no object has the key.
+        // Names are needed only as long as no object has the key.
         if !self.is_present {
             for name in object.keys() {
                 self.names.insert(name.chars().take(LONGEST_NAME).collect());
@@ -213,7 +216,7 @@ impl Sighting {
     }
 }
 
-/// A text that holds a service's own names: without secrets, and on one line.
+/// Cleans up a text with a service's own names: without secrets, and on one line.
 fn shown(text: &str) -> String {
     let of_line = |letter: char| if letter.is_control() { ' ' } else { letter };
     secrets::mask(text).chars().map(of_line).collect()

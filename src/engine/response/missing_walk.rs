@@ -1,8 +1,9 @@
-//! The walk of one reply along its shape that finds which keys are there. It follows mappings as far as they pick values of
-//! the reply. What a method computes is not of the reply, so nothing is read below it.
+//! Walks one reply along its shape, to find the keys that are present. Mappings are followed as far
+//! as they select values of the reply. The result of a method is not part of the reply, so nothing
+//! is read below it.
 //!
-//! A key that its author expects to be absent is not counted: on either side of `??`, or before `?`. Fields of a message are
-//! checked when the schema is loaded, so in messages only maps and JSON values count.
+//! A key that may be absent is not counted: on either side of `??`, or before `?`. Fields of a
+//! message are checked when the schema is loaded, so in messages only maps and JSON values count.
 
 use super::General;
 use super::missing::{BindingReads, KeyRead, Sighting};
@@ -14,20 +15,20 @@ use crate::mapping::{Expr, ExprKind, Field, Method};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value as Json};
 
-/// Objects and elements that are looked at for one reply.
+/// Maximum number of objects and elements that are visited for one reply.
 const MOST_VISITS: usize = 1_000_000;
 
-/// Values of a reply that stand at one path.
+/// Values of a reply at one path.
 #[derive(Clone, Default)]
 pub(super) struct Spots<'v> {
     values: Vec<(&'v Json, SpotKind)>,
     path: String,
 }
 
-/// What decides which keys an object may have.
+/// Kind of an object, which decides its possible keys.
 #[derive(Clone)]
 enum SpotKind {
-    /// Whatever the service writes.
+    /// Any key.
     Open,
     /// The fields of a message.
     Message(MessageDescriptor),
@@ -40,13 +41,13 @@ enum SpotKind {
 struct FieldLabel<'s> {
     name: Option<&'s str>,
     target: Option<(NodeId, Slot)>,
-    /// How the result is read.
+    /// Shape that reads the result.
     then: Option<&'s Shape>,
-    /// An absent key is expected.
+    /// The key may be absent.
     is_optional: bool,
 }
 
-/// What `$` and `@` stand for; `None`: nothing of the reply.
+/// Values of `$` and `@`; `None` if they are not part of the reply.
 #[derive(Clone)]
 struct Start<'v> {
     current: Option<Spots<'v>>,
@@ -106,7 +107,7 @@ impl<'m> KeyWalk<'m> {
         }
     }
 
-    /// The values that an expression picks; `None`: it computes some.
+    /// Returns the values that an expression selects; `None` if it computes values.
     fn expr<'s, 'v>(
         &mut self,
         expr: &'s Expr,
@@ -167,7 +168,7 @@ impl<'m> KeyWalk<'m> {
         }
     }
 
-    /// The values under a key of objects.
+    /// Returns the values under a key of objects.
     fn read<'v>(&mut self, from: &Spots<'v>, key: &str, label: FieldLabel<'_>) -> Spots<'v> {
         let mut seen = None;
         let mut values = Vec::new();
@@ -194,7 +195,7 @@ impl<'m> KeyWalk<'m> {
         Spots { values, path: from.below(key) }
     }
 
-    /// The values of objects that are read as maps: their keys are data.
+    /// Returns the values of objects that are read as maps: their keys are data.
     fn entries<'v>(&mut self, from: &Spots<'v>) -> Spots<'v> {
         let mut values = Vec::new();
         for (object, kind) in self.objects(from) {
@@ -203,7 +204,7 @@ impl<'m> KeyWalk<'m> {
         Spots { values, path: from.below("*") }
     }
 
-    /// The objects among values, and in lists wherever they stand.
+    /// Returns the objects among values, including those in lists at any depth.
     fn objects<'v>(&mut self, from: &Spots<'v>) -> Vec<(&'v Map<String, Json>, SpotKind)> {
         let mut open = from.values.clone();
         let mut objects = Vec::new();
@@ -229,7 +230,7 @@ impl<'s> FieldLabel<'s> {
         Self { name, target: Some((target.node, target.slot)), then, is_optional: false }
     }
 
-    /// The label of a field of the object that is made.
+    /// Returns the label of a field of the constructed object.
     fn below(self, name: &'s str) -> Self {
         let target = match self.then {
             Some(Shape::Object(object)) => {
@@ -273,7 +274,7 @@ impl SpotKind {
         }
     }
 
-    /// The kind of a value that stands under a key of it.
+    /// Returns the kind of a value under one of its keys.
     fn of_value(self) -> Self {
         match self {
             Self::Map(value) => Self::of_field(&value),

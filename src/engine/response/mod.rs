@@ -1,8 +1,9 @@
-//! From replies to the response: upstream bytes are read into a [`Store`] of slots along a [`Shape`], and written out
-//! along a [`View`] in one pass.
+//! From replies to the response: bytes of replies are read into the slots of a [`Store`] along a
+//! [`Shape`], and written out along a [`View`] in one pass.
 //!
-//! Shapes and views are made once, by the planner. A leaf is a slice of the reply it came in; it is checked against
-//! its GraphQL type as it is written, and never owned. Nothing here knows where a reply came from.
+//! The planner creates shapes and views once. A leaf is a slice of its reply. It is checked against
+//! its GraphQL type as it is written, and never copied. Nothing here depends on the source of a
+//! reply.
 
 mod errors;
 mod leaf;
@@ -32,7 +33,7 @@ pub(super) use strict::valid as valid_json;
 pub(super) use view::{Entries, Entry, Leaf, Output, OutputKind, Sound, TypeView, View};
 pub(super) use write::{Size, Writing, Written, write};
 
-/// No variables: a mapping that has been evaluated names none.
+/// Variables of a mapping that has been evaluated: it has none.
 pub(super) struct Nothing;
 
 impl crate::mapping::Variables for Nothing {

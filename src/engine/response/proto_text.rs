@@ -1,5 +1,6 @@
-//! Messages as JSON text (protobuf.dev, "ProtoJSON Format"), with field names as in the `.proto` file and integers as
-//! numbers, straight from the wire: only what is read is written, and no tree is built.
+//! Converts messages to JSON text (protobuf.dev, "ProtoJSON Format"), with field names as in the
+//! `.proto` file and integers as numbers. It reads the wire format directly: only fields that are
+//! read are written, and no tree is built.
 
 use super::store::Store;
 use super::wire::{Occurrence, Scalar, merged, scan};
@@ -10,13 +11,13 @@ use prost_reflect::{
     DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, SerializeOptions, Value,
 };
 
-/// Levels of messages in messages, as many as protobuf's own decoders read.
+/// Maximum nesting of messages, the same as in protobuf's own decoders.
 const MAX_DEPTH: usize = 100;
 
-/// The fields of a message that `reads` names as JSON text; all of them if it names none.
+/// Returns the fields of a message that `reads` names as JSON text; all fields if it names none.
 ///
 /// # Errors
-/// What is wrong with the encoding, for the log, or too many values.
+/// If the encoding is invalid, with a message for the log, or if there are too many values.
 pub(super) fn json_text(
     store: &Store,
     message: &MessageDescriptor,
@@ -188,7 +189,7 @@ impl Text<'_> {
         Ok(())
     }
 
-    /// The value of a field that is not on the wire.
+    /// Writes the value of a field that is not on the wire.
     fn default(&mut self, kind: &Kind, value: &Value) {
         match value {
             Value::EnumNumber(number) => self.enum_value(kind, *number),
@@ -222,7 +223,7 @@ impl Text<'_> {
         self.string(&text);
     }
 
-    /// `google.protobuf.Any`: the fields of its message beside the type's name.
+    /// Writes a `google.protobuf.Any`: the fields of its message after the type's name.
     fn any(&mut self, any: &MessageDescriptor, bytes: &[u8]) -> Result<(), String> {
         let found = scan(bytes, &[1, 2], self.store)?;
         let url = found[0].last().map_or(Ok(&[][..]), |url| url.bytes())?;
@@ -245,7 +246,7 @@ impl Text<'_> {
         Ok(())
     }
 
-    /// `google.protobuf.Struct`: its one field is a map.
+    /// Writes a `google.protobuf.Struct`: its one field is a map.
     fn structure(&mut self, message: &MessageDescriptor, bytes: &[u8]) -> Result<(), String> {
         let fields = message.get_field(1).ok_or("a `Struct` without fields")?;
         let found = scan(bytes, &[1], self.store)?;
@@ -258,7 +259,7 @@ impl Text<'_> {
         self.field(&values, &found[0], None)
     }
 
-    /// `google.protobuf.Value`: the one member of its `oneof`.
+    /// Writes a `google.protobuf.Value`: the one member of its `oneof`.
     fn value(&mut self, message: &MessageDescriptor, bytes: &[u8]) -> Result<(), String> {
         let last = last_of_oneofs(message, bytes)?;
         let field = last.values().next().and_then(|number| message.get_field(*number));
@@ -276,7 +277,7 @@ impl Text<'_> {
         self.field(&field, &found[0], None)
     }
 
-    /// The other well-known types are decoded: they are small.
+    /// Writes another well-known type by decoding it: they are small.
     fn decoded(
         &mut self,
         name: &str,
@@ -319,12 +320,12 @@ impl Text<'_> {
     }
 
     fn json<T: serde::Serialize>(&mut self, value: T) {
-        // Plain values serialise.
+        // Plain values always serialise.
         self.out.push_str(&serde_json::to_string(&value).unwrap_or_default());
     }
 }
 
-/// The short name of a type with a form of its own in JSON.
+/// Returns the short name of a type with a JSON form of its own.
 fn well_known(message: &MessageDescriptor) -> Option<&'static str> {
     const NAMES: [&str; 17] = [
         "Any",
@@ -349,7 +350,7 @@ fn well_known(message: &MessageDescriptor) -> Option<&'static str> {
     NAMES.into_iter().find(|name| *name == short)
 }
 
-/// The member of each `oneof` that stands last on the wire.
+/// Returns the last member of each `oneof` on the wire.
 fn last_of_oneofs(
     message: &MessageDescriptor,
     bytes: &[u8],

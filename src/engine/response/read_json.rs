@@ -1,5 +1,5 @@
-//! JSON replies into slots: one pass of `serde_json` over the body, carrying the shape. What nobody asked for is
-//! skipped; what is asked for is kept as a slice.
+//! Reads JSON replies into slots: one pass of `serde_json` over the body, guided by the shape.
+//! Unselected values are skipped; selected ones are kept as slices.
 
 use super::shape::{ObjectShape, Shape, Target};
 use super::store::{Budget, RowId, SCRATCH, Store, Unreadable, Value};
@@ -15,11 +15,11 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-/// Reads a body. Empty, it is null.
+/// Reads a body. An empty body is null.
 ///
 /// # Errors
-/// It has too many values, or what is wrong with the body: not UTF-8, not JSON, nested more than 128 levels deep, or a
-/// mapping that could not be evaluated.
+/// If the body is not UTF-8, not JSON, or nested more than 128 levels deep; if it has too many values; or if a
+/// mapping could not be evaluated.
 pub(in crate::engine) fn read_json(
     store: &mut Store,
     body: &Bytes,
@@ -36,11 +36,11 @@ pub(in crate::engine) fn read_json(
     })
 }
 
-/// Reads what a mapping yields where a reply has no body, or there is no reply: `$` is null. `shape` reads the mapping's
+/// Reads the result of a mapping if a reply has no body, or if there is no reply: `$` is null. `shape` reads the mapping's
 /// result.
 ///
 /// # Errors
-/// The mapping could not be evaluated, or yields more than the budget allows.
+/// If the mapping could not be evaluated, or yields more than the budget allows.
 pub(in crate::engine) fn read_without_body(
     store: &mut Store,
     budget: &mut Budget,
@@ -59,10 +59,10 @@ pub(in crate::engine) fn read_without_body(
     })
 }
 
-/// Reads JSON that was made of a message. Its integers are what a message's are: of 64 bits, and fit for strings.
+/// Reads JSON that was converted from a message. Its integers count as a message's integers: 64 bits, and valid for strings.
 ///
 /// # Errors
-/// As for [`read_json`].
+/// Like [`read_json`].
 pub(in crate::engine) fn read_decoded(
     store: &mut Store,
     text: &Bytes,
@@ -96,7 +96,7 @@ pub(super) fn read_general(
     Reader { store, body: number, base, variables, decoded: true }.general(text, general)
 }
 
-/// Reads valid UTF-8. Text that was `decoded` was made of a message.
+/// Reads valid UTF-8. `decoded`: the text was converted from a message.
 fn read(
     store: &mut Store,
     body: &Bytes,
@@ -128,15 +128,15 @@ fn read_text(
 struct Reader<'a> {
     store: &'a mut Store,
     body: u32,
-    /// Address of the body's first byte: a borrowed slice's offset is its distance from here.
+    /// Address of the body's first byte; gives the offset of a borrowed slice.
     base: usize,
     variables: &'a dyn Variables,
-    /// The text was made of a message.
+    /// The text was converted from a message.
     decoded: bool,
 }
 
 impl Reader<'_> {
-    /// One text from its first to its last byte.
+    /// Reads a text from its first to its last byte.
     fn whole(&mut self, text: &str, shape: &Shape) -> Result<Value, String> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let value = Seed { reader: &mut *self, shape }
@@ -155,7 +155,7 @@ impl Reader<'_> {
         }
         strict::leaf(raw)?;
         if raw.starts_with('[') {
-            // A list of scalars is taken apart when it is written.
+            // A list of scalars is split when it is written.
             self.store.charge(memchr::memchr_iter(b',', raw.as_bytes()).count() as u64)?;
         }
         Ok(self.slice(raw))
@@ -169,7 +169,7 @@ impl Reader<'_> {
         ))
     }
 
-    /// Lists in lists are as deep as a message is.
+    /// Reads a leaf of a message. Lists nest at most as deep as a message.
     fn decoded_leaf(&mut self, raw: &str) -> Result<Value, String> {
         if raw == "null" {
             return Ok(Value::Null);
@@ -203,7 +203,7 @@ impl Reader<'_> {
         if !self.decoded {
             strict::leaf(raw)?;
         }
-        // What it holds meanwhile is dropped before its result is read.
+        // Memory of the evaluation is freed before its result is read.
         let values = Cell::new(self.store.values());
         let steps = Cell::new(self.store.steps());
         let (values, steps) = (&values, &steps);
@@ -216,7 +216,7 @@ impl Reader<'_> {
         self.store.keep_steps(steps.get());
         let result = result.map_err(|failure| self.failed(&failure))?;
         match result {
-            // It stands in the body.
+            // It is a slice of the body.
             Cow::Borrowed(text) => self.whole(text, &general.then),
             Cow::Owned(text) => self.made(text, &general.then),
         }
@@ -226,7 +226,7 @@ impl Reader<'_> {
         if *failure == Failure::TooManyValues { self.store.exceed() } else { failure.to_string() }
     }
 
-    /// A text that was made here. Small ones are many, and share a buffer.
+    /// Reads a text that was created here. Small ones are common, and share a buffer.
     fn made(&mut self, text: String, shape: &Shape) -> Result<Value, String> {
         let (variables, decoded) = (self.variables, self.decoded);
         if text.len() > SMALL {
@@ -239,7 +239,7 @@ impl Reader<'_> {
     }
 }
 
-/// Bytes of a text that is not worth a buffer of its own.
+/// Maximum size of a text without a buffer of its own, in bytes.
 const SMALL: usize = 4096;
 
 struct Seed<'a, 'b, 's> {
@@ -328,7 +328,8 @@ impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
     }
 }
 
-/// Of equal keys in one object the last one counts, as in every JSON parser that builds maps.
+/// Reads an object. The last one of duplicate keys counts, as in every JSON parser that builds
+/// maps.
 fn read_object<'de, A: MapAccess<'de>>(
     reader: &mut Reader<'_>,
     shape: &ObjectShape,
@@ -362,7 +363,7 @@ fn read_object<'de, A: MapAccess<'de>>(
     Ok(rows.close(reader.store, shape))
 }
 
-/// One value of the reply that fills several slots is captured and read once for each.
+/// Captures a value that fills several slots, and reads it once for each.
 fn read_each(
     reader: &mut Reader<'_>,
     rows: &Rows,
@@ -392,7 +393,7 @@ fn read_key<'de, A: MapAccess<'de>>(
         if found {
             value = map.next_value_seed(Seed { reader, shape: then })?;
         } else {
-            // A number, too, is something without the key.
+            // A number, too, is a value without the key.
             map.next_value::<IgnoredAny>()?;
         }
     }
@@ -420,16 +421,18 @@ fn read_entries<'de, A: MapAccess<'de>>(
     Ok(reader.store.close_list(opened))
 }
 
-/// The rows that one object of a reply fills: its own and those of its groups.
+/// Rows that one object of a reply fills: its own and those of its groups.
 pub(super) struct Rows {
     own: RowId,
-    /// Empty where the shape has no groups.
+    /// Empty if the shape has no groups.
     groups: SmallVec<[RowId; 4]>,
 }
 
 impl Rows {
+    /// Creates the rows of an object.
+    ///
     /// # Errors
-    /// There are too many values already.
+    /// If there are too many values.
     pub(super) fn open(store: &mut Store, shape: &ObjectShape) -> Result<Self, String> {
         let widths = shape.groups.iter().map(|group| u64::from(group.width));
         store.charge(u64::from(shape.width) + widths.sum::<u64>())?;
@@ -448,7 +451,7 @@ impl Rows {
         if frame == 0 { self.own } else { self.groups[frame - 1] }
     }
 
-    /// Puts the groups in their places. A stub without a key is null.
+    /// Puts the groups into their slots. A stub without a key is null.
     pub(super) fn close(&self, store: &mut Store, shape: &ObjectShape) -> Value {
         for (group, row) in shape.groups.iter().zip(&self.groups) {
             let value = entity_or_null(store, *row, &group.identity);
@@ -469,21 +472,21 @@ fn entity_or_null(store: &Store, row: RowId, identity: &[u32]) -> Value {
 
 struct FindKey<'s> {
     shape: &'s ObjectShape,
-    /// Objects of one kind have their keys in one order: the next one wanted is tried first.
+    /// Next key to try: objects of one kind usually have their keys in the same order.
     hint: usize,
 }
 
-/// A key of an object, as the shape has it.
+/// A key of an object, looked up in the shape.
 #[derive(Clone, Copy, PartialEq)]
 enum Member {
     At(usize),
-    /// Nothing is read of it.
+    /// Not read by the shape.
     Other,
-    /// It is not of an object: a number stands there.
+    /// Not a key: the value is a number.
     OfNumber,
 }
 
-/// With its digits kept, `serde_json` shows a number to a visitor as an object with this key.
+/// With its digits kept, `serde_json` presents a number to a visitor as an object with this key.
 const NUMBER: &str = "$serde_json::private::Number";
 
 impl<'de> DeserializeSeed<'de> for FindKey<'_> {

@@ -1,8 +1,9 @@
-//! Protobuf replies into slots: the wire format is walked along the shape, and fields that nobody asked for are
-//! skipped. Strings stay where they are.
+//! Reads protobuf replies into slots: the wire format is walked along the shape, and fields that
+//! are not selected are skipped. Strings are not copied.
 //!
-//! Well-known types, and messages where a leaf or a computed value is due, take the general path: they are written and read
-//! as the JSON of the proto3 JSON mapping, with field names as in the `.proto` file.
+//! Well-known types, and messages that become a leaf or a computed value, take the general path:
+//! they are written and read as the JSON of the proto3 JSON mapping, with field names as in the
+//! `.proto` file.
 
 use super::proto_text::json_text;
 use super::read_json::{Rows, read_general, read_made};
@@ -17,7 +18,7 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 /// Reads an encoded message.
 ///
 /// # Errors
-/// It has too many values, or what is wrong with the encoding, or a mapping that could not be evaluated.
+/// If the encoding is invalid, there are too many values, or a mapping could not be evaluated.
 pub(in crate::engine) fn read_proto(
     store: &mut Store,
     body: &Bytes,
@@ -86,7 +87,7 @@ impl Reader<'_> {
         let found = scan(bytes, &numbers, self.store)?;
         for (wanted, field) in shape.keys.iter().zip(&fields) {
             let Some(field) = field else { continue };
-            // A field may be wanted under both of its names; what is found stands at the first.
+            // A field may be selected under both of its names; results are stored at the first one.
             let first = numbers.iter().position(|number| *number == field.number());
             let found = &found[first.unwrap_or_default()];
             for target in &wanted.targets {
@@ -203,7 +204,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The value of a field without presence that is not on the wire.
+    /// Returns the value of a field without presence that is not on the wire.
     fn default(&mut self, kind: &Kind) -> Value {
         match kind {
             Kind::String | Kind::Bytes => Value::Text(self.store.scratch("")),
@@ -216,7 +217,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A string of the body, or of a copy of a part of it.
+    /// Returns a string of the body, or of a copy of a part of it.
     fn text(&mut self, bytes: &[u8]) -> Value {
         let offset = (bytes.as_ptr() as usize).checked_sub(self.body.as_ptr() as usize);
         if let Some(offset) = offset.filter(|offset| offset + bytes.len() <= self.body.len()) {
@@ -254,20 +255,20 @@ impl Reader<'_> {
     }
 }
 
-/// The shortest decimal of a `float` stays as it is: 0.1, not 0.10000000149011612.
+/// Converts a `float` by its shortest decimal: 0.1, not 0.10000000149011612.
 fn widen(number: f32) -> f64 {
     number.to_string().parse().unwrap_or_else(|_| number.into())
 }
 
-/// By its name in the `.proto` file, or by its JSON name.
+/// Finds a field by its name in the `.proto` file, or by its JSON name.
 pub(super) fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
 }
 
-/// A message as JSON text of at most this many values, with field names as in the `.proto` file.
+/// Returns a message as JSON text of at most this many values, with field names as in the `.proto` file.
 ///
 /// # Errors
-/// As for [`read_proto`].
+/// Like [`read_proto`].
 pub(in crate::engine) fn json_of(
     message: &MessageDescriptor,
     bytes: &[u8],

@@ -1,42 +1,44 @@
-//! How a reply is read into slots: the selection, composed with the mapping, from the reply's point of view.
+//! Shapes: how a reply is read into slots. A shape is the selection composed with the mapping,
+//! arranged by the structure of the reply.
 
 use super::store::{NodeId, Slot, Value};
 use crate::graphql::Name;
 use crate::mapping::{Expr, Reads};
 
-/// What to make of the value at a place in a reply. Lists are followed wherever they come: a shape is applied to each
-/// element.
+/// Handling of the value at a position of a reply. A shape is applied to each element of a list, at
+/// every depth.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) enum Shape {
-    /// Keep the text.
+    /// Keeps the text.
     Leaf,
-    /// The value under one key of an object.
+    /// Reads the value under one key of an object.
     Key { key: Box<str>, then: Box<Shape> },
-    /// A new row.
+    /// Creates a row.
     Object(Box<ObjectShape>),
-    /// An object's entries as one list of alternating key and value.
+    /// Reads an object's entries as one list of alternating keys and values.
     Entries(Box<Shape>),
-    /// A mapping with methods: the value is evaluated as a tree, and the result read.
+    /// Evaluates a mapping with methods over the value, and reads its result.
     General(Box<General>),
-    /// A whole reply of which the mapping makes one object, though it may be a list or a scalar.
+    /// Reads a whole reply into one object, although the reply may be a list or a scalar.
     OneOfWhole(Box<OneOfWhole>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) struct OneOfWhole {
-    /// Of a list, and of a scalar that is not null.
+    /// Shape for a list, and for a scalar that is not null.
     pub whole: General,
-    /// Of an object.
+    /// Shape for an object.
     pub then: Shape,
 }
 
 impl Shape {
-    /// What a scalar is along a shape that is no leaf: it has no keys, and it is no object.
+    /// Returns the value of a scalar, for a shape that is not a leaf: it has no keys, and it is not
+    /// an object.
     pub fn of_scalar(&self) -> Value {
         if matches!(self, Self::Key { .. }) { Value::Null } else { Value::Misfit }
     }
 
-    /// Somewhere in it, a mapping is evaluated.
+    /// Returns `true` if some part of it evaluates a mapping.
     pub fn evaluates(&self) -> bool {
         match self {
             Self::Leaf => false,
@@ -52,10 +54,10 @@ impl Shape {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) struct General {
-    /// Named selections take the value as it is: a list is not followed, and a scalar is not a misfit.
+    /// Named selections take the value as a whole: they do not iterate a list, and accept a scalar.
     pub takes_whole: bool,
     pub expr: Expr,
-    /// The part of the value that `expr` reads.
+    /// Part of the value that `expr` reads.
     pub reads: Reads,
     pub then: Shape,
 }
@@ -71,43 +73,43 @@ impl General {
     }
 }
 
-/// How an object of a reply fills a row, and the rows of the groups in it.
+/// How an object of a reply fills a row, and the rows of its groups.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::engine) struct ObjectShape {
     pub width: u32,
     pub keys: Vec<KeyTargets>,
-    /// Groups: objects of the response whose fields stand in the same object of the reply.
+    /// Groups: objects of the response whose fields are in the same object of the reply.
     pub groups: Vec<Group>,
     pub constants: Vec<Constant>,
-    /// The slots that hold an entity's key. Where all of them are null, the object is no entity but null. Empty for
-    /// plain objects.
+    /// Slots of an entity's key. If all of them are null, the entity is null. Empty for plain
+    /// objects.
     pub identity: Vec<Slot>,
 }
 
-/// The places that one key of the reply fills.
+/// Slots that one key of the reply fills.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) struct KeyTargets {
     pub key: Box<str>,
     pub targets: Vec<Target>,
 }
 
-/// Frame 0 is the object's own row; frame `n` is that of group `n - 1`.
+/// Index of a row: frame 0 is the object's own row; frame `n` is that of group `n - 1`.
 pub(in crate::engine) type Frame = usize;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) struct Target {
     pub frame: Frame,
     pub slot: Slot,
-    /// The layout of the row that the slot is of.
+    /// Layout of the row that the slot belongs to.
     pub node: NodeId,
-    /// The field of the schema, without its type.
+    /// Name of the field in the schema, without its type.
     pub field: Name,
     pub shape: Shape,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) struct Group {
-    /// Where its row goes.
+    /// Frame of its row.
     pub frame: Frame,
     pub slot: Slot,
     pub width: u32,

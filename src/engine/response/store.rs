@@ -1,8 +1,9 @@
 //! The response store: an arena of slots.
 //!
-//! An object is a row: a run of slots whose meaning (which field stands where) the planner fixed. A list is a run of
-//! items. A leaf is a slice of a reply's body. Everything is an index, so placing an entity in twenty parents copies
-//! slots and no data, and dropping a response is dropping a few vectors.
+//! An object is a row: a run of slots. The planner decided which slot holds which field. A list is
+//! a run of items. A leaf is a slice of a reply's body. Everything is an index, so placing an
+//! entity in twenty parents copies slots and no data, and dropping a response is dropping a few
+//! vectors.
 
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::MAX_STEPS;
@@ -13,14 +14,14 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// The position of a row's first slot in the arena.
+/// Position of a row's first slot in the arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::engine) struct RowId(pub u32);
 
-/// A slot's number within its row.
+/// Number of a slot within its row.
 pub(in crate::engine) type Slot = u32;
 
-/// Which layout of slots a row has: a position in the plan's tree of objects.
+/// Layout of a row's slots: a position in the plan's tree of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::engine) struct NodeId(pub u32);
 
@@ -33,26 +34,26 @@ pub(in crate::engine) struct Slice {
 }
 
 impl Slice {
-    /// The place of its first byte.
+    /// Returns the position of its first byte.
     pub fn start(self) -> usize {
         self.start as usize
     }
 
-    /// A part of this slice.
+    /// Returns a part of this slice.
     pub fn within(self, offset: usize, len: usize) -> Self {
         Self { body: self.body, start: self.start + offset as u32, len: len as u32 }
     }
 }
 
-/// What stands in a slot or in a list. Small and `Copy`: data stays where it is.
+/// Value of a slot or of a list's element. Small and `Copy`: it does not own data.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::engine) enum Value {
-    /// Null, or missing: the schema says whether that is allowed.
+    /// Null or missing. The schema decides if that is allowed.
     Null,
     Bool(bool),
     Int(i64),
     Float(f64),
-    /// JSON text, syntax checked: a scalar, or any JSON where a leaf is due.
+    /// JSON text with valid syntax: a scalar, or any JSON for a leaf.
     Json(Slice),
     /// A string's content, not escaped.
     Text(Slice),
@@ -61,52 +62,52 @@ pub(in crate::engine) enum Value {
         len: u32,
     },
     Object(RowId),
-    /// A scalar where an object was due.
+    /// A scalar instead of the expected object.
     Misfit,
-    /// Nothing here: the call that should have filled it failed. An index into the store's holes.
+    /// No value, because the call that should have filled it failed. Index into the store's holes.
     Hole(u32),
 }
 
-/// Why a slot is empty: one failed call, shared by all the slots it was to fill.
+/// Failure of one call, shared by all the slots that it should have filled.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Hole {
     pub code: ErrorCode,
     pub kind: ErrorKind,
     /// Safe for clients.
     pub message: String,
-    /// `None`: the field is computed.
+    /// `None` if the field is computed.
     pub source: Option<Name>,
     pub status: Option<u16>,
-    /// Of a mutation's call: whether it took effect.
+    /// Outcome of a mutation's call: if it took effect.
     pub outcome: Option<&'static str>,
-    /// Stands on the log line that has the upstream's own words.
+    /// Id of the log line with the upstream's own message.
     pub error_id: String,
-    /// What happened, where clients may know (`server.expose_upstream_errors`).
+    /// Description of the failure, if clients may see it (`server.expose_upstream_errors`).
     pub detail: Option<Box<str>>,
-    /// What the source says to clients, by the binding's `errors`.
+    /// Error of the source for clients, mapped by the binding's `errors`.
     pub mapped: Option<Arc<MappedError>>,
 }
 
 #[derive(Default)]
 pub(in crate::engine) struct Store {
-    /// The number of values that may be kept of one reply, and of the one being read, those that are left.
+    /// Maximum number of values of one reply. While one is read, the number that remains.
     most_values: u64,
     values: Cell<u64>,
-    /// The steps that mappings may still take for the reply being read.
+    /// Remaining steps of mappings for the reply that is being read.
     steps: u64,
-    /// The reply being read has more.
+    /// The reply that is being read exceeds the limit.
     is_exceeded: Cell<bool>,
     bodies: Vec<Bytes>,
-    /// JSON text and strings made here, such as unescaped keys and encoded enums.
+    /// JSON text and strings created here, such as unescaped keys and encoded enums.
     scratch: Vec<u8>,
     slots: Vec<Value>,
     items: Vec<Value>,
-    /// Elements of the lists being read, innermost last.
+    /// Elements of the lists that are being read, innermost last.
     stack: Vec<Value>,
     holes: Vec<Hole>,
 }
 
-/// Why a reply could not be read; for the log.
+/// Error of a reply that could not be read; for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::engine) enum Unreadable {
     #[error("{0}")]
@@ -125,7 +126,7 @@ impl From<Unreadable> for source::Error {
     }
 }
 
-/// What may still be kept, and done, for the values of one reply, or of one field that is computed.
+/// Remaining values and steps for one reply, or for one computed field.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Budget {
     values: u64,
@@ -133,28 +134,29 @@ pub(in crate::engine) struct Budget {
 }
 
 impl Budget {
-    /// One more object has the field: so much is done for it without counting.
+    /// Adds the steps that each further object allows.
     pub fn add_object(&mut self) {
         self.steps = self.steps.saturating_add(STEPS_OF_OBJECT);
     }
 }
 
-/// Steps that each object adds to those of a computed field, so that work which is linear in objects is never refused.
+/// Steps that each object adds to those of a computed field, so that work that is linear in objects
+/// is never refused.
 const STEPS_OF_OBJECT: u64 = 64;
 
-/// The body number that stands for the scratch buffer.
+/// Body number of the scratch buffer.
 pub(super) const SCRATCH: u32 = u32::MAX;
 
 impl Store {
-    /// At most `most_values` are kept of one reply.
+    /// Creates a store that keeps at most `most_values` of one reply.
     pub fn new(most_values: u64) -> Self {
         Self { most_values, ..Self::default() }
     }
 
-    /// Reads one reply, whose values are counted. What it leaves half read is dropped.
+    /// Reads one reply, and counts its values. If reading fails, the partial values are dropped.
     ///
     /// # Errors
-    /// The reply has too many values, or whatever reading it says.
+    /// If the reply has too many values, or `read` fails.
     pub fn read_reply<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, String>,
@@ -162,15 +164,15 @@ impl Store {
         self.read_within(&mut self.budget(), read)
     }
 
-    /// The budget of one reply.
+    /// Returns the budget of one reply.
     pub fn budget(&self) -> Budget {
         Budget { values: self.most_values, steps: MAX_STEPS }
     }
 
-    /// As [`Store::read_reply`], for a part of what a budget is for.
+    /// Like [`Store::read_reply`], within an existing budget.
     ///
     /// # Errors
-    /// As for [`Store::read_reply`].
+    /// Like [`Store::read_reply`].
     pub fn read_within<T>(
         &mut self,
         budget: &mut Budget,
@@ -195,10 +197,10 @@ impl Store {
         })
     }
 
-    /// Counts values that are about to be kept.
+    /// Counts values before they are kept.
     ///
     /// # Errors
-    /// They are too many.
+    /// If there are too many.
     #[inline]
     pub fn charge(&self, count: u64) -> Result<(), String> {
         match self.values.get().checked_sub(count) {
@@ -210,17 +212,17 @@ impl Store {
         }
     }
 
-    /// The values that are left, for who counts them itself.
+    /// Returns the number of remaining values, for callers that count by themselves.
     pub fn values(&self) -> u64 {
         self.values.get()
     }
 
-    /// The steps that are left, for who takes them itself.
+    /// Returns the number of remaining steps, for callers that count by themselves.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// The steps that are left of the reply being read.
+    /// Sets the remaining steps of the reply that is being read.
     pub fn keep_steps(&mut self, steps: u64) {
         self.steps = steps;
     }
@@ -231,7 +233,7 @@ impl Store {
         "too many values".to_owned()
     }
 
-    /// Keeps a body alive and gives it a number.
+    /// Keeps a body alive, and returns its number.
     pub fn keep(&mut self, body: Bytes) -> u32 {
         self.bodies.push(body);
         self.bodies.len() as u32 - 1
@@ -241,21 +243,21 @@ impl Store {
         Slice { body, start: start as u32, len: len as u32 }
     }
 
-    /// Copies bytes made here (valid UTF-8) into the scratch buffer.
+    /// Copies a text into the scratch buffer.
     pub fn scratch(&mut self, text: &str) -> Slice {
         let start = self.scratch.len();
         self.scratch.extend_from_slice(text.as_bytes());
         Self::slice(SCRATCH, start, text.len())
     }
 
-    /// The bytes of a slice. Always valid UTF-8: readers check before they slice.
+    /// Returns the bytes of a slice. Always valid UTF-8: readers check before they slice.
     pub fn bytes(&self, slice: Slice) -> &[u8] {
         let body: &[u8] =
             if slice.body == SCRATCH { &self.scratch } else { &self.bodies[slice.body as usize] };
         &body[slice.start as usize..(slice.start + slice.len) as usize]
     }
 
-    /// A new row of `width` nulls.
+    /// Adds a row of `width` nulls.
     pub fn row(&mut self, width: u32) -> RowId {
         let start = self.slots.len();
         self.slots.resize(start + width as usize, Value::Null);
@@ -276,7 +278,8 @@ impl Store {
         &self.items[start as usize..(start + len) as usize]
     }
 
-    /// The elements of a list, read as one or kept as JSON text; `None` if it is no list.
+    /// Returns the elements of a list, from the store or parsed from JSON text; `None` for other
+    /// values.
     pub fn elements(&self, value: Value) -> Option<Cow<'_, [Value]>> {
         match value {
             Value::List { start, len } => Some(Cow::Borrowed(self.items(start, len))),
@@ -296,14 +299,14 @@ impl Store {
         }
     }
 
-    /// A list of these elements.
+    /// Adds a list of these elements.
     pub fn list(&mut self, elements: impl IntoIterator<Item = Value>) -> Value {
         let start = self.items.len();
         self.items.extend(elements);
         Value::List { start: start as u32, len: (self.items.len() - start) as u32 }
     }
 
-    /// Opens a list whose elements come one by one, with other lists being read in between.
+    /// Opens a list whose elements are pushed one by one. Other lists may be read in between.
     pub fn open_list(&self) -> usize {
         self.stack.len()
     }
@@ -312,7 +315,7 @@ impl Store {
         self.stack.push(element);
     }
 
-    /// Closes the innermost open list; `opened` is what [`Store::open_list`] gave.
+    /// Closes the innermost open list; `opened` is the result of [`Store::open_list`].
     pub fn close_list(&mut self, opened: usize) -> Value {
         let start = self.items.len();
         self.items.extend(self.stack.drain(opened..));

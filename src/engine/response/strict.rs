@@ -1,20 +1,21 @@
-//! The JSON that replies may be made of (RFC 8259), beyond what skipping over it shows: no lone surrogates, and at most 128
-//! levels.
+//! Checks of a reply's JSON (RFC 8259), beyond those of skipping over it: no lone surrogates, and
+//! at most 128 levels.
 //!
-//! A leaf is passed on as it was written, without being unescaped. What a reader that unescapes would refuse is refused
-//! here, so that a reply is accepted or not whatever is read of it.
+//! A leaf is passed on as it was written, without unescaping. Everything that an unescaping reader
+//! would refuse is refused here, so that the same reply is always accepted or always refused,
+//! whichever parts are read.
 
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 use std::sync::LazyLock;
 
-/// Levels of lists and objects, as many as `serde_json` reads.
+/// Maximum nesting of lists and objects, the same as in `serde_json`.
 const MAX_DEPTH: usize = 128;
 
-/// A whole body: `null` if it is empty.
+/// Returns a whole body as JSON text: `null` if it is empty.
 ///
 /// # Errors
-/// It is not UTF-8, not JSON, or not what this module says.
+/// If it is not UTF-8, not JSON, or fails the checks of this module.
 pub(in crate::engine) fn valid(body: &[u8]) -> Result<&str, String> {
     let text = text(body)?;
     if is_empty(text) {
@@ -25,21 +26,22 @@ pub(in crate::engine) fn valid(body: &[u8]) -> Result<&str, String> {
     Ok(text)
 }
 
-/// A body as text without lone surrogates.
+/// Returns a body as text without lone surrogates.
 pub(super) fn text(body: &[u8]) -> Result<&str, String> {
     let text = std::str::from_utf8(body).map_err(|error| format!("not UTF-8: {error}"))?;
     surrogates(text.as_bytes())?;
     Ok(text)
 }
 
-/// Nothing but JSON's white space.
+/// Returns `true` if the text is only JSON white space.
 pub(super) fn is_empty(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
 static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u"));
 
-/// Checks the `\u` escapes of the strings in a text. Other escapes, such as `\n`, are many and cannot be wrong here.
+/// Checks the `\u` escapes of the strings in a text. Other escapes, such as `\n`, are common and
+/// cannot be wrong here.
 fn surrogates(text: &[u8]) -> Result<(), String> {
     let mut at = 0;
     while let Some(found) = ESCAPE.find(&text[at..]) {
@@ -63,16 +65,16 @@ fn lone(at: usize) -> String {
     format!("a lone surrogate in a string, at byte {at}")
 }
 
-/// The UTF-16 unit that the escape at this place stands for.
+/// Returns the UTF-16 unit of the escape at this position.
 fn unit(text: &[u8], at: usize) -> Option<u16> {
     let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// A leaf, whose syntax is checked.
+/// Checks a leaf whose syntax is valid.
 ///
 /// # Errors
-/// It nests too deep.
+/// If it nests too deep.
 pub(super) fn leaf(json: &str) -> Result<(), &'static str> {
     let json = json.as_bytes();
     if !matches!(json.first(), Some(b'{' | b'[')) {
@@ -94,7 +96,7 @@ pub(super) fn leaf(json: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The place of the quote that ends the string that begins here.
+/// Returns the position of the closing quote of the string that begins at `start`.
 fn end_of_string(json: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(found) = memchr::memchr2(b'"', b'\\', &json[at.min(json.len())..]) {

@@ -1,5 +1,5 @@
-//! How the store is written: the client's selection in the client's order, every question that does not depend on the
-//! data already answered.
+//! Views: how the store is written. A view is the client's selection in the client's order. All
+//! decisions that do not depend on the data are already made.
 
 use super::store::{NodeId, Slot};
 use crate::graph::EnumAliases;
@@ -7,12 +7,12 @@ use crate::graphql::{Location, Name, ScalarFormat};
 use hashbrown::HashSet;
 use std::sync::Arc;
 
-/// The fields of an object in the order written.
+/// Fields of an object, in the order in which they are written.
 #[derive(Debug, Clone)]
 pub(in crate::engine) enum View {
-    /// The same for every type that can stand here.
+    /// The same fields for every possible type.
     One(Entries),
-    /// By the object's `__typename`, which stands in a slot.
+    /// By the object's `__typename`, which is in a slot.
     ByType { typename: Slot, types: Vec<TypeView> },
 }
 
@@ -21,30 +21,31 @@ pub(in crate::engine) struct TypeView {
     pub name: Name,
     /// Number of the condition under which objects of the type may be seen; 0 always holds.
     pub guard: u32,
-    /// What one such object costs.
+    /// Cost of one such object.
     pub weight: u64,
-    /// The slot that says `true` if the object is there. `None`: it is.
+    /// Slot that is `true` if the object exists. `None`: it always does.
     pub exists: Option<Slot>,
-    /// Shared by the types that are asked for the same.
+    /// Shared by types with the same selection.
     pub entries: Arc<Entries>,
 }
 
-/// The fields of an object, as one selection asks for them.
+/// Fields of an object in one selection.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Entries {
     pub list: Vec<Entry>,
-    /// `None`: no variable of a request can make them an error.
+    /// `None` if no variable of a request can make them an error.
     pub sound: Option<Sound>,
 }
 
-/// A condition on a request's variables without which a field or an object is an error.
+/// Condition on a request's variables. If it does not hold, the field or object is an error.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Sound {
     /// Number of the condition.
     pub condition: u32,
-    /// For the client, where it does not hold.
+    /// Message for the client if it does not hold.
     pub message: Arc<str>,
-    /// Places of the selections that cannot be decided, for an error at the root, which has no field to point to.
+    /// Locations of the invalid selections, for an error at the root, which has no field to point
+    /// to.
     pub at: Vec<Location>,
 }
 
@@ -52,43 +53,43 @@ pub(in crate::engine) struct Sound {
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Entry {
     pub key: Arc<str>,
-    /// `"key":`.
+    /// The text `"key":`.
     pub prefix: Box<[u8]>,
-    /// The layout of the row that the slot is of.
+    /// Layout of the row that the slot belongs to.
     pub node: NodeId,
     pub slot: Slot,
-    /// The field of the schema, such as `User.name`.
+    /// Coordinate of the field, such as `User.name`.
     pub coordinate: Name,
-    /// Whose reply it stands in; `None` where no reply does.
+    /// Source of the reply with the value; `None` if the value is in no reply.
     pub source: Option<Name>,
     /// Number of the condition under which it is written; 0 always holds.
     pub condition: u32,
     /// Number of the condition under which it may be seen; 0 always holds.
     pub guard: u32,
-    /// `None`: nothing that a request gives it can be wrong.
+    /// `None` if its arguments are valid in every request.
     pub sound: Option<Sound>,
-    /// The field in the operation's text.
+    /// Location of the field in the operation's text.
     pub at: Option<Location>,
-    /// Number of what is given to it, as far as that costs something; 0 costs nothing.
+    /// Number of the cost of its given arguments; 0 costs nothing.
     pub given: u32,
-    /// Slots of the object that must say `true` for it to be seen.
+    /// Slots of the object that must be `true` for the caller to see the field.
     pub checks: Arc<[Slot]>,
     pub output: Output,
 }
 
-/// A field's type as far as writing needs it.
+/// Parts of a field's type that writing needs.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Output {
     pub non_null: bool,
-    /// What one value costs: a leaf, or an object that can be of one type only.
+    /// Cost of one value: of a leaf, or of an object with only one possible type.
     pub weight: u64,
-    /// A list that nothing says the length of: `limits.list_size` assumes one.
+    /// A list without a declared length: `limits.list_size` is assumed.
     pub assumed: bool,
     pub kind: OutputKind,
 }
 
 impl Output {
-    /// Gives the leaves, in lists as well, another form.
+    /// Replaces the format of the leaves, including those in lists.
     pub fn set_leaf(&mut self, leaf: &Leaf) {
         match &mut self.kind {
             OutputKind::Leaf(own) => *own = leaf.clone(),
@@ -103,11 +104,11 @@ pub(in crate::engine) enum OutputKind {
     Leaf(Leaf),
     List(Box<Output>),
     Object(Arc<View>),
-    /// `__typename` where the type is known: the JSON text. The slot is not read.
+    /// `__typename` of a known type: the JSON text. The slot is not read.
     Typename(Box<str>),
-    /// `__typename` of an abstract type: the slot holds it.
+    /// `__typename` of an abstract type, from the slot.
     DynamicTypename(Arc<HashSet<Name>>),
-    /// The answer to an introspection field: its number.
+    /// Answer to an introspection field, by number.
     Introspection(usize),
 }
 
@@ -121,9 +122,9 @@ pub(in crate::engine) enum Leaf {
     GlobalId(Arc<str>),
     Boolean,
     Enum(Arc<HashSet<Name>>),
-    /// An enum that services spell otherwise.
+    /// An enum whose values have other names in services.
     AliasedEnum(Arc<EnumAliases>),
-    /// A custom scalar whose form is checked.
+    /// A custom scalar with a checked format.
     Formatted(ScalarFormat),
     /// A custom scalar: any JSON.
     Custom,

@@ -1,10 +1,10 @@
-//! The protobuf wire format (protobuf.dev, "Encoding"): where in a message its fields stand.
+//! The protobuf wire format (protobuf.dev, "Encoding"): finds fields in a message.
 
 use super::store::Store;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_reflect::Kind;
 
-/// One appearance of a field.
+/// One occurrence of a field.
 #[derive(Clone, Copy)]
 pub(super) enum Occurrence<'a> {
     Varint(u64),
@@ -22,11 +22,12 @@ pub(super) enum Scalar<'a> {
     Double(f64),
     Text(&'a str),
     Bytes(&'a [u8]),
-    /// The number of an enum's value.
+    /// Number of an enum's value.
     Enum(i32),
 }
 
-/// For each of `numbers`, the appearances of that field, in order, each of them counted. Groups are skipped.
+/// Returns the occurrences of each field in `numbers`, in order, and counts them. Groups are
+/// skipped.
 pub(super) fn scan<'a>(
     message: &'a [u8],
     numbers: &[u32],
@@ -48,7 +49,7 @@ pub(super) fn scan<'a>(
     Ok(found)
 }
 
-/// The numbers of a message's fields, in the order of the wire.
+/// Calls `see` with the number of each field, in the order of the wire.
 pub(super) fn each_number(message: &[u8], mut see: impl FnMut(u32)) -> Result<(), String> {
     let mut rest = message;
     while !rest.is_empty() {
@@ -147,7 +148,7 @@ impl<'a> Occurrence<'a> {
         }
     }
 
-    /// The elements of a packed list of numbers; `None` if this is one element.
+    /// Returns the elements of a packed list of numbers; `None` if this is one element.
     pub(super) fn unpack(
         self,
         kind: &Kind,
@@ -169,7 +170,7 @@ impl<'a> Occurrence<'a> {
     }
 }
 
-/// Joins the bytes of a message that comes in pieces.
+/// Joins the bytes of a message that arrives in several parts.
 pub(super) fn merged(pieces: &[Occurrence<'_>]) -> Result<Vec<u8>, String> {
     let mut merged = Vec::new();
     for piece in pieces {

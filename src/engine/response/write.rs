@@ -1,5 +1,6 @@
-//! The store becomes the response: one pass to the output buffer, in the client's field order. Coercion, null bubbling
-//! and error paths happen here (GraphQL spec, section 6.4.4 "Handling Execution Errors").
+//! Writes the store as the response: one pass to the output buffer, in the client's field order.
+//! Coercion, null bubbling and error paths happen here (GraphQL spec, section 6.4.4 "Handling
+//! Execution Errors").
 
 use super::errors::{Errors, Kind};
 use super::leaf::write_leaf;
@@ -17,37 +18,37 @@ use std::sync::Arc;
 
 /// A response whose `data` is written.
 pub(in crate::engine) struct Written {
-    /// `{"data":…`, still open at its end.
+    /// `{"data":…`, without its closing brace.
     text: Vec<u8>,
     pub errors: Vec<Error>,
-    /// What the values cost that were written, those that became null with their parents included: they were fetched
-    /// all the same.
+    /// Cost of the written values, including those that became null with their parents: they were
+    /// fetched all the same.
     pub cost: u64,
-    /// The length of the longest list that nothing says the length of.
+    /// Length of the longest list without a declared length.
     pub longest: u64,
-    /// Writing was given up: there was more than is allowed.
+    /// Writing stopped because the response exceeds its limit.
     too_large: bool,
 }
 
-/// What a response is written with.
+/// Inputs of writing a response.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Writing<'a> {
-    /// The outcome of each numbered condition.
+    /// Value of each numbered condition.
     pub conditions: &'a [bool],
-    /// The JSON text of each introspection field, by number.
+    /// JSON text of each introspection field, by number.
     pub introspection: &'a [String],
-    /// What is given to fields costs, by number.
+    /// Costs of given arguments, by number.
     pub given: &'a [u64],
     pub size: Size,
-    /// Of lists that nothing says the length of.
+    /// Limit on lists without a declared length.
     pub list_size: Limit,
-    /// Of the request, for lines of the log.
+    /// Trace of the request, for lines of the log.
     pub trace: &'a Trace,
     /// Keys that were in no reply; `None` in production.
     pub missing: Option<&'a MissingKeys>,
 }
 
-/// Writes `data`; [`Written::finish`] puts what belongs around it.
+/// Writes `data`. [`Written::finish`] adds errors and extensions.
 pub(in crate::engine) fn write(
     store: &Store,
     root: RowId,
@@ -86,18 +87,19 @@ pub(in crate::engine) fn write(
     Written { text, errors, cost, longest, too_large }
 }
 
-/// Maximum unused bytes in the buffer of an answer that waits for its client.
+/// Maximum unused bytes in the buffer of a response that waits for its client.
 const SPARE: usize = 16 << 10;
 
 const OPEN: &[u8] = b"{\"data\":";
 
 impl Written {
-    /// Bytes of `data`; more than can be where there were too many.
+    /// Returns the number of bytes of `data`; `u64::MAX` if it exceeded the limit.
     pub fn size(&self) -> u64 {
         if self.too_large { u64::MAX } else { self.text.len() as u64 }
     }
 
-    /// The whole response: `"errors"` in front where there are any, `"extensions"` behind where there is one.
+    /// Returns the whole response: `"errors"` first if there are any, `"extensions"` last if there
+    /// are any.
     pub fn finish(self, extensions: Option<&impl Serialize>) -> Bytes {
         let mut out = self.text;
         if !self.errors.is_empty() {
@@ -120,14 +122,14 @@ impl Written {
     }
 }
 
-/// Of a response, in bytes.
+/// Size of a response, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::engine) struct Size {
-    /// A first guess.
+    /// Initial capacity.
     pub expected: usize,
-    /// Past it, writing stops and `data` is null.
+    /// Maximum. Past it, writing stops and `data` is null.
     pub most: usize,
-    /// `most` is the room that other answers leave, not the configured limit.
+    /// `most` is the memory that other responses leave, not the configured limit.
     pub lacks_room: bool,
 }
 
@@ -154,20 +156,20 @@ struct Writer<'a> {
     longest: u64,
     errors: Errors,
     most: usize,
-    /// Values looked at, those that became null with their parents included.
+    /// Number of visited values, including those that became null with their parents.
     visits: usize,
-    /// Writing has stopped: nothing is made null on the way up.
+    /// Writing has stopped: no parent is made null.
     too_large: bool,
 }
 
-/// The way from the root to what is being written, kept on the stack; made into a list only for an error.
+/// Path from the root to the current value, kept on the stack. It becomes a list only for an error.
 pub(super) enum Path<'a> {
     Root,
     Field(&'a Path<'a>, &'a Entry),
     Index(&'a Path<'a>, usize),
 }
 
-/// A non-null position turned out null, and its error is recorded: the parent must become null.
+/// A non-null value is null, and its error is recorded: the parent must become null.
 struct Bubble;
 
 impl Writer<'_> {
@@ -185,10 +187,11 @@ impl Writer<'_> {
         }
     }
 
-    /// `true` if an object is there, or what came instead of it. An object that the caller may not see is refused later.
+    /// Returns `true` if an object exists, or the value instead of it. An object that the caller
+    /// may not see is refused later.
     fn existence(&self, row: RowId, view: &View) -> Value {
         let View::ByType { typename, types } = view else { return Value::Bool(true) };
-        // All types of a view have such a slot, or none.
+        // Either all types of a view have such a slot, or none.
         if types.first().is_none_or(|first| first.exists.is_none()) {
             return Value::Bool(true);
         }
@@ -237,7 +240,7 @@ impl Writer<'_> {
                 self.charge(self.given[entry.given as usize]);
             }
             let value = match entry.output.kind {
-                // Known without the store; their rows may have no slots at all.
+                // Independent of the store; their rows may have no slots at all.
                 OutputKind::Typename(_) | OutputKind::Introspection(_) => Value::Null,
                 _ => self.store.get(row, entry.slot),
             };
@@ -247,23 +250,23 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The caller may not see what has this number.
+    /// Returns `true` if the condition of this number refuses access.
     fn refuses(&self, guard: u32) -> bool {
         guard != 0 && !self.conditions[guard as usize]
     }
 
-    /// The object does not pass one of these checks, or nobody asked.
+    /// Returns `true` if the object fails one of these checks, or a check was not evaluated.
     fn fails(&self, row: RowId, checks: &[Slot]) -> bool {
         checks.iter().any(|slot| self.store.get(row, *slot) != Value::Bool(true))
     }
 
-    /// Null instead of a field that the caller may not see, whatever stands in its slot.
+    /// Writes null for a field that the caller may not see, whatever is in its slot.
     fn refused_field(&mut self, entry: &Entry, path: &Path<'_>) -> Result<(), Bubble> {
         let outcome = self.refused(&Path::Field(path, entry));
         self.null_for(entry, outcome)
     }
 
-    /// Null for a field that has an error, where the field may be null.
+    /// Writes null for a field with an error, if the field is nullable.
     fn null_for(&mut self, entry: &Entry, outcome: Result<(), Bubble>) -> Result<(), Bubble> {
         match outcome {
             Err(Bubble) if !entry.output.non_null => {
@@ -290,11 +293,12 @@ impl Writer<'_> {
         Err(Bubble)
     }
 
-    /// Writes a value, or null in its place where that is allowed.
+    /// Writes a value, or null instead of it if the type allows that.
     fn value(&mut self, value: Value, output: &Output, path: &Path<'_>) -> Result<(), Bubble> {
         let start = self.out.len();
         self.visits += 1;
-        // A value takes two bytes at least, so as many looks are enough for any response that is small enough.
+        // A value takes at least two bytes, so this many visits are enough for any response within
+        // the limit.
         if start > self.most || self.visits > self.most / 2 {
             self.too_large = true;
             return Err(Bubble);
@@ -383,7 +387,7 @@ impl Writer<'_> {
         Err(Bubble)
     }
 
-    /// Names the field that is null, and in development the key that no reply had for it.
+    /// Names the field that is null and, in development, the key that no reply had for it.
     fn why_null(&self, path: &Path<'_>) -> String {
         let Some(entry) = path.entry() else { return "a value is null".to_owned() };
         let (element, coordinate) = match path {
@@ -403,7 +407,7 @@ impl Writer<'_> {
         Err(Bubble)
     }
 
-    /// A reply that breaks the schema's word.
+    /// Adds the error of a reply that does not match the schema.
     fn broken(&mut self, code: ErrorCode, message: String, path: &Path<'_>) {
         let (kind, is_development) = (Kind::of(path, code), self.missing.is_some());
         let error_id = self.errors.id_of(&kind, || {
@@ -463,12 +467,12 @@ impl Writer<'_> {
 }
 
 impl Path<'_> {
-    /// Whose reply the value stands in.
+    /// Returns the source of the reply that holds the value.
     fn source(&self) -> Option<&Name> {
         self.entry()?.source.as_ref()
     }
 
-    /// The field that the value is of.
+    /// Returns the field of the value.
     fn entry(&self) -> Option<&Entry> {
         match self {
             Path::Root => None,
@@ -477,7 +481,7 @@ impl Path<'_> {
         }
     }
 
-    /// The field in the operation's text.
+    /// Returns the location of the field in the operation's text.
     pub(super) fn location(&self) -> Option<Location> {
         self.entry()?.at
     }
@@ -504,7 +508,7 @@ impl Path<'_> {
 }
 
 impl fmt::Display for Path<'_> {
-    /// The response keys on the way, with dots between them.
+    /// Writes the response keys of the path, separated by dots.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut first = true;
         for segment in self.segments() {

@@ -1,4 +1,4 @@
-//! Distinct keys in chunks, and what a chunk that fails takes with it.
+//! Distinct keys in chunks, and the effects of a chunk that fails.
 
 use super::{SHOP, errors, reviews, run, user};
 use crate::engine::testing::{Upstream, failure, ids};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const REVIEWS: &str = "{ reviews { author { name } } }";
 
-/// Users for their ids, but a failure for a batch that `refuse` finds a reason to refuse.
+/// Serves users by their ids. Fails a batch for which `refuse` returns a reason.
 fn shop(
     reviews: Value,
     refuse: impl Fn(&[String]) -> Option<(ErrorCode, ErrorKind)> + Send + Sync + 'static,

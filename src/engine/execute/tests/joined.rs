@@ -1,4 +1,4 @@
-//! `waitMs`: keys of several requests in one call, as long as they are of one caller.
+//! `waitMs`: keys of several requests in one call, as long as they belong to one caller.
 
 use super::errors;
 use crate::engine::Request;
@@ -22,7 +22,7 @@ type User @key(fields: "id") { id: ID! name: String }
 type Order { buyer: User }
 "#;
 
-/// Nobody has the id 404, and a call with the id 13 fails.
+/// No user has the id 404, and a call with the id 13 fails.
 fn upstream() -> Upstream {
     Upstream::new(|target| {
         if let Some(first) = target.strip_prefix("/orders/") {
@@ -41,7 +41,7 @@ fn query(ids: &str) -> String {
     format!("{{ usersById(ids: [{ids}]) {{ name }} }}")
 }
 
-/// The ids of each call, sorted.
+/// Returns the ids of each call, sorted.
 fn asked(upstream: &Upstream) -> Vec<Vec<String>> {
     let targets = upstream.take();
     let users = targets.iter().filter(|target| target.starts_with("/users"));

@@ -1,4 +1,4 @@
-//! Keys of several parts, and what becomes of objects whose key never came.
+//! Keys of several parts, and objects whose key is missing.
 
 use super::{errors, run};
 use crate::engine::testing::{Upstream, failure};
@@ -43,7 +43,7 @@ async fn a_key_of_several_parts_matches_as_a_whole() {
     assert_eq!(body.get("errors"), None);
 }
 
-/// Each step needs what the one before it brought.
+/// Each step needs a value of the previous one.
 const CHAIN: &str = r#"
 type Query {
   orders: [Order!]! @call(source: "orders", target: "/orders")
@@ -98,7 +98,7 @@ async fn what_failed_above_is_the_reason_below() {
     assert!(!body.to_string().contains("own words"), "the upstream's words stay in the log");
 }
 
-/// The batch of the fees has a key that only a call of its own brings.
+/// The batch of the fees has a key that needs a call of its own.
 const FEES: &str = r#"
 type Query {
   posts: [Post!]! @call(source: "posts", target: "/posts", select: "id")

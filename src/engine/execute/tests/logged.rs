@@ -31,7 +31,7 @@ type Pair { user: User }
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// What this thread logs.
+/// Log lines of this thread.
 #[derive(Clone, Default)]
 struct LogLines(Arc<Mutex<Vec<u8>>>);
 
@@ -54,7 +54,7 @@ impl LogLines {
         (lines, tracing::subscriber::set_default(subscriber))
     }
 
-    /// The warnings since the last time.
+    /// Returns the warnings since the last call.
     fn take(&self) -> Vec<Value> {
         let bytes = std::mem::take(&mut *self.0.lock().unwrap());
         let lines = String::from_utf8(bytes).unwrap();

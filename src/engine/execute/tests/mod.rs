@@ -1,4 +1,5 @@
-//! Whole requests against upstreams made of closures: what is asked, how often, and what comes of it.
+//! Whole requests with services that are closures: which calls are made, how often, and the
+//! responses.
 
 mod batches;
 mod joined;
@@ -27,7 +28,7 @@ fn user(id: &str) -> Value {
     json!({ "id": id, "name": format!("n{id}") })
 }
 
-/// So many reviews, by authors 1, 2, 3 … `authors` in turn.
+/// Returns `count` reviews, by authors 1, 2, 3 … `authors` in turn.
 fn reviews(count: usize, authors: usize) -> Value {
     (0..count).map(|n| json!({ "id": n, "author_id": n % authors + 1 })).collect()
 }
@@ -37,7 +38,7 @@ async fn run(upstream: &Upstream, sdl: &str, query: &str) -> (Value, Vec<String>
     (body(&response), upstream.take())
 }
 
-/// `path: code` of each error.
+/// Returns `path: code` of each error.
 fn errors(body: &Value) -> Vec<String> {
     let errors = body["errors"].as_array().cloned().unwrap_or_default();
     let code = |error: &Value| error["extensions"]["code"].as_str().unwrap_or("none").to_owned();

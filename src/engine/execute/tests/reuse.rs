@@ -21,7 +21,7 @@ type Note { id: ID! text: String }
 
 const NOTE: &str = "{ note(id: 1) { text } }";
 
-/// Answers as soon as the gate lets it, with the caller's name as the text.
+/// Serves the caller's name once the semaphore has permits.
 fn gated() -> (Upstream, Arc<Semaphore>) {
     let gate = Arc::new(Semaphore::new(0));
     let opened = Arc::clone(&gate);

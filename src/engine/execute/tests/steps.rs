@@ -1,4 +1,4 @@
-//! What one request does step by step: small documents, mutations, taking over, waiting in line, giving up.
+//! Steps of one request: small documents, mutations, reuse of held data, queues, deadlines.
 
 use super::{SHOP, errors, reviews, run, user};
 use crate::engine::testing::{Upstream, body, failure, request};
@@ -122,7 +122,7 @@ async fn what_the_request_holds_is_not_asked_for_again() {
     assert_eq!(targets, ["/user/1", "/orders?user=1", "/user/2"]);
     let orders = json!([{ "buyer": { "name": "a" } }, { "buyer": { "name": "b" } }]);
     assert_eq!(body["data"]["user"]["orders"], orders);
-    // Something the first fetch did not keep.
+    // A field that the first fetch did not keep.
     let query = "{ user(id: 1) { name orders { buyer { email } } } }";
     let (body, targets) = run(&upstream, LOOP, query).await;
     assert_eq!(body["data"]["user"]["orders"][0]["buyer"]["email"], "a@x");
@@ -245,7 +245,7 @@ type Query {
 type User @key(fields: "id") { id: ID! name: String }
 "#;
 
-/// Whatever the log says of it, and whatever a service says.
+/// The response and the log stay the same, whatever the service sends.
 #[tokio::test]
 async fn a_reply_without_room_is_an_error_of_the_gateway() {
     let error = |kind, detail: &str| source::Error {

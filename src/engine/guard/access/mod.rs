@@ -1,7 +1,8 @@
-//! Who may see what: a rule of the graph, asked for one caller.
+//! Evaluates access rules of the graph for one caller.
 //!
-//! Only a plain `true` lets anybody pass. A rule that fails, that yields null or anything else denies, and one that
-//! names the token denies whoever has none, whatever it would say of a missing claim.
+//! Only a plain `true` grants access. A rule denies if it fails, yields null, or yields any other
+//! value. A rule that names the token denies callers without one, whatever it would yield for a
+//! missing claim.
 
 mod reject;
 mod scopes;
@@ -19,17 +20,17 @@ use serde_json::{Map, Value};
 
 pub(in crate::engine) const CODE: ErrorCode = ErrorCode::UnauthorizedFieldOrType;
 
-/// What a client is told of each field: that there is a rule, and not which one.
+/// Message for clients: it tells that there is a rule, but not which one.
 const MESSAGE: &str = "the caller may not see this field";
 
-/// The error of a field.
+/// Returns the error of a refused field.
 pub(in crate::engine) fn error(error_id: String) -> Error {
     let mut error = Error::new(CODE, MESSAGE);
     error.extensions.insert("errorId".into(), error_id.into());
     error
 }
 
-/// What the log is told, once for all fields of an answer: the response keys of the first one, and how many there were.
+/// Logs refused fields, once for each answer: the path of the first one, and their number.
 pub(in crate::engine) fn tell(error_id: &str, field: &str, fields: usize) {
     let code = CODE.as_str();
     tracing::info!(error_id, field, fields, code, "a caller may not see what was asked for");
@@ -47,8 +48,8 @@ impl<'a> Access<'a> {
         Self { graph, caller }
     }
 
-    /// Whether a rule holds for a whole request. One that looks at objects may hold, unless it looks at a token that is
-    /// not there.
+    /// Returns `true` if a rule grants access for a whole request. A rule that looks at objects may
+    /// grant it, unless it needs a token and there is none.
     pub fn allows(&self, guard: GuardId, arguments: impl FnOnce() -> Map<String, Value>) -> bool {
         match self.graph.guards.get(guard) {
             Guard::Authenticated => self.is_known(),
@@ -62,7 +63,8 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Whether a rule holds for one object, of which `this` has what it names.
+    /// Returns `true` if a rule grants access to one object. `this` has the fields that the rule
+    /// names.
     pub fn allows_object(
         &self,
         guard: GuardId,
@@ -90,7 +92,7 @@ impl<'a> Access<'a> {
         matches!(allow.rule.evaluate(&scope), Ok(Value::Bool(true)))
     }
 
-    /// There is a verified token.
+    /// Returns `true` if the caller has a verified token.
     fn is_known(&self) -> bool {
         self.caller.claims.is_object()
     }

@@ -1,26 +1,28 @@
-//! `guards.mode: reject`: an operation that asks for anything the caller may not see is refused as a whole, with the
-//! paths. What depends on the objects (a rule over `$this`, the type of an object behind an interface or a union) is not
-//! known before they are there, and stays a field error.
+//! `guards.mode: reject`: an operation that selects anything that the caller may not see is refused
+//! as a whole, with the paths. Rules that depend on the objects (over `$this`, or on the type of an
+//! object behind an interface or a union) are not known before the objects are fetched. They stay
+//! field errors.
 
 use crate::engine::response::{Entry, Output, OutputKind, View};
 use crate::graphql::{Error, Location, PathSegment, error_id};
 use hashbrown::HashSet;
 use std::sync::Arc;
 
-/// So many paths are told; more help nobody.
+/// Maximum number of paths that are listed; more do not help.
 const LISTED: usize = 100;
 
-/// What becomes of an operation that asks for something the caller may not see.
+/// Handling of an operation that selects fields that the caller may not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GuardMode {
-    /// It runs without it.
+    /// Run it without those fields.
     #[default]
     Withhold,
-    /// It is refused.
+    /// Refuse it.
     Reject,
 }
 
-/// An error for each path that the caller may not see, as far as that is known before anything is fetched.
+/// Returns an error for each path that the caller may not see, as far as that is known before
+/// anything is fetched.
 pub(in crate::engine) fn refused(view: &View, conditions: &[bool]) -> Vec<Error> {
     let (mut errors, omitted) = unseen(view, conditions);
     let Some(first) = errors.first() else { return errors };
@@ -39,7 +41,7 @@ pub(in crate::engine) fn refused(view: &View, conditions: &[bool]) -> Vec<Error>
     errors
 }
 
-/// [`refused`] without a line in the log, and the number of paths that are left out.
+/// Like [`refused`], but without logging. Also returns the number of paths past the limit.
 pub(in crate::engine) fn unseen(view: &View, conditions: &[bool]) -> (Vec<Error>, usize) {
     let mut walk = Walk { conditions, found: HashSet::new(), paths: Vec::new(), omitted: 0 };
     walk.view(view, &mut Vec::new());
@@ -53,9 +55,10 @@ pub(in crate::engine) fn unseen(view: &View, conditions: &[bool]) -> (Vec<Error>
 
 struct Walk<'a> {
     conditions: &'a [bool],
-    /// The keys of the paths: two types of one place may be asked for the same.
+    /// Response keys of the paths found so far: two types of one selection may contain the same
+    /// path.
     found: HashSet<Vec<Arc<str>>>,
-    /// Each with the place of its field in the operation.
+    /// Paths, each with the location of its field in the operation.
     paths: Vec<(Vec<Arc<str>>, Option<Location>)>,
     omitted: usize,
 }

@@ -1,16 +1,16 @@
-//! The scopes of a token: `scope` as a text with spaces between (RFC 8693, section 4.2) or as a list, `scp`, `scopes`; or
-//! the one claim that the configuration names for its issuer.
+//! Scopes of a token: `scope` as a text separated by spaces (RFC 8693, section 4.2) or as a list,
+//! `scp`, `scopes`; or the one claim that is configured for the issuer.
 
 use crate::graphql::Name;
 use crate::source::{Caller, claim};
 use serde_json::Value;
 
-/// Where issuers put scopes.
+/// Claims that may hold scopes.
 const CLAIMS: [&str; 3] = ["scope", "scp", "scopes"];
 
-/// The caller's token has every scope of one of the lists.
+/// Returns `true` if the caller's token has every scope of one of the lists.
 pub(super) fn suffice(caller: &Caller, any: &[Vec<Name>]) -> bool {
-    // The load refuses an empty list, which would let everybody pass.
+    // The load refuses an empty list, which would let every caller pass.
     any.iter().any(|all| !all.is_empty() && all.iter().all(|scope| has(caller, scope)))
 }
 

@@ -1,4 +1,4 @@
-//! One rule and one caller at a time.
+//! Tests one rule and one caller at a time.
 
 use super::Access;
 use crate::engine::testing::Upstream;
@@ -6,7 +6,7 @@ use crate::graph::Graph;
 use crate::source::Caller;
 use serde_json::{Map, Value, json};
 
-/// Whether a caller with these claims may see `Query.a`, which stands behind `rule`.
+/// Returns `true` if a caller with these claims may see `Query.a`, which is guarded by `rule`.
 fn allows(rule: &str, claims: &Value, arguments: &Value) -> bool {
     let graph = graph(rule);
     let caller = Caller {
@@ -78,23 +78,23 @@ fn a_rule_lets_pass_on_true_alone() {
         ("$claims.admin", true),
         ("$claims.sub->eq('ada')", true),
         ("$claims.sub->eq('bob')", false),
-        // Not true: a text, a number, null, nothing.
+        // Not `true`: a text, a number, null, a missing claim.
         ("$claims.role", false),
         ("$claims.level", false),
         ("$claims.none", false),
         ("$claims.missing", false),
-        // Not known is not false.
+        // A missing claim is not false.
         ("$claims.missing->not", false),
         ("$claims.missing->ne('banned')", false),
         ("$claims.missing->eq($claims.none)", false),
         ("$claims.missing->in($args.y.z)->not", false),
-        // It cannot be evaluated.
+        // Cannot be evaluated.
         ("$claims.level->not", false),
         ("$claims.sub->gt(1)", false),
         ("$claims.sub->contains('a')", false),
         ("$($claims.sub ?? [])->contains('a')", false),
         ("$claims->get('sub')->contains('a')", false),
-        // Whatever else is true.
+        // Denies, even if the other operand is true.
         ("$claims.missing->or($claims.admin)", true),
         ("$request.headers.x-team->eq('red')", true),
         ("$request.ip->eq('127.0.0.1')", false),
@@ -115,7 +115,7 @@ fn a_rule_that_names_the_token_denies_whoever_has_none() {
         ("$claims.banned ?? true", false),
         ("$claims.sub->match([null, true], [@, true])", false),
         ("$args.x->eq(1)->or($claims.admin)", false),
-        // It does not name it.
+        // Does not name the token.
         ("$args.x->eq(1)", true),
         ("$(true)", true),
         ("$(false)", false),

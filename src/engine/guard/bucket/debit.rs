@@ -1,4 +1,4 @@
-//! One request's dealings with its bucket.
+//! Reserves and settles the cost of one request.
 
 use super::Buckets;
 use super::key::{Key, Policy};
@@ -14,9 +14,10 @@ use serde::Serialize;
 use serde_json::Number;
 use std::sync::Arc;
 
-/// What a request takes out of its caller's bucket. Dropped before it was settled, it has spent what it reserved.
+/// Debit of one request from its caller's bucket. If it is dropped before it was settled, the
+/// reservation is spent.
 pub struct Debit<'a> {
-    /// `None` where there are no limits.
+    /// `None` if there is no rate limit.
     buckets: Option<&'a Buckets>,
     caller: &'a Caller,
     state: State,
@@ -24,10 +25,10 @@ pub struct Debit<'a> {
 }
 
 enum State {
-    /// The bucket was not asked yet.
+    /// Nothing was taken from the bucket yet.
     New,
     Reserved(Reservation),
-    /// Nothing is to be settled.
+    /// Nothing has to be settled.
     Done,
 }
 
@@ -39,36 +40,36 @@ struct Reservation {
     left: f64,
 }
 
-/// How a caller's bucket stands after a request.
+/// State of the caller's bucket after a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Throttle {
-    /// `default`, or the tier's name.
+    /// Name of the tier, or `default`.
     pub policy: Arc<str>,
     pub capacity: u64,
-    /// Whole units; none while there is a debt.
+    /// Remaining cost, in whole units; zero while the bucket is in debt.
     pub available: u64,
-    /// Units a second.
+    /// Refill rate, in units per second.
     pub restore_rate: f64,
-    /// Seconds that an empty bucket takes to fill.
+    /// Time in which an empty bucket fills, in seconds.
     pub window: u64,
-    /// Seconds until it is full.
+    /// Time until the bucket is full, in seconds.
     pub full_in: u64,
-    /// `Some`: the request was refused, and would pass after so many seconds.
+    /// Set if the request was refused: seconds after which it would pass.
     pub retry_after: Option<u64>,
 }
 
-/// As it is told under `extensions.cost.throttleStatus`.
+/// The throttle state in `extensions.cost.throttleStatus`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ThrottleStatus {
     pub maximum_available: u64,
     pub currently_available: u64,
-    /// Units a second.
+    /// Refill rate, in units per second.
     pub restore_rate: Number,
 }
 
 impl Buckets {
-    /// The refusal of an operation that costs more than the caller's bucket ever holds.
+    /// Returns the error of an operation that costs more than the caller's bucket can ever hold.
     pub fn never_holds(
         &self,
         caller: &Caller,
@@ -88,10 +89,10 @@ impl<'a> Debit<'a> {
         Self { buckets, caller, state: State::New, throttle: None }
     }
 
-    /// Reserves what an operation is estimated to cost; `formula` is asked for the message of a refusal.
+    /// Reserves the estimated cost of an operation. `formula` is printed in the message of a refusal.
     ///
     /// # Errors
-    /// If the bucket holds less, or could never hold as much.
+    /// If the bucket holds less, or could never hold as much. Also if Redis does not answer and `fail` is `closed`.
     pub async fn admit(
         &mut self,
         estimate: u64,
@@ -114,7 +115,7 @@ impl<'a> Debit<'a> {
             Answer::Taken { left, from } => {
                 metrics::decided(&policy.name, Outcome::Admitted);
                 let policy = Arc::clone(policy);
-                // A part of a bucket may have held less than that.
+                // The local part of a bucket may have held less than that.
                 let cost = units(cost).min(from.flow().capacity);
                 self.throttle = Some(Throttle::new(&policy, from.flow(), left));
                 self.state = State::Reserved(Reservation { key, policy, from, cost, left });
@@ -151,8 +152,8 @@ impl<'a> Debit<'a> {
         }
     }
 
-    /// Takes the floor for an operation that was refused before it came to its bucket. Where even that is not there,
-    /// the answer is that; the reasons of before are told another time.
+    /// Takes the minimum cost for an operation that was refused before its bucket was debited. If
+    /// the bucket lacks even that, the throttling error replaces `errors`.
     pub async fn charge_refusal(&mut self, errors: Vec<Error>) -> Vec<Error> {
         if !matches!(self.state, State::New) {
             return errors;
@@ -166,7 +167,7 @@ impl<'a> Debit<'a> {
         }
     }
 
-    /// Settles a request, or takes what an event of a subscription cost. Never waits.
+    /// Settles a request, or takes the cost of a subscription's event. Never waits.
     pub fn pay(&mut self, actual: u64, is_event: bool) {
         match self.buckets {
             Some(buckets) if is_event => {
@@ -178,7 +179,7 @@ impl<'a> Debit<'a> {
         }
     }
 
-    /// Gives back what was reserved and not spent, or takes the rest. Never waits.
+    /// Returns the unspent part of the reservation, or takes the rest. Never waits.
     pub fn settle(&mut self, actual: u64) {
         let State::Reserved(reservation) = std::mem::replace(&mut self.state, State::Done) else {
             return;
@@ -197,7 +198,7 @@ impl<'a> Debit<'a> {
         }
     }
 
-    /// How the bucket stands, where that is known.
+    /// Returns the state of the bucket, if it is known.
     #[must_use]
     pub fn throttle(&self) -> Option<&Throttle> {
         self.throttle.as_ref()

@@ -1,9 +1,10 @@
-//! Whose bucket: the caller's name by the key's expressions, and its tier.
+//! Keys of buckets: the caller's name, from the configured expressions, and its tier.
 //!
-//! A name may be a secret (an API key) and may be long, so it is hashed at once: what the stores hold, and what Redis
-//! sees, is a SHA-256. Which expression a name came from goes into the hash, so that nobody gets into somebody else's
-//! bucket by sending that one's subject as an API key. A hash is no secret keeper for names that can be guessed, such
-//! as addresses; Redis must not be open to strangers anyway.
+//! A name may be a secret (an API key) and may be long, so it is hashed at once: the stores hold
+//! only its SHA-256, and so does Redis. The hash includes the expression that the name came from,
+//! so that a caller cannot use another's bucket by sending its subject as an API key. A hash does
+//! not protect names that can be guessed, such as addresses. Redis must not be open to strangers
+//! anyway.
 
 use super::level::Flow;
 use super::settings::Rate;
@@ -15,33 +16,33 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-/// A caller in a tier.
+/// Key of one caller's bucket in its tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key([u8; 32]);
 
-/// Kinds of callers.
+/// The tiers, and the expressions that name callers.
 pub struct Policies {
     names: Vec<Name>,
     tiers: Vec<(Mapping, Arc<Policy>)>,
     default: Arc<Policy>,
 }
 
-/// What callers of one tier may ask.
+/// Limits of the callers of one tier.
 #[derive(Debug)]
 pub struct Policy {
-    /// `default`, or the tier's.
+    /// Name of the tier, or `default`.
     pub name: Arc<str>,
     pub flow: Flow,
 }
 
-/// An expression, with short ways for what most keys are made of.
+/// An expression, with fast paths for the most common ones.
 enum Name {
     Header(Box<str>),
     Ip,
     Other(Mapping),
 }
 
-/// Of all callers who have no name.
+/// Stands for the expression in the shared key of all callers without a name.
 const NAMELESS: u32 = u32::MAX;
 
 impl Key {
@@ -55,13 +56,13 @@ impl Key {
         Self(key)
     }
 
-    /// Which of so many shards it belongs to.
+    /// Returns the shard that it belongs to, of `of` shards.
     #[must_use]
     pub fn shard(&self, of: usize) -> usize {
         usize::from(self.0[0]) % of
     }
 
-    /// Under which it stands in Redis: `rate:` and 43 letters.
+    /// Returns the key in Redis: `rate:` and 43 letters.
     #[must_use]
     pub fn name(&self) -> String {
         use base64::Engine as _;
@@ -85,7 +86,7 @@ impl Policies {
         }
     }
 
-    /// The caller's bucket, and what it may hold.
+    /// Returns the key of the caller's bucket, and its tier.
     #[must_use]
     pub fn find(&self, caller: &Caller) -> (Key, &Arc<Policy>) {
         let holds = |when: &Mapping| evaluate(when, caller) == Value::Bool(true);
@@ -109,7 +110,8 @@ impl Name {
         }
     }
 
-    /// `None` for null, an empty text, and what cannot be evaluated for this caller.
+    /// Returns the caller's name; `None` for null, an empty text, and an expression that fails for
+    /// this caller.
     fn of<'a>(&self, caller: &'a Caller) -> Option<Cow<'a, str>> {
         let name = match self {
             Self::Ip => Cow::Owned(network(caller.ip?).to_string()),
@@ -128,7 +130,7 @@ fn is_headers(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Variable(Variable::RequestHeaders))
 }
 
-/// As [`crate::source::headers_to_value`] has it, for one name.
+/// Like [`crate::source::headers_to_value`], for a single header.
 fn header<'a>(caller: &'a Caller, name: &str) -> Option<Cow<'a, str>> {
     let mut values = caller.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     let first = values.next()?;
@@ -136,7 +138,8 @@ fn header<'a>(caller: &'a Caller, name: &str) -> Option<Cow<'a, str>> {
     Some(joined)
 }
 
-/// The address of one caller: of IPv6 the first 64 bits, as the rest is the caller's to choose.
+/// Returns the address that counts as one caller: for IPv6 the first 64 bits, because the caller
+/// can choose the rest.
 fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
@@ -144,7 +147,7 @@ fn network(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Null where a method meets a value that it is not for.
+/// Evaluates an expression. Yields null if a method does not apply to its value.
 fn evaluate(mapping: &Mapping, caller: &Caller) -> Value {
     let nothing = &Value::Null;
     let inputs = Inputs {

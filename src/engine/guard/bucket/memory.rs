@@ -1,9 +1,11 @@
-//! Buckets in this process: shards behind locks that are held for some nanoseconds and never across an await.
+//! In-memory store of buckets: shards with locks that are held for nanoseconds and never across an
+//! await.
 //!
-//! The number of buckets is bounded. A bucket that is full again is as good as none, so every new one looks at two of
-//! its neighbours and drops those that are full; in peace as many are kept as callers are active. When there are too
-//! many all the same, the fullest of eight neighbours is dropped: its caller, who gets a full one next time, gains
-//! least by that, while a caller who has emptied his bucket does not get rid of it by making up other keys.
+//! The number of buckets is bounded. A full bucket need not be kept, so every new one checks two of
+//! its neighbours and drops those that are full. Normally there are as many buckets as active
+//! callers. If there are too many all the same, the fullest of eight neighbours is dropped. Its
+//! caller gets a full bucket next time and so gains the least. A caller with an empty bucket cannot
+//! get rid of it by inventing other keys.
 
 use super::key::Key;
 use super::level::{Flow, Level};
@@ -14,13 +16,13 @@ use std::time::Duration;
 
 const SHARDS: usize = 64;
 
-/// Buckets of all shards together: about 16 MB.
+/// Maximum number of buckets of all shards together: about 16 MB.
 pub const MOST: usize = 1 << 17;
 
-/// Neighbours that a new bucket looks at.
+/// Number of neighbours that a new bucket checks.
 const SWEPT: usize = 2;
 
-/// Neighbours one of which makes room when there is none.
+/// Number of neighbours of which the fullest is dropped to make room.
 const COMPARED: usize = 8;
 
 pub struct Memory {
@@ -29,7 +31,7 @@ pub struct Memory {
 
 struct Shard {
     buckets: IndexMap<Key, Kept>,
-    /// The neighbour that is looked at next.
+    /// Position of the next neighbour to check.
     hand: usize,
     most: usize,
 }
@@ -40,7 +42,7 @@ struct Kept {
 }
 
 impl Memory {
-    /// With room for `most` buckets, or a few more, as each shard has the same room.
+    /// Creates a store for `most` buckets, rounded up so that each shard has the same capacity.
     #[must_use]
     pub fn new(most: usize) -> Self {
         let most = most.div_ceil(SHARDS);
@@ -48,10 +50,10 @@ impl Memory {
         Self { shards: (0..SHARDS).map(|_| shard()).collect() }
     }
 
-    /// Takes `cost` out of a bucket; what is left in it.
+    /// Takes `cost` from a bucket, and returns the rest.
     ///
     /// # Errors
-    /// What it holds, if that is less; nothing is taken.
+    /// If it holds less. The error is what it holds, and nothing is taken.
     pub fn take(&self, key: &Key, flow: Flow, now: Duration, cost: f64) -> Result<f64, f64> {
         self.change(key, flow, now, |level| level.take(flow, now, cost))
     }
@@ -61,12 +63,12 @@ impl Memory {
         self.change(key, flow, now, |level| level.give_back(flow, now, more));
     }
 
-    /// Sets what a bucket holds.
+    /// Sets the tokens of a bucket.
     pub fn set(&self, key: &Key, flow: Flow, now: Duration, tokens: f64) {
         self.change(key, flow, now, |level| *level = Level::holding(tokens, flow, now));
     }
 
-    /// How many buckets are kept.
+    /// Returns the number of buckets.
     #[cfg(test)]
     pub fn len(&self) -> usize {
         let count = |shard: &Mutex<Shard>| {
@@ -120,7 +122,7 @@ impl Shard {
         }
     }
 
-    /// The bucket so many places ahead of the hand, all the way round.
+    /// Returns the bucket `ahead` positions after the hand, wrapping around.
     fn neighbour(&self, ahead: usize) -> Option<(usize, &Kept)> {
         let at = (self.hand + ahead) % self.buckets.len().max(1);
         self.buckets.get_index(at).map(|(_, kept)| (at, kept))

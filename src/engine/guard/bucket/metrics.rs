@@ -1,17 +1,17 @@
-//! What buckets count. Labels are policies and fixed words, never a caller.
+//! Metrics of the rate limit. Labels are policies and fixed words, never a caller.
 
 use crate::shared::Failure;
 use metrics::{counter, gauge};
 use std::sync::Arc;
 
-/// What came of a request at its bucket.
+/// Outcome of a request at its bucket.
 #[derive(Debug, Clone, Copy)]
 pub enum Outcome {
     Admitted,
     Throttled,
-    /// It would have been throttled; `limits.rate.mode` only measures.
+    /// Would have been throttled, but `limits.rate.mode` only measures.
     Measured,
-    /// Redis did not answer: run uncounted, or refused.
+    /// Redis did not answer: the request ran uncounted, or was refused.
     FailedOpen,
     FailedClosed,
 }
@@ -28,22 +28,22 @@ pub fn decided(policy: &Arc<str>, outcome: Outcome) {
         .increment(1);
 }
 
-/// Units of cost that were taken, after settling.
+/// Counts units of cost that were spent, after settling.
 pub fn spent(policy: &Arc<str>, cost: u64) {
     counter!("portcullis_rate_cost_total", "policy" => Arc::clone(policy)).increment(cost);
 }
 
-/// Redis did not answer a check or a settlement.
+/// Counts a check or a settlement that Redis did not answer.
 pub fn store_failed(failure: &Failure) {
     counter!("portcullis_rate_store_failures_total", "kind" => failure.kind()).increment(1);
 }
 
-/// A settlement that was not made: what was given back too little stays spent.
+/// Counts a settlement that was dropped: its reservation stays spent.
 pub fn settlement_lost() {
     counter!("portcullis_rate_settlements_lost_total").increment(1);
 }
 
-/// Buckets kept in this process, more or less by so many.
+/// Changes the number of buckets in this process.
 pub fn buckets(change: f64) {
     gauge!("portcullis_rate_buckets").increment(change);
 }

@@ -1,10 +1,11 @@
-//! How much a caller may ask: token buckets, debited by what an operation is estimated to cost before its first call,
-//! and settled with what it did cost once it was written.
+//! Rate limit by cost: token buckets, debited by an operation's estimated cost before its first
+//! call, and settled with its actual cost once the answer is written.
 //!
-//! A request has one [`Debit`]. It reserves the estimate, or refuses; after the run it is settled, which is never waited
-//! for. A debit that is dropped on the way (the client hung up, the request panicked, the gateway died) has spent its
-//! estimate: what ran until then is not known in time, and hanging up early must not be a way to ask for less. What was
-//! refused before it came to its bucket costs the floor.
+//! A request has one [`Debit`]. It reserves the estimate, or refuses the request. It is settled
+//! after the run, and nothing waits for that. If a debit is dropped before that (the client
+//! disconnected, the request panicked, the gateway crashed), the whole estimate is spent: the
+//! actual cost is not known in time, and disconnecting early must not be cheaper. A request that
+//! was refused before its bucket was debited costs the minimum.
 
 mod debit;
 mod key;
@@ -31,7 +32,7 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// `None` where they are switched off. Does no IO.
+    /// Creates the buckets; `None` if the rate limit is off. Does no IO.
     #[must_use]
     pub fn new(rate: &Rate) -> Option<Self> {
         (rate.mode != Mode::Off).then(|| Self {

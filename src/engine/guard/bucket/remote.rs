@@ -1,15 +1,16 @@
-//! Buckets in Redis, for several gateways: one script that takes and gives back, so that a check is one round trip and
-//! no lock.
+//! Redis store of buckets, for several gateways: one script takes and gives back, so a check is one
+//! round trip without a lock.
 //!
-//! The script is [`super::level`] in Lua, with Redis's own clock, so that gateways need not agree on the time. A bucket
-//! is one string, `tokens since`, that expires when it would be full. A Redis that lost its memory has full buckets. What
-//! a gateway took and did not settle, because it crashed or Redis went away, is spent, and flows in again.
+//! The script is [`super::level`] in Lua, with Redis's own clock, so that the gateways' clocks need
+//! not agree. A bucket is one string, `tokens since`, that expires when it would be full. If Redis
+//! loses its data, all buckets are full. A reservation that was not settled, because the gateway
+//! crashed or Redis was unreachable, stays spent and is refilled over time.
 
 use super::key::Key;
 use super::level::Flow;
 use crate::shared::{Failure, Redis, Script, Value};
 
-/// Needs Redis 5 or newer: the script writes after it asked for the time.
+/// Needs Redis 5 or newer: the script writes after it read the time.
 const LUA: &str = r"
 local capacity, refill = tonumber(ARGV[1]), tonumber(ARGV[2])
 local cost, more = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -51,10 +52,10 @@ impl Remote {
         Self { redis, script: Script::new(LUA) }
     }
 
-    /// As [`super::memory::Memory::take`]; the inner result is the bucket's.
+    /// Like [`super::memory::Memory::take`]; the inner result is the bucket's.
     ///
     /// # Errors
-    /// Without an answer of Redis; it may have been taken all the same.
+    /// If Redis does not answer. The tokens may have been taken all the same.
     pub async fn take(
         &self,
         key: &Key,
@@ -64,12 +65,12 @@ impl Remote {
         self.run(key, flow, cost, 0.0).await
     }
 
-    /// See [`super::level::Level::give_back`].
+    /// Like [`super::level::Level::give_back`].
     ///
     /// # Errors
-    /// Without an answer of Redis.
+    /// If Redis does not answer.
     pub async fn give_back(&self, key: &Key, flow: Flow, more: f64) -> Result<(), Failure> {
-        // An operation of no cost always passes, unless the bucket is in debt.
+        // A call with no cost always passes, unless the bucket is in debt.
         self.run(key, flow, -flow.capacity, more - flow.capacity).await.map(drop)
     }
 

@@ -1,4 +1,4 @@
-//! What `limits.rate` sets: whose bucket a request is taken from, how large it is, and where it is kept.
+//! Settings under `limits.rate`: the key, the size and the store of buckets.
 
 use super::level::Flow;
 use crate::engine::settings::Mode;
@@ -9,33 +9,34 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rate {
     pub mode: Mode,
-    /// Who asks: the first of these that is not null. May name claims, request headers and the client's address.
+    /// Expressions that name the caller; the first one that is not null counts. They may use
+    /// claims, request headers and the client's address.
     pub key: Vec<Mapping>,
-    /// For callers that are in no tier.
+    /// Allowance of callers that match no tier.
     pub allowance: Allowance,
-    /// The first one whose rule holds.
+    /// Tiers in order; the first one whose rule holds applies.
     pub tiers: Vec<Tier>,
     pub store: Store,
 }
 
-/// A caller of a kind, and what it may ask.
+/// A class of callers with its own allowance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tier {
-    /// In header fields and metrics; `tier-1` and so on where there is none.
+    /// Name in header fields and metrics. Default: `tier-1` and so on.
     pub name: Option<String>,
-    /// Holds where its value is `true`.
+    /// Rule; it holds if its value is `true`.
     pub when: Mapping,
     pub allowance: Allowance,
 }
 
-/// A bucket's size, in units of cost, and how fast it fills.
+/// Size of a bucket in units of cost, and its refill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
     pub capacity: u32,
     pub refill: Refill,
 }
 
-/// So much in such a time; neither is zero.
+/// `amount` units in each `per`; neither is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refill {
     pub amount: u32,
@@ -44,20 +45,21 @@ pub struct Refill {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Store {
-    /// This process: several gateways give several buckets to each caller.
+    /// In this process. With several gateways, each caller has several buckets.
     Memory,
-    /// One bucket per caller for all gateways that name the same server.
+    /// In Redis: one bucket per caller for all gateways that use the same server.
     Redis { server: shared::Settings, fail: Fail, replicas: u32 },
 }
 
-/// What becomes of a request that Redis does not answer for.
+/// Handling of a request if Redis does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fail {
-    /// It runs, uncounted.
+    /// Run it, uncounted.
     Open,
-    /// It is refused.
+    /// Refuse it.
     Closed,
-    /// It is taken from a bucket in this process, of one replica's part of the capacity and the refill.
+    /// Take it from a bucket in this process, with one replica's part of the capacity and the
+    /// refill.
     #[default]
     Local,
 }

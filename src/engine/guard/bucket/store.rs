@@ -1,8 +1,9 @@
-//! Where buckets are kept, and what becomes of a request when Redis does not answer.
+//! Picks the store of a bucket, and falls back if Redis does not answer.
 //!
-//! The way is one: ask Redis within its timeout ([`crate::shared`] leaves one that failed alone for a while, so that
-//! only few requests wait for it), then do as `fail` says. A settlement goes where the reservation was made; it is never
-//! waited for, and those under way are bounded.
+//! Redis is asked within its timeout, then `fail` decides. ([`crate::shared`] does not ask again
+//! for a while after a failure, so that only few requests wait for it.) A settlement goes where the
+//! reservation was made. Nothing waits for settlements, and the number of those in flight is
+//! bounded.
 
 use super::key::Key;
 use super::level::Flow;
@@ -16,7 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 
-/// Settlements under way; past it, what they would give back stays spent.
+/// Maximum number of settlements in flight. Further ones are dropped: their reservations stay
+/// spent.
 const SETTLING: usize = 1024;
 
 pub struct Store {
@@ -30,25 +32,25 @@ struct Shared {
     fail: Fail,
     replicas: u32,
     settling: Arc<Semaphore>,
-    /// The last check had no answer; said once.
+    /// The last check had no answer; logged once.
     silent: AtomicBool,
 }
 
-/// What a bucket said.
+/// Result of a check.
 #[derive(Debug)]
 pub enum Answer {
-    /// Taken; so much is left.
+    /// The cost was taken; `left` tokens remain.
     Taken { left: f64, from: Origin },
-    /// It holds less than that.
+    /// The bucket holds only `held` tokens.
     Lacking { held: f64, flow: Flow },
     /// Redis does not answer, and `fail` is `open` or `closed`.
     Unknown(Fail),
 }
 
-/// Whose bucket a reservation was made in.
+/// Store in which a reservation was made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Origin {
-    /// A bucket of this process, of this size.
+    /// A bucket of this process, with this capacity and refill.
     Memory(Flow),
     Redis(Flow),
 }
@@ -63,7 +65,7 @@ impl Origin {
 }
 
 impl Store {
-    /// Does no IO.
+    /// Creates the store. Does no IO.
     #[must_use]
     pub fn new(settings: &settings::Store) -> Self {
         let remote = match settings {
@@ -81,7 +83,7 @@ impl Store {
         Self { memory: Memory::new(MOST), start: Instant::now(), remote }
     }
 
-    /// Takes a cost out of a bucket, which is at most the bucket's capacity.
+    /// Takes a cost from a bucket. `cost` is at most the bucket's capacity.
     pub async fn take(&self, key: &Key, flow: Flow, cost: f64) -> Answer {
         let Some(shared) = &self.remote else { return self.take_here(key, flow, cost) };
         let outcome = shared.buckets.take(key, flow, cost).await;
@@ -94,14 +96,14 @@ impl Store {
             (Ok(Err(held)), _) => Answer::Lacking { held, flow },
             (Err(_), Fail::Local) => {
                 let part = flow.share(shared.replicas);
-                // What fits the whole bucket may be too much for a part; it empties a full part then.
+                // A cost that fits the whole bucket may exceed a part. Then it empties a full part.
                 self.take_here(key, part, cost.min(part.capacity))
             }
             (Err(_), fail) => Answer::Unknown(fail),
         }
     }
 
-    /// Gives back what was reserved too much, or takes what was reserved too little. Never waits.
+    /// Returns the surplus of a reservation, or takes what is missing. Never waits.
     pub fn settle(&self, key: Key, from: Origin, more: f64) {
         match (from, &self.remote) {
             (Origin::Memory(flow), _) => {
@@ -118,14 +120,14 @@ impl Store {
         }
     }
 
-    /// Takes a cost that is not refused any more, down to a debt. Never waits.
+    /// Takes a cost that can no longer be refused, and may leave a debt. Never waits.
     pub fn spend(&self, key: Key, flow: Flow, cost: f64) {
         let from = if self.remote.is_some() { Origin::Redis(flow) } else { Origin::Memory(flow) };
         self.settle(key, from, -cost);
     }
 
-    /// Keeps this process's part of what Redis has for a key: the bucket that stands in for it without Redis starts
-    /// with that.
+    /// Remembers this process's part of the level in Redis, so that the local fallback bucket
+    /// starts with it.
     fn remember(&self, shared: &Shared, key: &Key, flow: Flow, tokens: f64) {
         if shared.fail == Fail::Local {
             let (part, tokens) = (flow.share(shared.replicas), shared.part_of(tokens));
@@ -142,13 +144,13 @@ impl Store {
 }
 
 impl Shared {
-    /// One replica's part of these tokens.
+    /// Returns one replica's part of these tokens.
     fn part_of(&self, tokens: f64) -> f64 {
         tokens / f64::from(self.replicas.max(1))
     }
 
     fn settle(&self, key: Key, flow: Flow, more: f64) {
-        // Without a runtime the process is ending.
+        // Without a runtime the process is exiting.
         let runtime = tokio::runtime::Handle::try_current();
         let permit = Arc::clone(&self.settling).try_acquire_owned();
         let (Ok(runtime), Ok(permit)) = (runtime, permit) else {
@@ -165,7 +167,7 @@ impl Shared {
         });
     }
 
-    /// Says once that Redis is gone, and once that it is back.
+    /// Logs once that Redis is unavailable, and once that it is back.
     fn say(&self, failure: Option<&Failure>) {
         if let Some(failure) = failure {
             metrics::store_failed(failure);

@@ -96,8 +96,8 @@ fn a_clock_that_goes_back_fills_nothing() {
 }
 
 proptest! {
-    /// Whatever is asked and settled, no more is admitted than the bucket and what flowed into it, and what is asked
-    /// greedily is admitted to within one operation.
+    /// Whatever is requested and settled, no more is admitted than the capacity and the refill.
+    /// Greedy callers get all of that, within one operation.
     #[test]
     fn no_more_is_admitted_than_flows_in(
         capacity in 1_u32..1000,
@@ -131,7 +131,7 @@ fn sixty_seconds_of_greed_admit_the_rate_to_a_hundredth() {
     let flow = Flow { capacity: 50.0, refill: 500.0 };
     let (memory, key) = (Memory::new(1000), some_key(1));
     let mut admitted = 0.0;
-    // Three askers, each far faster than the bucket, at their own paces.
+    // Three callers, each far faster than the refill, at their own rates.
     for microseconds in 0..60_000_000_u64 / 100 {
         for (asker, cost) in [(3, 1.0), (7, 2.0), (11, 5.0)] {
             let now = Duration::from_micros(microseconds * 100);
@@ -261,7 +261,7 @@ fn the_first_tier_whose_rule_is_true_counts() {
     }
 }
 
-/// What a request leaves of a bucket of 10.
+/// Returns the remaining tokens of a bucket of 10 after a request.
 async fn left(buckets: &Buckets, caller: &Caller) -> u64 {
     let mut debit = Debit::new(Some(buckets), caller);
     debit.admit(1, String::new).await.expect("there is one");
@@ -301,7 +301,7 @@ async fn what_lacks_is_throttled_and_takes_nothing() {
     let mut second = Debit::new(Some(&buckets), &caller);
     let error = second.admit(4, String::new).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Throttled);
-    // Two an hour flow in, and two lack.
+    // Two units an hour are refilled, and two are missing.
     let throttle = second.throttle().unwrap();
     assert_eq!((throttle.available, throttle.retry_after), (2, Some(3600)));
     let errors = vec![error];
@@ -342,7 +342,7 @@ async fn measuring_refuses_nothing() {
     }
 }
 
-/// The fastest of many rounds: what else the machine does counts in the others.
+/// Takes the fastest of many rounds, because other load on the machine slows down the others.
 #[test]
 fn a_check_in_memory_takes_less_than_a_microsecond() {
     let flow = Flow { capacity: 1e9, refill: 1.0 };
@@ -361,7 +361,7 @@ fn a_check_in_memory_takes_less_than_a_microsecond() {
         }
         least = least.min(round.elapsed() / 1000);
     }
-    // Without optimisation it is held to the same order of magnitude only.
+    // Without optimisation, only the order of magnitude is checked.
     let most = Duration::from_nanos(if cfg!(debug_assertions) { 10_000 } else { 1_000 });
     assert!(least < most, "{least:?}");
 }

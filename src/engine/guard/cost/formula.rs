@@ -1,13 +1,13 @@
-//! The cost of an operation as a formula over its variables: made once, with the plan, evaluated for each request.
+//! The cost of an operation as a formula over its variables. It is built once, with the plan, and evaluated for each request.
 //!
 //! ```text
 //! cost(op)    = 10 · (root fields of a mutation) + Σ cost(root field)
 //! cost(field) = n · (w + Σ cost(child)) + Σ argument cost
 //! ```
 //!
-//! Calls are charged beside it, by the plan's fan-out bound.
+//! Calls are charged separately, by the plan's fan-out bound.
 //!
-//! It exists twice: with the fields' names, to be printed, and folded, where everything that no variable decides is one
+//! It exists twice: with the fields' names, for printing, and folded, with everything that depends on no variable as one
 //! number. All arithmetic saturates.
 
 use crate::engine::plan::{Conditions, Length};
@@ -19,24 +19,24 @@ use std::fmt::{self, Write};
 pub(in crate::engine) enum Formula {
     Constant(u64),
     Sum(Vec<Formula>),
-    /// A list: its length, times what an element costs.
+    /// A list: its length times the cost of an element.
     Times(Length, Box<Formula>),
-    /// Nothing, unless the condition of this number holds.
+    /// Zero, unless the condition of this number holds.
     If(u32, Box<Formula>),
-    /// An abstract type: its dearest member.
+    /// An abstract type: its most expensive member.
     Largest(Vec<Formula>),
-    /// What is given to a field costs, by number.
+    /// Cost of the values given to a field, by number.
     Given(u32),
-    /// What a response key costs, for people.
+    /// Cost of a response key, with its name for printing.
     Named(Name, Box<Formula>),
 }
 
-/// What a formula is evaluated with.
+/// Inputs of an evaluation.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Values<'a> {
     pub conditions: &'a [bool],
     pub variables: &'a Map<String, Value>,
-    /// By number.
+    /// Costs of given values, by number.
     pub given: &'a [u64],
 }
 
@@ -47,7 +47,7 @@ impl Formula {
         *self == Self::NOTHING
     }
 
-    /// All of them together. What costs nothing is left out.
+    /// Adds terms. Terms that cost nothing are left out.
     pub fn sum(terms: impl IntoIterator<Item = Self>) -> Self {
         let mut terms: Vec<_> = terms.into_iter().filter(|term| !term.is_nothing()).collect();
         match terms.len() {
@@ -77,7 +77,7 @@ impl Formula {
         if formula.is_nothing() { formula } else { Self::Named(name.into(), Box::new(formula)) }
     }
 
-    /// The dearest of several; those that are alike count once.
+    /// Returns the most expensive member. Equal members are merged.
     pub fn largest(members: impl IntoIterator<Item = Self>) -> Self {
         let mut distinct: Vec<Self> = Vec::new();
         for member in members {
@@ -116,7 +116,7 @@ impl Formula {
         }
     }
 
-    /// The same without names, and with everything added up that is known already.
+    /// Returns the same formula without names, with all constants added up.
     pub fn fold(&self) -> Self {
         match self {
             Self::Constant(_) | Self::Given(_) => self.clone(),
@@ -152,7 +152,7 @@ impl Formula {
         rest(open)
     }
 
-    /// The formula as people read it, such as `team: $first × (1 + orders: 5 × 1)`, cut off where it gets long.
+    /// Prints the formula, such as `team: $first × (1 + orders: 5 × 1)`. Long ones are cut.
     pub fn print(&self, conditions: &Conditions, given: &[String]) -> String {
         let mut printer = Printer { out: String::new(), conditions, given };
         match printer.formula(self, false) {
@@ -163,7 +163,7 @@ impl Formula {
     }
 }
 
-/// Characters of a printed formula.
+/// Maximum number of characters of a printed formula.
 const LONGEST: usize = 400;
 
 struct Printer<'a> {
@@ -182,7 +182,7 @@ impl Write for Printer<'_> {
 }
 
 impl Printer<'_> {
-    /// `factor`: it stands beside a `×`, so a sum needs parentheses.
+    /// Prints a formula. `factor`: it is an operand of `×`, so a sum needs parentheses.
     fn formula(&mut self, formula: &Formula, factor: bool) -> fmt::Result {
         match formula {
             Formula::Constant(cost) => write!(self, "{cost}"),

@@ -1,15 +1,15 @@
-//! What the values given to fields cost: arguments and input fields by their `@cost`, input objects by the piece. What
-//! an operation leaves out costs nothing, even where the schema has a default for it.
+//! Cost of the values given to fields: arguments and input fields by their `@cost`, input objects
+//! for each one. Values that an operation omits cost nothing, even if the schema has a default.
 
 use crate::engine::plan::Input;
 use crate::graph::{Costs, InputCost};
 use serde_json::{Map, Value};
 
-/// The arguments of one field, as far as they cost something.
+/// The arguments of one field that have a cost.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) enum Given {
     Fixed(u64),
-    /// Variables decide.
+    /// Depends on variables.
     Open(Vec<(InputCost, Input)>),
 }
 
@@ -30,7 +30,7 @@ impl Given {
         }
     }
 
-    /// In words: a number, or the variables it depends on.
+    /// Describes it: a number, or the variables that it depends on.
     pub fn describe(&self) -> String {
         match self {
             Self::Fixed(cost) => cost.to_string(),
@@ -60,7 +60,7 @@ fn variables(input: &Input, names: &mut Vec<String>) {
     }
 }
 
-/// The depth of inputs was bounded when they were parsed.
+/// Returns the cost of an input. Its depth was bounded when it was parsed.
 fn input(costs: &Costs, cost: &InputCost, given: &Input, variables: &Map<String, Value>) -> u64 {
     match given {
         Input::Constant(given) => value(costs, cost, given),

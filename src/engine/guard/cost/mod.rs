@@ -1,10 +1,10 @@
-//! How much an operation asks: a formula made with its plan, an estimate before the first call, and the actual cost
-//! after the last one.
+//! Cost of an operation: a formula that is built with its plan, an estimate before the first call,
+//! and the actual cost after the last one.
 //!
-//! The planner builds the formula while it walks the selection, so that what is planned, what is written and what is
-//! charged are one walk: merged response keys count once, and what `@skip` takes out costs nothing. The writer adds up
-//! the actual cost as it writes, by the same weights. So where lists keep to the sizes they declare, it never exceeds
-//! the estimate.
+//! The planner builds the formula while it walks the selection, so that planning, writing and
+//! charging agree: merged response keys count once, and fields removed by `@skip` cost nothing. The
+//! writer adds up the actual cost as it writes, by the same weights. So if no list is longer than
+//! declared, the actual cost never exceeds the estimate.
 
 mod formula;
 mod given;
@@ -26,27 +26,28 @@ use crate::graphql::{Error, ErrorCode, Name};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// What every operation costs at least: to receive it is work, even if all it asks for is `__typename`.
+/// Minimum cost of every operation: receiving it is work, even if it selects only `__typename`.
 pub const FLOOR: u64 = 1;
 
-/// Cost of each field at the root of a mutation, beside what the field itself costs: an alias is a mutation of its own.
+/// Cost of each root field of a mutation, in addition to the field itself: each alias is a mutation
+/// of its own.
 pub(in crate::engine) const MUTATION: u64 = 10;
 
-/// What the planner collects on its walk.
+/// Prices that the planner collects on its walk.
 pub(in crate::engine) struct Pricing {
-    /// The length of a list that nothing is said of.
+    /// Assumed length of a list without a declared size.
     pub list_size: u64,
-    /// By number; the first is of fields that are given nothing that costs.
+    /// Costs of given values, by number. The first one is for fields without any.
     pub given: Vec<Given>,
     pub rules: Vec<Rule>,
 }
 
-/// A field that must be given exactly one of its slicing arguments.
+/// A field that needs exactly one of its slicing arguments.
 #[derive(Debug)]
 pub(in crate::engine) struct Rule {
-    /// The field, such as `Query.team`.
+    /// Coordinate of the field, such as `Query.team`.
     pub coordinate: String,
-    /// Number of the condition under which it is asked for.
+    /// Number of the condition under which it is selected.
     pub condition: u32,
     pub one_of: Vec<Name>,
     pub slices: Vec<Slice>,
@@ -58,17 +59,17 @@ pub(in crate::engine) struct Cost {
     formula: Formula,
     given: Vec<Given>,
     rules: Vec<Rule>,
-    /// The formula for people.
+    /// The formula for printing.
     printed: String,
 }
 
-/// The cost of one request before it is run.
+/// Cost of one request before it runs.
 #[derive(Debug)]
 pub(in crate::engine) struct Estimate {
     pub cost: u64,
-    /// The most calls it can come to.
+    /// Maximum number of calls.
     pub calls: u64,
-    /// What is given to fields costs, by number: the writer counts with the same.
+    /// Costs of given values, by number. The writer uses the same ones.
     pub given: Cow<'static, [u64]>,
 }
 
@@ -85,7 +86,7 @@ impl Pricing {
 }
 
 impl Cost {
-    /// The formula for people, with the variables in it.
+    /// Returns the formula for printing, with the variables in it.
     pub fn printed(&self) -> &str {
         &self.printed
     }
@@ -97,7 +98,7 @@ impl Cost {
         variables: &Map<String, Value>,
     ) -> (u64, Cow<'static, [u64]>) {
         let given = match self.given.as_slice() {
-            // Most operations give nothing that costs.
+            // Most operations have no given values with a cost.
             [_] => Cow::Borrowed(&[0][..]),
             all => all.iter().map(|given| given.evaluate(costs, variables)).collect(),
         };
@@ -105,7 +106,7 @@ impl Cost {
         (cost, given)
     }
 
-    /// Fields that are not given exactly one slicing argument.
+    /// Checks that each field has exactly one slicing argument.
     fn hold_slicing(
         &self,
         verdict: &mut Verdict,
@@ -121,7 +122,7 @@ impl Cost {
     }
 }
 
-/// Of the fields with wrong slicing arguments, so many are told.
+/// Maximum number of fields with wrong slicing arguments that are listed.
 const LISTED: usize = 10;
 
 impl Rule {
@@ -148,10 +149,10 @@ impl Rule {
     }
 }
 
-/// Holds an operation against the slicing rules, `limits.fan_out` and `limits.cost`.
+/// Checks an operation against the slicing rules, `limits.fan_out` and `limits.cost`.
 ///
 /// # Errors
-/// What refuses it, and what it would have cost.
+/// If a limit refuses it. The refusal has the errors and the cost.
 pub(in crate::engine) fn admit(
     graph: &Graph,
     plan: &QueryPlan,
@@ -186,7 +187,7 @@ pub(in crate::engine) fn admit(
     }
 }
 
-/// The cost of an operation, and its formula for people.
+/// Returns the cost of an operation, and its formula for printing.
 pub(in crate::engine) fn explain(
     graph: &Graph,
     plan: &QueryPlan,
@@ -211,7 +212,7 @@ fn estimate(
     Estimate { cost: fields.saturating_add(of_calls).max(FLOOR), calls, given }
 }
 
-/// The formula for people, with the calls that are charged.
+/// Returns the formula for printing, including the calls that are charged.
 pub(in crate::engine) fn formula_of(plan: &QueryPlan, limits: &Limits, calls: u64) -> String {
     let printed = plan.cost.printed();
     match (limits.cost.call_weight, calls) {
@@ -223,13 +224,14 @@ pub(in crate::engine) fn formula_of(plan: &QueryPlan, limits: &Limits, calls: u6
 }
 
 impl Estimate {
-    /// For an operation that its bucket refuses: it costs nothing.
+    /// Returns the refusal by its bucket, with an actual cost of zero.
     pub fn refuse(&self, error: Error) -> Refusal {
         let report = CostReport { actual_query_cost: 0, ..self.report(0, Calls::default(), 0) };
         Refusal { errors: vec![error], cost: Some(report) }
     }
 
-    /// The cost after the run: `fields` as the writer counted them, `calls` as the executor did.
+    /// Returns the cost after the run, with `fields` as counted by the writer and `calls` as
+    /// counted by the executor.
     pub fn report(&self, fields: u64, calls: Calls, call_weight: u64) -> CostReport {
         let of_calls = call_weight.saturating_mul(calls.charged() as u64);
         let of_mutations = MUTATION.saturating_mul(calls.mutations as u64);

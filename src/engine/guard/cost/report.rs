@@ -1,27 +1,27 @@
-//! What an operation cost, as its answer tells under `extensions.cost`.
+//! Cost report of an operation, as in `extensions.cost` of its response.
 
 use crate::engine::guard::bucket::ThrottleStatus;
 use serde::Serialize;
 
-/// The cost of one request: what it could have come to, and what it came to.
+/// Cost of one request: estimated and actual.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CostReport {
-    /// The estimate that was held against the limits.
+    /// Estimated cost, which was checked against the limits.
     pub requested_query_cost: u64,
-    /// Counted with the lists as long as they were.
+    /// Actual cost, with the real lengths of lists.
     pub actual_query_cost: u64,
     pub upstream_calls: UpstreamCalls,
-    /// How the caller's bucket stands, where there is one.
+    /// State of the caller's bucket, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub throttle_status: Option<ThrottleStatus>,
 }
 
-/// Calls to sources.
+/// Number of calls to sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct UpstreamCalls {
-    /// The most that the operation could have come to, splits of refused batches aside.
+    /// Maximum number of calls of the operation, not counting splits of refused batches.
     pub bound: u64,
-    /// Calls made, shared ones and splits included.
+    /// Calls that were made, including shared ones and splits.
     pub actual: u64,
 }

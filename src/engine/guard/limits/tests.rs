@@ -1,4 +1,5 @@
-//! Every limit in every mode: obeyed where it stands, refused one past it, measured, off; and told of in metrics and log.
+//! Every limit in every mode: reached, exceeded and refused, measured, off; with its metrics and
+//! logs.
 
 use crate::engine::testing::{Upstream, body, request};
 use crate::engine::{Engine, Limit, Limits, Mode, Request, Response, Settings};
@@ -34,7 +35,7 @@ fn upstream() -> Upstream {
     })
 }
 
-/// One limit, what it counts up to in the first text, and one more than that in the second.
+/// One limit: the first text reaches it, the second one exceeds it by one.
 struct Case {
     name: &'static str,
     set: fn(&mut Limits) -> &mut Limit,
@@ -42,7 +43,7 @@ struct Case {
     at: &'static str,
     past: &'static str,
     code: ErrorCode,
-    /// It holds before the first call.
+    /// It is checked before the first call.
     refuses: bool,
 }
 
@@ -118,7 +119,7 @@ fn request_of(case: &Case, text: &str) -> Request {
     Request { variables, operation_name: None, ..request(text) }
 }
 
-/// Runs a request, and gives the counters that it moved.
+/// Runs a request, and returns the counters that it changed.
 fn run(
     graph: &Arc<Graph>,
     case: &Case,
@@ -239,7 +240,7 @@ fn the_log_has_one_line_for_each_limit_and_ten_seconds() {
     );
 }
 
-/// What a log wrote.
+/// Captured log lines.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 

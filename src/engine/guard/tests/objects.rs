@@ -1,8 +1,8 @@
-//! Rules over `$this`: they hold for one object and not for the next one.
+//! Rules over `$this`, which hold for one object and not for the next one.
 
 use super::*;
 
-/// Whoever is `sub` may see what is their own.
+/// The caller whose id is `sub` may see its own data.
 const SDL: &str = r#"
 type Query {
   user(id: ID!): User @lookup @call(source: "users", target: "/user/{$args.id}")
@@ -116,7 +116,7 @@ async fn what_a_rule_looks_at_is_fetched_first() {
     let texts = json!([{ "text": "t1" }, { "text": null }, { "text": null }]);
     assert_eq!(answer.data, json!({ "posts": texts }));
     assert_eq!(answer.asked, ["/posts"]);
-    // `flag` is a call of its own, which nobody selected.
+    // `flag` needs a call of its own, and is not selected.
     let answer = ask(&format!("{{ {BOTH} {{ flagged }} }}"), Value::Null).await;
     assert_eq!(answer.data, json!({ "usersById": [{ "flagged": null }, { "flagged": "f" }] }));
     assert_eq!(answer.asked, ["/users?ids=ada,bob", "/flag/ada", "/flag/bob"]);
@@ -128,7 +128,7 @@ async fn a_lookup_is_not_asked_for_objects_for_which_nothing_permitted_is_missin
     let boxes = json!([{ "weight": 7 }, { "weight": null }, { "weight": 7 }]);
     assert_eq!(answer.data, json!({ "stubs": boxes }));
     assert_eq!(answer.asked, ["/stubs", "/boxes?ids=1,3"]);
-    // Either field is enough to ask; neither comes out where it may not.
+    // Selecting either field is enough for the call; neither is returned without access.
     let answer = ask("{ stubs { weight size } }", ada()).await;
     let boxes = json!([
         { "weight": 7, "size": null }, { "weight": null, "size": 3 }, { "weight": 7, "size": null }
@@ -171,7 +171,7 @@ async fn an_anonymous_caller_is_denied_before_anything_is_asked_for() {
     let answer = ask("{ stubs { weight } posts { text } }", Value::Null).await;
     assert_eq!(answer.asked, ["/stubs", "/posts"]);
     assert_eq!(answer.errors.len(), 6);
-    // A claim that is null meets a field that is null.
+    // A claim that is null equals a field that is null.
     let answer = ask("{ posts { text } }", json!({ "sub": null })).await;
     assert_eq!(answer.errors.len(), 3);
 }

@@ -1,5 +1,5 @@
-//! Random rules, random operations: whoever lacks a scope gets what whoever has it gets, with the refused fields nulled,
-//! and makes the calls that the operation without them makes.
+//! Random rules and operations: without a scope, a caller gets the same response with the refused
+//! fields nulled, and causes the calls of the operation without those fields.
 
 use super::*;
 use crate::engine::Settings;
@@ -58,7 +58,7 @@ fn inner(ty: &str) -> &str {
     ty.trim_matches(['[', ']', '!'])
 }
 
-/// What the caller without the scope may not see.
+/// The field that the caller without the scope may not see.
 #[derive(Default)]
 struct Hidden {
     fields: Vec<(&'static str, &'static str)>,
@@ -131,7 +131,7 @@ fn select(random: &mut Random, ty: &str, depth: usize, keys: &mut usize) -> Vec<
     selected
 }
 
-/// The operation; without what is hidden, if that is given.
+/// Prints the operation. Without the hidden field, if it is given.
 fn print(selected: &[Selected], without: Option<&Hidden>, random: &mut Random) -> String {
     let mut text = "__typename".to_owned();
     for Selected { key, row, below } in selected {
@@ -154,7 +154,8 @@ fn print(selected: &[Selected], without: Option<&Hidden>, random: &mut Random) -
     text
 }
 
-/// What becomes of an answer once everything hidden is null; `None` where that takes the parent with it.
+/// Returns the response with everything hidden as null; `None` if the null bubbles up to the
+/// parent.
 fn hide(hidden: &Hidden, of: &str, value: &Value, below: &[Selected]) -> Option<Value> {
     if let Some(nullable) = of.strip_suffix('!') {
         return hide(hidden, nullable, value, below).filter(|value| !value.is_null());
@@ -227,7 +228,7 @@ async fn a_refused_operation_is_the_permitted_one_with_holes() {
             let expected = hide(&hidden, "Query", &whole.data, &selected).unwrap_or_default();
             let context = format!("seed {seed}\n{}\n{query}\n{pruned}", hidden.sdl());
             assert_eq!(found.data, expected, "{context}");
-            // What a request already holds depends on all that is planned to be asked, and not on who asks.
+            // The data that a request already holds depends on the whole plan, not on the caller.
             let plan =
                 engine.explain(&pruned, None, &serde_json::Map::new(), None).unwrap().to_string();
             if !plan.contains("that an earlier fetch brought whole") {

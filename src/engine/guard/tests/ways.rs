@@ -1,8 +1,8 @@
-//! Ways around a rule, each of which must be closed.
+//! Attempts to get around a rule. Each must fail.
 
 use super::*;
 
-/// `data` and `errors` of an anonymous caller, and the calls made.
+/// Returns `data` and `errors` of an anonymous caller, and the calls made.
 async fn anonymous(query: &str) -> Answer {
     run(query, Value::Null).await
 }
@@ -31,7 +31,7 @@ async fn by_fragment_and_inline_fragment() {
 
 #[tokio::test]
 async fn by_interface() {
-    // The rule stands on the interface's field: it holds for each type that implements it.
+    // The rule is on the interface's field: it holds for each type that implements it.
     for query in [
         "{ node(id: 1) { id secretOf } }",
         "{ node(id: 1) { id ... on User { secretOf } } }",
@@ -59,7 +59,8 @@ async fn by_an_interface_that_the_type_implements() {
 
 #[tokio::test]
 async fn by_a_guarded_interface() {
-    // Its rule holds for what returns it, and for what returns a type that implements it.
+    // Its rule holds for fields that return it, and for those that return a type that implements
+    // it.
     for (query, claims) in [("{ locked { id } }", ada()), ("{ vault { gold } }", ada())] {
         let answer = run(query, claims).await;
         assert_eq!(answer.errors.len(), 1, "{query}");
@@ -122,7 +123,7 @@ async fn by_the_type_of_a_leaf() {
 
 #[tokio::test]
 async fn by_require() {
-    // `card` takes the secret name and would hand it on.
+    // `card` takes the secret name and would return it.
     let answer = anonymous("{ user(id: 1) { name card } }").await;
     assert_eq!(answer.data, json!({ "user": { "name": "n1", "card": null } }));
     assert_eq!(answer.errors, ["[user,card] UNAUTHORIZED_FIELD_OR_TYPE"]);
@@ -169,7 +170,7 @@ async fn by_a_lookup_that_clients_may_not_call() {
 
 #[tokio::test]
 async fn by_a_lookup_whose_rule_looks_at_the_key() {
-    // In a join the key differs from object to object: the rule denies.
+    // In a join the key differs between objects: the rule denies.
     let sdl = r#"
     type Query {
       user(id: ID!): User @lookup @allow(if: "$claims.sub->eq($args.id)") @call(source: "users", target: "/user/{$args.id}")
@@ -223,7 +224,7 @@ async fn by_batch() {
 
 #[tokio::test]
 async fn by_what_the_request_already_holds() {
-    // The user is whole in the store, and comes back below its own posts.
+    // The user is complete in the store, and appears again below its own posts.
     let query =
         "{ user(id: 1) { name secretName } posts { author { name secretName x: secretName } } }";
     let answer = anonymous(query).await;
@@ -245,7 +246,7 @@ async fn by_skip_and_include() {
     assert_eq!(answer.data, json!({ "secret": null, "user": { "secretName": null } }));
     assert_eq!(answer.errors.len(), 2);
     assert_eq!(answer.asked, ["/user/1"]);
-    // A field that is not asked for is no error.
+    // A field that is not selected gives no error.
     let answer = anonymous("{ secret @skip(if: true) user(id: 1) { name } }").await;
     assert_eq!(answer.data, json!({ "user": { "name": "n1" } }));
     assert!(answer.errors.is_empty());
@@ -265,7 +266,7 @@ async fn by_introspection() {
     let engine = Engine::new(upstream.graph(SDL), settings);
     let query = r#"{ __schema { types { name } } __type(name: "Vault") { fields { name } } __typename vault { __typename } }"#;
     let answer = run_on(&engine, &upstream, request_as(query, Value::Null)).await;
-    // What there is may be known; what is in it may not.
+    // Existing types are known to the client; their contents must stay hidden.
     assert_eq!(answer.data["vault"], Value::Null);
     assert!(answer.data["__type"]["fields"].as_array().unwrap().len() > 2);
     assert!(answer.asked.is_empty());
@@ -292,7 +293,7 @@ async fn by_another_caller_s_call_under_way() {
     let mut nobody = std::pin::pin!(engine.execute(request_as(query, Value::Null)));
     assert!(known.as_mut().now_or_never().is_none());
     assert!(nobody.as_mut().now_or_never().is_none());
-    // The user is asked for once, for both.
+    // The user is fetched once, for both.
     assert_eq!(upstream.take().len(), 2);
     gate.add_permits(2);
     let (known, nobody) = tokio::join!(known, nobody);

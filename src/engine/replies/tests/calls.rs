@@ -1,4 +1,4 @@
-//! How often is asked, and what is served meanwhile.
+//! Number of calls, and the replies that are served meanwhile.
 
 use super::{
     SECOND, Who, ask, ask_body, asked_by, engine, json_reply, not_modified, number, numbered, until,

@@ -1,4 +1,4 @@
-//! What is written for Redis comes back, and nothing else does.
+//! The format in Redis: valid values round-trip, and no others are accepted.
 
 use super::{SECOND, Who, headers};
 use crate::engine::replies::frame::{Seal, open, write};

@@ -1,4 +1,4 @@
-//! What is read of an upstream's headers.
+//! Parsing of an upstream's headers.
 
 use super::headers;
 use crate::engine::replies::control::{Stale, Stated, Vary, directives};

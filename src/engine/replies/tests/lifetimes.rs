@@ -1,11 +1,11 @@
-//! How long a reply lives, by table (RFC 9111, section 4.2; RFC 5861).
+//! Lifetimes of replies, by table (RFC 9111, section 4.2; RFC 5861).
 
 use super::{SECOND, headers};
 use crate::engine::replies::control::Stated;
 use crate::engine::replies::freshness::{Allowed, Audience, Lifetime, Use};
 use std::time::{Duration, SystemTime};
 
-/// What the schema and the settings say.
+/// Returns the lifetimes that schema and settings allow.
 fn allowed(max_age: Option<u64>, from_upstream: bool) -> Allowed {
     let max_age = max_age.map(Duration::from_secs);
     Allowed { max_age, from_upstream, ..Allowed::default() }
@@ -18,7 +18,7 @@ fn lifetime(allowed: &Allowed, audience: Audience, lines: &[(&str, &str)]) -> Op
     Lifetime::of(allowed, &stated, audience, Duration::ZERO, has_validators)
 }
 
-/// Seconds of freshness; `None`: not kept.
+/// Returns the seconds of freshness; `None` if not cached.
 fn fresh(allowed: &Allowed, audience: Audience, lines: &[(&str, &str)]) -> Option<u64> {
     lifetime(allowed, audience, lines).map(|lifetime| lifetime.fresh.as_secs())
 }

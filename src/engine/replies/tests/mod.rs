@@ -1,4 +1,4 @@
-//! Kept replies: the verdicts by table, and whole requests against upstreams made of closures.
+//! The reply cache: decisions by table, and whole requests with upstreams that are closures.
 
 mod calls;
 mod frames;
@@ -24,7 +24,7 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
     lines.iter().map(header).collect()
 }
 
-/// Who asks.
+/// The caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Anonymous,
@@ -64,7 +64,7 @@ fn numbered(lines: &'static [(&'static str, &'static str)]) -> Upstream {
     })
 }
 
-/// An engine whose source `s` has these settings.
+/// Returns an engine whose source `s` has these settings.
 fn engine(upstream: &Upstream, sdl: &str, source: SourceCache) -> Engine {
     let mut settings = Settings::default();
     settings.cache.sources.insert("s".into(), source);
@@ -79,7 +79,7 @@ impl Engine {
     }
 }
 
-/// The number under `a.n`.
+/// Returns the number under `a.n`.
 async fn ask(engine: &Engine, who: Who) -> u64 {
     number(&ask_body(engine, who).await)
 }

@@ -1,4 +1,5 @@
-//! Nobody sees what was fetched for somebody else, whatever schema, upstream and callers do together.
+//! Callers never get replies that were fetched for another one, in any combination of schema,
+//! upstream and callers.
 
 use super::{Who, ask, numbered};
 use crate::engine::{Engine, Settings, SourceCache};
@@ -30,7 +31,7 @@ struct Case {
 }
 
 impl Case {
-    /// Some caller's reply may be kept at all.
+    /// Returns `true` if any caller's reply may be cached.
     fn may_be_kept(&self) -> bool {
         let sends = self.forwards && self.first != Who::Anonymous;
         match self.said {
@@ -40,7 +41,7 @@ impl Case {
         }
     }
 
-    /// It belongs to the caller it was fetched for.
+    /// Returns `true` if the reply belongs to the caller that it was fetched for.
     fn is_personal(&self) -> bool {
         let sends = self.forwards && self.first != Who::Anonymous;
         let says = self.said.iter().any(|(_, value)| value.starts_with("private"));
@@ -54,7 +55,7 @@ impl Case {
         if self.is_personal() {
             return self.first == self.second && self.first != Who::Anonymous;
         }
-        // With credentials on the way, the two ask different questions.
+        // With forwarded credentials, the two send different requests.
         !self.forwards || self.first == self.second
     }
 
@@ -80,7 +81,7 @@ impl Case {
             self.scope, self.said, self.forwards, self.first, self.second
         );
         assert_eq!(first == second, self.may_be_reused(), "{told}");
-        // The one who came first is not given the other's, either.
+        // The first caller does not get the other's reply, either.
         let again = ask(&engine, self.first).await;
         assert!(again != second || second == first, "{told}, and again");
     }

@@ -1,4 +1,4 @@
-//! What becomes of a kept reply that cannot be renewed.
+//! Cached replies that cannot be renewed.
 
 use super::{SECOND, Who, ask, engine, until};
 use crate::engine::SourceCache;

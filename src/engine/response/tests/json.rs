@@ -265,7 +265,7 @@ fn leaves_may_nest_as_deep_as_anything_else() {
         read(&format!("{{\"a\":{}}}", nested(100)), &leaves(&["a"])),
         format!("({})", nested(100))
     );
-    // Brackets in strings are no nesting.
+    // Brackets in strings are not nesting.
     let text = format!("[\"{}\\\"{}\"]", "[".repeat(500), "{".repeat(500));
     assert_eq!(read(&text, &Shape::Leaf), text);
     assert!(read(&nested(129), &Shape::Leaf).starts_with("error: "));

@@ -1,4 +1,4 @@
-//! Reading and writing without an upstream: bodies, shapes and views made by hand.
+//! Reading and writing without a service: bodies, shapes and views built by hand.
 
 mod json;
 mod leaf;
@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// `$status` is 200; nothing else has a value.
+/// `$status` is 200; no other variable has a value.
 pub(super) struct Status;
 
 impl Variables for Status {
@@ -27,7 +27,7 @@ impl Variables for Status {
     }
 }
 
-/// Reads a body and shows what stands in the store.
+/// Reads a body and prints the store.
 pub(super) fn read(body: &str, shape: &Shape) -> String {
     let mut store = Store::new(1_000_000);
     match read_json(&mut store, &Bytes::copy_from_slice(body.as_bytes()), shape, &Status) {
@@ -36,7 +36,8 @@ pub(super) fn read(body: &str, shape: &Shape) -> String {
     }
 }
 
-/// A value as text: JSON slices as they are, strings in `'`, other scalars behind a letter, objects in parentheses.
+/// Prints a value: JSON slices as they are, strings in `'`, other scalars after a letter, objects
+/// in parentheses.
 pub(super) fn show(store: &Store, value: Value, shape: &Shape) -> String {
     let text = |slice| String::from_utf8(store.bytes(slice).to_vec()).expect("slices are UTF-8");
     match value {
@@ -99,7 +100,7 @@ fn target(frame: Frame, slot: u32, shape: Shape) -> Target {
     Target { frame, slot, node: NodeId(0), field: "field".into(), shape }
 }
 
-/// A shape of `width` slots whose keys fill `(frame, slot)`.
+/// Returns a shape of `width` slots whose keys fill `(frame, slot)`.
 pub(super) fn object(width: u32, keys: &[(&str, &[To])]) -> ObjectShape {
     let targets = |targets: &[To]| {
         let target = |(frame, slot, shape): &To| target(*frame, *slot, shape.clone());
@@ -109,7 +110,7 @@ pub(super) fn object(width: u32, keys: &[(&str, &[To])]) -> ObjectShape {
     ObjectShape { width, keys: keys.collect(), ..ObjectShape::default() }
 }
 
-/// Leaves under these keys, in this order.
+/// Returns a shape of leaves under these keys, in this order.
 pub(super) fn leaves(keys: &[&str]) -> Shape {
     let targets = |slot| vec![target(0, slot, Shape::Leaf)];
     let key =

@@ -1,4 +1,4 @@
-//! Protobuf bodies, of descriptors compiled here.
+//! Protobuf bodies, with descriptors compiled here.
 
 use super::{Status, general, group, key, leaves, object, row, show};
 use crate::engine::response::{
@@ -72,7 +72,7 @@ pub(super) fn message(name: &str) -> MessageDescriptor {
     pool().get_message_by_name(&format!("t.{name}")).expect("it is defined")
 }
 
-/// A message from its JSON form, encoded.
+/// Encodes a message from its JSON form.
 fn encoded(name: &str, json: &str) -> Vec<u8> {
     let value: serde_json::Value = serde_json::from_str(json).expect(json);
     DynamicMessage::deserialize(message(name), value).expect(json).encode_to_vec()
@@ -137,7 +137,7 @@ fn presence_is_told_from_the_default() {
 
 #[test]
 fn numbers_of_32_bits_are_cut_to_them() {
-    // Not as encoders write it: five bytes for a negative int32, six for a uint32.
+    // Longer than encoders write it: five bytes for a negative int32, six for a uint32.
     let shape = leaves(&["int32", "uint32"]);
     let bytes = [0x18, 0xff, 0xff, 0xff, 0xff, 0x0f, 0x28, 0x81, 0x80, 0x80, 0x80, 0x80, 0x01];
     assert_eq!(read_bytes("Scalars", &bytes, &shape), "(i-1 i1)");
@@ -155,7 +155,7 @@ fn lists_packed_and_loose() {
     assert_eq!(read("Lists", json, &key("inners", leaves(&["name"]))), "[('x') ('')]");
     assert_eq!(read("Lists", json, &key("inners", key("name", Shape::Leaf))), "['x' '']");
     assert_eq!(read_bytes("Lists", b"", &leaves(&names[..1])), "([])");
-    // Packed where it is declared loose, and the other way round, in pieces.
+    // Packed although declared unpacked, and the reverse, in several parts.
     let mixed = [0x08, 1, 0x0a, 2, 2, 3, 0x12, 2, 4, 5, 0x10, 6];
     assert_eq!(
         read_bytes("Lists", &mixed, &leaves(&["packed", "loose"])),
@@ -308,7 +308,7 @@ fn shapes() -> Vec<(&'static str, Shape)> {
     ]
 }
 
-/// All messages of [`PROTO`] filled, as their JSON.
+/// Returns every message of [`PROTO`] with all fields set, as JSON.
 pub(super) fn filled() -> [(&'static str, &'static str); 5] {
     [
         (
@@ -325,7 +325,7 @@ pub(super) fn filled() -> [(&'static str, &'static str); 5] {
     ]
 }
 
-/// The same, encoded.
+/// Returns the same messages, encoded.
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
     filled().into_iter().map(|(name, json)| (name, encoded(name, json))).collect()
 }
@@ -338,7 +338,7 @@ fn a_message_cut_short_is_an_error_or_a_shorter_message() {
         for end in 0..sample.len() {
             let whole = DynamicMessage::decode(descriptor.clone(), &sample[..end]).is_ok();
             let found = read_bytes(name, &sample[..end], &shape);
-            // Only what nobody asked for may be broken without being seen.
+            // Only fields that are not selected may be invalid without an error.
             assert!(!whole || !found.starts_with("error"), "{end} of {name}: {found}");
         }
         assert!(!read_bytes(name, &sample, &shape).starts_with("error"), "{name}");
@@ -380,7 +380,7 @@ fn whatever_bytes_come_nothing_panics() {
 fn messages_nested_without_end_are_refused_or_skipped() {
     let on_a_small_stack = || {
         let mut bytes = Vec::new();
-        // From the inside out: each level is field 3 with what is inside of it.
+        // From the inside out: each level is field 3, which contains the inner ones.
         for _ in 0..5_000 {
             let mut outer = vec![0x1a];
             prost::encoding::encode_varint(bytes.len() as u64, &mut outer);
@@ -390,7 +390,7 @@ fn messages_nested_without_end_are_refused_or_skipped() {
         let shape = key("inner", key("inner", leaves(&["name"])));
         assert_eq!(read_bytes("Inner", &bytes, &shape), "('')");
         assert!(read_bytes("Inner", &bytes, &leaves(&["inner"])).starts_with("error"));
-        // A mapping's messages are read as far as it reads them.
+        // The messages of a mapping are read only as far as it reads them.
         assert_eq!(read_bytes("Inner", &bytes, &general("name", leaves(&["name"]))), "(\"\")");
         let whole = general("x: inner->size", leaves(&["x"]));
         assert!(read_bytes("Inner", &bytes, &whole).starts_with("error"));

@@ -1,4 +1,4 @@
-//! Messages as text, compared with what prost-reflect makes of them.
+//! Messages as text, compared with the output of prost-reflect.
 
 use super::Status;
 use super::proto::{filled, message, pool};
@@ -20,7 +20,7 @@ fn reference(name: &str, bytes: &[u8]) -> Option<Json> {
     serde_json::from_slice(&text).ok()
 }
 
-/// A field of bytes.
+/// Encodes a field of bytes.
 fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     encode_varint(u64::from(number << 3 | 2), &mut out);
@@ -38,7 +38,7 @@ fn messages_are_the_json_that_prost_reflect_makes_of_them() {
         let text = proto_to_json(&message(name), &bytes, 1_000).expect(json);
         let found: Json = serde_json::from_str(&text).expect(&text);
         assert_eq!(Some(found), reference(name, &bytes), "{name} {json}");
-        // Twice one after another: the last scalar counts, lists are joined, messages are merged.
+        // Two copies in a row: the last scalar counts, lists are joined, messages are merged.
         let twice = [&bytes[..], &bytes].concat();
         let text = proto_to_json(&message(name), &twice, 1_000).expect(json);
         let found: Json = serde_json::from_str(&text).expect(&text);
@@ -65,7 +65,7 @@ fn an_any_within_an_any_without_end_is_refused() {
 #[test]
 fn values_without_end_are_refused() {
     let on_a_small_stack = || {
-        // A `ListValue` in a `Value`, again and again.
+        // A `ListValue` in a `Value`, nested many times.
         let mut bytes = Vec::new();
         for _ in 0..20_000 {
             bytes = field(6, &field(1, &bytes));

@@ -1,11 +1,12 @@
-//! A reply is accepted or refused whatever is read of it, as a reader that makes values of everything would.
+//! A reply is accepted or refused independently of the parts that are read, exactly as a reader
+//! that parses everything would do.
 
 use super::{general, key, leaves, read};
 use crate::engine::response::{Shape, valid_json};
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-/// Every way to read `{"a": …}` that reads all of it.
+/// Returns every kind of shape that reads all of `{"a": …}`.
 fn ways() -> [Shape; 5] {
     [
         Shape::Leaf,
@@ -72,7 +73,7 @@ fn numbers_of_any_size_are_accepted_wherever_they_stand() {
     }
 }
 
-/// Pieces of JSON, right and wrong.
+/// Generates valid and invalid JSON.
 fn body() -> impl Strategy<Value = String> {
     let pieces = vec![
         "{",
@@ -124,7 +125,7 @@ proptest! {
         prop_assert_eq!(is_accepted(&body, &Shape::Leaf), due, "{:?}", body);
         let is_object = body.trim_start().starts_with('{');
         for shape in ways().iter().filter(|_| is_object) {
-            // A key that is there twice is read once.
+            // A duplicate key is read once.
             if !body.contains("1,\"a\"") {
                 prop_assert_eq!(is_accepted(&body, shape), due, "{:?} along {:?}", body, shape);
             }

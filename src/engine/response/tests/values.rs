@@ -1,4 +1,4 @@
-//! What is held of one reply is bounded, and only what is read is held.
+//! Memory limits: the values of one reply are limited, and only values that are read are kept.
 
 use super::{Status, general, key, leaves, object, row};
 use crate::engine::response::{Shape, Store, Unreadable, read_json};
@@ -10,7 +10,7 @@ fn read(body: &str, shape: &Shape, most: u64) -> Result<(), Unreadable> {
     read_json(&mut store, &Bytes::copy_from_slice(body.as_bytes()), shape, &Status).map(|_| ())
 }
 
-/// A thousand rows, each with a hundred numbers that nobody reads.
+/// Returns a thousand rows, each with a hundred numbers that are not selected.
 fn rows() -> String {
     let unread = "1,".repeat(99) + "1";
     let mut rows = String::new();

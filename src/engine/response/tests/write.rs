@@ -1,4 +1,4 @@
-//! Null bubbling, paths, conditions, types and the cap on errors, on stores made by hand.
+//! Null bubbling, paths, conditions, types and the limit on errors, with stores built by hand.
 
 use crate::engine::response::{
     Entries, Entry, Hole, Leaf, NodeId, Output, OutputKind, RowId, Size, Store, TypeView, Value,
@@ -100,7 +100,7 @@ fn response(store: &Store, root: RowId, view: &View) -> Json {
     body
 }
 
-/// `path: code` of each error.
+/// Returns `path: code` of each error.
 fn errors(body: &Json) -> Vec<String> {
     let errors = body["errors"].as_array().cloned().unwrap_or_default();
     let line = |error: &Json| {
@@ -386,7 +386,8 @@ fn introspection_is_put_in_as_it_is() {
 
 #[test]
 fn what_is_shared_is_not_written_without_end() {
-    // Six levels of lists of fifty, each the same list: three hundred values, and 50^6 of them written out.
+    // Six levels of lists of fifty, each the same list: three hundred values, but 50^6 of them in
+    // the output.
     let mut store = Store::new(1_000_000);
     let mut value = Value::Int(7);
     let mut output = nullable(int());
@@ -405,7 +406,7 @@ fn what_is_shared_is_not_written_without_end() {
 
 #[test]
 fn what_becomes_null_costs_no_more_than_what_is_written() {
-    // Each list of fifty ends with a hole that makes it null, after all the others were looked at.
+    // Each list of fifty ends with a hole that makes it null, after all the others were visited.
     let mut store = Store::new(1_000_000);
     let mut value = Value::Int(7);
     let mut output = nullable(int());

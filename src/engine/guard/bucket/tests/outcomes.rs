@@ -1,4 +1,4 @@
-//! Whole requests: what each outcome leaves of a bucket.
+//! Whole requests: the tokens that remain after each outcome.
 
 use super::{allowance, rate};
 use crate::engine::testing::{Upstream, body, failure, request};
@@ -18,7 +18,7 @@ type Mutation { make: User @call(source: "s", target: "/make") }
 type User { id: ID! }
 "#;
 
-/// A bucket of 100 that hardly fills.
+/// Returns an engine with a bucket of 100 that hardly refills.
 fn engine(upstream: &Upstream) -> Engine {
     let rate = Rate { allowance: allowance(100, 1), ..rate(&["$request.ip"]) };
     let mut settings = Settings { rate: Some(rate), introspection: true, ..Settings::default() };
@@ -27,7 +27,7 @@ fn engine(upstream: &Upstream) -> Engine {
     Engine::new(upstream.graph(SDL), settings)
 }
 
-/// Two users, whatever is asked; `/slow` never answers.
+/// Answers every query with two users; `/slow` never answers.
 fn upstream() -> Upstream {
     Upstream::slow(|request| match request.target.as_str() {
         "/slow" => futures_util::future::pending().boxed(),
@@ -86,7 +86,7 @@ async fn a_client_that_hangs_up_has_spent_the_estimate() {
     let query = "{ slow { id } users(first: 50) { id } }";
     {
         let mut running = Box::pin(engine.execute(request(query)));
-        // Until it waits for its source.
+        // Until the request waits for its source.
         while upstream.open() == 0 {
             assert!((&mut running).now_or_never().is_none());
         }

@@ -1,4 +1,4 @@
-//! What an operation cost in the end, and what its answer tells of it.
+//! Actual cost of operations, and its report in responses.
 
 use super::{SHOP, object};
 use crate::engine::testing::{Upstream, body, failure, request};
@@ -7,7 +7,7 @@ use crate::graphql::ErrorCode;
 use crate::source::ErrorKind;
 use serde_json::{Value, json};
 
-/// Two users; each has one order of two lines.
+/// Serves two users; each has one order of two lines.
 fn upstream() -> Upstream {
     let order = |id: i32, user: i32| json!({ "user": user, "id": id, "total": 5, "lines": [{ "product": { "name": "x" } }, { "product": null }] });
     Upstream::new(move |target| {
@@ -51,7 +51,7 @@ const DEEP: &str =
 async fn lists_count_as_long_as_they_are() {
     let (engine, _) = shop(|_| {});
     let response = run(&engine, DEEP).await;
-    // Two users, one order each, two lines each, one of them with a product. Nobody has an age.
+    // Two users, one order each, two lines each, one of them with a product. No user has an age.
     assert_eq!(response.cost, Some(report(50 * (1 + 2 + 5 * 7), 2 * (1 + 1 + 2 + 1), 2, 2)));
     assert!(body(&response).get("extensions").is_none(), "not told where nobody asked for it");
 }
@@ -69,7 +69,7 @@ async fn calls_count_where_they_have_a_weight() {
     let (engine, _) = shop(|limits| limits.cost.call_weight = 5);
     let query = "{ a: user(id: 1) { name } b: user(id: 9) { name } }";
     let response = run(&engine, query).await;
-    // The second one is not there: asked for in vain, and paid for.
+    // The second one does not exist: its call is made and charged all the same.
     assert_eq!(response.cost, Some(report(2 + 2 * 5, 1 + 2 * 5, 2, 2)));
     let (engine, _) = shop(|limits| {
         limits.cost.call_weight = 5;
@@ -86,7 +86,7 @@ async fn calls_count_where_they_have_a_weight() {
 #[tokio::test]
 async fn only_calls_that_were_made_are_charged() {
     let (engine, upstream) = shop(|limits| limits.cost.call_weight = 5);
-    // The same user once as a key of an order and once by id: asked for once.
+    // The same user once as a key of an order and once by id: fetched once.
     let query = "{ order(id: 1) { buyer { name } } user(id: 1) { name } }";
     let response = run(&engine, query).await;
     let calls = upstream.take().len() as u64;
@@ -162,7 +162,7 @@ async fn an_operation_that_could_make_too_many_calls_makes_none() {
     {
         let (engine, upstream) =
             shop(|limits| limits.fan_out = crate::engine::Limit::new(12, mode));
-        // One for the team, one for the orders of each fifty, and one for each buyer.
+        // One call for the team, one for the orders of each fifty users, and one for each buyer.
         let most = engine.execute(of(10)).await;
         assert_eq!(most.cost.unwrap().upstream_calls.bound, 12);
         assert_eq!(most.refusal, None);
@@ -202,7 +202,7 @@ async fn what_is_null_costs_nothing_and_what_became_null_does() {
     let response =
         upstream.engine(sdl).execute(request("{ a { id } b { a { id } c { id } } }")).await;
     assert_eq!(body(&response)["data"], json!({ "a": null, "b": null }));
-    // `b` and its `a` were fetched, whatever became of them.
+    // `b` and its `a` were fetched, although they are not in the response.
     assert_eq!(response.cost, Some(report(4 + 2, 2 + 2, 2, 2)));
 }
 

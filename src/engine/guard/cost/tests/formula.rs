@@ -1,4 +1,4 @@
-//! Formulas: what is added, multiplied, taken once, and how it is printed.
+//! Formulas: sums, products, merging, and printing.
 
 use super::{cost, engine, estimate, shop};
 use serde_json::json;

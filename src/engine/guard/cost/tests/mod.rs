@@ -1,5 +1,5 @@
-//! The table of the cost's definition, and what else an estimate must get right. Each case is one operation over one
-//! schema: `team` and `orders` are as long as `first` says, `lines` are assumed to be 3.
+//! Estimates by table, and further cases. Each case is one operation over one schema: `team` and
+//! `orders` are as long as `first` says, `lines` are assumed to be 3.
 
 mod actual;
 mod formula;
@@ -40,7 +40,7 @@ input Place { lines: [PlaceLine!]! }
 input PlaceLine { sku: Int! qty: Int! }
 "#;
 
-/// An engine that charges for fields alone.
+/// Returns an engine that charges for fields alone.
 fn engine(sdl: &str) -> Engine {
     engine_with(sdl, 0)
 }
@@ -55,7 +55,7 @@ fn shop(age: &str, unread: &str) -> Engine {
     engine(&SHOP.replace("AGE", age).replace("UNREAD", unread))
 }
 
-/// The estimate, and the formula.
+/// Returns the estimate, and the formula.
 fn estimate(engine: &Engine, query: &str, variables: Value) -> Result<(u64, String), ErrorCode> {
     engine.estimate(query, None, &object(variables)).map_err(|errors| errors[0].code)
 }
@@ -102,7 +102,7 @@ fn no_alias_is_free() {
     let (fields_alone, with_calls) = (engine(sdl), engine_with(sdl, 1));
     for (operation, field, each_field, each_call) in [
         ("mutation", "login(code: N)", 10, 1),
-        // Mutations with the same arguments are not one: each is sent.
+        // Mutations with the same arguments are not merged: each is sent.
         ("mutation", "login(code: 1)", 10, 1),
         ("query", "price(of: N)", 0, 1),
     ] {

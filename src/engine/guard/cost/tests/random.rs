@@ -1,5 +1,5 @@
-//! Random operations against replies of random lengths, none longer than declared: the actual cost never exceeds the
-//! estimate, and no more calls are made than the bound says.
+//! Random operations against replies of random lengths, none longer than declared: the actual cost
+//! never exceeds the estimate, and the number of calls never exceeds the bound.
 
 use crate::engine::testing::{Random, Upstream, ids, request};
 use crate::engine::{Engine, Limit, Limits, Mode, Request, Settings};
@@ -39,13 +39,14 @@ type User implements Node @key(fields: "id") @cost(weight: 2) {
 type Item implements Node { id: ID! grid: [[Int!]!] @cost(weight: 1) owner: String next: Item }
 "#;
 
-/// The number behind `n=`.
+/// Returns the number after `n=`.
 fn size(target: &str) -> usize {
     let number = target.split_once("n=").and_then(|(_, rest)| rest.split('&').next()?.parse().ok());
     number.unwrap_or(2)
 }
 
-/// A reply for a target, the same each time. Names differ, so that calls with a `label` differ too.
+/// Returns the reply for a target, the same each time. Names differ, so that calls with a `label`
+/// differ too.
 fn reply(target: &str) -> Value {
     let mut random = Random(target.bytes().map(u64::from).sum::<u64>() * 7_919);
     let id = |random: &mut Random| random.below(9).to_string();
@@ -107,7 +108,7 @@ fn reply(target: &str) -> Value {
     }
 }
 
-/// A random selection set of a type.
+/// Writes a random selection set of a type.
 fn selection(ty: &str, depth: usize, random: &mut Random, out: &mut String) {
     out.push_str("{ __typename ");
     for _ in 0..=random.below(4) {

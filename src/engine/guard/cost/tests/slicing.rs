@@ -1,4 +1,4 @@
-//! How long a list is taken to be, and when nobody can say.
+//! Assumed lengths of lists, and operations that leave them undetermined.
 
 use super::{cost, engine, estimate};
 use crate::engine::testing::Upstream;
