@@ -1,170 +1,206 @@
-//! Runs every file of `tests/specs/`: schema, scripted upstream, request, expected answer, and the calls it may make.
+//! The specs: each file of `tests/specs/` is a test of its own, named after the file.
 //!
-//! The format is described in `tests/specs/README.md`. `SPEC=text cargo nextest run specs` runs the files whose names
-//! hold the text.
+//! `cargo nextest run -E 'test(specs::batch_aliases)'` runs `batch-aliases.md`; `cargo test specs::batch` runs all that begin
+//! with `batch`. `tests/specs/README.md` describes the format.
 
 mod document;
+mod run;
 
-use crate::support::PATIENCE;
-use crate::support::answer::differences;
-use crate::support::client::Http;
-use crate::support::gateway::Gateway;
-use crate::support::grpc;
-use crate::support::mock::{Mock, Script};
-use document::{Case, parse};
-use futures_util::StreamExt;
-use portcullis::demo::{AUDIENCE, ISSUER, Issuer};
-use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+macro_rules! specs {
+    ($($name:ident)*) => {
+        const LISTED: &[&str] = &[$(stringify!($name)),*];
+        $(#[test] fn $name() { run::holds(stringify!($name)); })*
+    };
+}
 
-const CONFIG: &str = "sources:\n  api: { rest: { url: \"${API}\" }, retry: { attempts: 1 } }\n";
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_spec_holds() {
-    let wanted = std::env::var("SPEC").unwrap_or_default();
-    let files = files(&wanted);
-    assert!(!files.is_empty(), "no spec file's name holds `{wanted}`");
-    let outcomes = futures_util::stream::iter(files.iter().map(|file| run_file(file)))
-        .buffered(8)
-        .collect::<Vec<(usize, Vec<String>)>>()
-        .await;
-    let cases: usize = outcomes.iter().map(|(cases, _)| cases).sum();
-    let failures: Vec<String> = outcomes.into_iter().flat_map(|(_, failures)| failures).collect();
-    println!("{} spec files, {cases} cases", files.len());
-    assert!(failures.is_empty(), "{} failed\n\n{}", failures.len(), failures.join("\n\n"));
+// `BLESS=1 cargo test every_spec_is_listed` writes this list.
+specs! {
+    answer_field_order
+    answer_fragments
+    answer_interface
+    answer_interface_object_definition
+    answer_interface_unknown_type
+    answer_introspection
+    answer_introspection_off
+    answer_typename
+    answer_union
+    answer_union_by_key
+    argument_defaults
+    argument_refused
+    batch_across_places
+    batch_aliases
+    batch_argument_sets
+    batch_by_key_entity_field
+    batch_by_key_lookup
+    batch_composite_key
+    batch_composite_lookup
+    batch_duplicate_key
+    batch_failed_chunk
+    batch_group_by
+    batch_integer_and_string_keys
+    batch_key_by_another_name
+    batch_keys_in_json
+    batch_map_entity_field
+    batch_map_lookup
+    batch_mapped_reply
+    batch_max
+    batch_max_group_by
+    batch_missing_key
+    batch_not_halved
+    batch_number_spellings
+    batch_of_nothing
+    batch_positional_entity_field
+    batch_positional_lookup
+    batch_refused_is_halved
+    batch_short_positional
+    batch_unknown_key
+    batch_wait
+    body_absent
+    body_methods
+    body_text
+    cache_max_age
+    cache_mutation
+    cache_private
+    cache_revalidate
+    cache_stale_if_error
+    condition_field
+    condition_fragment
+    condition_join
+    condition_merged
+    condition_null
+    const_cost
+    const_guard
+    const_mutations
+    const_namespace
+    const_not_computable
+    const_values
+    cost_enum_alias
+    cost_limit
+    development_missing_keys
+    development_missing_keys_grpc
+    enum_alias
+    enum_alias_guard
+    error_below_failure
+    error_body_too_large
+    error_connection
+    error_deadline
+    error_enum
+    error_int_range
+    error_lookup_fails
+    error_not_found
+    error_not_json
+    error_status
+    error_timeout
+    error_too_large
+    error_wrong_scalar
+    error_wrong_shape
+    fan_out_limit
+    global_id
+    global_id_node
+    grpc_batch
+    grpc_metadata
+    grpc_methods
+    grpc_status
+    grpc_unary
+    guard_authenticated
+    guard_kept_reply
+    guard_scopes
+    guard_scopes_claim
+    headers
+    headers_in_templates
+    headers_of_claims
+    headers_returned
+    join_alias_one_fetch
+    join_back_to_where_it_was
+    join_chain
+    join_internal
+    join_key_is_held
+    join_nested_key
+    join_on_mutation
+    join_parallel
+    join_prefers_batch
+    join_provided_by_select
+    join_provides
+    join_require
+    join_single_lookup
+    join_this
+    join_two_services
+    join_two_steps
+    join_without_reuse
+    mapping_arguments
+    mapping_bare_list
+    mapping_coalesce
+    mapping_escapes
+    mapping_group
+    mapping_join
+    mapping_lists
+    mapping_literals
+    mapping_match
+    mapping_methods_lists
+    mapping_methods_values
+    mapping_odd_keys
+    mapping_rename
+    mapping_unwrap
+    mutation_in_order
+    mutation_is_not_reused
+    mutation_outcome
+    null_bubbles_to_data
+    null_in_lists
+    null_in_non_null
+    null_whole_reply
+    number_digits
+    on_error
+    reply_read_differently
+    reply_redirect
+    reply_text
+    reply_text_mapped
+    reply_without_body
+    retry
+    scalar_formats
+    scalar_unchecked
+    source_auth
+    source_auth_grpc
+    source_query
+    success_batch
+    success_body
+    success_grpc
+    success_is_not_kept
+    success_retries
+    success_source
+    success_status
+    template_list
+    timeout
+    url_base_path
+    url_path
+    url_query
+    url_query_list
+    url_refused_segment
 }
 
 #[test]
-fn every_spec_reads() {
-    let problems: Vec<String> = files("")
-        .iter()
-        .filter_map(|file| {
-            let text = std::fs::read_to_string(file).expect("a file that can be read");
-            Some(format!("{}: {}", file.display(), parse(&text).err()?))
-        })
-        .collect();
-    assert!(problems.is_empty(), "{}", problems.join("\n"));
-}
-
-fn files(wanted: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/specs");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .expect("the folder of specs")
-        .map(|entry| entry.expect("a folder that can be read").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .filter(|path| path.file_stem().is_some_and(|stem| stem != "README"))
-        .filter(|path| path.to_string_lossy().contains(wanted))
-        .collect();
-    files.sort();
-    files
-}
-
-/// How many cases ran, and what failed.
-async fn run_file(path: &Path) -> (usize, Vec<String>) {
-    let name = path.file_name().expect("a file").to_string_lossy().into_owned();
-    let text = std::fs::read_to_string(path).expect("a file that can be read");
-    let cases = match parse(&text) {
-        Ok(cases) => cases,
-        Err(problem) => return (0, vec![format!("{name}: {problem}")]),
+fn every_spec_is_listed() {
+    let names = run::names();
+    if names == LISTED {
+        return;
+    }
+    let (path, marker) = (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/specs.rs"), "\nspecs! {\n");
+    let text = std::fs::read_to_string(path).expect("this file");
+    let (head, rest) = text.split_once(marker).expect("the list");
+    let (_, tail) = rest.split_once("}\n").expect("the end of the list");
+    if std::env::var_os("BLESS").is_some() {
+        let list: String = names.iter().map(|name| format!("    {name}\n")).collect();
+        std::fs::write(path, format!("{head}{marker}{list}}}\n{tail}"))
+            .expect("a file that can be written");
+        return;
+    }
+    let absent = |of: &[String], from: &[String]| {
+        of.iter().filter(|name| !from.contains(name)).cloned().collect::<Vec<_>>().join(", ")
     };
-    let mut failures = Vec::new();
-    for case in &cases {
-        let found = tokio::time::timeout(PATIENCE, run_case(case)).await;
-        let found = found.unwrap_or_else(|_| vec![format!("no answer within {PATIENCE:?}")]);
-        if !found.is_empty() {
-            failures.push(format!("── {name} · {}\n{}", case.title, found.join("\n")));
-        }
-    }
-    (cases.len(), failures)
-}
-
-async fn run_case(case: &Case) -> Vec<String> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut pool = None;
-    if let Some(proto) = &case.proto {
-        let file = folder.path().join("api.proto");
-        std::fs::write(&file, proto).expect("a temporary file");
-        pool = Some(grpc::compile(&file));
-    }
-    let script = Script { exchanges: case.exchanges.clone(), rounds: case.rounds.clone(), pool };
-    let mock = Mock::start(script).await;
-    let config = case.config.as_deref().unwrap_or(CONFIG);
-    let mut config = config.replace("${API}", &format!("http://{}", mock.address));
-    config = config.replace("${ISSUER}", ISSUER).replace("${AUDIENCE}", AUDIENCE);
-    let issuer = Issuer::new();
-    if case.claims.is_some() {
-        let keys = folder.path().join("jwks.json");
-        std::fs::write(keys, issuer.jwks()).expect("a temporary file");
-        if !config.contains("\nauth:") {
-            config.push_str(&auth());
-        }
-    }
-    let gateway = match Gateway::start(folder.path(), &case.schema, &config).await {
-        Ok(gateway) => gateway,
-        Err(problems) => return vec![format!("the graph does not load:\n{problems}")],
-    };
-    let mut body = json!({ "query": case.request });
-    if !case.variables.is_null() {
-        body["variables"] = case.variables.clone();
-    }
-    let http = Http::new();
-    let ask = async |headers: &[(String, String)], claims: Option<&Value>| {
-        let token = claims.and_then(|claims| bearer(&issuer, claims));
-        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let token = token.iter().map(|token| ("authorization", token.as_str()));
-        let headers: Vec<(&str, &str)> = headers.chain(token).collect();
-        let answer = http.post(&gateway.url, &headers, body.to_string());
-        // A wrong call may leave the script waiting for the right one; what it says then is more than "no answer".
-        tokio::time::timeout(PATIENCE / 2, answer).await.ok()
-    };
-    let none = || [mock.complaints(), vec!["no answer".to_owned()]].concat();
-    let Some(answer) = ask(&case.headers, case.claims.as_ref()).await else { return none() };
-    let actual = answer.json();
-    let mut found = missing_headers(&case.answer_headers, &answer.headers);
-    found.extend(differences(&case.answer, &actual));
-    for (number, next) in case.next.iter().enumerate() {
-        let Some(answer) = ask(&next.headers, next.claims.as_ref().or(case.claims.as_ref())).await
-        else {
-            return none();
-        };
-        let due = next.answer.as_ref().unwrap_or(&case.answer);
-        let further = differences(due, &answer.json());
-        found.extend(further.into_iter().map(|line| format!("request {}: {line}", number + 2)));
-    }
-    found.splice(..0, mock.complaints());
-    if !found.is_empty() {
-        found.push(format!("the whole answer: {actual}"));
-    }
-    found
-}
-
-/// What makes a gateway believe the issuer of a case.
-fn auth() -> String {
-    format!(
-        "\nauth: {{ providers: [{{ issuer: \"{ISSUER}\", audience: {AUDIENCE}, jwks_file: jwks.json }}] }}\n"
-    )
-}
-
-/// A token with these claims, good for an hour; `None` for null.
-fn bearer(issuer: &Issuer, claims: &Value) -> Option<String> {
-    let mut all = claims.as_object()?.clone();
-    let expires = SystemTime::now() + Duration::from_hours(1);
-    let expires = expires.duration_since(UNIX_EPOCH).expect("a clock that is right").as_secs();
-    all.extend(
-        [("iss", json!(ISSUER)), ("aud", json!(AUDIENCE)), ("exp", json!(expires))]
-            .map(|(name, value)| (name.to_owned(), value)),
+    let listed: Vec<String> = LISTED.iter().map(|name| (*name).to_owned()).collect();
+    panic!(
+        "the list in tests/specs.rs differs from the files in tests/specs/; to write it: BLESS=1 cargo test every_spec_is_listed\n\
+         not listed: {}\nwithout a file: {}",
+        absent(&names, &listed),
+        absent(&listed, &names)
     );
-    Some(format!("Bearer {}", issuer.sign(&all.into())))
-}
-
-fn missing_headers(due: &[(String, String)], headers: &http::HeaderMap) -> Vec<String> {
-    let found = |name: &str| {
-        let values: Vec<_> = headers.get_all(name).iter().map(|value| value.to_str()).collect();
-        values.into_iter().collect::<Result<Vec<_>, _>>().unwrap_or_default().join(", ")
-    };
-    due.iter()
-        .filter(|(name, value)| found(name) != *value)
-        .map(|(name, value)| format!("the header {name} is `{}`, due is `{value}`", found(name)))
-        .collect()
 }
