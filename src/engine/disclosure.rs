@@ -1,9 +1,11 @@
-//! Names in messages. Where introspection is off, a message names only what the client wrote. Otherwise a client could read
-//! the schema out of errors, one type and one argument at a time.
+//! Hides names of the schema in messages. If introspection is off, a message names only what the
+//! client wrote. Otherwise a client could read the schema out of errors, one type and one argument
+//! at a time.
 //!
-//! All messages pass here, whatever wrote them (the parser, the validator, coercion, limits, the writer). Names of the schema
-//! that the request does not have are taken out; everything else stays, so that no rule needs a second wording. Never
-//! changes what operators read: the log, `explain`, problems of the load.
+//! All messages pass here, whatever wrote them (the parser, the validator, coercion, limits, the
+//! writer). Names of the schema that the request does not have are removed. Everything else stays,
+//! so no rule needs a second wording. Never changes what operators read: the log, `explain`,
+//! problems of the load.
 
 use super::settings::Settings;
 use crate::graph::Graph;
@@ -14,15 +16,15 @@ use hashbrown::HashSet;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Stands for a name that is taken out.
+/// Replaces a hidden name.
 const HIDDEN: &str = "(hidden)";
 
-/// Stands for a name inside a longer expression.
+/// Replaces a hidden name inside a longer expression.
 const ELIDED: &str = "…";
 
-/// What messages may name.
+/// Names that messages may contain.
 pub(super) struct Disclosure {
-    /// Names of the schema, sorted out of messages; `None` where introspection is on.
+    /// Names of the schema, which are removed from messages; `None` if introspection is on.
     hidden: Option<HashSet<Name>>,
 }
 
@@ -38,14 +40,14 @@ impl Disclosure {
         Self { hidden }
     }
 
-    /// Takes names out of errors that refuse an operation with this text.
+    /// Hides names in errors that refuse an operation with this text.
     pub fn of_refusal(&self, errors: &mut [Error], text: &str) {
         for error in errors {
             self.redact(error, &|name| has_word(text, name));
         }
     }
 
-    /// Takes names out of errors at fields of an answer: the keys of an error's path are the client's own.
+    /// Hides names in field errors of a response. The keys of an error's path are the client's own.
     pub fn of_fields(&self, errors: &mut [Error]) {
         for error in errors {
             let path = std::mem::take(&mut error.path);
@@ -68,7 +70,8 @@ impl Disclosure {
     }
 }
 
-/// Every name that a schema has, those of the specification's own directives and introspection types aside.
+/// Collects every name of a schema, except for the specification's own directives and introspection
+/// types.
 fn collect(schema: &Schema, names: &mut HashSet<Name>) {
     let mut add = |name: &str| {
         if !name.starts_with("__") {
@@ -105,11 +108,11 @@ fn collect(schema: &Schema, names: &mut HashSet<Name>) {
     }
 }
 
-/// Tells names from the other words of one message.
+/// Distinguishes names from the other words of one message.
 struct Words<'a> {
     hidden: &'a HashSet<Name>,
     is_written: &'a dyn Fn(&str) -> bool,
-    /// The name of the source that the error is about, which is no name of the schema.
+    /// The name of the error's source, which is not a name of the schema.
     source: Option<&'a str>,
     /// The message quotes names that are not the schema's, such as a service's own.
     all: bool,
@@ -132,7 +135,8 @@ impl Words<'_> {
         if changed { Cow::Owned(out) } else { Cow::Borrowed(message) }
     }
 
-    /// A quotation: a name, a coordinate such as `Query.user(id:)`, a type such as `[User!]`, or another text.
+    /// Handles a quotation: a name, a coordinate such as `Query.user(id:)`, a type such as
+    /// `[User!]`, or another text.
     fn quoted<'m>(&self, text: &'m str) -> Cow<'m, str> {
         if self.source == Some(text) || SETTINGS.contains(&text) {
             return Cow::Borrowed(text);
@@ -143,7 +147,8 @@ impl Words<'_> {
         self.replace(text, false)
     }
 
-    /// The text without the names that are hidden. `prose`: it has words of English, which are no names.
+    /// Returns the text without hidden names. `prose`: it contains English words, which are not
+    /// names.
     fn replace<'m>(&self, text: &'m str, prose: bool) -> Cow<'m, str> {
         let mut out = String::new();
         let (mut changed, mut has_name) = (false, false);
@@ -162,7 +167,7 @@ impl Words<'_> {
                 continue;
             }
             changed = true;
-            // The type of a coordinate says nothing that its field does not.
+            // The type of a coordinate reveals nothing that its field does not.
             let owner = after.strip_prefix('.').filter(|field| field.starts_with(is_start));
             match owner {
                 Some(field) => rest = field,
@@ -190,7 +195,7 @@ impl Words<'_> {
     }
 }
 
-/// Takes the marks of lists and of non-null types off on both sides of a name.
+/// Removes the marks of lists and of non-null types on both sides of a name.
 fn unwrap(out: &mut String, rest: &mut &str) {
     while out.ends_with('[') {
         out.pop();
@@ -206,19 +211,19 @@ fn is_letter(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_'
 }
 
-/// The text has this name as a word of its own.
+/// Returns `true` if the text has this name as a separate word.
 fn has_word(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(start, _)| {
         !text[..start].ends_with(is_letter) && !text[start + name.len()..].starts_with(is_letter)
     })
 }
 
-/// What messages quote that is never a name of the schema.
+/// Quoted words of messages that are never names of the schema.
 const SETTINGS: [&str; 5] =
     ["server.introspection", "operationName", "@skip", "@include", "isSuccess"];
 
-/// Words of English, and of this product's settings, that messages use outside of quotations. A schema may have fields of
-/// these names; the messages say nothing about them.
+/// English words, and words of this product's settings, that messages use outside of quotations. If
+/// a schema has fields of these names, the messages do not reveal them.
 const WORDS: &str = "\
     GET HTTP JSON KiB POST a again age aliases all allowed already an and anonymous answer \
     answered answers any applied are argument arguments array as asks at be became because been \

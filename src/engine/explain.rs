@@ -1,5 +1,5 @@
-//! Everything that is decided about an operation before its first call: the plan, the rendered calls, the cost, what the
-//! caller may not see, and what refuses it. Calls nothing, and takes nothing out of a bucket.
+//! Explains an operation without running it: the plan, the rendered calls, the cost, fields that
+//! the caller may not see, and refusals. Makes no calls, and takes nothing from a bucket.
 
 use super::Engine;
 use super::guard::access::{self, Access, GuardMode};
@@ -11,12 +11,12 @@ use crate::source::Caller;
 use serde_json::{Map, Value, json};
 use std::fmt::{self, Display, Formatter};
 
-/// Of an operation that is valid. The text is for people.
+/// Explanation of a valid operation. The text is for people.
 #[derive(Debug)]
 pub struct Explanation {
     pub plan: ExplainedPlan,
     pub estimate: u64,
-    /// Of `estimate`.
+    /// Formula of `estimate`.
     pub formula: String,
     /// Fields that the caller may not see, in an operation that runs without them.
     pub withheld: Vec<Error>,
@@ -25,10 +25,10 @@ pub struct Explanation {
 }
 
 impl Engine {
-    /// Explains an operation. `caller`: whose claims the rules of the schema are evaluated with; without one, they hold.
+    /// Explains an operation. Access rules are evaluated with the claims of `caller`; without one, all of them hold.
     ///
     /// # Errors
-    /// The operation cannot be planned: the refusals that [`Engine::execute`] would answer with.
+    /// If the operation cannot be planned: the refusals that [`Engine::execute`] would return.
     pub fn explain(
         &self,
         query: &str,
@@ -61,10 +61,10 @@ impl Engine {
         Ok(Explanation { plan, estimate, formula, withheld, refusals })
     }
 
-    /// What an operation is estimated to cost, and the formula for it; calls nothing.
+    /// Returns the estimated cost of an operation, and its formula. Makes no calls.
     ///
     /// # Errors
-    /// The refusals that [`Engine::execute`] would answer with before its first call.
+    /// The refusals that [`Engine::execute`] would return before its first call.
     pub fn estimate(
         &self,
         query: &str,
@@ -99,7 +99,7 @@ impl Display for Explanation {
     }
 }
 
-/// `user.email`
+/// Prints a path: `user.email`
 fn path(error: &Error) -> String {
     let segment = |segment: &PathSegment| match segment {
         PathSegment::Key(key) => key.to_string(),
@@ -108,14 +108,14 @@ fn path(error: &Error) -> String {
     error.path.iter().map(segment).collect::<Vec<_>>().join(".")
 }
 
-/// ` (line 1, column 9)`
+/// Prints a location: ` (line 1, column 9)`
 fn place(error: &Error) -> String {
     let at = error.locations.first();
     at.map_or_else(String::new, |at| format!(" (line {}, column {})", at.line, at.column))
 }
 
 impl Explanation {
-    /// As docs/cli.md describes it.
+    /// Returns the JSON that docs/cli.md describes.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({
@@ -128,7 +128,7 @@ impl Explanation {
         })
     }
 
-    /// [`Explanation::to_json`] of an operation that cannot be planned.
+    /// Like [`Explanation::to_json`], for an operation that cannot be planned.
     #[must_use]
     pub fn refused_to_json(refusals: &[Error]) -> Value {
         json!({

@@ -1,6 +1,7 @@
-//! What mappings did not find, for whoever develops a graph: under `extensions.mapping` of the answer, and once in the log.
+//! Reports keys that mappings did not find, for developers of a graph: under `extensions.mapping`
+//! of the response, and once in the log.
 //!
-//! Only where `server.expose_upstream_errors` is on. In production there is nothing to report.
+//! Only if `server.expose_upstream_errors` is on. In production there is nothing to report.
 
 use super::response::{MissingKey, MissingKeys};
 use crate::source::Trace;
@@ -8,10 +9,10 @@ use serde::Serialize;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-/// Entries that one answer has.
+/// Maximum number of entries of one response.
 const MOST_LISTED: usize = 20;
 
-/// Keys that the log has a line on. Further ones are in answers only.
+/// Maximum number of keys that are logged. Further ones are only in responses.
 const MOST_LOGGED: usize = 1_000;
 
 /// One entry of `extensions.mapping`.
@@ -20,20 +21,20 @@ pub(super) struct MappingNote {
     coordinate: String,
     source: String,
     message: String,
-    /// How many more there were, in the last one.
+    /// Number of omitted entries, on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     omitted: Option<usize>,
 }
 
-/// Writes each key that is missing into the log once.
+/// Logs each missing key once.
 #[derive(Default)]
 pub(super) struct MappingNotes {
-    /// By coordinate, and what the mapping reads.
+    /// Keys that were logged: coordinate, and what the mapping reads.
     logged: Mutex<HashSet<(String, String)>>,
 }
 
 impl MappingNotes {
-    /// The entries of one answer.
+    /// Returns the entries of one response, and logs new ones.
     pub fn take(&self, missing: &MissingKeys, trace: &Trace) -> Vec<MappingNote> {
         let mut notes: Vec<MappingNote> = Vec::new();
         let mut omitted = 0;

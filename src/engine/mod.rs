@@ -1,7 +1,9 @@
-//! One operation from start to finish, without a socket: bytes → prepared operation (cached) → run the plan → bytes.
+//! Runs one operation from start to finish, without a socket: bytes → prepared operation (cached) →
+//! run the plan → bytes.
 //!
-//! Nothing is done per request that could be done once per operation, and nothing per operation that could be done at
-//! load. The engine knows no protocol: what it asks goes through [`crate::source`].
+//! Work that can be done once per operation is not repeated per request, and work that can be done
+//! at load is not repeated per operation. The engine knows no protocol: all calls go through
+//! [`crate::source`].
 
 mod disclosure;
 mod execute;
@@ -60,7 +62,7 @@ pub struct Engine {
     graph: Arc<Graph>,
     settings: Arc<Settings>,
     operations: Arc<Operations>,
-    /// Calls under way and replies kept.
+    /// Calls in flight, and the reply cache.
     pool: Arc<Pool>,
     persisted: Arc<Persisted>,
     loaders: Arc<Loaders>,
@@ -70,59 +72,59 @@ pub struct Engine {
     notes: Arc<MappingNotes>,
 }
 
-/// One GraphQL request, already taken out of its transport.
+/// One GraphQL request, independent of its transport.
 #[derive(Debug)]
 pub struct Request {
     pub document: Document,
     pub operation_name: Option<String>,
-    /// As the client sent them; coerced by the engine.
+    /// Values as the client sent them; the engine coerces them.
     pub variables: Map<String, Value>,
     pub caller: Arc<Caller>,
-    /// `GET`: a mutation is refused with [`ErrorCode::MethodNotAllowed`].
+    /// Set for `GET`: a mutation is refused with [`ErrorCode::MethodNotAllowed`].
     pub queries_only: bool,
     pub deadline: Instant,
 }
 
-/// A request made ready: what is left is to run it.
+/// A request that is ready to run.
 struct Asked {
     operation: Arc<Operation>,
-    /// As the client named it.
+    /// Name of the operation in the client's request.
     name: Option<String>,
-    /// Coerced.
+    /// Coerced values.
     variables: Map<String, Value>,
-    /// By number; rules on who may see what are among them.
+    /// Values of the conditions, by number; they include access rules.
     conditions: Vec<bool>,
     estimate: Estimate,
     caller: Arc<Caller>,
 }
 
-/// What goes back to the client.
+/// Response to the client.
 #[derive(Debug)]
 pub struct Response {
-    /// A whole GraphQL response object: `{"data":…}`, with `"errors"` where there are any.
+    /// A whole GraphQL response object: `{"data":…}`, and `"errors"` if there are any.
     pub body: Bytes,
-    /// `Some`: the operation never ran, and the body has no `data`.
+    /// Code of the refusal: the operation never ran, and the body has no `data`.
     pub refusal: Option<ErrorCode>,
-    /// How many errors the body lists.
+    /// Number of errors in the body.
     pub errors: usize,
-    /// Calls to sources, shared ones included.
+    /// Number of calls to sources, including shared ones.
     pub upstream_calls: usize,
-    /// What it cost; `None` where it was refused before that was known.
+    /// Cost of the operation; `None` if it was refused before the cost was known.
     pub cost: Option<CostReport>,
-    /// What the client and the caches before it may do with it.
+    /// Limits on caching by the client and by caches on the way.
     pub cache: Share,
-    /// How the caller's bucket stands, where it was asked.
+    /// State of the caller's bucket, if it was debited.
     pub throttle: Option<Box<Throttle>>,
-    /// Of the services' headers, what the client receives.
+    /// Headers of the services that the client receives.
     pub returned: ReturnedHeaders,
 }
 
-/// What stands under `extensions` in an answer.
+/// Members of `extensions` in a response.
 #[derive(Serialize)]
 struct Extensions<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<&'a CostReport>,
-    /// In development only.
+    /// Empty in production.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mapping: Vec<MappingNote>,
 }
@@ -145,11 +147,11 @@ impl Engine {
         }
     }
 
-    /// The same engine, knowing documents by name: those of these manifests, and those that clients register where the
-    /// settings let them. Calls nothing.
+    /// Adds documents that can be requested by name: those of these manifests, and those that clients register if the
+    /// settings allow it. Makes no calls.
     ///
     /// # Errors
-    /// Every manifest that cannot be read, and every document that this engine would refuse.
+    /// If a manifest cannot be read, or this engine would refuse one of its documents. Returns all problems.
     pub fn with_documents(self, manifests: &[Arc<SourceFile>]) -> Result<Self, Vec<Problem>> {
         let persisted = Persisted::new(&self.settings.persisted)
             .map_err(|message| vec![Problem::error("apq-store", message)])?;
@@ -167,7 +169,8 @@ impl Engine {
         &self.settings
     }
 
-    /// Runs one request. Dropping the future cancels every call below it. Never panics on what a client sends.
+    /// Runs one request. Dropping the future cancels all its calls. Never panics, whatever a client
+    /// sends.
     pub async fn execute(&self, request: Request) -> Response {
         let caller = Arc::clone(&request.caller);
         let mut debit = Debit::new(self.buckets.as_deref(), &caller);
@@ -178,8 +181,9 @@ impl Engine {
         response.counted(&caller.account)
     }
 
-    /// Whether a body of JSON holds far more values than the variables of so many requests may. It is not parsed for
-    /// that, so what stands around the variables counts as well.
+    /// Returns `true` if a JSON body holds far more values than the variables of `requests`
+    /// requests may. The body is not parsed for that, so values outside of the variables count as
+    /// well.
     #[must_use]
     pub fn exceeds_values(&self, body: &[u8], requests: usize) -> bool {
         let of_one = self.settings.limits.variables.bound(LimitName::Variables);
@@ -191,7 +195,7 @@ impl Engine {
         exceeds
     }
 
-    /// Tells of something that exceeds a limit: in the metrics, and in the log where it is only measured.
+    /// Reports a value that exceeds a limit: in the metrics, and in the log if it is only measured.
     pub fn exceeded(&self, name: LimitName, limit: Limit, found: u64, operation: Option<&str>) {
         match limit.mode {
             _ if found > limit.bound(name) => guard::limits::count(name, Mode::Enforce),
@@ -214,7 +218,7 @@ impl Engine {
         self.answer_once(&asked, deadline, debit).await
     }
 
-    /// Everything that is done before anything is asked of a source.
+    /// Does everything that comes before the first call to a source.
     async fn ask(&self, request: Request) -> Result<Asked, Refusal> {
         let Request { document, operation_name, variables, caller, queries_only, .. } = request;
         let found = self.persisted.find(&document).await?;
@@ -316,7 +320,7 @@ impl Engine {
             upstream_calls: outcome.calls.made,
             cost: Some(cost),
             cache: match errors {
-                // What is left in a caller's bucket is told to that caller only.
+                // Only the caller itself may see the rest of its bucket.
                 0 => outcome.share.for_one(operation.plan.is_guarded() || throttle.is_some()),
                 _ => Share::none(),
             },
@@ -325,7 +329,7 @@ impl Engine {
         }
     }
 
-    /// Of a response whose replies have `expected` bytes.
+    /// Returns the size of a response whose replies have `expected` bytes.
     fn size(&self, expected: usize, account: &Account) -> Size {
         let limit = self.settings.limits.response.bound(LimitName::Response);
         let (limit, room) = (usize::try_from(limit).unwrap_or(usize::MAX), account.room());
@@ -359,7 +363,8 @@ impl Engine {
         Ok(())
     }
 
-    /// With `guards.mode: reject`, refuses an operation that asks for anything the caller may not see.
+    /// With `guards.mode: reject`, refuses an operation that selects anything that the caller may
+    /// not see.
     fn reject_unseen(&self, operation: &Operation, conditions: &[bool]) -> Result<(), Refusal> {
         if self.settings.guards == GuardMode::Withhold || !operation.plan.is_guarded() {
             return Ok(());
@@ -368,7 +373,7 @@ impl Engine {
         if errors.is_empty() { Ok(()) } else { Err(errors.into()) }
     }
 
-    /// What did not run costs the floor, unless its bucket refused it.
+    /// Returns the response of a refusal. It costs the minimum, unless its bucket refused it.
     async fn refuse(&self, mut refusal: Refusal, debit: &mut Debit<'_>) -> Response {
         refusal.errors = debit.charge_refusal(refusal.errors).await;
         if let Some(cost) = &mut refusal.cost {
@@ -379,7 +384,7 @@ impl Engine {
         response
     }
 
-    /// Holds an operation against its limits; no call has been made.
+    /// Checks an operation against its limits, before any call.
     fn admit(
         &self,
         operation: &Operation,
@@ -399,7 +404,7 @@ impl Engine {
 }
 
 impl Asked {
-    /// Takes the estimate out of the caller's bucket.
+    /// Takes the estimated cost from the caller's bucket.
     async fn reserve(&self, limits: &Limits, debit: &mut Debit<'_>) -> Result<(), Refusal> {
         let Self { operation, estimate, .. } = self;
         let formula = || guard::cost::formula_of(&operation.plan, limits, estimate.calls);
@@ -409,7 +414,7 @@ impl Asked {
 }
 
 impl Response {
-    /// A response that refuses the operation; the first error's code decides the status.
+    /// Returns a response that refuses the operation. The first error's code decides the status.
     #[must_use]
     pub fn refuse(errors: &[Error]) -> Self {
         let body = serde_json::json!({ "errors": errors }).to_string();
@@ -430,7 +435,7 @@ impl Response {
         }
     }
 
-    /// Counts its bytes until they are sent.
+    /// Counts its bytes in `account` until they are sent.
     fn counted(mut self, account: &Account) -> Self {
         self.body = account.answer(self.body);
         self

@@ -1,4 +1,4 @@
-//! What of the engine can be set, with defaults that are safe in production.
+//! Settings of the engine, with defaults that are safe in production.
 
 use super::guard::access::GuardMode;
 pub use super::guard::bucket::{Allowance, Fail, Rate, Refill, Store, Tier};
@@ -10,81 +10,90 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub limits: Limits,
-    /// What callers may ask over time; no bound without it.
+    /// Rate limit of callers. Default: none.
     pub rate: Option<Rate>,
-    /// `__schema` and `__type` are answered.
+    /// Answers `__schema` and `__type`. Default: off.
     pub introspection: bool,
-    /// Field errors hold what went wrong upstream, in words that may be the upstream's. For development only.
+    /// Adds details of upstream errors to field errors, possibly in the upstream's own words. For
+    /// development only. Default: off.
     pub expose_upstream_errors: bool,
-    /// Bytes of prepared operations kept.
+    /// Maximum size of the cache of prepared operations, in bytes. Default: 64 MiB.
     pub operation_cache: u64,
     /// Identical safe calls share one execution, within a request and in flight between requests.
+    /// Default: on.
     pub reuse: bool,
     pub cache: CacheSettings,
-    /// What becomes of an operation that asks for something the caller may not see.
+    /// Handling of operations that select fields that the caller may not see.
     pub guards: GuardMode,
-    /// The time one request may take.
+    /// Timeout of one request. Default: 15 s.
     pub timeout: Duration,
     pub persisted: PersistedSettings,
-    /// Counts the bytes that requests hold.
+    /// Accounts for the bytes that requests hold.
     pub memory: Memory,
 }
 
-/// Counted before any work that is more than linear in the size of the text.
+/// Limits on operations. They are checked before any work that is more than linear in the size of
+/// the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Levels of selection sets.
+    /// Maximum nesting of selection sets. Default: 15.
     pub depth: Limit,
     pub aliases: Limit,
     pub root_fields: Limit,
     pub directives: Limit,
-    /// Bytes of the document: a parser takes as long for one large string as for a thousand fields.
+    /// Maximum size of the document, in bytes: a parser takes as long for one large string as for a
+    /// thousand fields. Default: 256 KiB.
     pub document: Limit,
-    /// Lexical tokens of the document: white space, commas and comments are none.
+    /// Maximum number of lexical tokens of the document, without white space, commas and comments.
+    /// Default: 5,000.
     pub tokens: Limit,
-    /// Selections after fragments are expanded.
+    /// Maximum number of selections after fragments are expanded. Default: 10,000.
     pub selections: Limit,
-    /// Values in a request's variables, those in lists and objects included.
+    /// Maximum number of values in a request's variables, including those in lists and objects.
+    /// Default: 20,000.
     pub variables: Limit,
-    /// Bytes of a response. What entities share is held once and written as often as it is asked for, so that little
-    /// data can make a large response.
+    /// Maximum size of a response, in bytes. Shared entities are held once but written each time
+    /// they are selected, so little data can give a large response. Default: 16 MiB.
     pub response: Limit,
-    /// Values that are read and kept of one reply of a source.
+    /// Maximum number of values that are read from one reply of a source. Default: 1,000,000.
     pub reply_values: u64,
-    /// The length assumed for a list without `@listSize`. The mode says what becomes of one that turns out longer.
+    /// Assumed length of a list without `@listSize`, and the handling of a list that is longer.
+    /// Default: 10, not enforced.
     pub list_size: Limit,
-    /// Calls to sources that an operation can come to at the worst.
+    /// Maximum number of calls to sources that an operation can cause in the worst case. Default:
+    /// 1,000.
     pub fan_out: Limit,
     pub cost: CostLimit,
 }
 
-/// So much and no more.
+/// A maximum, and its mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     pub max: u64,
     pub mode: Mode,
 }
 
-/// What becomes of a request that exceeds a limit.
+/// Handling of a request that exceeds a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// It is refused.
+    /// Refuse it.
     #[default]
     Enforce,
-    /// It is served, logged and counted.
+    /// Serve it, log it and count it.
     Measure,
-    /// It is served. What protects the process itself still holds.
+    /// Serve it. Limits that protect the process itself still apply.
     Off,
 }
 
-/// What an operation may cost.
+/// Limit on the cost of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostLimit {
-    /// The largest estimate. Its mode is also that of the rule that slicing arguments must be given.
+    /// Maximum estimated cost. Its mode also applies to the rule that slicing arguments are
+    /// required. Default: 500,000.
     pub limit: Limit,
-    /// Answers tell the cost under `extensions.cost`.
+    /// Adds the cost to responses, under `extensions.cost`. Default: off.
     pub expose: bool,
-    /// What one call to a source costs.
+    /// Cost of one call to a source. Default: 1.
     pub call_weight: u64,
 }
 
@@ -95,7 +104,7 @@ impl Limit {
 }
 
 impl From<u64> for Limit {
-    /// An enforced limit.
+    /// Creates an enforced limit.
     fn from(max: u64) -> Self {
         Self { max, mode: Mode::Enforce }
     }

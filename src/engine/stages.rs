@@ -1,4 +1,5 @@
-//! The stages of a request one by one, for measurements (`benches/inside`). Nothing of the product calls this.
+//! The stages of a request one by one, for benchmarks (`benches/inside`). Production code does not
+//! use this.
 
 use super::execute::{self, Outcome, Snapshot};
 use super::guard::access::Access;
@@ -12,7 +13,7 @@ use apollo_compiler::validation::Valid;
 use bytes::Bytes;
 use std::borrow::Cow;
 
-/// An engine taken apart.
+/// Access to the stages of an engine.
 pub struct Stages<'a>(&'a Engine);
 
 /// A prepared operation.
@@ -26,7 +27,7 @@ pub struct Ran {
 }
 
 impl Engine {
-    /// For measurements only.
+    /// Returns the stages. For benchmarks only.
     #[must_use]
     pub fn stages(&self) -> Stages<'_> {
         Stages(self)
@@ -37,13 +38,13 @@ impl Stages<'_> {
     /// Parses, measures and validates.
     ///
     /// # Errors
-    /// What refuses the operation.
+    /// If the operation is refused.
     pub fn parse(&self, text: &str) -> Result<Valid<ExecutableDocument>, Vec<Error>> {
         super::operation::parse(&self.0.graph, &self.0.settings.limits, text)
             .map(|(document, _)| document)
     }
 
-    /// Plans the one operation of a document, and gives the number of its fetches.
+    /// Plans the one operation of a document, and returns the number of its fetches.
     #[must_use]
     pub fn plan(&self, document: &Valid<ExecutableDocument>) -> Option<usize> {
         let operation = document.operations.get(None).ok()?;
@@ -53,15 +54,15 @@ impl Stages<'_> {
         Some(plan.fetches.len())
     }
 
-    /// All of it.
+    /// Prepares the operation: parses, measures, validates and plans.
     ///
     /// # Errors
-    /// What refuses the operation.
+    /// If the operation is refused.
     pub fn prepare(&self, text: &str) -> Result<Prepared, Vec<Error>> {
         Operation::prepare(&self.0.graph, &self.0.settings, text, None).map(Prepared)
     }
 
-    /// Reads one JSON reply of the operation's first fetch, and gives whether it could be read.
+    /// Reads one JSON reply of the operation's first fetch. Returns `true` on success.
     #[must_use]
     pub fn read(&self, prepared: &Prepared, body: &Bytes) -> bool {
         let Some(fetch) = prepared.0.plan.fetches.first() else { return false };

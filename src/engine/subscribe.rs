@@ -1,14 +1,16 @@
-//! A subscription (GraphQL spec, section 6.2.3): the root field's call is a stream, and the rest of the plan runs once
-//! for each of its events.
+//! Subscriptions (GraphQL spec, section 6.2.3): the root field's call is a stream, and the rest of
+//! the plan runs once for each of its events.
 //!
-//! Prepared and planned once. One event after another: the next one is asked for when the response to the last one has
-//! been taken, so a slow client slows its source down and nothing is queued. An event has a request's time. It shares no
-//! call with earlier ones, and none that was sent before it came: a reply from then may not know of it yet. Dropping the
+//! A subscription is prepared and planned once. Events are handled one after another: the next one
+//! is requested once the last response has been taken, so a slow client slows its source down and
+//! nothing is queued. Each event has a request's timeout. It shares no call with earlier events,
+//! and none that was sent before it arrived: a reply from then may not reflect it yet. Dropping the
 //! stream closes the call.
 //!
-//! Rules on what the caller may see are asked for every event where they look at an object, which each event brings anew.
-//! What the others look at (the claims, the request, the arguments) is fixed for as long as the subscription lasts, so
-//! they were answered with its other conditions, before the call was opened; and claims last no longer than their token.
+//! Access rules that use an object are evaluated for every event, because each event has new
+//! objects. All others use the claims, the request and the arguments, which stay the same for the
+//! whole subscription. They are evaluated with its other conditions, before the call is opened.
+//! Claims are valid no longer than their token.
 
 use super::execute::{Event, deadline_of};
 use super::guard::Refusal;
@@ -22,23 +24,23 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-/// What an operation is answered with.
+/// Result of an operation: a single response, or a stream of them.
 pub enum Answers {
-    /// A query or mutation.
+    /// Response of a query or mutation.
     One(Response),
-    /// A subscription.
+    /// Responses of a subscription.
     Many(BoxStream<'static, Response>),
 }
 
-/// The fetch that the source's stream stands for: an operation that was validated has one root field.
+/// The fetch that the source's stream replaces: an operation that was validated has one root field.
 const ROOT: FetchId = FetchId(0);
 
 impl Engine {
-    /// Runs one request of any kind. For a subscription it returns when the source has opened its stream, or has not:
-    /// that is an event with an error, after which the stream ends, as it does when the source breaks off later.
+    /// Runs one request of any kind. For a subscription, returns once the source has opened its stream. If that fails, the
+    /// stream has one event with an error, and ends, as it does when the source closes it early later.
     ///
     /// # Errors
-    /// A response that refuses the operation: it never ran.
+    /// If the operation is refused: the response of the refusal. It never ran.
     pub async fn subscribe(&self, request: Request) -> Result<Answers, Response> {
         let caller = Arc::clone(&request.caller);
         let mut debit = Debit::new(self.buckets.as_deref(), &caller);
@@ -51,7 +53,7 @@ impl Engine {
     }
 
     async fn open(&self, request: Request, debit: &mut Debit<'_>) -> Result<Answers, Refusal> {
-        // A socket may outlive the token that it began with.
+        // A socket may outlive the token that it was opened with.
         if request.caller.expires.is_some_and(|at| at <= SystemTime::now()) {
             let message = "the token of this connection has expired; connect anew with another one";
             return Err(vec![Error::new(ErrorCode::Unauthenticated, message)].into());
@@ -83,7 +85,7 @@ impl Engine {
         Ok(Answers::Many(events.boxed()))
     }
 
-    /// Opens the source's stream; nothing is opened for a caller who may not see it.
+    /// Opens the source's stream, unless the caller may not see it.
     async fn listen(
         &self,
         asked: &Asked,
@@ -108,7 +110,7 @@ impl Engine {
         let request = call.render(&inputs).map_err(|failure| {
             source::Error::new(ErrorCode::InvalidRequest, failure.to_string())
         })?;
-        // Where nothing can be heard, nothing is no answer, as it would be for one object.
+        // A stream that could not be opened is an error, not null as for one object.
         let failed = |error: source::Error| match error.kind {
             ErrorKind::NotFound | ErrorKind::Refused => {
                 source::Error { kind: ErrorKind::Failed, ..error }
@@ -122,14 +124,14 @@ impl Engine {
 struct Listening {
     engine: Engine,
     asked: Asked,
-    /// Of the root field.
+    /// Arguments of the root field.
     arguments: Value,
     source: Replies,
     expires: Option<Instant>,
 }
 
 impl Listening {
-    /// The response to the next event, and whether there may be another one.
+    /// Returns the response to the next event, and `true` if there may be another one.
     async fn next(&mut self) -> Option<(Response, bool)> {
         let answer = tokio::select! {
             biased;
@@ -157,7 +159,7 @@ async fn expired(at: Option<Instant>) {
     }
 }
 
-/// A time of the calendar on the clock that timers go by.
+/// Converts calendar time to the clock of timers.
 fn instant(time: SystemTime) -> Instant {
     Instant::now() + time.duration_since(SystemTime::now()).unwrap_or_default()
 }

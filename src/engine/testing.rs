@@ -1,5 +1,5 @@
-//! What the engine's tests share: an upstream made of a closure, which may take its time, refuse, or forward headers;
-//! engines from SDL; and a small generator of random numbers.
+//! Helpers of the engine's tests: an upstream that is a closure, which may be slow, refuse, or
+//! forward headers; engines from SDL; and a small generator of random numbers.
 
 use super::{Engine, Request, Response, Settings};
 use crate::graph::{Graph, Sdl, load_with_env};
@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 type Answer = Result<Reply, source::Error>;
 type Script = dyn Fn(source::Request) -> BoxFuture<'static, Answer> + Send + Sync;
 
-/// A connector that speaks no protocol: `@call(source, target, forward, select, batch)`. `forward` names a header of
-/// the caller that goes along. With `stream: true` it opens what [`Upstream::stream`] prepared. Clones share the script
-/// and the record.
+/// A connector that speaks no protocol: `@call(source, target, forward, select, batch)`. `forward`
+/// names a header of the caller to forward. With `stream: true` it opens the stream that
+/// [`Upstream::stream`] prepared. Clones share the script and the record.
 #[derive(Clone)]
 pub(super) struct Upstream {
     script: Arc<Script>,
@@ -35,7 +35,7 @@ pub(super) struct Upstream {
 }
 
 impl Upstream {
-    /// Answers at once: JSON for a target, or a failure.
+    /// Answers at once, with JSON or a failure for each target.
     pub fn new(
         answer: impl Fn(&str) -> Result<Value, source::Error> + Send + Sync + 'static,
     ) -> Self {
@@ -45,7 +45,7 @@ impl Upstream {
         })
     }
 
-    /// Answers when the future is done.
+    /// Answers when the future completes.
     pub fn slow<F: Future<Output = Answer> + Send + 'static>(
         answer: impl Fn(source::Request) -> F + Send + Sync + 'static,
     ) -> Self {
@@ -59,22 +59,22 @@ impl Upstream {
         }
     }
 
-    /// What the next subscription is opened with.
+    /// Sets the stream of the next subscription.
     pub fn stream(&self, stream: Result<Replies, source::Error>) {
         self.streams.lock().unwrap().push_back(stream);
     }
 
-    /// Targets sent since the start or the last time, in order.
+    /// Returns the targets sent since the start or the last call, in order.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.sent.lock().unwrap())
     }
 
-    /// Calls under way.
+    /// Returns the number of calls in flight.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }
 
-    /// The most calls that were under way at once.
+    /// Returns the maximum number of calls that were in flight at once.
     pub fn most(&self) -> usize {
         self.most.load(Ordering::SeqCst)
     }
@@ -92,12 +92,12 @@ impl Upstream {
     }
 }
 
-/// A request of nobody in particular, with plenty of time.
+/// Returns a request of an anonymous caller, with a long timeout.
 pub(super) fn request(query: &str) -> Request {
     request_of(query, &[])
 }
 
-/// The same from a caller who sends these headers.
+/// Returns a request of a caller that sends these headers.
 pub(super) fn request_of(query: &str, headers: &[(&'static str, &'static str)]) -> Request {
     let headers = headers
         .iter()
@@ -117,12 +117,12 @@ pub(super) fn body(response: &Response) -> Value {
     serde_json::from_slice(&response.body).expect("a response is JSON")
 }
 
-/// A failure of this kind.
+/// Returns a failure of this kind.
 pub(super) fn failure(code: ErrorCode, kind: ErrorKind) -> source::Error {
     source::Error { kind, ..source::Error::new(code, "the upstream's own words") }
 }
 
-/// The ids of a target such as `/users?ids=1,2`.
+/// Returns the ids of a target such as `/users?ids=1,2`.
 pub(super) fn ids(target: &str) -> Vec<String> {
     let list = target.split_once("ids=").map_or("", |(_, list)| list);
     let list = list.split('&').next().unwrap_or_default().replace("%2C", ",");
@@ -253,7 +253,7 @@ impl Call for Bound {
     }
 }
 
-/// Counts a call for as long as it is under way, dropped ones included.
+/// Counts a call while it is in flight, including dropped ones.
 struct UnderWay(Arc<AtomicUsize>);
 
 impl UnderWay {
@@ -270,7 +270,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// Numbers that look random and are the same every time (SplitMix64).
+/// Pseudorandom numbers that are the same every time (SplitMix64).
 pub(super) struct Random(pub u64);
 
 impl Random {
@@ -282,7 +282,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below `end`, which is not zero.
+    /// Returns a number below `end`, which must not be zero.
     pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end as u64).expect("below a usize")
     }

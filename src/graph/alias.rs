@@ -1,7 +1,7 @@
-//! `@alias`: the names by which services know the values of an enum.
+//! `@alias`: names of enum values in services.
 //!
-//! Clients and rules see the names of the schema. Calls are written with the names of the service, and replies are read
-//! with them.
+//! Clients and rules use the names of the schema. Calls are written with the names of the service,
+//! and replies are read with them.
 
 use super::merge::Merged;
 use crate::graphql::Name;
@@ -13,27 +13,27 @@ use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The name of the directive.
+/// Name of the directive.
 const ALIAS: &str = "alias";
 
-/// The enums that services spell otherwise, and the input objects that lead to one.
+/// Enums whose values have other names in services, and the input objects that contain one.
 #[derive(Debug, Default, PartialEq)]
 pub struct Aliases {
     enums: HashMap<Name, Arc<EnumAliases>>,
-    /// By input object: the fields that lead to such an enum, and their types.
+    /// By input object: the fields that contain such an enum, and their types.
     inputs: HashMap<Name, Vec<(Name, Name)>>,
 }
 
-/// The values of one enum.
+/// Names of the values of one enum.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct EnumAliases {
-    /// The service's names of the values that have one.
+    /// The service's name of each value that has one.
     sent: HashMap<Name, Name>,
-    /// Values by what a reply may say: an alias, or the name of a value.
+    /// Values by their text in a reply: an alias, or the name of a value.
     pub read: HashMap<Name, Name>,
 }
 
-/// Whose names the values of an enum have.
+/// Names to convert the values of an enum to: those of the schema or of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
     Schema,
@@ -41,7 +41,8 @@ pub enum Spelling {
 }
 
 impl EnumAliases {
-    /// Gives a value, or each of a list, the names of the schema or of the service. Other values stay as they are.
+    /// Converts a value, or each of a list, to the names of the schema or of the service. Other
+    /// values stay as they are.
     pub fn respell(&self, value: &mut Value, to: Spelling) {
         if let Value::Array(items) = value {
             return items.iter_mut().for_each(|item| self.respell(item, to));
@@ -59,20 +60,20 @@ impl EnumAliases {
 }
 
 impl Aliases {
-    /// The enum, if a value of it has an alias.
+    /// Returns the enum, if one of its values has an alias.
     #[must_use]
     pub fn of_enum(&self, ty: &str) -> Option<&Arc<EnumAliases>> {
         self.enums.get(ty)
     }
 
-    /// A value of this type may hold a name that services spell otherwise.
+    /// Returns `true` if a value of this type may contain an enum value with an alias.
     #[must_use]
     pub fn reach(&self, ty: &str) -> bool {
         self.enums.contains_key(ty) || self.inputs.contains_key(ty)
     }
 
-    /// Puts the service's names into a coerced value of this type or of a list of it. As deep as the value, which was
-    /// bounded when it was parsed.
+    /// Converts a coerced value of this type, or of a list of it, to the service's names. The
+    /// recursion is as deep as the value, which was bounded when it was parsed.
     pub fn spell(&self, ty: &str, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.spell(ty, item)),
@@ -147,23 +148,24 @@ fn values(
     Some(found)
 }
 
-/// The alias of an enum value.
+/// Returns the alias of an enum value.
 pub(super) fn of(value: &EnumValueDefinition) -> Option<&str> {
     value.directives.get(ALIAS)?.specified_argument_by_name("name")?.as_str()
 }
 
-/// The names and the aliases of an enum's values.
+/// Returns the names and the aliases of an enum's values.
 pub(super) fn names(definition: &EnumType) -> Vec<&str> {
     let aliases = definition.values.values().filter_map(|value| of(value));
     definition.values.keys().map(apollo_compiler::Name::as_str).chain(aliases).collect()
 }
 
-/// The enum has a value of this name, which is sent as it is.
+/// Returns `true` if the enum has a value of this name without an alias.
 fn is_unaliased(definition: &EnumType, name: &str) -> bool {
     definition.values.get(name).is_some_and(|value| !value.directives.has(ALIAS))
 }
 
-/// Grows the set of input objects that lead to one of the enums until nothing is added.
+/// Collects the input objects that contain one of the enums, directly or indirectly. Repeats until
+/// nothing is added.
 fn inputs(
     schema: &Schema,
     enums: &HashMap<Name, Arc<EnumAliases>>,

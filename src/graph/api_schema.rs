@@ -1,7 +1,8 @@
-//! The bound schema without what clients must not see.
+//! The API schema: the bound schema without everything that is hidden from clients.
 //!
-//! Taken away: bindings and all other built-in directives with their inputs, `@internal` fields, `@require`d arguments,
-//! and the types that only those led to. Everything else stays as it was written, in its order.
+//! Removed are bindings and all other built-in directives with their inputs, `@internal` fields,
+//! `@require`d arguments, and types that only these use. Everything else stays as it was written,
+//! in its order.
 
 use super::directive;
 use super::merge::Merged;
@@ -53,7 +54,7 @@ pub(super) fn build(merged: &Merged) -> Result<Valid<Schema>, Vec<Problem>> {
     })
 }
 
-/// `__Type.isOneOf` (GraphQL spec, section 4.2.3), which the parser's own introspection lacks.
+/// Adds `__Type.isOneOf` (GraphQL spec, section 4.2.3), which the parser's own introspection lacks.
 fn add_is_one_of(schema: &mut Schema) {
     let (Some(ExtendedType::Object(object)), Ok(name), Ok(boolean)) =
         (schema.types.get_mut("__Type"), Name::new("isOneOf"), Name::new("Boolean"))
@@ -70,7 +71,7 @@ fn add_is_one_of(schema: &mut Schema) {
     object.make_mut().fields.entry(name).or_insert_with(|| Component::new(field));
 }
 
-/// What the built-in file and the connectors define.
+/// Definitions of the built-in file and of the connectors.
 struct Hidden {
     files: HashSet<FileId>,
     directives: HashSet<Name>,
@@ -172,14 +173,14 @@ fn strip_field(field: &mut Component<FieldDefinition>, hidden: &Hidden) {
     }
 }
 
-/// The same names, as if no extension had added them.
+/// Returns the same names without the information which extension added them.
 fn names(
     from: &apollo_compiler::collections::IndexSet<ComponentName>,
 ) -> apollo_compiler::collections::IndexSet<ComponentName> {
     from.iter().map(|name| ComponentName::from(&name.name)).collect()
 }
 
-/// Every type that the roots and the directives lead to.
+/// Returns every type that is reachable from the roots and the directives.
 fn reachable(schema: &Schema) -> HashSet<Name> {
     let implementers = schema.implementers_map();
     let mut seen = HashSet::new();

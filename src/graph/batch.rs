@@ -1,4 +1,4 @@
-//! The `batch` argument: how many calls become one, and how the reply finds its way back.
+//! The `batch` argument: joins many calls into one, and matches the parts of the reply to the keys.
 
 use super::words::{Words, dotted, list_depth};
 use super::{Batch, BatchReply, KeyPath};
@@ -12,16 +12,16 @@ use std::time::Duration;
 const MAX: std::ops::RangeInclusive<i64> = 1..=10_000;
 const WAIT_MS: std::ops::RangeInclusive<i64> = 0..=1_000;
 
-/// The field a batch is for.
+/// The field of a batch.
 pub(super) struct Target<'a> {
     pub(super) schema: &'a Schema,
-    /// Such as `User.orders`.
+    /// Coordinate of the field, such as `User.orders`.
     pub(super) coordinate: String,
     pub(super) ty: &'a Type,
     pub(super) is_lookup: bool,
 }
 
-/// Reads the rule of a batch that asks for `asked`; `None` if it has mistakes.
+/// Reads the rule of a batch with the keys `asked`; `None` if it has errors.
 pub(super) fn read(
     argument: &Argument,
     target: &Target<'_>,
@@ -74,7 +74,7 @@ fn number(
     value
 }
 
-/// The reply's form must fit the field's type.
+/// Checks that the form of the reply fits the field's type.
 fn check_type(
     argument: &Argument,
     target: &Target<'_>,
@@ -118,7 +118,8 @@ fn check_type(
     }
 }
 
-/// Rows that are grouped by their own identity: no row would have a parent's key but by chance.
+/// Checks for rows that are grouped by their own identity: they would match a parent's key only by
+/// chance.
 fn check_rows(
     argument: &Argument,
     target: &Target<'_>,
@@ -155,7 +156,7 @@ fn check_rows(
     problems.push(Problem::error("invalid-batch", message).at(place).help(help));
 }
 
-/// `@key(fields: "name")` stands on the type.
+/// Returns `true` if the type has `@key(fields: "name")`.
 fn is_identity(schema: &Schema, type_name: &str, name: &str) -> bool {
     let Some(found) = schema.types.get(type_name) else { return false };
     found.directives().get_all("key").any(|key| {
@@ -170,7 +171,7 @@ fn lower_first(name: &str) -> String {
     first.into_iter().chain(chars).collect()
 }
 
-/// The names that hold the key in the result: given ones, or the last names of what is asked.
+/// Returns the names of the key in the result: the given ones, or the last names of `asked`.
 fn key(
     argument: &Argument,
     reply: BatchReply,

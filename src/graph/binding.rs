@@ -1,4 +1,4 @@
-//! Which field comes from which call: every use of a binding directive is handed to its connector.
+//! Bindings: passes every use of a binding directive to its connector.
 
 mod several;
 
@@ -16,8 +16,8 @@ use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// All bindings of a graph, those that failed to compile included, so that later checks do not call their fields
-/// unfilled.
+/// All bindings of a graph, including those that failed to compile, so that later checks do not
+/// report their fields as unfilled.
 #[derive(Default)]
 pub(super) struct Bindings {
     list: Vec<Binding>,
@@ -30,9 +30,9 @@ pub(super) struct Bindings {
 pub(super) struct Bound {
     pub(super) type_name: String,
     pub(super) field: String,
-    /// Of the directive.
+    /// Place of the directive.
     pub(super) place: Place,
-    /// `None`: it did not compile.
+    /// `None` if it did not compile.
     pub(super) id: Option<BindingId>,
     pub(super) select: Option<Argument>,
     pub(super) batch: Option<Argument>,
@@ -110,7 +110,7 @@ struct Compiling<'a> {
     merged: &'a Merged,
     connectors: &'a [Box<dyn Connector>],
     namespaces: &'a Namespaces,
-    /// Where the type system's rules found something: file and offset.
+    /// Places of type system errors: file and offset.
     refused: BTreeSet<(usize, usize)>,
     bindings: Bindings,
     problems: &'a mut Vec<Problem>,
@@ -169,7 +169,8 @@ impl<'a> Compiling<'a> {
             batch: None,
         };
         if uses.len() > 1 {
-            // Two bindings of one kind break a rule of the type system as well: this says it better.
+            // Two bindings of one kind break a rule of the type system as well, but this message is
+            // better.
             let uses: Vec<_> = uses.iter().map(|(directive, _)| *directive).collect();
             let places: Vec<_> =
                 uses.iter().map(|directive| self.merged.places.of(directive.location())).collect();
@@ -184,7 +185,8 @@ impl<'a> Compiling<'a> {
         self.bindings.add(bound);
     }
 
-    /// A directive that is not defined is reported, and may be meant as a binding.
+    /// Records a field with an unknown directive. The directive is reported, and may be a misspelt
+    /// binding.
     fn unknown(&mut self, type_name: &str, field: &FieldDefinition) {
         let defined = &self.merged.schema.directive_definitions;
         let unknown = field.directives.iter().find(|found| !defined.contains_key(&found.name));
@@ -237,7 +239,7 @@ impl<'a> Compiling<'a> {
             );
         }
         let select = spec.argument("select").or_else(|| {
-            // What is computed without a source is checked like what is read of a reply.
+            // A value that is computed without a source is checked like a reply.
             spec.argument("value").filter(|_| !connector.has_source())
         });
         bound.select = select.cloned();
@@ -300,8 +302,8 @@ impl<'a> Compiling<'a> {
         })
     }
 
-    /// A subscription field is filled by a stream of replies, and no other field is. Connectors that know streams say
-    /// it better; this holds for those that do not.
+    /// Checks that a subscription field is filled by a stream of replies, and no other field is.
+    /// Connectors with streams report that more precisely; this covers the others.
     fn stream(&mut self, bound: &Bound, call: &dyn Call, operation: Operation) {
         let wanted = operation == Operation::Subscription;
         if call.streams() == wanted {
@@ -318,7 +320,8 @@ impl<'a> Compiling<'a> {
         self.problems.push(Problem::error("not-a-stream", message).at(bound.place.clone()));
     }
 
-    /// The type system's rules found a mistake inside the directive; its shape cannot be relied on.
+    /// Returns `true` if there is a type system error inside the directive. Its arguments may be
+    /// invalid then.
     fn is_refused(&self, place: &Place) -> bool {
         let file = Arc::as_ptr(&place.file) as usize;
         let inside = (file, place.span.start)..(file, place.span.end);
@@ -342,7 +345,7 @@ fn is_nullable(schema: &Schema, bound: &Bound) -> bool {
     field.is_ok_and(|field| !field.ty.is_non_null())
 }
 
-/// The type of a field that is one scalar or enum value.
+/// Returns the type of a field that is one scalar or enum value.
 fn leaf(schema: &Schema, bound: &Bound) -> Option<Name> {
     let field = schema.type_field(&bound.type_name, &bound.field).ok()?;
     let (Type::Named(name) | Type::NonNullNamed(name)) = &field.ty else { return None };

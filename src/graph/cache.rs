@@ -1,8 +1,9 @@
-//! `@cacheControl`: how long the replies of a call may be used again, and for whom.
+//! `@cacheControl`: lifetime and audience of the cached replies of a call.
 //!
-//! On a field it belongs to the field's own call; a field that comes along in its parent's reply has none to say it of.
-//! On a type it is the default of every call that returns the type, and a bound on every reply that an object of it is
-//! read from (as Apollo's cache policy has it). `PRIVATE` wins wherever it stands. What is kept is decided by the engine.
+//! On a field it applies to the field's own call; a field without a call cannot have it. On a type
+//! it is the default of every call that returns the type, and a limit for every reply with an
+//! object of it (as in Apollo's cache policy). `PRIVATE` always wins. The engine decides what is
+//! cached.
 
 use super::binding::Bindings;
 use super::merge::Merged;
@@ -15,7 +16,7 @@ use apollo_compiler::ast::Directive;
 use apollo_compiler::schema::ExtendedType;
 use hashbrown::HashMap;
 
-/// What `@cacheControl` says; ages in seconds.
+/// Values of `@cacheControl`; ages in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CacheHint {
     pub max_age: Option<u32>,
@@ -24,7 +25,7 @@ pub struct CacheHint {
 }
 
 impl CacheHint {
-    /// Both hold.
+    /// Returns the stricter combination: both hints hold.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let lower = |one: Option<u32>, other: Option<u32>| match (one, other) {
@@ -38,7 +39,7 @@ impl CacheHint {
         }
     }
 
-    /// What is not said here is taken from `other`.
+    /// Returns this hint, with missing values taken from `other`.
     fn or(self, other: Self) -> Self {
         Self {
             max_age: self.max_age.or(other.max_age),
@@ -91,7 +92,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// An interface or union that says nothing itself is as strict as the strictest of its members.
+    /// Returns the hints of all types. An interface or union without a hint of its own is as strict
+    /// as the strictest of its members.
     fn types(&mut self) -> HashMap<Name, CacheHint> {
         let schema = &self.merged.schema;
         let words = Words(schema);

@@ -1,5 +1,5 @@
-//! What a field says of its own call beside the binding: how long it may take (`@timeout`), and what the field is where it
-//! fails (`@onError`).
+//! Policy of a field's own call, beside its binding: the timeout (`@timeout`), and the field's
+//! value if the call fails (`@onError`).
 
 use super::binding::{Bindings, Bound};
 use super::merge::Merged;
@@ -73,7 +73,7 @@ impl Reading<'_> {
 
     fn refuse_unbound(&mut self) {
         let known = &self.merged.schema.directive_definitions;
-        // One that is unknown is reported, and may be meant as a binding.
+        // An unknown directive is reported, and may be a misspelt binding.
         let is_known = self.field.directives.iter().all(|found| known.contains_key(&found.name));
         if !is_known || Words(&self.merged.schema).root(self.type_name).is_some() {
             return;
@@ -102,14 +102,15 @@ impl Reading<'_> {
         ms.map(Duration::from_millis)
     }
 
-    /// `@onError(do: NULL)` is said where it can hold.
+    /// Checks that `@onError(do: NULL)` is on a field that can be null without an error.
     fn may_be_null(&mut self, bound: &Bound, changes: bool) -> bool {
         let coordinate = bound.coordinate();
         let argument = self.argument("do");
         if let Some(Argument { value: ArgumentValue::Enum(action), place, .. }) = &argument
             && &**action != "NULL"
         {
-            // A value that the type does not have breaks a rule of the type system: this says it better.
+            // A value that the type lacks breaks a rule of the type system, but this message is
+            // better.
             self.problems.retain(|problem| {
                 let is_inside = |found: &Place| {
                     std::sync::Arc::ptr_eq(&found.file, &place.file)

@@ -1,9 +1,9 @@
-//! The one table of codes that loading a graph may report. `docs/schema-language.md` explains each; a test holds the
-//! two and the code together.
+//! Table of the codes that loading a graph may report. `docs/schema-language.md` explains each; a
+//! test compares both with the code.
 
 use crate::problem::Severity;
 
-/// Every code of this room, with how grave it is. Codes are stable: scripts match on them.
+/// Every code of this room, with its severity. Codes are stable: scripts match on them.
 pub const CODES: &[(&str, Severity)] = &[
     ("cyclic-default", Severity::Error),
     ("cyclic-requirement", Severity::Error),

@@ -1,8 +1,9 @@
-//! `@cost` and `@listSize` (IBM's "GraphQL Cost Directives" specification): what a field, a type or a value given weighs,
-//! and how long a list gets at most.
+//! `@cost` and `@listSize` (IBM's "GraphQL Cost Directives" specification): the weight of a field,
+//! a type or a given value, and the maximum length of a list.
 //!
-//! Weights are whole numbers that are not negative: a field that pays for others would be a way around every limit. As
-//! in IBM's specification a field of an interface has no weight of its own, because the field of the object counts.
+//! Weights are non-negative integers: a negative one could be used to get around every limit. As in
+//! IBM's specification a field of an interface has no weight of its own, because the field of the
+//! object counts.
 
 use super::merge::Merged;
 use super::words::{Words, is_list};
@@ -15,25 +16,27 @@ use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Node, Schema};
 use hashbrown::HashMap;
 
-/// What leaves and values given weigh. What objects and their fields do stands with them.
+/// Weights of leaves and of given values. Those of objects and their fields are in
+/// [`ObjectType`](super::ObjectType) and [`Field`](super::Field).
 #[derive(Debug, Default)]
 pub struct Costs {
     /// `@cost` of scalars and enums.
     pub leaves: HashMap<Name, u64>,
-    /// By input object: its fields.
+    /// Costs of the fields of each input object.
     pub inputs: HashMap<Name, HashMap<Name, InputCost>>,
 }
 
-/// What one value for an argument or an input field costs; a list costs as much as its elements together.
+/// Cost of one value for an argument or an input field. A list costs the sum of its elements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputCost {
-    /// `@cost` where it is declared, else on its type, else 1 for an input object and 0 for a scalar or an enum.
+    /// `@cost` if it is declared, otherwise that of its type, otherwise 1 for an input object and 0
+    /// for a scalar or an enum.
     pub weight: u64,
     /// The input object whose fields count as well.
     pub object: Option<Name>,
 }
 
-/// Reads the weights of all types that are no objects, and refuses those of interface fields.
+/// Reads the weights of all types that are not objects, and refuses those of interface fields.
 pub(super) fn read(merged: &Merged, problems: &mut Vec<Problem>) -> Costs {
     let mut costs = Costs::default();
     for (name, found) in merged.schema.types.iter().filter(|(_, found)| !found.is_built_in()) {
@@ -60,7 +63,7 @@ pub(super) fn read(merged: &Merged, problems: &mut Vec<Problem>) -> Costs {
     costs
 }
 
-/// What values for these arguments or input fields cost. Those that can cost nothing are left out.
+/// Returns the costs of these arguments or input fields. Those without a cost are left out.
 pub(super) fn values<'a>(
     merged: &Merged,
     costs: &Costs,
@@ -81,7 +84,7 @@ pub(super) fn values<'a>(
     found
 }
 
-/// The weight that `@cost` gives.
+/// Returns the weight of `@cost`.
 pub(super) fn weight(
     merged: &Merged,
     directive: Option<&Node<Directive>>,
@@ -115,7 +118,7 @@ fn refuse_on_interface(
     }
 }
 
-/// What `@listSize` says, if it makes sense.
+/// Returns the values of `@listSize`, if they are valid.
 pub(super) fn list_size(
     merged: &Merged,
     type_name: &str,
@@ -144,7 +147,7 @@ pub(super) fn list_size(
     let message = match (is_list(&field.ty), sized.is_empty()) {
         (false, true) => format!("`{coordinate}` is not a list"),
         (true, false) => format!("`{coordinate}` is a list itself, and names `sizedFields`"),
-        // The mistake in one of them is reported already.
+        // The error in one of them is reported already.
         _ if mistaken => return Some(size),
         _ if given("assumedSize").is_none() && slicing.is_empty() => {
             format!("nothing says how long the list of `{coordinate}` is")
@@ -161,7 +164,8 @@ pub(super) fn list_size(
     Some(size)
 }
 
-/// The field with this argument that leads to the list, where the list itself has no arguments: `edges` of a connection.
+/// Returns the field with this argument that leads to the list, if the list itself has no
+/// arguments: `edges` of a connection.
 fn leading(schema: &Schema, list: &str, argument: &str) -> Option<String> {
     let (owner, name) = list.split_once('.')?;
     let field = schema.type_field(owner, name).ok()?;
@@ -203,7 +207,8 @@ impl Reading<'_> {
         size
     }
 
-    /// Paths from an argument through input objects, to a number or to a list whose length counts.
+    /// Returns paths from an argument through input objects, to a number or to a list whose length
+    /// counts.
     fn slicing(
         &mut self,
         coordinate: &str,
@@ -248,7 +253,7 @@ impl Reading<'_> {
         paths
     }
 
-    /// Paths from the field's type through objects, to lists.
+    /// Returns paths from the field's type through objects, to lists.
     fn sized(&mut self, type_name: &str, texts: &[Argument]) -> Vec<KeyPath> {
         let mut paths = Vec::new();
         for text in texts {

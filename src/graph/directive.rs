@@ -1,12 +1,12 @@
-//! The directives that every graph knows, and those that this version must not accept.
+//! Built-in directives, and those that this version must refuse.
 //!
-//! A directive that later versions will enforce is refused by name: to take one in silence would promise what nobody
-//! keeps.
+//! A directive of a later version is refused by name: accepting it silently would promise something
+//! that is not enforced.
 
 use crate::source::Connector;
 use std::fmt::Write;
 
-/// The name under which problems show built-in definitions.
+/// File name of built-in definitions in error messages.
 pub(super) const FILE: &str = "<built-in>";
 
 const DEFINITIONS: &str = r#"
@@ -67,30 +67,30 @@ pub(super) const ONE_OF: &str = r#"
 directive @oneOf on INPUT_OBJECT
 "#;
 
-/// A text defines `@oneOf` itself, as schemas do that are made for other tools.
+/// Returns `true` if a text defines `@oneOf` itself, as schemas for other tools do.
 pub(super) fn defines_one_of(text: &str) -> bool {
     text.split("@oneOf")
         .take(text.matches("@oneOf").count())
         .any(|before| before.trim_end().ends_with("directive"))
 }
 
-/// Directives of later versions, with what this version would have to do to serve them.
+/// Directives of later versions, with the feature that they need.
 pub(super) const LATER: &[(&str, &str)] =
     &[("amqp", "speaks no AMQP"), ("graphql", "asks no GraphQL services")];
 
-/// What this version does not do, if `name` is a directive of a later one.
+/// Returns the missing feature, if `name` is a directive of a later version.
 pub(super) fn later(name: &str) -> Option<&'static str> {
     LATER.iter().find(|(known, _)| *known == name).map(|(_, lack)| *lack)
 }
 
-/// The SDL of all directives and their inputs, for editors and other tools.
+/// Returns the SDL of all directives and their inputs, for editors and other tools.
 #[must_use]
 pub fn sdl(connectors: &[Box<dyn Connector>]) -> String {
     let text = [definitions(connectors).trim(), ONE_OF.trim(), ""].join("\n\n");
     text.replace("\n\n\n", "\n\n")
 }
 
-/// The SDL of all definitions, those of the connectors included.
+/// Returns the SDL of all definitions, including those of the connectors.
 pub(super) fn definitions(connectors: &[Box<dyn Connector>]) -> String {
     let mut text = DEFINITIONS.to_owned();
     for connector in connectors {

@@ -1,5 +1,5 @@
-//! What the SDL says of object types and their fields beside where data comes from: keys, `@require`, `@provides`,
-//! and through [`cost`] what they weigh and how long their lists are.
+//! Reads object types and their fields, except for bindings: keys, `@require`, `@provides`, and,
+//! with [`cost`], weights and lengths of lists.
 
 use super::binding::Bindings;
 use super::field_set::{self, Use};
@@ -51,7 +51,7 @@ struct Reading<'a> {
     merged: &'a Merged,
     bindings: &'a Bindings,
     costs: &'a Costs,
-    /// What `@listSize` says on fields of interfaces, by type and field.
+    /// `@listSize` of interface fields, by type and field.
     sizes: HashMap<(String, String), ListSize>,
     problems: &'a mut Vec<Problem>,
 }
@@ -100,7 +100,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The field's own `@listSize`, else the one of an interface that has the field.
+    /// Returns the field's own `@listSize`, otherwise that of an interface that has the field.
     fn list_size(
         &mut self,
         type_name: &str,
@@ -202,7 +202,7 @@ impl Reading<'_> {
         Some((argument.name.as_str().into(), path))
     }
 
-    /// The required field's type must fit the argument's.
+    /// Checks that the required field's type fits the argument's.
     fn compare(
         &mut self,
         type_name: &str,
@@ -228,16 +228,16 @@ impl Reading<'_> {
     }
 }
 
-/// The type at the end of a path of fields.
+/// Type at the end of a path of fields.
 pub(super) struct Followed<'a> {
     pub(super) ty: &'a Type,
-    /// Something on the way may be null.
+    /// A field on the path is nullable.
     pub(super) nullable: bool,
-    /// Levels of list on the way and at the end.
+    /// Number of lists on the path and at its end.
     pub(super) list_depth: usize,
 }
 
-/// Follows a path of fields; `None` where it leads nowhere.
+/// Follows a path of fields; `None` if a field does not exist.
 pub(super) fn follow<'a, S: AsRef<str>>(
     schema: &'a apollo_compiler::Schema,
     type_name: &str,

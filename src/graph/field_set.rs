@@ -1,7 +1,7 @@
-//! Field sets such as `id org { id }`: read from a string, checked against a type.
+//! Field sets such as `id org { id }`: parsed from a string, and checked against a type.
 //!
-//! Read here rather than by the SDL's parser because a field set knows no aliases, arguments or fragments, and because
-//! a mistake must point inside the string.
+//! The SDL's parser is not used, because a field set has no aliases, arguments or fragments, and
+//! because an error must point inside the string.
 
 use super::FieldSelection;
 use super::KeyPath;
@@ -12,10 +12,10 @@ use apollo_compiler::Schema;
 use apollo_compiler::schema::ExtendedType;
 use std::ops::Range;
 
-/// Braces inside braces: deeper than any identity, shallow enough for any stack.
+/// Maximum nesting of braces: deeper than any identity, shallow enough for any stack.
 const MAX_DEPTH: usize = 16;
 
-/// A name of a field set and where it stands in the text.
+/// A name of a field set and its position in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Parsed {
     pub(super) name: String,
@@ -23,10 +23,10 @@ pub(super) struct Parsed {
     pub(super) fields: Vec<Parsed>,
 }
 
-/// What is wrong with a text, and where.
+/// An error in a text, and its position.
 pub(super) type Mistake = (Range<usize>, String);
 
-/// Reads `id org { id }`, with or without braces around it.
+/// Parses `id org { id }`, with or without braces around it.
 pub(super) fn parse(text: &str) -> Result<Vec<Parsed>, Mistake> {
     let mut reader = Reader { text, at: 0 };
     reader.blanks();
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Parsed>, Mistake> {
     Ok(fields)
 }
 
-/// Reads one path: `org.id`, or `org { id }`.
+/// Parses one path: `org.id`, or `org { id }`.
 pub(super) fn parse_path(text: &str) -> Result<Vec<Parsed>, Mistake> {
     if !text.contains('.') {
         return parse(text);
@@ -134,16 +134,17 @@ impl Reader<'_> {
     }
 }
 
-/// What a field set may end in.
+/// Permitted ends of a field set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     /// `@key`: scalars only, no lists, no arguments.
     Key,
-    /// `@require`, `@provides`: any leaf; an object may stand for its fields with `@provides`.
+    /// `@require`, `@provides`: any leaf; with `@provides`, an object includes all its fields.
     Other,
 }
 
-/// Checks a parsed set against `parent`, adding what is wrong with it to `problems`; `None` if anything is.
+/// Checks a parsed set against `parent`. Adds errors to `problems`, and returns `None` if there are
+/// any.
 pub(super) fn check(
     schema: &Schema,
     parent: &str,

@@ -1,7 +1,8 @@
-//! Global IDs: a prefix in front of the `ID`s of a type, such as `user:1`, and the fields that find an object by one.
+//! Global IDs: a prefix of the `ID`s of a type, such as `user:1`, and the fields that find an
+//! object by its global ID.
 //!
-//! Clients send and receive IDs with the prefix; services, keys and rules never see it. `Query.node` reads the type out
-//! of the prefix, so no source is ever searched for an ID.
+//! Clients send and receive IDs with the prefix; services, keys and rules never see it.
+//! `Query.node` gets the type from the prefix, so an ID never causes calls to several sources.
 
 use super::lookup::Found;
 use super::merge::Merged;
@@ -19,14 +20,14 @@ use std::sync::Arc;
 
 const DIRECTIVE: &str = "globalId";
 
-/// The prefixes of a graph's types, and the places of IDs that have one.
+/// Prefixes of a graph's types, and the positions of global IDs.
 #[derive(Debug, Default, PartialEq)]
 pub struct GlobalIds {
-    /// By type, with the colon.
+    /// Prefixes with the colon, by type.
     prefixes: HashMap<Name, Arc<str>>,
-    /// By prefix, without the colon.
+    /// Types by prefix, without the colon.
     types: HashMap<Name, Name>,
-    /// Types whose IDs stand in fields, by type and field.
+    /// Types of the IDs in fields, by type and field.
     fields: HashMap<Name, HashMap<Name, Name>>,
     /// Arguments with IDs, by type, field and argument.
     arguments: HashMap<Name, HashMap<Name, HashMap<Name, IdPlace>>>,
@@ -36,41 +37,42 @@ pub struct GlobalIds {
     nodes: HashSet<Name>,
 }
 
-/// What an argument or an input field leads to.
+/// IDs in an argument or an input field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdPlace {
     /// An ID of this type, or a list of them.
     Id(Name),
-    /// An input object with IDs in it, or a list of them.
+    /// An input object that contains IDs, or a list of them.
     Input(Name),
 }
 
 impl GlobalIds {
-    /// The prefix, with its colon, of the IDs that a field returns.
+    /// Returns the prefix, with its colon, of the IDs of a field.
     #[must_use]
     pub fn prefix_of_field(&self, ty: &str, field: &str) -> Option<&Arc<str>> {
         self.prefixes.get(self.fields.get(ty)?.get(field)?)
     }
 
-    /// The prefix, with its colon, of the IDs of a type.
+    /// Returns the prefix, with its colon, of the IDs of a type.
     #[must_use]
     pub fn prefix(&self, ty: &str) -> Option<&Arc<str>> {
         self.prefixes.get(ty)
     }
 
-    /// The IDs in an argument of a field.
+    /// Returns the IDs in an argument of a field.
     #[must_use]
     pub fn place(&self, ty: &str, field: &str, argument: &str) -> Option<&IdPlace> {
         self.arguments.get(ty)?.get(field)?.get(argument)
     }
 
-    /// The field of `Query` finds objects of any type with a prefix by their IDs.
+    /// Returns `true` if the field of `Query` finds objects of any type with a prefix by their IDs.
     #[must_use]
     pub fn is_node(&self, query_field: &str) -> bool {
         self.nodes.contains(query_field)
     }
 
-    /// Takes the prefixes off the IDs in a value. An ID without its prefix becomes null. As deep as the value.
+    /// Removes the prefixes of the IDs in a value. An ID without its prefix becomes null. The
+    /// recursion is as deep as the value.
     pub fn strip(&self, place: &IdPlace, value: &mut Value) {
         match (place, value) {
             (_, Value::Array(items)) => items.iter_mut().for_each(|item| self.strip(place, item)),
@@ -89,7 +91,8 @@ impl GlobalIds {
         }
     }
 
-    /// All IDs in the value have the prefix of their type. As deep as the value.
+    /// Returns `true` if all IDs in the value have the prefix of their type. The recursion is as
+    /// deep as the value.
     #[must_use]
     pub fn fits(&self, place: &IdPlace, value: &Value) -> bool {
         match (place, value) {
@@ -104,7 +107,7 @@ impl GlobalIds {
         }
     }
 
-    /// The types of the IDs at a place.
+    /// Returns the types of the IDs at a position.
     #[must_use]
     pub fn types_at<'i>(&'i self, place: &'i IdPlace) -> Vec<&'i Name> {
         let (mut types, mut seen, mut open) = (Vec::new(), HashSet::new(), vec![place]);
@@ -122,7 +125,8 @@ impl GlobalIds {
         types
     }
 
-    /// The object of a global ID by its type and key, or null if no type has the prefix. The same for each of a list.
+    /// Splits a global ID into the type and key of its object; null if no type has the prefix. Does
+    /// the same for each element of a list.
     #[must_use]
     pub fn object_of(&self, id: &Value) -> Value {
         match id {
@@ -143,7 +147,7 @@ impl GlobalIds {
     }
 }
 
-/// Reads the directives, and gives the lists of `@node` fields their lengths.
+/// Reads the directives, and sets the lengths of the lists of `@node` fields.
 pub(super) fn read(
     merged: &Merged,
     types: &mut HashMap<Name, ObjectType>,
@@ -171,7 +175,7 @@ impl<'a> Reading<'a> {
         self.problems.push(Problem::error("invalid-global-id", message).at(place).help(help));
     }
 
-    /// `@globalId(prefix: …)` on types.
+    /// Reads `@globalId(prefix: …)` on types.
     fn prefixes(&mut self, types: &HashMap<Name, ObjectType>) {
         for (name, object) in Words(&self.merged.schema).objects() {
             let Some(directive) = object.directives.get(DIRECTIVE) else { continue };
@@ -205,7 +209,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The arguments of lookups that take the `id` of a type with a prefix.
+    /// Adds the arguments of lookups that take the `id` of a type with a prefix.
     fn of_lookups(&mut self, lookups: &[Found]) {
         let Some(query) = self.merged.schema.schema_definition.query.as_ref() else { return };
         let is_id = |path: &KeyPath| matches!(path.as_slice(), [id] if &**id == "id");
@@ -251,7 +255,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// `@globalId(type: …)` on fields, arguments and input fields.
+    /// Reads `@globalId(type: …)` on fields, arguments and input fields.
     fn marked(&mut self) {
         let merged = self.merged;
         for (name, found) in &merged.schema.types {
@@ -291,7 +295,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The type that a directive on something with IDs names.
+    /// Returns the type that a directive on a field or argument with IDs names.
     fn named(
         &mut self,
         coordinate: &str,
@@ -326,7 +330,8 @@ impl<'a> Reading<'a> {
         Some(of.into())
     }
 
-    /// Arguments and input fields that lead to IDs through input objects. Grows until nothing is added.
+    /// Adds arguments and input fields that contain IDs through input objects. Repeats until
+    /// nothing is added.
     fn inputs_of_inputs(&mut self) {
         if self.ids.inputs.is_empty() {
             return;
@@ -362,7 +367,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// `@node` on fields of `Query`.
+    /// Reads `@node` on fields of `Query`.
     fn nodes(&mut self, types: &mut HashMap<Name, ObjectType>, lookups: &[Found]) {
         let merged = self.merged;
         let words = Words(&merged.schema);
@@ -451,7 +456,7 @@ impl<'a> Reading<'a> {
         false
     }
 
-    /// A stub is completed by a lookup of its type.
+    /// Checks that each type has a lookup, which completes its stubs.
     fn has_lookups(
         &mut self,
         field: &FieldDefinition,

@@ -1,4 +1,4 @@
-//! SDL → [`Graph`](super::Graph), as a recipe.
+//! Loads SDL into a [`Graph`](super::Graph): the order of all steps.
 
 use super::binding::{self, Bindings};
 use super::{
@@ -11,15 +11,15 @@ use apollo_compiler::validation::Valid;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// So many problems are shown; more help nobody.
+/// Maximum number of problems that are reported; more do not help.
 const MAX_PROBLEMS: usize = 500;
 
 static VERSION: AtomicU64 = AtomicU64::new(1);
 
-/// Loads a graph with the process's environment. Warnings come along with a graph; errors come without one.
+/// Loads a graph with the process's environment. Returns the graph with its warnings.
 ///
 /// # Errors
-/// All problems found, warnings included, by file and place.
+/// If there is any error. Returns all problems found, including warnings, sorted by file and place.
 pub fn load(
     sdl: &Sdl,
     connectors: &[Box<dyn Connector>],
@@ -27,10 +27,10 @@ pub fn load(
     load_with_env(sdl, connectors, &|name| std::env::var(name).ok())
 }
 
-/// [`load`] with an environment of the caller's choosing: the value of each variable that texts name with `$env`.
+/// Like [`load`], with another environment: the value of each variable that texts use with `$env`.
 ///
 /// # Errors
-/// As for [`load`].
+/// Like [`load`].
 pub fn load_with_env(
     sdl: &Sdl,
     connectors: &[Box<dyn Connector>],
@@ -39,18 +39,18 @@ pub fn load_with_env(
     load_in(sdl, connectors, &Surroundings { env, verifies_tokens: true })
 }
 
-/// What a schema is loaded into.
+/// Environment that a schema is loaded into.
 pub struct Surroundings<'a> {
-    /// The value of each variable that texts name with `$env`.
+    /// Returns the value of each variable that texts use with `$env`.
     pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// Some caller has claims.
+    /// Tokens are verified, so callers may have claims.
     pub verifies_tokens: bool,
 }
 
-/// [`load`] in other surroundings than the process's own.
+/// Like [`load`], in an environment other than the process's own.
 ///
 /// # Errors
-/// As for [`load`].
+/// Like [`load`].
 pub fn load_in(
     sdl: &Sdl,
     connectors: &[Box<dyn Connector>],
@@ -94,7 +94,7 @@ pub fn load_in(
     };
     let graph = Graph {
         api_schema,
-        // The merged schema passed validation: else there would have been errors.
+        // The merged schema passed validation; otherwise there would have been errors.
         schema: Arc::new(Valid::assume_valid(merged.schema)),
         types,
         bindings: Bindings::into_list(bindings),
@@ -118,7 +118,7 @@ pub fn deny(problems: &mut [Problem], code: &str) {
     }
 }
 
-/// By file and place, each once, and not more than anybody reads.
+/// Sorts problems by file and place, removes duplicates, and limits their number.
 fn in_order(sdl: &Sdl, mut problems: Vec<Problem>) -> Vec<Problem> {
     let rank = |place: &Option<Place>| {
         place.as_ref().map(|place| {
@@ -133,7 +133,7 @@ fn in_order(sdl: &Sdl, mut problems: Vec<Problem>) -> Vec<Problem> {
         a.code == b.code && a.message == b.message && rank(&a.place) == rank(&b.place)
     });
     if problems.len() > MAX_PROBLEMS {
-        // Errors first: a cut must not leave a load refused for warnings alone.
+        // Errors first: the limit must not leave a failed load with warnings only.
         problems.sort_by_key(|problem| problem.severity);
         let more = problems.len() - MAX_PROBLEMS;
         problems.truncate(MAX_PROBLEMS);

@@ -1,7 +1,8 @@
-//! Many files become one schema, with every mistake of grammar and type system told in one go.
+//! Merges many files into one schema, and reports all syntax and type system errors at once.
 //!
-//! The parser and the rules of the type system are apollo-compiler's. What it finds is put into our words and places,
-//! and it goes on with the rest, so that later checks can speak in the same load.
+//! apollo-compiler provides the parser and the rules of the type system. Its errors are translated
+//! into our messages and places. It continues after an error, so that later checks can report in
+//! the same load.
 
 use super::directive;
 use super::place::Places;
@@ -18,22 +19,22 @@ use apollo_compiler::schema::SchemaBuilder;
 use apollo_compiler::validation::DiagnosticList;
 use std::sync::Arc;
 
-/// Nesting of values and types. Each level costs stack in the parser.
+/// Maximum nesting of values and types. Each level needs stack in the parser.
 const MAX_RECURSION: usize = 200;
-/// Past so many problems no nearest names are looked for: that costs a walk over all names each.
+/// Maximum number of problems with suggested names: each suggestion needs a walk over all names.
 const MAX_SUGGESTIONS: usize = 100;
 
 /// The files as one schema, as far as they could be read.
 pub(super) struct Merged {
     pub(super) schema: Schema,
     pub(super) places: Places,
-    /// `false`: some text could not be parsed, so what seems to be missing may stand there.
+    /// `false` if some text could not be parsed. Missing definitions may be in it.
     pub(super) whole: bool,
     broken: Vec<Place>,
 }
 
 impl Merged {
-    /// Problems of a text behind its syntax error come from guesses of the parser.
+    /// Removes problems after the syntax error of a text: they come from guesses of the parser.
     pub(super) fn drop_guesses(&self, problems: &mut Vec<Problem>) {
         let is_behind = |place: &Place| {
             self.broken.iter().any(|broken| {
@@ -46,7 +47,7 @@ impl Merged {
     }
 }
 
-/// The first word of a place's line.
+/// Returns the first word of a place's line.
 fn first_word(place: &Place) -> &str {
     let text = place.file.text.as_str();
     let start = text.get(..place.span.start).and_then(|before| before.rfind('\n'));
@@ -118,7 +119,7 @@ impl Merging<'_> {
             self.refuse_operations(file);
             return builder;
         }
-        // A text with a mistake is parsed all the same, so that what else is wrong with it is found too.
+        // A text with an error is parsed all the same, to find its other errors too.
         let text = strict.as_deref().unwrap_or(&file.text);
         let mut parser = Parser::new().recursion_limit(MAX_RECURSION);
         let (document, failed) = match parser.parse_ast(text, &file.name) {
@@ -164,7 +165,8 @@ impl Merging<'_> {
         self.broken.is_empty() && !self.lacks_files
     }
 
-    /// What follows from a syntax error, or from a file that could not be read, rather than being a mistake of its own.
+    /// Returns `true` if the problem may follow from a syntax error, or from a file that could not
+    /// be read.
     fn is_doubtful(&self, place: Option<&Place>, message: &str) -> bool {
         if self.is_whole() {
             return false;
@@ -175,7 +177,7 @@ impl Merging<'_> {
             || self.broken.iter().any(|broken| Arc::ptr_eq(&broken.file, &place.file))
     }
 
-    /// An input object with an unknown field lacks what that field was meant to be.
+    /// Removes follow-ups: an input object with an unknown field lacks the field that was meant.
     fn drop_follow_ups(&mut self) {
         let unknown: Vec<Place> = self
             .problems
@@ -200,7 +202,8 @@ impl Merging<'_> {
         });
     }
 
-    /// Documents of operations are often kept beside the schema, and are no part of it.
+    /// Refuses documents of operations. They are often kept beside the schema, but are not part of
+    /// it.
     fn refuse_operations(&mut self, file: &Arc<SourceFile>) {
         let start = file.text.len() - file.text.trim_start().len();
         let end =
@@ -228,7 +231,8 @@ fn later_problem(name: &str, lack: &str) -> Problem {
         .help(format!("remove `@{name}`: to take it in silence would promise what nobody keeps"))
 }
 
-/// A diagnostic of the compiler in our words, with the nearest known name where it misses one.
+/// Translates an error of the compiler into our words. For an unknown name, it suggests the nearest
+/// known one.
 fn translate(schema: &Schema, message: &str, suggest: bool) -> Problem {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let first = quoted.first().copied().unwrap_or_default();

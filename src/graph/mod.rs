@@ -1,8 +1,8 @@
-//! SDL becomes a [`Graph`]: which field comes from which call, which keys name an entity, which lookups answer for it.
+//! Loads SDL into a [`Graph`]: the bindings of fields, the keys of entities, and their lookups.
 //!
-//! Loading merges a folder of files, adds the built-in directive definitions, has every binding compiled by its
-//! connector, and reports all problems at once. The result is immutable and shared; a reload builds another one beside
-//! it. No IO but reading files.
+//! Loading merges a folder of files, adds the built-in directive definitions, has every binding
+//! compiled by its connector, and reports all problems at once. The result is immutable and shared;
+//! a reload builds another one beside it. No IO but reading files.
 
 mod alias;
 mod api_schema;
@@ -56,41 +56,42 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the engine plans and runs against.
+/// The loaded schema that the engine plans and runs against. Immutable.
 pub struct Graph {
-    /// What clients see, validate against and introspect: no bindings, no `@internal`, no `@require`d arguments.
+    /// The schema for clients, for validation and introspection: no bindings, no `@internal`, no
+    /// `@require`d arguments.
     pub api_schema: Arc<Valid<Schema>>,
-    /// Everything, directives included.
+    /// The complete schema, including directives.
     pub schema: Arc<Valid<Schema>>,
-    /// By name. Object types only, roots included.
+    /// Object types by name, including roots.
     pub types: HashMap<Name, ObjectType>,
     /// Indexed by [`BindingId`].
     pub bindings: Vec<Binding>,
     /// In schema order.
     pub lookups: Vec<Lookup>,
-    /// Who may see what.
+    /// Access rules.
     pub guards: Guards,
     pub costs: Costs,
-    /// How services spell the values of enums.
+    /// Names of enum values in services.
     pub aliases: Arc<Aliases>,
-    /// The prefixes of IDs.
+    /// Prefixes of IDs.
     pub global_ids: Arc<GlobalIds>,
     pub defaults: Defaults,
-    /// What `@cacheControl` says of objects, interfaces and unions; only those of which it says something.
+    /// `@cacheControl` of objects, interfaces and unions; types without it are absent.
     pub cache_hints: HashMap<Name, CacheHint>,
-    /// Values of the environment variables that texts name: an object.
+    /// Values of the environment variables that texts use, as an object.
     pub env: Value,
-    /// Differs between any two graphs of one process.
+    /// Unique among the graphs of one process.
     pub version: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BindingId(pub u32);
 
-/// An object type with what the SDL says beside its fields' types.
+/// An object type: its keys, cost and fields.
 pub struct ObjectType {
     pub name: Name,
-    /// `@cost`.
+    /// Weight by `@cost`.
     pub cost: Option<u64>,
     /// One per `@key`; empty for a plain object.
     pub keys: Vec<Vec<FieldSelection>>,
@@ -101,16 +102,16 @@ pub struct ObjectType {
 /// A field of an object type.
 pub struct Field {
     pub name: Name,
-    /// `None`: read from the parent's object by name.
+    /// `None` if it is read from the parent's object by name.
     pub binding: Option<BindingId>,
     /// Arguments that the planner fills from the parent object (`@require`), hidden from clients.
     pub requires: Vec<(Name, KeyPath)>,
-    /// `@provides`: what of a nested entity comes along beside its key.
+    /// `@provides`: fields of a nested entity that the reply contains in addition to its key.
     pub provides: Vec<FieldSelection>,
     pub list_size: Option<ListSize>,
-    /// `@cost`.
+    /// Weight by `@cost`.
     pub cost: Option<u64>,
-    /// What values for arguments cost, of those that may cost something.
+    /// Costs of values for arguments; arguments without a cost are absent.
     pub arguments: HashMap<Name, InputCost>,
 }
 
@@ -128,45 +129,47 @@ pub type KeyPath = Vec<Name>;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ListSize {
     pub assumed_size: Option<u64>,
-    /// From an argument through input objects to a number, or to a list.
+    /// Paths from an argument through input objects to a number, or to a list.
     pub slicing_arguments: Vec<KeyPath>,
-    /// Where the lists are, if the field is none itself: from its object down.
+    /// Paths from the field's object to its lists, if the field is not a list itself.
     pub sized_fields: Vec<KeyPath>,
-    /// Exactly one slicing argument must be given, unless one of them has a default.
+    /// Requires exactly one slicing argument, unless one of them has a default.
     pub require_one: bool,
 }
 
-/// What a field's directive says, compiled.
+/// A compiled binding directive of a field.
 pub struct Binding {
-    /// Such as `User.orders`.
+    /// Coordinate of the field, such as `User.orders`.
     pub coordinate: Name,
     pub call: Arc<dyn Call>,
-    /// The call may change something: it is made for each time that the field is selected, and shared with nothing.
+    /// The call may have side effects: it is made each time that the field is selected, and never
+    /// shared.
     pub changes: bool,
-    /// `@timeout`, where it is less than the source's.
+    /// Timeout by `@timeout`, if it is shorter than the source's.
     pub timeout: Option<Duration>,
-    /// `@onError(do: NULL)`: where the field's own call fails, the field is null without an error.
+    /// `@onError(do: NULL)`: if the field's own call fails, the field is null without an error.
     pub null_on_error: bool,
-    /// The parent's fields that the call's texts name through `$this` or `$batch`.
+    /// Fields of the parent that the call's texts use through `$this` or `$batch`.
     pub parent: Vec<FieldSelection>,
     pub batch: Option<Batch>,
     /// The field is not a list.
     pub is_one: bool,
-    /// Of the field, and of the type it returns.
+    /// Cache hint of the field and of the type that it returns.
     pub cache: CacheHint,
 }
 
-/// How N calls become ⌈N/max⌉.
+/// Batch rule: N calls become ⌈N/max⌉.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     pub reply: BatchReply,
-    /// The names, in the mapping's result (or in the reply, without `select`), of the fields that hold the key, in the
+    /// Names of the key fields in the mapping's result (or in the reply, without `select`), in the
     /// order of `asked`.
     pub key: Vec<Name>,
-    /// On an entity field: the parent's fields that make the key. On a lookup: the entity's, in the argument's order.
+    /// Paths of the key fields. On an entity field: in the parent. On a lookup: in the entity, in
+    /// the argument's order.
     pub asked: Vec<KeyPath>,
     pub max: usize,
-    /// Zero: no timer, and no keys of other requests.
+    /// Time to wait for keys of other requests. Zero: no timer, and no such keys.
     pub wait: Duration,
 }
 
@@ -181,17 +184,17 @@ pub enum BatchReply {
 /// A query field that returns an entity for its key (`@lookup`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
-    /// Of `Query`.
+    /// Field of `Query`.
     pub field: Name,
     pub binding: BindingId,
-    /// The object type it answers for.
+    /// Object type of the entity.
     pub entity: Name,
     pub arguments: LookupArguments,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookupArguments {
-    /// One entity a call: each argument takes one key field.
+    /// One entity for each call: each argument takes one key field.
     One(Vec<(Name, KeyPath)>),
     /// A batch: the argument is a list of keys.
     Many { argument: Name, element: LookupElement },
@@ -201,7 +204,7 @@ pub enum LookupArguments {
 pub enum LookupElement {
     /// `ids: [ID!]!`.
     Scalar(KeyPath),
-    /// `keys: [ProductKey!]!`: input fields, and the key fields they take.
+    /// `keys: [ProductKey!]!`: input fields, and the key fields that they take.
     Object(Vec<(Name, KeyPath)>),
 }
 
@@ -211,14 +214,14 @@ impl Graph {
         &self.bindings[id.0 as usize]
     }
 
-    /// The field of an object type; `None` for introspection fields and unknown names.
+    /// Returns the field of an object type; `None` for introspection fields and unknown names.
     #[must_use]
     pub fn field(&self, parent: &str, field: &str) -> Option<&Field> {
         self.types.get(parent)?.fields.get(field)
     }
 
-    /// What one value of a field weighs: `@cost` on the field, else on its type (an object's, a scalar's or an enum's
-    /// name), else 1 for an object and 0 for a leaf.
+    /// Returns the weight of one value of a field: `@cost` on the field, otherwise on its type (an
+    /// object, a scalar or an enum), otherwise 1 for an object and 0 for a leaf.
     #[must_use]
     pub fn weight(&self, field: Option<&Field>, ty: &str) -> u64 {
         let of_type = || match self.types.get(ty) {
@@ -228,7 +231,7 @@ impl Graph {
         field.and_then(|field| field.cost).unwrap_or_else(of_type)
     }
 
-    /// The lookups that answer for an entity, in schema order.
+    /// Returns the lookups of an entity, in schema order.
     pub fn lookups_of<'a>(&'a self, entity: &'a str) -> impl Iterator<Item = &'a Lookup> {
         self.lookups.iter().filter(move |lookup| &*lookup.entity == entity)
     }

@@ -1,7 +1,9 @@
-//! Namespaces of mutations: types that only `@const` fields of `Mutation` return, at once or one below the other.
+//! Namespaces of mutations: types that are returned only by `@const` fields of `Mutation`, or of
+//! another namespace.
 //!
-//! The fields of such a type are mutations: their calls are neither shared nor repeated. A type that other fields return
-//! as well is a type like any other: its fields are reads, and none of them may change anything.
+//! The fields of such a type are mutations: their calls are neither shared nor repeated. A type
+//! that other fields return as well is an ordinary type: its fields are reads, and none of them may
+//! have side effects.
 
 use super::merge::Merged;
 use super::words::{Root, Words};
@@ -19,12 +21,12 @@ pub(super) struct Namespaces {
 }
 
 struct Shared {
-    /// The coordinate of the field of `Mutation`, or of a namespace.
+    /// Coordinate of the field of `Mutation`, or of a namespace.
     by: String,
     type_name: String,
-    /// The coordinate of a field that returns the type as well.
+    /// Coordinate of another field that returns the type.
     other: String,
-    /// The field of the type that changes something.
+    /// Field of the type that has side effects.
     mutation: String,
 }
 
@@ -69,7 +71,7 @@ impl Namespaces {
             }
         }
         let mut shared = Vec::new();
-        // Each round takes one away at least.
+        // Each round removes at least one.
         loop {
             let is_inside = |one: &Returning<'_>| {
                 let parent = one.parent == mutation.0 || types.contains(one.parent);
@@ -106,7 +108,8 @@ impl Namespaces {
         self.types.contains(type_name)
     }
 
-    /// A namespace of mutations that queries reach as well: its calls would be shared and repeated as reads are.
+    /// Refuses a namespace of mutations that queries reach as well: its calls would be shared and
+    /// repeated like reads.
     pub(super) fn refuse_shared(&self, merged: &Merged, problems: &mut Vec<Problem>) {
         for Shared { by, type_name, other, mutation } in &self.shared {
             let Some((parent, field)) = by.split_once('.') else { continue };
@@ -123,14 +126,15 @@ impl Namespaces {
     }
 }
 
-/// `@const(value: "{}")`: the field is there for the fields below it.
+/// Returns `true` for `@const(value: "{}")`: the field exists only for the fields below it.
 fn is_empty(field: &FieldDefinition) -> bool {
     let value = field.directives.get("const");
     let value = value.and_then(|value| value.specified_argument_by_name("value")?.as_str());
     value.is_some_and(|value| value.chars().all(|c| "{}$() \t\n".contains(c)))
 }
 
-/// The field's call changes something: by its method, or, below an empty object, as far as can be told from its binding.
+/// Returns `true` if the field's call has side effects: by its method or, below an empty object, as
+/// far as its binding shows it.
 fn changes(field: &FieldDefinition, below_empty: bool) -> bool {
     let Some(rest) = field.directives.get("rest") else {
         return below_empty
@@ -144,11 +148,11 @@ fn changes(field: &FieldDefinition, below_empty: bool) -> bool {
     rest.arguments.iter().any(|argument| methods.contains(&argument.name.as_str()))
 }
 
-/// The object types of each interface and union.
+/// Object types of each interface and union.
 struct Members<'a>(HashMap<&'a str, Vec<&'a str>>);
 
 impl<'a> Members<'a> {
-    /// The object types that a value of this type may have.
+    /// Returns the object types that a value of this type may have.
     fn of(&self, name: &'a str) -> Vec<&'a str> {
         self.0.get(name).cloned().unwrap_or_else(|| vec![name])
     }
@@ -173,7 +177,7 @@ fn members(schema: &Schema) -> Members<'_> {
     Members(members)
 }
 
-/// The fields that return each object type, through interfaces and unions, too.
+/// Returns the fields that return each object type, including those through interfaces and unions.
 fn returning<'a>(
     schema: &'a Schema,
     members: &Members<'a>,

@@ -1,4 +1,5 @@
-//! From the parser's spans to places in our files, and from its literals to the arguments a connector reads.
+//! Converts the parser's spans to places in our files, and its literals to the arguments that a
+//! connector reads.
 
 use crate::problem::{Place, SourceFile};
 use crate::source::{Argument, ArgumentValue};
@@ -9,7 +10,7 @@ use hashbrown::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Which file a span of the parser belongs to.
+/// Files of the parser's spans.
 #[derive(Default)]
 pub(super) struct Places {
     files: HashMap<FileId, Arc<SourceFile>>,
@@ -20,8 +21,8 @@ impl Places {
         self.files.insert(id, Arc::clone(file));
     }
 
-    /// The place of a span, without the blanks and commas that the parser counts to a node. `None` for what stands in
-    /// no file, such as built-in definitions of the GraphQL spec.
+    /// Returns the place of a span, without the blanks and commas that the parser includes in a
+    /// node. `None` for definitions that are in no file, such as built-in ones of the GraphQL spec.
     pub(super) fn of(&self, span: Option<SourceSpan>) -> Option<Place> {
         let span = span?;
         let file = self.files.get(&span.file_id())?;
@@ -32,7 +33,7 @@ impl Places {
         Some(Place::new(file, start..start + kept))
     }
 
-    /// A literal as connectors read it. `None` if it stands in no file.
+    /// Converts a literal for connectors. `None` if it is in no file.
     pub(super) fn argument(&self, name: &str, value: &Node<Value>) -> Option<Argument> {
         let mut place = self.of(value.location())?;
         let value = match &**value {
@@ -60,7 +61,7 @@ impl Places {
     }
 }
 
-/// Bytes of the string literal that `text` begins with, quotes included.
+/// Returns the number of bytes of the string literal at the beginning of `text`, including quotes.
 fn literal_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let block = text.starts_with("\"\"\"");
@@ -80,7 +81,7 @@ fn literal_length(text: &str) -> usize {
     text.len()
 }
 
-/// Where the content of a string literal stands, if every byte of it stands in the file as it is.
+/// Returns the place of the content of a string literal, if it is in the file byte for byte.
 fn content(literal: &Place, text: &str) -> Option<Place> {
     let raw = literal.file.text.get(literal.span.clone())?;
     let quotes = if raw.starts_with("\"\"\"") { 3 } else { 1 };

@@ -1,7 +1,8 @@
-//! Requirements: the fields that are needed before a field, because its call or its rules name them.
+//! Requirements: the fields that a field needs first, because its call or its rules use them.
 //!
-//! Fields that need each other form chains, and each link of a chain is a round of calls. Planning follows them, so their
-//! length is bounded here. Walks keep their own stacks: a chain is as long as the schema makes it.
+//! Fields that need each other form chains, and each link of a chain is a round of calls. Planning
+//! follows them, so their length is bounded here. Walks have stacks of their own, because a chain
+//! can be as long as the schema.
 
 use super::binding::Bindings;
 use super::guard::{Guard, Guards};
@@ -14,19 +15,19 @@ use apollo_compiler::Schema;
 use apollo_compiler::schema::ExtendedType;
 use hashbrown::{HashMap, HashSet};
 
-/// Maximum number of fields, or of lookups, that are needed one after the other.
+/// Maximum length of a chain of fields, or of lookups.
 pub(super) const MAX_CHAIN: usize = 100;
 
 /// A field of an object type.
 pub(super) type Coordinate = (Name, Name);
 
-/// The requirements of every field of every object type.
+/// Requirements of every field of every object type.
 pub(super) struct Requirements<'a> {
     schema: &'a Schema,
     types: &'a HashMap<Name, ObjectType>,
     bindings: &'a Bindings,
     guards: &'a Guards,
-    /// The object types that a value of an interface or union can be of.
+    /// Object types of each interface and union.
     possible: HashMap<&'a str, Vec<Name>>,
 }
 
@@ -70,7 +71,7 @@ impl<'a> Requirements<'a> {
         if let Some(id) = found.binding {
             let binding = self.bindings.binding(id);
             paths.extend(leaf_paths(&binding.parent));
-            // A lookup's keys are those of other objects.
+            // A lookup's keys belong to other objects.
             let is_root = Words(self.schema).root(ty).is_some();
             let batch = binding.batch.as_ref().filter(|_| !is_root);
             paths.extend(batch.iter().flat_map(|batch| batch.asked.iter().cloned()));
@@ -78,8 +79,8 @@ impl<'a> Requirements<'a> {
         paths
     }
 
-    /// Returns the fields on a path with their distance. For an abstract type, these are the fields of all its object
-    /// types.
+    /// Returns the fields on a path with their distance. For an abstract type, these are the fields
+    /// of all its object types.
     pub(super) fn steps(&self, ty: &str, path: &KeyPath) -> Vec<(Coordinate, usize)> {
         let mut steps = Vec::new();
         let mut at = ty;
@@ -139,7 +140,7 @@ pub(super) fn check(
     }
 }
 
-/// The fields, and the fields that each one needs, by number.
+/// All fields, and the fields that each one needs, by number.
 struct Chains {
     fields: Vec<Coordinate>,
     needs: Vec<Vec<usize>>,
@@ -173,7 +174,7 @@ impl Chains {
         })
     }
 
-    /// Returns for each field how many fields are needed before it, one after the other. `None`: it is in a cycle, or
+    /// Returns the length of the chain of fields before each field. `None` if it is in a cycle, or
     /// needs a field that is.
     fn lengths(&self) -> Vec<Option<usize>> {
         let mut needed_by = vec![Vec::new(); self.fields.len()];

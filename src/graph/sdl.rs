@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 const CODE: &str = "schema-file";
 
-/// The files of a graph, read.
+/// The files of a graph, read into memory.
 #[derive(Debug, Clone, Default)]
 pub struct Sdl {
     pub files: Vec<Arc<SourceFile>>,
-    /// Files that cannot be read, and patterns that name none: what the others lack may stand there.
+    /// Files that cannot be read, and patterns that match none. Definitions that other files lack
+    /// may be in them.
     pub problems: Vec<Problem>,
 }
 
 impl Sdl {
-    /// Reads every file that one of `patterns` names, relative to `base`. `*` and `?` stand for characters of a name,
-    /// `**` for folders. Files come sorted by path, each once. `places`: of the patterns, if they are known.
+    /// Reads every file that matches one of `patterns`, relative to `base`. `*` and `?` match
+    /// characters of a name, `**` matches folders. Files are sorted by path, without duplicates.
+    /// `places`: places of the patterns, if they are known.
     #[must_use]
     pub fn read(base: &Path, patterns: &[String], places: &[Place]) -> Self {
         if patterns.is_empty() {
@@ -28,7 +30,7 @@ impl Sdl {
         Self { files, problems }
     }
 
-    /// Files from memory: names and texts.
+    /// Creates files from memory: names and texts.
     pub fn from_texts<N: Into<String>, T: Into<String>>(
         texts: impl IntoIterator<Item = (N, T)>,
     ) -> Self {

@@ -1,11 +1,11 @@
-//! Directives and arguments of other gateways, and what is written here for the same purpose.
+//! Directives and arguments of other gateways, and their equivalents here.
 
-/// How to fix what breaks a rule of the type system.
+/// Returns the fix for a broken rule of the type system.
 pub(super) fn rule(message: &str) -> Option<&'static str> {
     RULES.iter().find(|(piece, _)| message.contains(piece)).map(|(_, help)| *help)
 }
 
-/// Pieces of messages.
+/// Fragments of messages, and their fixes.
 const RULES: &[(&str, &str)] = &[
     ("missing query root", "define `type Query { … }` in one of the files that `schema` names"),
     (
@@ -27,12 +27,13 @@ const RULES: &[(&str, &str)] = &[
     ("of type Boolean, found", "write `true` or `false`"),
 ];
 
-/// A directive that other gateways have, by name.
+/// Returns the equivalent of another gateway's directive.
 pub(super) fn directive(name: &str) -> Option<&'static str> {
     DIRECTIVES.iter().find(|(known, _)| *known == name).map(|(_, ours)| *ours)
 }
 
-/// An argument that other gateways have. `message` says what it is not an argument of.
+/// Returns the equivalent of another gateway's argument. `message` names the directive or field
+/// that it is not an argument of.
 pub(super) fn argument(name: &str, of: &str, message: &str) -> Option<&'static str> {
     if !message.starts_with("the argument ") && !message.starts_with("field ") {
         return None;
@@ -128,7 +129,7 @@ const HEADER_LIST: &str =
     "headers are `headers: [{ name: \"x-tenant\", value: \"{$args.tenant}\" }]`";
 const SELECT: &str = "the reply is mapped with `select`";
 
-/// Owners, separated by blanks; the name; what is written instead.
+/// Owners, separated by blanks; the name; the equivalent.
 const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("rest", "url", URL),
     ("rest", "path", URL),

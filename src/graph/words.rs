@@ -1,4 +1,4 @@
-//! Questions that every check asks of a schema and of field sets.
+//! Helpers of the checks, for a schema and for field sets.
 
 use super::{FieldSelection, KeyPath};
 use crate::graphql::Name;
@@ -6,11 +6,11 @@ use apollo_compiler::Schema;
 use apollo_compiler::ast::{OperationType, Type};
 use apollo_compiler::schema::ExtendedType;
 
-/// A schema, asked in the words of the checks.
+/// A schema with helpers for the checks.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a>(pub(super) &'a Schema);
 
-/// What kind of root a type is.
+/// Kind of root type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Root {
     Query,
@@ -19,7 +19,7 @@ pub(super) enum Root {
 }
 
 impl<'a> Words<'a> {
-    /// Names of the fields of an object or interface.
+    /// Returns the names of the fields of an object or interface.
     pub(super) fn fields(self, type_name: &str) -> Vec<&'a str> {
         let fields = match self.0.types.get(type_name) {
             Some(ExtendedType::Object(object)) => &object.fields,
@@ -44,17 +44,17 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// A scalar or an enum.
+    /// Returns `true` for a scalar or an enum.
     pub(super) fn is_leaf(self, type_name: &str) -> bool {
         self.0.types.get(type_name).is_some_and(ExtendedType::is_leaf)
     }
 
-    /// A scalar whose values may be anything, objects and lists included.
+    /// Returns `true` for a scalar whose values may be anything, including objects and lists.
     pub(super) fn is_custom_scalar(self, type_name: &str) -> bool {
         self.0.types.get(type_name).is_some_and(|found| found.is_scalar() && !found.is_built_in())
     }
 
-    /// The object types that the SDL defines, roots included, in schema order.
+    /// Returns the object types that the SDL defines, including roots, in schema order.
     pub(super) fn objects(
         self,
     ) -> impl Iterator<Item = (&'a str, &'a apollo_compiler::schema::ObjectType)> {
@@ -66,15 +66,15 @@ impl<'a> Words<'a> {
     }
 }
 
-/// `true` where a value of type `from` can stand where `to` is due: the same name, or two of the scalars that keys are
-/// written in.
+/// Returns `true` if a value of type `from` is valid for type `to`: the same name, or two of the
+/// scalars that keys are written in.
 pub(super) fn same_scalar(from: &Type, to: &Type) -> bool {
     let (from, to) = (from.inner_named_type().as_str(), to.inner_named_type().as_str());
     let key = |name: &str| matches!(name, "ID" | "String" | "Int");
     from == to || (key(from) && key(to) && (from == "ID" || to == "ID"))
 }
 
-/// Levels of list around a type.
+/// Returns the number of lists around a type.
 pub(super) fn list_depth(ty: &Type) -> usize {
     let mut depth = 0;
     let mut at = ty;
@@ -89,7 +89,7 @@ pub(super) fn is_list(ty: &Type) -> bool {
     list_depth(ty) > 0
 }
 
-/// The paths to the leaves of a field set, in order.
+/// Returns the paths to the leaves of a field set, in order.
 pub(super) fn leaf_paths(fields: &[FieldSelection]) -> Vec<KeyPath> {
     let mut paths = Vec::new();
     for field in fields {
@@ -113,12 +113,12 @@ pub(super) fn insert_path(fields: &mut Vec<FieldSelection>, path: &[Name]) {
     insert_path(&mut fields[at].fields, rest);
 }
 
-/// `org.id`.
+/// Joins a path with dots: `org.id`.
 pub(super) fn dotted<S: AsRef<str>>(path: &[S]) -> String {
     path.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(".")
 }
 
-/// A field set as it is written.
+/// Prints a field set as it is written.
 pub(super) fn print(fields: &[FieldSelection]) -> String {
     let one = |field: &FieldSelection| {
         if field.fields.is_empty() {

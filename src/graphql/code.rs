@@ -1,10 +1,10 @@
-//! The one table of error codes: what stands in `extensions.code`, the HTTP status of a refusal, and the page that
-//! explains it.
+//! Table of error codes: the text of `extensions.code`, the HTTP status of a refusal, and the page
+//! that explains it.
 
-/// Makes the enum and everything that is said of each code from one table, so that no code is left out of one of them.
+/// Creates the enum and all properties of each code from one table, so that no code lacks one.
 macro_rules! codes {
     ($($variant:ident = $text:literal, $status:literal;)*) => {
-        /// Stable and documented; never renamed once released.
+        /// Error code. Stable and documented; never renamed once released.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($variant,)*
@@ -14,7 +14,7 @@ macro_rules! codes {
             /// Every code, in the table's order.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The text under `extensions.code`.
+            /// Returns the text of `extensions.code`.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
@@ -22,9 +22,10 @@ macro_rules! codes {
                 }
             }
 
-            /// The HTTP status of a response whose operation was refused with this code, where the media type is
-            /// `application/graphql-response+json` (GraphQL over HTTP, "Status Codes"). Codes that are field errors
-            /// only refuse nothing; theirs is never sent.
+            /// Returns the HTTP status of a response whose operation was refused with this code,
+            /// for the media type `application/graphql-response+json` (GraphQL over HTTP, "Status
+            /// Codes"). Codes that are only field errors refuse nothing; their status is never
+            /// sent.
             #[must_use]
             pub fn status(self) -> u16 {
                 match self {
@@ -32,7 +33,7 @@ macro_rules! codes {
                 }
             }
 
-            /// The page that explains it, in markdown: `docs/errors/CODE.md`.
+            /// Returns the page that explains it, in markdown: `docs/errors/CODE.md`.
             #[must_use]
             pub fn page(self) -> &'static str {
                 match self {
@@ -65,7 +66,7 @@ codes! {
     PersistedQueryNotSupported = "PERSISTED_QUERY_NOT_SUPPORTED", 400;
     PersistedQueryMismatch = "PERSISTED_QUERY_MISMATCH", 400;
     UntrustedDocument = "UNTRUSTED_DOCUMENT", 403;
-    // Field errors: the operation ran, with a hole at a path.
+    // Field errors: the operation ran, and a field is null.
     NullInNonNull = "NULL_IN_NON_NULL", 400;
     InvalidValue = "INVALID_VALUE", 400;
     InvalidRequest = "INVALID_REQUEST", 400;
@@ -78,14 +79,14 @@ codes! {
     CircuitOpen = "CIRCUIT_OPEN", 400;
     NoInstance = "NO_INSTANCE", 400;
     Overloaded = "OVERLOADED", 503;
-    // Either.
+    // Both.
     UnauthorizedFieldOrType = "UNAUTHORIZED_FIELD_OR_TYPE", 403;
     DeadlineExceeded = "DEADLINE_EXCEEDED", 504;
     Internal = "INTERNAL", 500;
 }
 
 impl ErrorCode {
-    /// The code with this text, as one would look it up.
+    /// Finds the code with this text, in upper or lower case.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str().eq_ignore_ascii_case(text))

@@ -1,4 +1,4 @@
-//! A GraphQL error as it stands in a response (GraphQL spec, section "Errors").
+//! A GraphQL error of a response (GraphQL spec, section "Errors").
 
 use super::ErrorCode;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -14,21 +14,22 @@ pub enum PathSegment {
     Index(usize),
 }
 
-/// A place in the operation's text; both count from 1.
+/// A location in the operation's text; line and column count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Location {
     pub line: usize,
     pub column: usize,
 }
 
-/// An error a client may read: its message never holds an upstream's words, addresses or secrets.
+/// An error for clients: its message never holds an upstream's words, addresses or secrets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Error {
     pub message: String,
     pub code: ErrorCode,
     pub locations: Vec<Location>,
     pub path: Vec<PathSegment>,
-    /// The message is a service's own, passed on because its binding maps it: it says nothing of the schema.
+    /// The message is a service's own, passed on because its binding maps it. It contains no names
+    /// of the schema.
     pub is_verbatim: bool,
     /// Further members of `extensions`, such as `source` and `errorId`.
     pub extensions: Map<String, Value>,
@@ -47,7 +48,8 @@ impl Error {
         }
     }
 
-    /// The gateway's own failure: the client gets an id, and the log the reason under the same id.
+    /// Returns an internal error: the client gets an id, and the reason is logged under the same
+    /// id.
     #[must_use]
     pub fn internal(reason: impl std::fmt::Display) -> Self {
         let id = error_id();
@@ -85,7 +87,8 @@ impl Serialize for Error {
     }
 }
 
-/// What a client can quote and the log has too: differs between requests and between processes.
+/// Returns an id that a client can quote and that is in the log: differs between requests and
+/// between processes.
 #[must_use]
 pub fn error_id() -> String {
     static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));

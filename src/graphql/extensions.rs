@@ -1,12 +1,12 @@
-//! The one table of members under an error's `extensions`. `docs/errors.md` lists the same; a test holds both and the code
-//! together.
+//! Table of members under an error's `extensions`. `docs/errors.md` has the same list; a test
+//! compares both with the code.
 
 /// A member of `extensions`.
 pub struct ExtensionMember {
     pub name: &'static str,
-    /// In TypeScript.
+    /// Type of the member, in TypeScript.
     pub ty: &'static str,
-    /// One sentence without a full stop.
+    /// Description: one sentence without a full stop.
     pub text: &'static str,
 }
 
@@ -14,7 +14,7 @@ const fn member(name: &'static str, ty: &'static str, text: &'static str) -> Ext
     ExtensionMember { name, ty, text }
 }
 
-/// Members beside `code`, which every error has. All of them are optional.
+/// Members in addition to `code`, which every error has. All of them are optional.
 pub const EXTENSIONS: &[ExtensionMember] = &[
     member("source", "string", "Name of the source in `portcullis.yaml` whose call failed"),
     member("status", "number", "HTTP status of the reply, or the number of its gRPC code"),

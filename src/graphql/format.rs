@@ -1,10 +1,12 @@
-//! Custom scalars that are checked by their names: `Date`, `DateTime`, `Email`, `Int64`, `UInt64`, `URL`, `UUID`.
+//! Formats of custom scalars that are checked by name: `Date`, `DateTime`, `Email`, `Int64`,
+//! `UInt64`, `URL`, `UUID`.
 //!
-//! Values are only checked, never changed: a reply's number stays a number, and a text stays as it was written.
+//! Values are only checked, never changed: a reply's number stays a number, and a text stays as it
+//! was written.
 
 use url::Url;
 
-/// The form of a checked scalar.
+/// Format of a checked scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScalarFormat {
     Date,
@@ -16,11 +18,11 @@ pub enum ScalarFormat {
     Uuid,
 }
 
-/// Longest text of an email address (RFC 5321, section 4.5.3.1, as corrected by erratum 1690).
+/// Maximum length of an email address (RFC 5321, section 4.5.3.1, as corrected by erratum 1690).
 const MAX_EMAIL: usize = 254;
 
 impl ScalarFormat {
-    /// Returns the form of the scalars of this name; `None` if they take any value.
+    /// Returns the format of the scalars of this name; `None` if they take any value.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         Some(match name {
@@ -35,7 +37,7 @@ impl ScalarFormat {
         })
     }
 
-    /// What a message says is expected.
+    /// Returns the description of the format, for messages.
     #[must_use]
     pub fn expected(self) -> &'static str {
         match self {
@@ -49,7 +51,7 @@ impl ScalarFormat {
         }
     }
 
-    /// The text has the form.
+    /// Returns `true` if the text has the format.
     #[must_use]
     pub fn accepts_text(self, text: &str) -> bool {
         match self {
@@ -62,10 +64,10 @@ impl ScalarFormat {
         }
     }
 
-    /// The digits of a JSON number have the form.
+    /// Returns `true` if the digits of a JSON number have the format.
     #[must_use]
     pub fn accepts_number(self, digits: &str) -> bool {
-        // Rust reads a plus sign, too.
+        // Rust accepts a plus sign, too.
         match self {
             Self::Int64 => !digits.starts_with('+') && digits.parse::<i64>().is_ok(),
             Self::UInt64 => !digits.starts_with('+') && digits.parse::<u64>().is_ok(),
@@ -93,7 +95,7 @@ fn is_date(text: &[u8]) -> bool {
     (1..=days).contains(&day)
 }
 
-/// `date-time` of RFC 3339; a space may stand for the `T`.
+/// `date-time` of RFC 3339; a space is allowed instead of the `T`.
 fn is_date_time(text: &[u8]) -> bool {
     let Some((date, rest)) = text.split_at_checked(10) else { return false };
     let Some((b'T' | b't' | b' ', time)) = rest.split_first() else { return false };

@@ -1,8 +1,9 @@
-//! Places in a text by line and column, looked up often: one walk over the text, then a short one for each place.
+//! Lines and columns of positions in a text, for many lookups: one walk over the text, then a short
+//! one for each lookup.
 
 use super::Location;
 
-/// Bytes between places that are remembered.
+/// Distance of the remembered positions, in bytes.
 const STEP: usize = 64;
 
 /// The lines of a text.
@@ -28,7 +29,7 @@ impl<'t> Lines<'t> {
         Self { text, marks }
     }
 
-    /// The place of a byte.
+    /// Returns the location of a byte.
     #[must_use]
     pub fn place(&self, offset: usize) -> Location {
         let mark = self.marks.partition_point(|(start, _)| *start <= offset);
@@ -46,7 +47,7 @@ impl<'t> Lines<'t> {
 }
 
 impl Location {
-    /// The place of a byte in a text, for one that is asked for once.
+    /// Returns the location of a byte, for a single lookup.
     #[must_use]
     pub fn of(text: &str, offset: usize) -> Self {
         let mut at = Self { line: 1, column: 1 };
@@ -56,7 +57,7 @@ impl Location {
         at
     }
 
-    /// The place behind a character.
+    /// Returns the location after a character.
     fn after(self, text: &str, offset: usize, found: char) -> Self {
         // `\r\n` is one end of a line.
         let ends = match found {

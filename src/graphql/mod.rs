@@ -1,6 +1,8 @@
-//! Plain words of GraphQL that all rooms share: names, response paths, errors and their codes, forms of scalars.
+//! Basic types of GraphQL that all rooms share: names, response paths, errors and their codes,
+//! formats of scalars.
 //!
-//! Imports nothing of ours. The table of error codes stands here once; the edge reads the HTTP status from it.
+//! Imports nothing of ours. The table of error codes is only here; the edge takes the HTTP status
+//! from it.
 
 mod code;
 mod error;
@@ -15,7 +17,7 @@ pub use extensions::{EXTENSIONS, ExtensionMember};
 pub use format::ScalarFormat;
 pub use lines::Lines;
 
-/// A name out of a schema: type, field, argument or source.
+/// A name of the schema: of a type, field, argument or source.
 pub type Name = std::sync::Arc<str>;
 
 #[cfg(test)]

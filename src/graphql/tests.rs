@@ -1,4 +1,5 @@
-//! `docs/errors.md` lists every code, in the table's order, and each has a page that says what the table says.
+//! `docs/errors.md` lists every code, in the table's order, and each has a page that agrees with
+//! the table.
 
 use super::{EXTENSIONS, ErrorCode};
 use std::collections::BTreeSet;
@@ -42,7 +43,7 @@ fn a_code_is_found_by_its_text() {
     assert_eq!(ErrorCode::from_text("THROTTLE"), None);
 }
 
-/// Members that code puts under `extensions`, of all sources but tests.
+/// Collects members that code sets under `extensions`, in all sources but tests.
 fn inserted(folder: &Path, found: &mut BTreeSet<String>) {
     for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_string_lossy();

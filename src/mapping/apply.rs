@@ -1,5 +1,6 @@
-//! The methods. Each says which values it is for; null is for none of them and stays null, but `match` may match it,
-//! `and` and `or` may be decided by what is beside it, and `echo` does not look at it.
+//! Methods. Each declares the kinds of values that it accepts. None accepts null, and the result is
+//! null, with three exceptions: `match` may have a case for null, `and` and `or` may be decided by
+//! the other operand, and `echo` ignores its receiver.
 
 use super::calculate::{arithmetic, parse_float, parse_int, to_string};
 use super::compare::{combine, compare, member, not};
@@ -53,7 +54,7 @@ pub(super) fn apply<'a>(
     }
 }
 
-/// Methods of lists, objects and texts.
+/// Applies methods of lists, objects and texts.
 fn of_parts<'a>(
     method: Method,
     receiver: Found<'a>,
@@ -79,7 +80,7 @@ fn of_parts<'a>(
         (Method::Lower | Method::Upper | Method::Trim, _) => transform(method, &receiver),
         (Method::JsonParse, _) => json_parse(&receiver, frame),
         (Method::JsonStringify, _) => json_stringify(receiver, frame),
-        // The parser lets no other number of arguments through.
+        // The parser accepts no other number of arguments.
         _ => Ok(Found::null()),
     }
 }
@@ -92,7 +93,7 @@ pub(super) fn refuse<T>(method: Method, receiver: &Found<'_>) -> Result<T, Failu
     Err(Failure::WrongReceiver { method: method.as_str(), found: receiver.kind() })
 }
 
-/// An argument; `@` in it is the receiver.
+/// Evaluates an argument; `@` in it is the receiver.
 pub(super) fn argument<'a>(
     expr: &'a Expr,
     receiver: &Found<'a>,
@@ -104,7 +105,7 @@ pub(super) fn argument<'a>(
     at_item(expr, receiver, frame)?.parsed()
 }
 
-/// An expression with `@` as this value.
+/// Evaluates an expression with `@` as this value.
 pub(super) fn at_item<'a>(
     expr: &'a Expr,
     item: &Found<'a>,
@@ -189,7 +190,7 @@ fn slice<'a>(
     Ok(Found::List(items.into_iter().skip(start).take(length).collect()))
 }
 
-/// `None` for null. What is below zero counts as zero.
+/// Returns a whole number; `None` for null. Negative numbers count as zero.
 pub(super) fn whole_number(method: Method, bound: &Found<'_>) -> Result<Option<usize>, Failure> {
     let wrong = || Failure::WrongArgument { method: method.as_str(), found: bound.kind() };
     match bound.value() {
@@ -210,7 +211,7 @@ fn map<'a>(receiver: Found<'a>, body: &'a Expr, frame: Frame<'a>) -> Result<Foun
     Ok(Found::List(mapped.collect::<Result<_, _>>()?))
 }
 
-/// The value of the first pair whose case equals the receiver.
+/// Returns the value of the first pair whose case equals the receiver.
 fn pick<'a>(
     receiver: &Value,
     pairs: &'a [Expr],
@@ -287,7 +288,7 @@ impl Joined<'_> {
     }
 }
 
-/// A scalar as text: a string as it is, everything else as in JSON. Null is nothing.
+/// Appends a scalar as text: a string as it is, null as nothing, everything else as in JSON.
 pub(super) fn push_text(out: &mut String, scalar: &Value) -> Result<(), Failure> {
     match scalar {
         Value::Null => {}

@@ -1,13 +1,13 @@
-//! The tree that a text is parsed into. Read by the evaluator, and by the planner, which compiles the part of it that
-//! only picks, renames, groups and unwraps into the reader of replies.
+//! The syntax tree of a text. The evaluator reads it. The planner reads it, too, and compiles the
+//! part that only selects, renames, groups and unwraps into the reader of replies.
 
 use serde_json::Value;
 use std::ops::Range;
 
-/// Bytes of the text.
+/// Range of bytes in the text.
 pub type Span = Range<usize>;
 
-/// One expression and where it stands.
+/// An expression with its span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expr {
     pub kind: ExprKind,
@@ -16,37 +16,39 @@ pub struct Expr {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExprKind {
-    /// `$`: the object a selection is applied to.
+    /// `$`: the object that a selection is applied to.
     Current,
     /// `@`: the value that the enclosing method is applied to.
     At,
     /// `$args`, `$this` and so on.
     Variable(Variable),
-    /// A scalar that stands in the text: `$("order")`, `$(1)`, or bare inside method arguments and lists.
+    /// A scalar in the text: `$("order")`, `$(1)`, or bare inside method arguments and lists.
     Literal(Value),
     /// `[a, b]`, inside `$(…)` or method arguments.
     List(Vec<Expr>),
-    /// `{ name: expr … }`: a new object from the current one (a group).
+    /// `{ name: expr … }`: a new object built from the current one (a group).
     Object(Vec<Field>),
-    /// `of.name`, or `of?.name` with `optional`. On a list it is applied to each element. A missing key is null.
+    /// `of.name`, or `of?.name` with `optional`. Applied to each element of a list. A missing key
+    /// is null.
     Key { of: Box<Expr>, name: Box<str>, optional: bool },
-    /// `of { … }`: each field is evaluated with `of` as the current object; on a list, per element; null, or
-    /// another scalar, has no fields and stays as it is.
+    /// `of { … }`: each field is evaluated with `of` as the current object; for a list, with each
+    /// element. Null and other scalars have no fields and stay as they are.
     Select { of: Box<Expr>, fields: Vec<Field> },
     /// `of?`: null counts as absent.
     Optional { of: Box<Expr> },
     /// `of->method(arguments)`.
     Method { of: Box<Expr>, method: Method, arguments: Vec<Expr>, optional: bool },
-    /// `left ?? right`: `right` where `left` is null or missing.
+    /// `left ?? right`: `right` if `left` is null or missing.
     Coalesce { left: Box<Expr>, right: Box<Expr> },
 }
 
-/// A named selection: `id` (a copy), `total: total_cents`, `"odd-key"`, `price: { … }`, `items { … }`; or, without a
-/// name, a path with a selection (`$.profile { name }`) whose fields join the object that it stands in.
+/// A named selection: `id` (a copy), `total: total_cents`, `"odd-key"`, `price: { … }`, `items { …
+/// }`. Without a name, it is a path with a selection (`$.profile { name }`) whose fields join the
+/// enclosing object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     pub name: Option<Box<str>>,
-    /// Of the name, or of the value where there is none.
+    /// Span of the name, or of the value if there is no name.
     pub name_span: Span,
     pub value: Expr,
 }
@@ -65,7 +67,7 @@ pub enum Variable {
     Env,
 }
 
-/// A method. A name outside this list is a parse error that names the nearest one.
+/// A method. An unknown name is a parse error that suggests the nearest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
     JoinNotNull,
@@ -115,8 +117,8 @@ pub enum Method {
 }
 
 impl Expr {
-    /// The keys of a path that starts at the current object: `a.b.c` or `$.a.b.c`. Empty for `$` itself; `None` where
-    /// anything but keys stands in it.
+    /// Returns the keys of a path that starts at the current object: `a.b.c` or `$.a.b.c`. Empty
+    /// for `$` itself; `None` if it contains anything but keys.
     #[must_use]
     pub fn simple_path(&self) -> Option<Vec<&str>> {
         let mut keys = Vec::new();
@@ -136,7 +138,7 @@ impl Expr {
         Some(keys)
     }
 
-    /// The expressions that this one is made of.
+    /// Returns the direct subexpressions.
     #[must_use]
     pub fn children(&self) -> Vec<&Self> {
         match &self.kind {
@@ -156,8 +158,8 @@ impl Expr {
         }
     }
 
-    /// It only picks, renames, groups, unwraps and states scalars, all the way down: whoever reads a reply can follow
-    /// it while reading, without building the reply's tree first.
+    /// Returns `true` if the whole expression only selects, renames, groups, unwraps and states
+    /// scalars. A reader can apply it while it parses a reply, without building a tree.
     #[must_use]
     pub fn is_structural(&self) -> bool {
         match &self.kind {
@@ -177,7 +179,7 @@ impl Expr {
 }
 
 impl Method {
-    /// Its elements are elements of the list that it is applied to, as they are.
+    /// Returns `true` if its result consists of unchanged elements of its list.
     #[must_use]
     pub fn keeps_elements(self) -> bool {
         matches!(
@@ -194,7 +196,7 @@ impl Method {
 }
 
 impl Variable {
-    /// As it is written, with the part after the dot where that belongs to the name.
+    /// Returns the name in the text, including the part after a dot that belongs to it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

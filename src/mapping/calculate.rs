@@ -1,4 +1,4 @@
-//! Methods of numbers, and those that read a number out of a text. Arithmetic is exact: see `exact.rs`.
+//! Methods of numbers, and those that parse a number. Arithmetic is exact: see `exact.rs`.
 
 use super::apply::{argument, push_text, refuse, wrong_argument};
 use super::evaluate::Frame;
@@ -7,7 +7,8 @@ use super::found::Found;
 use super::{Expr, Failure, Method};
 use serde_json::{Number, Value};
 
-/// `add`, `sub`, `mul`, `div`, `mod` with each argument in turn; null where an argument is.
+/// Applies `add`, `sub`, `mul`, `div` or `mod` with each argument in turn. Null if an argument is
+/// null.
 pub(super) fn arithmetic<'a>(
     method: Method,
     receiver: &Found<'a>,
@@ -55,7 +56,7 @@ fn compute(method: Method, left: &Number, right: &Number) -> Result<Number, Inex
     .to_number()
 }
 
-/// `parseInt`: the integer that a text says in a base, or the part of a number before the point.
+/// `parseInt`: parses an integer in a base, or returns the integer part of a number.
 pub(super) fn parse_int<'a>(
     receiver: &Found<'a>,
     bases: &'a [Expr],
@@ -88,13 +89,13 @@ pub(super) fn parse_int<'a>(
     Ok(Found::owned(Value::Number(number)))
 }
 
-/// A base that numbers are written in.
+/// Returns a valid base.
 pub(super) fn base_of(number: &Number) -> Result<u32, Failure> {
     let base = number.as_u64().filter(|base| (2..=36).contains(base));
     base.and_then(|base| u32::try_from(base).ok()).ok_or(Failure::UnknownBase)
 }
 
-/// `parseFloat`: the number that a text says, with all its digits. A number stays as it is.
+/// `parseFloat`: parses a number with all its digits. A number stays as it is.
 pub(super) fn parse_float<'a>(receiver: Found<'a>, frame: Frame<'a>) -> Result<Found<'a>, Failure> {
     let text = match receiver.value() {
         Some(Value::Number(_)) => return Ok(receiver),
@@ -107,7 +108,7 @@ pub(super) fn parse_float<'a>(receiver: Found<'a>, frame: Frame<'a>) -> Result<F
     Ok(Found::owned(Value::Number(number)))
 }
 
-/// `toString`: a scalar as text, numbers as they are written.
+/// `toString`: converts a scalar to text, numbers as they are written.
 pub(super) fn to_string(receiver: Found<'_>) -> Result<Found<'_>, Failure> {
     match receiver.value() {
         Some(Value::String(_)) => Ok(receiver),

@@ -1,5 +1,5 @@
-//! Comparisons and logic, with null for "not known": to compare with null yields null, and so does its `not`. So a rule
-//! on who may see what never becomes true because a claim or a field is missing.
+//! Comparisons and logic, with null as "unknown": a comparison with null yields null, and so does
+//! `not`. So an access rule never becomes true because a claim or a field is missing.
 
 use super::apply::argument;
 use super::decimal::by_size;
@@ -8,7 +8,7 @@ use super::found::{Found, equal};
 use super::{Expr, Failure, Method};
 use serde_json::Value;
 
-/// `eq`, `ne`, `gt`, `gte`, `lt`, `lte`: null where either side is.
+/// `eq`, `ne`, `gt`, `gte`, `lt`, `lte`: null if either operand is null.
 pub(super) fn compare<'a>(
     method: Method,
     receiver: Found<'a>,
@@ -41,7 +41,7 @@ pub(super) fn compare<'a>(
     }))
 }
 
-/// `in` and `contains`: one of them takes the list, the other one is applied to it.
+/// `in` and `contains`: the list is the argument of one and the receiver of the other.
 pub(super) fn member<'a>(
     method: Method,
     receiver: Found<'a>,
@@ -71,7 +71,8 @@ pub(super) fn member<'a>(
     Ok(boolean(false))
 }
 
-/// `and`, `or`: what is known decides. `true` or null is true, `true` and null is null.
+/// `and`, `or`: known operands may decide. `or` of true and null is true, `and` of true and null is
+/// null.
 pub(super) fn combine<'a>(
     method: Method,
     receiver: &Found<'a>,
@@ -102,7 +103,7 @@ pub(super) fn not<'a>(receiver: &Found<'a>) -> Result<Found<'a>, Failure> {
     }
 }
 
-/// `None` is null. What is neither true, false nor null is told by its kind.
+/// Returns the truth value; `None` for null. For all other values the error is their kind.
 fn truth(value: &Found<'_>) -> Result<Option<bool>, &'static str> {
     match value.value() {
         Some(Value::Bool(value)) => Ok(Some(*value)),

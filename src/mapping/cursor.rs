@@ -1,15 +1,17 @@
-//! Reading a text byte by byte: blanks, comments, names, quoted strings, numbers, and the list of mistakes found so far.
+//! Reads a text byte by byte: white space, comments, names, quoted strings, numbers. Collects the
+//! errors found.
 //!
-//! There is no list of tokens in between, because what a quote or a brace means depends on where it stands. Never goes
-//! backwards but to a place it was told to remember, and never slices but at the edge of a character.
+//! There is no separate list of tokens, because the meaning of a quote or a brace depends on its
+//! position. It goes back only to remembered positions, and slices only at boundaries of
+//! characters.
 
 use super::{ParseError, Span};
 use serde_json::Value;
 
-/// A mistake after which reading on makes no sense; it is already in the list.
+/// Parsing stopped at an error, which is already recorded.
 pub(super) struct Stop;
 
-/// One text may hold this many mistakes before the rest goes unread.
+/// Maximum number of errors of one text. After that, parsing stops.
 const MAX_ERRORS: usize = 32;
 
 pub(super) struct Cursor<'t> {
@@ -23,21 +25,21 @@ impl<'t> Cursor<'t> {
         Self { text, pos: 0, errors: Vec::new() }
     }
 
-    /// Notes a mistake after which reading goes on.
+    /// Records an error after which parsing continues.
     pub(super) fn report(&mut self, span: Span, message: impl Into<String>, help: Option<String>) {
         if self.errors.len() < MAX_ERRORS {
             self.errors.push(ParseError { span, message: message.into(), help });
         }
     }
 
-    /// Notes a mistake that ends the reading.
+    /// Records an error that stops parsing.
     pub(super) fn stop(&mut self, span: Span, message: impl Into<String>, help: &str) -> Stop {
         let help = (!help.is_empty()).then(|| help.to_owned());
         self.report(span, message, help);
         Stop
     }
 
-    /// All mistakes, in the order of the text.
+    /// Returns all errors, in the order of the text.
     pub(super) fn into_errors(mut self) -> Vec<ParseError> {
         self.errors.sort_by_key(|error| error.span.start);
         self.errors
@@ -63,7 +65,7 @@ impl<'t> Cursor<'t> {
         found
     }
 
-    /// The character here, its span, and how a message calls it.
+    /// Returns the current character's span, and its description in messages.
     pub(super) fn found(&self) -> (Span, String) {
         match self.rest().chars().next() {
             Some(char) if char.is_control() => {
@@ -74,7 +76,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Skips blanks and comments.
+    /// Skips white space and comments.
     pub(super) fn trivia(&mut self) {
         while let Some(byte) = self.peek() {
             match byte {
@@ -88,7 +90,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A name here, if there is one. With `dashes`, `x-tenant` is one name (but `a->b` is not).
+    /// Reads a name, if there is one. With `dashes`, `x-tenant` is one name (but `a->b` is not).
     pub(super) fn identifier(&mut self, dashes: bool) -> Option<&'t str> {
         let start = self.pos;
         if !self.peek().is_some_and(is_name_start) {
@@ -109,7 +111,7 @@ impl<'t> Cursor<'t> {
         matches!(self.peek(), Some(b'"' | b'\''))
     }
 
-    /// A string in double or single quotes, with the escapes of JSON and `\'`.
+    /// Reads a string in double or single quotes, with the escapes of JSON and `\'`.
     pub(super) fn string(&mut self) -> Result<String, Stop> {
         let start = self.pos;
         let quote = char::from(self.peek().unwrap_or(b'"'));
@@ -154,7 +156,7 @@ impl<'t> Cursor<'t> {
         Ok(simple)
     }
 
-    /// `\u0041`, or two of them for a character outside the basic plane.
+    /// Reads `\u0041`, or two of them for a character outside the basic plane.
     fn unicode_escape(&mut self, start: usize) -> Result<char, Stop> {
         let mut code = self.hex4(start)?;
         if (0xd800..0xdc00).contains(&code) && self.rest().starts_with("\\u") {
@@ -186,7 +188,7 @@ impl<'t> Cursor<'t> {
         self.peek_at(ahead).is_some_and(|byte| byte.is_ascii_digit())
     }
 
-    /// A number as JSON writes it.
+    /// Reads a JSON number.
     pub(super) fn number(&mut self) -> Result<Value, Stop> {
         let start = self.pos;
         self.pos += usize::from(self.peek() == Some(b'-'));

@@ -1,14 +1,15 @@
-//! Numbers by value, whatever their size: compared and spelled as they are written, never through a float.
+//! Numbers by value, of any size: compared and normalised as text, never through a float.
 
 use serde_json::Number;
 use std::cmp::Ordering;
 use std::io::Write as _;
 
-/// Largest number of digits that [`canonical`] writes without an exponent.
+/// Maximum number of digits that [`canonical`] writes without an exponent.
 const PLAIN_DIGITS: i128 = 64;
 
-/// Appends a spelling of a JSON number that all spellings of its value share: an integer of at most [`PLAIN_DIGITS`]
-/// digits is written plainly (`100` for `1e2` and `100.0`), other numbers as `0.…e…`. Linear in the digits.
+/// Appends the canonical form of a JSON number, which is the same for all spellings of its value.
+/// An integer of at most [`PLAIN_DIGITS`] digits is written plainly (`100` for `1e2` and `100.0`),
+/// other numbers as `0.…e…`. Linear in the digits.
 pub(crate) fn canonical(text: &str, out: &mut Vec<u8>) {
     let decimal = Decimal::of(text);
     if decimal.sign() == 0 {
@@ -30,7 +31,7 @@ pub(crate) fn canonical(text: &str, out: &mut Vec<u8>) {
     write!(out, "e{}", decimal.exponent).expect("a Vec takes every byte");
 }
 
-/// The order of two numbers by value: `1`, `1.0` and `10e-1` are equal. Linear in their digits.
+/// Compares two numbers by value: `1`, `1.0` and `10e-1` are equal. Linear in their digits.
 pub(super) fn by_size(left: &Number, right: &Number) -> Ordering {
     if let (Some(left), Some(right)) = (left.as_i64(), right.as_i64()) {
         return left.cmp(&right);
@@ -49,7 +50,7 @@ struct Decimal<'a> {
 }
 
 impl<'a> Decimal<'a> {
-    /// Of a number as JSON writes it.
+    /// Parses a JSON number.
     fn of(text: &'a str) -> Self {
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -70,7 +71,7 @@ impl<'a> Decimal<'a> {
         Self { negative, digits: [whole.as_bytes(), fraction.as_bytes()], exponent }
     }
 
-    /// Below, at or above zero.
+    /// Returns -1, 0 or 1.
     fn sign(&self) -> i8 {
         match (self.digits, self.negative) {
             ([b"", b""], _) => 0,
@@ -91,7 +92,7 @@ impl<'a> Decimal<'a> {
     }
 }
 
-/// A power of ten; one that fits no 64 bits is as large as such get.
+/// Parses an exponent of ten. One that does not fit 64 bits saturates.
 fn exponent(text: &str) -> i128 {
     let most = if text.starts_with('-') { i64::MIN } else { i64::MAX };
     text.parse::<i64>().unwrap_or(most).into()
@@ -177,7 +178,7 @@ mod tests {
         }
     }
 
-    /// Writes `digits × 10^power` with the point moved: `at` digits stand behind it.
+    /// Writes `digits × 10^power` with the point moved, so that `at` digits follow it.
     fn respelled(digits: i64, power: i64, at: u8, zeros: usize) -> String {
         let sign = if digits < 0 { "-" } else { "" };
         let behind = usize::from(at);

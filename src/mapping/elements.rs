@@ -1,4 +1,4 @@
-//! Methods that choose among the elements of a list. A value that is not a list is a list of one to them.
+//! Methods that select elements of a list. Other values count as a list of one.
 
 use super::apply::{at_item, refuse};
 use super::evaluate::Frame;
@@ -6,7 +6,7 @@ use super::found::Found;
 use super::{Expr, Failure, Method};
 use serde_json::Value;
 
-/// `filter`: the elements for which the condition is true.
+/// `filter`: returns the elements for which the condition is true.
 pub(super) fn filter<'a>(
     receiver: Found<'a>,
     condition: &'a Expr,
@@ -21,7 +21,7 @@ pub(super) fn filter<'a>(
     Ok(Found::List(kept))
 }
 
-/// `find`: the first element for which the condition is true, or null.
+/// `find`: returns the first element for which the condition is true, or null.
 pub(super) fn find<'a>(
     receiver: Found<'a>,
     condition: &'a Expr,
@@ -35,12 +35,12 @@ pub(super) fn find<'a>(
     Ok(Found::null())
 }
 
-/// `toList`: a list as it is, and anything else as the one element of a list.
+/// `toList`: returns a list as it is, and any other value as a list of one.
 pub(super) fn to_list<'a>(receiver: Found<'a>, frame: Frame<'a>) -> Result<Found<'a>, Failure> {
     Ok(Found::List(one_or_many(receiver, frame)?))
 }
 
-/// `flatten`: the elements of the lists in a list, and its other elements as they are.
+/// `flatten`: returns the elements of the lists in a list, and its other elements as they are.
 pub(super) fn flatten<'a>(receiver: Found<'a>, frame: Frame<'a>) -> Result<Found<'a>, Failure> {
     let items = receiver.into_list(frame.remaining)?;
     let items = items.or_else(|other| refuse(Method::Flatten, &other))?;
@@ -59,7 +59,7 @@ fn one_or_many<'a>(receiver: Found<'a>, frame: Frame<'a>) -> Result<Vec<Found<'a
     Ok(receiver.into_list(frame.remaining)?.unwrap_or_else(|one| vec![one]))
 }
 
-/// Null is not true.
+/// Evaluates a condition. Null is not true.
 fn holds<'a>(
     method: Method,
     condition: &'a Expr,

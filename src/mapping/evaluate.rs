@@ -1,5 +1,5 @@
-//! Evaluation: a walk over the tree that borrows as long as it can. Its depth is bounded by the parser's limits and
-//! by how deep lists stand inside lists in the value.
+//! Evaluation: walks the tree, and borrows values as long as it can. The parser's limits and the
+//! nesting of lists in the value bound its depth.
 
 use super::apply::{apply, at_item, refuse};
 use super::found::Found;
@@ -10,15 +10,15 @@ use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::collections::HashSet;
 
-/// What `$`, `@` and the variables stand for at one place of the tree.
+/// Values of `$`, `@` and the variables at one position of the tree.
 #[derive(Clone, Copy)]
 pub(super) struct Frame<'a> {
     pub(super) current: Current<'a>,
-    /// `None` outside method arguments: there `@` is `$`.
+    /// `None` outside of method arguments, where `@` is `$`.
     pub(super) at: Option<Current<'a>>,
     variables: &'a dyn Variables,
     pub(super) remaining: Remaining<'a>,
-    /// Objects have no fields for what is absent.
+    /// Absent values are left out of objects.
     leaves_out: bool,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Frame<'a> {
         Self { current, at: None, variables, remaining, leaves_out: false }
     }
 
-    /// Of a request, which leaves out what is absent.
+    /// Returns the frame of a request, which leaves out absent values.
     pub(super) fn of_request(scope: &Scope<'a>, steps: &'a Cell<u64>) -> Self {
         Self { leaves_out: true, ..Self::new(scope, steps) }
     }
@@ -60,7 +60,7 @@ impl<'a> Frame<'a> {
         Self { current, at: None, variables, remaining, leaves_out: false }
     }
 
-    /// The members of the object that `$` or `@` stands for, if they have been read.
+    /// Returns the members of the object that `$` or `@` is, if they have been read.
     fn members(&self, kind: &ExprKind) -> Option<&'a Members<'a>> {
         let start = match kind {
             ExprKind::Current => self.current,
@@ -128,7 +128,7 @@ pub(super) fn evaluate<'a>(expr: &'a Expr, frame: Frame<'a>) -> Result<Found<'a>
     })
 }
 
-/// Returns whether the value may be a claim as the token has it.
+/// Returns `true` if the value may be an unchanged claim of the token.
 fn is_claim(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Variable(variable) => *variable == Variable::Claims,
@@ -140,7 +140,8 @@ fn is_claim(expr: &Expr) -> bool {
     }
 }
 
-/// Refuses a text: a rule over a list of groups must not hold for a text with the group's name in it.
+/// Refuses a text: a rule over a list of groups must not hold for a text that contains the group's
+/// name.
 fn list_of_claim(receiver: Found<'_>) -> Result<Found<'_>, Failure> {
     let receiver = receiver.parsed()?;
     let is_text = receiver.value().is_some_and(Value::is_string);
@@ -177,7 +178,7 @@ fn select<'a>(of: Found<'a>, fields: &'a [Field], frame: Frame<'a>) -> Result<Fo
     }
 }
 
-/// Runs with the members of a text, which is read once for all the keys in `wanted`.
+/// Calls `run` with the members of a text, which is read once for all the keys in `wanted`.
 pub(super) fn with_members<'n, T>(
     text: &str,
     remaining: Remaining<'_>,
@@ -195,7 +196,7 @@ fn names_of(fields: &[Field]) -> HashSet<&str> {
     names(fields.iter().map(|field| &field.value))
 }
 
-/// All keys that expressions look up, of whatever object.
+/// Returns all keys that expressions look up, in any object.
 pub(super) fn names<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> HashSet<&'e str> {
     let (mut names, mut rest): (_, Vec<&Expr>) = (HashSet::new(), exprs.into_iter().collect());
     while let Some(expr) = rest.pop() {
@@ -236,20 +237,20 @@ fn object<'a>(fields: &'a [Field], frame: Frame<'a>) -> Result<Value, Failure> {
         }
         match value {
             Value::Object(joining) => object.extend(joining),
-            // As a path does: of a list, each field is one.
+            // As in a path: of a list, each field is a list.
             list @ Value::Array(_) => {
                 for name in joined_names(&field.value) {
                     object.insert(name.to_owned(), of_each(&list, name));
                 }
             }
-            // What has no fields adds none.
+            // A value without fields adds none.
             _ => {}
         }
     }
     Ok(Value::Object(object))
 }
 
-/// The names that a selection adds to the object it joins.
+/// Returns the names that a selection adds to the object that it joins.
 fn joined_names(expr: &Expr) -> Vec<&str> {
     let ExprKind::Select { fields, .. } = &expr.kind else { return Vec::new() };
     let mut names = Vec::new();
@@ -270,8 +271,8 @@ fn of_each(value: &Value, name: &str) -> Value {
     }
 }
 
-/// Named selections that stand alone: of a list they select from each element, and an element that has no fields stays as it
-/// is.
+/// Writes named selections at the top level. For a list they select from each element, and an
+/// element without fields stays as it is.
 pub(super) fn write_each(
     fields: &[Field],
     text: &str,
@@ -298,7 +299,7 @@ pub(super) fn write_each(
     )
 }
 
-/// Like [`write`], but reads the text, which is the current value, once for all its keys.
+/// Like [`write`], but reads the text of the current value once for all its keys.
 pub(super) fn write_from(
     expr: &Expr,
     text: &str,
@@ -311,7 +312,7 @@ pub(super) fn write_from(
     })
 }
 
-/// Appends an expression's value as JSON. Of a list that is computed, one element at a time is held.
+/// Appends an expression's value as JSON. A computed list is held one element at a time.
 pub(super) fn write(expr: &Expr, frame: Frame<'_>, out: &mut String) -> Result<(), Failure> {
     match &expr.kind {
         ExprKind::Object(fields) => write_object(fields, frame, out),

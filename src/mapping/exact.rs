@@ -1,4 +1,5 @@
-//! Exact decimal arithmetic on numbers as JSON writes them: integers of any size, decimals without a float between.
+//! Exact decimal arithmetic on JSON numbers: integers of any size, and decimals that never pass
+//! through a float.
 
 use super::Failure;
 use num_bigint::{BigInt, Sign};
@@ -7,7 +8,8 @@ use serde_json::Number;
 /// Maximum number of digits of an operand and of a result.
 pub(super) const MAX_DIGITS: usize = 1000;
 
-/// Significant digits of a quotient that does not end, as in IEEE 754 decimal128. Its whole part is always exact.
+/// Significant digits of a quotient that does not terminate, as in IEEE 754 decimal128. Its integer
+/// part is always exact.
 const QUOTIENT_DIGITS: usize = 34;
 
 /// `digits × 10^-scale`.
@@ -17,7 +19,7 @@ pub(super) struct ExactNumber {
     scale: usize,
 }
 
-/// Why there is no result.
+/// Reason why there is no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Inexact {
     NotNumber,
@@ -61,7 +63,7 @@ impl ExactNumber {
         let digits = [whole, fraction].concat();
         let digits = BigInt::parse_bytes(digits.as_bytes(), 10).ok_or(Inexact::NotNumber)?;
         let digits = if text.starts_with('-') { -digits } else { digits };
-        // Both are in the bounds above, and one of them is zero.
+        // Both are within the limits above, and one of them is zero.
         let (scale, zeros) = (usize::try_from(scale), usize::try_from(-scale));
         let (scale, zeros) = (scale.unwrap_or(0), zeros.unwrap_or(0));
         Ok(Self { digits: digits * ten_to(zeros), scale })
@@ -81,7 +83,7 @@ impl ExactNumber {
         Ok(Self { digits, scale: 0 })
     }
 
-    /// The part before the point.
+    /// Returns the integer part.
     pub(super) fn truncated(&self) -> Self {
         Self { digits: &self.digits / ten_to(self.scale), scale: 0 }
     }
@@ -100,7 +102,7 @@ impl ExactNumber {
         Self { digits: &self.digits * &other.digits, scale: self.scale + other.scale }
     }
 
-    /// The remainder of a division that truncates: it has the sign of `self`.
+    /// Returns the remainder of a truncating division: it has the sign of `self`.
     pub(super) fn rem(&self, other: &Self) -> Result<Self, Inexact> {
         if other.is_zero() {
             return Err(Inexact::DivisionByZero);
@@ -109,13 +111,14 @@ impl ExactNumber {
         Ok(Self { digits: left % right, scale })
     }
 
-    /// The quotient; one that does not end is rounded to [`QUOTIENT_DIGITS`], half to even.
+    /// Returns the quotient. One that does not terminate is rounded to [`QUOTIENT_DIGITS`], half to
+    /// even.
     pub(super) fn div(&self, other: &Self) -> Result<Self, Inexact> {
         if other.is_zero() {
             return Err(Inexact::DivisionByZero);
         }
         let (left, right, _) = aligned(self, other);
-        // At least one digit more than is kept, so that the last one can be rounded.
+        // At least one more digit than is kept, so that the last one can be rounded.
         let scale = (QUOTIENT_DIGITS + length(&right)).saturating_sub(length(&left)) + 2;
         let scaled = left * ten_to(scale);
         let (quotient, rest) = (&scaled / &right, &scaled % &right);
@@ -142,7 +145,7 @@ impl ExactNumber {
         self.digits.sign() == Sign::NoSign
     }
 
-    /// As JSON, without an exponent and without zeros at the end of a fraction.
+    /// Returns a JSON number, without an exponent and without trailing zeros of a fraction.
     pub(super) fn to_number(&self) -> Result<Number, Inexact> {
         let text = self.digits.magnitude().to_string();
         let padded = format!("{text:0>width$}", width = self.scale + 1);
@@ -162,7 +165,7 @@ fn exponent(text: &str) -> Result<i64, Inexact> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Inexact::NotNumber);
     }
-    // One that fits no 32 bits is beyond every bound.
+    // One that does not fit 32 bits exceeds every limit.
     let size: i64 = digits.parse::<u32>().unwrap_or(u32::MAX).into();
     Ok(if text.starts_with('-') { -size } else { size })
 }
@@ -177,7 +180,7 @@ fn ten_to(power: usize) -> BigInt {
     BigInt::from(10_u32).pow(u32::try_from(power).unwrap_or(u32::MAX))
 }
 
-/// Decimal digits; 1 for zero.
+/// Returns the number of decimal digits; 1 for zero.
 fn length(number: &BigInt) -> usize {
     number.magnitude().to_string().len()
 }

@@ -1,5 +1,5 @@
-//! What an expression yields: mostly a place in a value that already exists, so that `$batch.id->joinNotNull(',')`
-//! copies no key before it stands in the text.
+//! Result of an expression: mostly a reference to an existing value, so that
+//! `$batch.id->joinNotNull(',')` copies each key only once, into the text.
 
 use super::Failure;
 use super::decimal::by_size;
@@ -16,9 +16,9 @@ pub(super) enum Found<'a> {
     Owned(Box<Value>),
     /// JSON text that is not null.
     Text(&'a str),
-    /// A list made on the way, of elements that may still be borrowed.
+    /// A list that was created by evaluation. Its elements may still be borrowed.
     List(Vec<Found<'a>>),
-    /// The value of a key that is not there. Null, but to an object of a request, which leaves it out.
+    /// Value of a missing key. Counts as null, except that objects of a request leave it out.
     Absent,
 }
 
@@ -40,12 +40,12 @@ impl<'a> Found<'a> {
         Self::Owned(Box::new(value.into()))
     }
 
-    /// JSON text.
+    /// Wraps JSON text.
     pub(super) fn text(text: &'a str) -> Self {
         if text == "null" { Self::null() } else { Self::Text(text) }
     }
 
-    /// With a scalar's text made into its value.
+    /// Parses a scalar's text into its value.
     pub(super) fn parsed(self) -> Result<Self, Failure> {
         match self {
             Self::Text(scalar) if !text::is_container(scalar) => {
@@ -55,7 +55,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// The value, unless it is a text or a list made on the way.
+    /// Returns the value, unless it is a text or a list that was created by evaluation.
     pub(super) fn value(&self) -> Option<&Value> {
         match self {
             Self::Borrowed(value) => Some(value),
@@ -69,7 +69,7 @@ impl<'a> Found<'a> {
         matches!(self, Self::Absent)
     }
 
-    /// The same, borrowed from nothing.
+    /// Copies everything that is borrowed.
     pub(super) fn detached<'b>(self, remaining: Remaining<'_>) -> Result<Found<'b>, Failure> {
         if self.is_absent() {
             return Ok(Found::Absent);
@@ -81,7 +81,7 @@ impl<'a> Found<'a> {
         self.value().is_some_and(Value::is_null)
     }
 
-    /// The value, where it is a scalar or null.
+    /// Returns the value of a scalar or null.
     pub(super) fn scalar(&self) -> Result<&Value, Failure> {
         match self.value() {
             Some(Value::Array(_) | Value::Object(_)) | None => Err(Failure::NotScalar),
@@ -131,7 +131,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// The elements of a list; anything else comes back as it is.
+    /// Returns the elements of a list; anything else is returned as it is.
     pub(super) fn into_list(
         self,
         remaining: Remaining<'_>,
@@ -148,7 +148,8 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// `.name`: per element on a list; absent where there is no such key, or nothing that could have one. Null stays null.
+    /// Evaluates `.name`, for each element of a list. Absent if there is no such key, or the value
+    /// cannot have keys. Null stays null.
     pub(super) fn key(self, name: &str, remaining: Remaining<'_>) -> Result<Self, Failure> {
         Ok(match self {
             Self::Borrowed(Value::Object(object)) => {
@@ -197,7 +198,7 @@ impl<'a> Found<'a> {
         remaining.written(out.len() - start)
     }
 
-    /// Bytes of a scalar; 0 for everything else.
+    /// Returns the size of a scalar in bytes; 0 for everything else.
     pub(super) fn scalar_bytes(&self) -> usize {
         match (self, self.value()) {
             (Self::Text(text), _) if !text::is_container(text) => text.len(),
@@ -207,7 +208,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// How a message calls it.
+    /// Returns its description in messages.
     pub(super) fn kind(&self) -> &'static str {
         match (self, self.value()) {
             (_, Some(Value::Null)) => "null",
@@ -233,7 +234,8 @@ fn push(out: &mut String, value: &Value) {
     let _ = write!(out, "{value}");
 }
 
-/// Equality of JSON: numbers by value, so `1` equals `1.0`; objects whatever the order of their keys.
+/// Compares JSON values: numbers by value, so `1` equals `1.0`; objects independently of the order
+/// of their keys.
 pub(super) fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => by_size(left, right).is_eq(),

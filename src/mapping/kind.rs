@@ -1,11 +1,11 @@
-//! What can be known of an expression's value before there is one.
+//! Static types: the kinds of values that an expression may have.
 
 use super::method::signature;
 use super::reads::Reads;
 use super::{Expr, ExprKind, Mapping, Method, Variable};
 use serde_json::Value;
 
-/// The kinds of values that an expression may have. Null is always possible, and is not among them.
+/// Kinds of values that an expression may have. Null is always possible, and not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kinds(u8);
 
@@ -24,13 +24,13 @@ impl Kinds {
         Self(self.0 | other.0)
     }
 
-    /// Some kind is in both.
+    /// Returns `true` if both have a kind in common.
     #[must_use]
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// No kind is outside of `other`. The value is not always null.
+    /// Returns `true` if all kinds are in `other`. False for a value that is always null.
     #[must_use]
     pub const fn is_within(self, other: Self) -> bool {
         self.0 != 0 && self.0 & !other.0 == 0
@@ -47,7 +47,7 @@ impl Kinds {
         }
     }
 
-    /// How a message calls them.
+    /// Returns their description in messages.
     pub(super) fn describe(self) -> String {
         let names = [
             (Self::BOOLEAN, "a boolean"),
@@ -62,7 +62,7 @@ impl Kinds {
 }
 
 impl Expr {
-    /// The kinds of values it may have.
+    /// Returns the kinds of values that it may have.
     #[must_use]
     pub fn kinds(&self) -> Kinds {
         match &self.kind {
@@ -76,7 +76,7 @@ impl Expr {
             ExprKind::Literal(value) => Kinds::of_value(value),
             ExprKind::List(_) => Kinds::LIST,
             ExprKind::Object(_) => Kinds::OBJECT,
-            // Of a list it is a list.
+            // For a list it is a list.
             ExprKind::Select { .. } => Kinds::LIST.or(Kinds::OBJECT),
             ExprKind::Optional { of } => of.kinds(),
             ExprKind::Method { method: Method::Echo, arguments, .. } => {
@@ -87,7 +87,7 @@ impl Expr {
         }
     }
 
-    /// The value may be `true` or `false`.
+    /// Returns `true` if the value may be `true` or `false`.
     #[must_use]
     pub fn may_be_boolean(&self) -> bool {
         self.kinds().meets(Kinds::BOOLEAN)
@@ -95,7 +95,8 @@ impl Expr {
 }
 
 impl Mapping {
-    /// It has a value where a reply has no body: it names the reply's status or headers, or nothing of the body at all.
+    /// Returns `true` if it has a value for a reply without a body: it uses the reply's status or
+    /// headers, or nothing of the body.
     #[must_use]
     pub fn needs_no_body(&self) -> bool {
         let of_reply = |variable| matches!(variable, Variable::Status | Variable::ResponseHeaders);

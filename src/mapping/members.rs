@@ -1,4 +1,4 @@
-//! Methods that look into an object, a list or a text by a key or by a position.
+//! Methods that access an object, a list or a text by key or by position.
 
 use super::apply::{argument, refuse, wrong_argument};
 use super::evaluate::Frame;
@@ -51,7 +51,8 @@ pub(super) fn listed<'a>(
     Ok(Found::List(items.collect::<Result<_, Failure>>()?))
 }
 
-/// `has(key)`: there is such a key, also of null, or such a position. Of other values, and by other keys, nothing is.
+/// `has(key)`: true if the key exists, even with a null value, or if the position exists. False for
+/// other values and keys.
 pub(super) fn has<'a>(
     receiver: &Found<'a>,
     key: &'a Expr,
@@ -78,8 +79,8 @@ pub(super) fn has<'a>(
     Ok(Found::owned(holds))
 }
 
-/// `get(key)`: the value under a key, or the element or character at a position; below zero it counts from the end.
-/// What is not there is absent.
+/// `get(key)`: returns the value of a key, or the element or character at a position. Negative
+/// positions count from the end. Absent if it does not exist.
 pub(super) fn get<'a>(
     receiver: Found<'a>,
     key: &'a Expr,
@@ -121,7 +122,8 @@ fn at_position<'a>(
     }
 }
 
-/// Elements of a list, or characters of a text; `None` for everything else.
+/// Returns the number of elements of a list, or of characters of a text; `None` for everything
+/// else.
 fn length(receiver: &Found<'_>, frame: Frame<'_>) -> Result<Option<usize>, Failure> {
     Ok(match receiver {
         Found::List(items) => Some(items.len()),

@@ -1,17 +1,17 @@
-//! What is known about names: the methods with their argument counts, the variables, and which known name a mistyped
-//! one is nearest to. Never evaluates.
+//! Names: the methods with their numbers of arguments, the variables, and suggestions for misspelt
+//! names. Never evaluates.
 
 use super::{Kinds, Method, Variable};
 use std::ops::RangeInclusive;
 
-/// A method's name and types.
+/// Name and types of a method.
 pub(super) struct Signature {
     pub(super) name: &'static str,
     method: Method,
     arguments: RangeInclusive<usize>,
-    /// The kinds of values that it is for.
+    /// Kinds of values that it accepts.
     pub(super) applies_to: Kinds,
-    /// The kinds of its arguments, the last of which goes on.
+    /// Kinds of its arguments. The last one repeats.
     pub(super) takes: &'static [Kinds],
     pub(super) yields: Kinds,
 }
@@ -84,7 +84,7 @@ const METHODS: [Signature; 44] = [
     is("startsWith", Method::StartsWith, 1..=1, TEXT, &[TEXT], BOOLEAN),
 ];
 
-/// The variables that need nothing after their name.
+/// Variables without a part after their name.
 const VARIABLES: [(&str, Variable); 7] = [
     ("args", Variable::Args),
     ("this", Variable::This),
@@ -100,18 +100,18 @@ impl Method {
         METHODS.iter().find(|known| known.name == name).map(|known| known.method)
     }
 
-    /// Every method.
+    /// Returns every method.
     pub fn all() -> impl Iterator<Item = Self> {
         METHODS.iter().map(|known| known.method)
     }
 
-    /// As it is written.
+    /// Returns the name in the text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         signature(self).name
     }
 
-    /// What is wrong with taking `count` arguments, if anything is.
+    /// Returns the error for `count` arguments, if that number is wrong.
     pub(super) fn refuses_count(self, count: usize) -> Option<String> {
         let range = &signature(self).arguments;
         if range.contains(&count) {
@@ -128,7 +128,7 @@ impl Method {
         Some(format!("`{}` takes {due}, here are {count}", self.as_str()))
     }
 
-    /// How it is called, to be shown beside a mistake.
+    /// Returns an example call, for error messages.
     pub(super) fn usage(self) -> &'static str {
         match self {
             Self::JoinNotNull => "for example `$args.ids->joinNotNull(',')`",
@@ -176,13 +176,13 @@ impl Method {
     }
 }
 
-/// The types of a method.
+/// Returns the types of a method.
 pub(super) fn signature(method: Method) -> &'static Signature {
-    // A test finds each method in the table.
+    // A test checks that the table has every method.
     METHODS.iter().find(|known| known.method == method).unwrap_or(&METHODS[0])
 }
 
-/// Message and help for a name that is not a method.
+/// Returns message and help for an unknown method.
 pub(super) fn unknown_method(name: &str) -> (String, String) {
     let names = METHODS.iter().map(|known| known.name);
     let help = nearest(name, names.clone()).map_or_else(
@@ -207,7 +207,7 @@ pub(super) fn unknown_variable(name: &str) -> (String, String) {
     (format!("there is no variable `${name}`"), help)
 }
 
-/// The candidate that `name` may have been meant to be: at most a third of its letters wrong.
+/// Returns the most similar candidate, with at most a third of its letters wrong.
 pub(super) fn nearest<'c>(
     name: &str,
     candidates: impl IntoIterator<Item = &'c str>,

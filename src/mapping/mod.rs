@@ -1,8 +1,8 @@
 //! The expression language of URL templates, `select`, `body`, `message` and their like.
 //!
-//! Its syntax is a subset of what Apollo Connectors mappings use, so that what people know carries over. A text is
-//! parsed once, at load, into an [`Expr`] tree with spans; evaluation is pure, bounded by the size of its input, and
-//! never does IO. This room imports nothing of ours.
+//! Its syntax is a subset of what Apollo Connectors mappings use, so that existing knowledge
+//! applies. A text is parsed once, at load, into an [`Expr`] tree with spans; evaluation is pure,
+//! bounded by the size of its input, and never does IO. This room imports nothing of ours.
 
 mod apply;
 mod ast;
@@ -47,7 +47,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use template::{Form, Parameter, Part, Piece};
 
-/// A mistake in a text, at a range of its bytes.
+/// An error in a text, with its range of bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
     pub span: Span,
@@ -56,31 +56,31 @@ pub struct ParseError {
     pub help: Option<String>,
 }
 
-/// Where the values of variables come from. Asked only for variables that the text names.
+/// Source of the variables' values. Only called for variables that the text uses.
 pub trait Variables {
-    /// The value of `variable`; `Value::Null` where it has none.
+    /// Returns the value of `variable`; `Value::Null` if it has none.
     fn value(&self, variable: Variable) -> Cow<'_, Value>;
 }
 
-/// A path into a variable that a text names, such as `$this.org.id`.
+/// A path into a variable that a text uses, such as `$this.org.id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     pub variable: Variable,
     /// Keys in order; empty for the variable as a whole.
     pub path: Vec<Box<str>>,
-    /// Of the whole reference in the text.
+    /// Span of the whole reference in the text.
     pub span: Span,
     pub position: Position,
-    /// The expression at this position is this path and nothing else: no method and no `??` stands between the value
-    /// and its place, so a null or a list arrives there as it is.
+    /// The expression at this position is only this path, without methods and without `??`, so a
+    /// null or a list is passed on as it is.
     pub bare: bool,
 }
 
-/// The kind of place an expression's value goes to.
+/// Kind of position that receives an expression's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Position {
     PathSegment,
-    /// The whole value of a query parameter, which a list repeats.
+    /// The whole value of a query parameter, which is repeated for a list.
     QueryValue,
     /// A header or metadata value, or a part of a query parameter's value.
     Text,
@@ -88,7 +88,8 @@ pub enum Position {
     Mapping,
 }
 
-/// Why a text could not be evaluated for this request. The message names the template's place, never a value.
+/// Error of an evaluation for this request. The message names the position in the template, never a
+/// value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("a path segment of the URL would be empty")]
@@ -130,33 +131,35 @@ pub struct Mapping {
     expr: Expr,
 }
 
-/// A parsed template: literal text with `{expression}` parts. One kind for URLs, whose values are percent-encoded for
-/// the place they stand in, and one for query, header and metadata values, which are not: there `{{` and `}}` are the
-/// braces themselves, and a text without braces that begins with `$` is one expression.
+/// A parsed template: literal text with `{expression}` parts. There are two kinds. In URLs, values
+/// are percent-encoded for their position. In query, header and metadata values, they are not;
+/// there `{{` and `}}` are literal braces, and a text without braces that begins with `$` is one
+/// expression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
     text: Box<str>,
     form: Form,
 }
 
-/// What an expression is evaluated against.
+/// Inputs of an evaluation.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
-    /// `$`: the reply in `select`; null elsewhere.
+    /// Value of `$`: the reply in `select`; null elsewhere.
     pub current: &'a Value,
     pub variables: &'a dyn Variables,
 }
 
-/// A reply that an expression is evaluated against as it stands: only what the expression reads is looked at.
+/// Inputs of an evaluation over the text of a reply. Only the parts that the expression reads are
+/// parsed.
 #[derive(Clone, Copy)]
 pub struct TextScope<'a> {
-    /// `$`: valid JSON, at most 128 levels deep.
+    /// Value of `$`: valid JSON, at most 128 levels deep.
     pub current: &'a str,
     pub variables: &'a dyn Variables,
-    /// The number of values that may be held meanwhile; what is held is taken off.
+    /// Number of values that may be held meanwhile. Values that are held are deducted.
     pub values: &'a Cell<u64>,
-    /// The number of steps that evaluation may take for one reply, beside those that the text's length adds: at first
-    /// [`MAX_STEPS`]. What is taken is taken off.
+    /// Number of steps that evaluation may take for one reply, in addition to those for the text's
+    /// length. Initially [`MAX_STEPS`]. Steps that are taken are deducted.
     pub steps: &'a Cell<u64>,
 }
 
@@ -164,7 +167,7 @@ impl Mapping {
     /// Parses a mapping: a list of named selections, or one path expression.
     ///
     /// # Errors
-    /// Every mistake that could be told apart.
+    /// If the text is invalid. Returns all errors that can be distinguished.
     pub fn parse(text: &str) -> Result<Self, Vec<ParseError>> {
         let mut parser = parse::Parser::new(text, true)?;
         let expr = parser.mapping();
@@ -175,7 +178,8 @@ impl Mapping {
         }
     }
 
-    /// The whole mapping as one expression. A list of named selections is an [`ExprKind::Object`].
+    /// Returns the whole mapping as one expression. A list of named selections is an
+    /// [`ExprKind::Object`].
     #[must_use]
     pub fn expr(&self) -> &Expr {
         &self.expr
@@ -186,7 +190,8 @@ impl Mapping {
         &self.text
     }
 
-    /// Every variable path it names, the deepest ones: of `$args.input { sku }` only `input.sku`.
+    /// Returns every variable path that it uses, only the deepest ones: of `$args.input { sku }`
+    /// only `input.sku`.
     #[must_use]
     pub fn references(&self) -> Vec<Reference> {
         let mut collector = Collector::new();
@@ -194,19 +199,19 @@ impl Mapping {
         collector.finish()
     }
 
-    /// The mapping's result. A list of named selections, applied to a list, selects from each element.
+    /// Evaluates the mapping. A list of named selections, applied to a list, selects from each element.
     ///
     /// # Errors
-    /// Where a method meets a value it is not for, or the fields of something else than an object are to join others.
+    /// If a method does not accept its value, or a selection that joins an object yields anything other than an object.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
         self.expr.evaluate(scope)
     }
 
-    /// The value that a request carries: objects have no fields for what is absent, such as an argument that the client
-    /// left out. `None`: all of it is absent.
+    /// Evaluates the mapping for a request: absent values, such as an argument that the client omitted, are left out of
+    /// objects. `None` if the whole value is absent.
     ///
     /// # Errors
-    /// As for [`Mapping::evaluate`].
+    /// Like [`Mapping::evaluate`].
     pub fn render(&self, scope: &Scope<'_>) -> Result<Option<Value>, Failure> {
         let steps = Cell::new(MAX_STEPS);
         let remaining = Remaining::steps(&steps);
@@ -217,10 +222,10 @@ impl Mapping {
 
 impl Expr {
     /// Evaluates a part of a mapping on its own. Named selections of a list select from each element, and leave an
-    /// element that has no fields as it is.
+    /// element without fields as it is.
     ///
     /// # Errors
-    /// As for [`Mapping::evaluate`].
+    /// Like [`Mapping::evaluate`].
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
         self.evaluate_within(scope, &Cell::new(MAX_STEPS))
     }
@@ -242,23 +247,23 @@ impl Expr {
 }
 
 impl Expr {
-    /// The part of the current value that it reads.
+    /// Returns the part of the current value that it reads.
     #[must_use]
     pub fn reads(&self) -> Reads {
         Reads::of(self)
     }
 
-    /// As [`Expr::evaluate`], from text to text. Numbers stay as they were written.
+    /// Like [`Expr::evaluate`], from text to text. Numbers stay as they were written.
     ///
     /// # Errors
-    /// As for [`Mapping::evaluate`]; [`Failure::TooManyValues`], [`Failure::TooManySteps`].
+    /// Like [`Mapping::evaluate`]. Also [`Failure::TooManyValues`] and [`Failure::TooManySteps`].
     pub fn evaluate_text<'a>(&'a self, scope: &TextScope<'a>) -> Result<Cow<'a, str>, Failure> {
         let (frame, mut out) = (Frame::of_text(scope), String::new());
         match &self.kind {
             ExprKind::Object(fields) if text::is_container(scope.current) => {
                 evaluate::write_each(fields, scope.current, frame, &mut out)?;
             }
-            // A part of the text, most of the time.
+            // Usually a part of the text.
             ExprKind::Current | ExprKind::Key { .. } | ExprKind::Method { .. }
                 if !matches!(&self.kind, ExprKind::Method { method: Method::Map, .. }) =>
             {
@@ -274,11 +279,11 @@ impl Expr {
 }
 
 impl Expr {
-    /// As [`Expr::evaluate_text`], with named selections applied to a list as a whole: in `items: $ { id }`, `$` is the
+    /// Like [`Expr::evaluate_text`], with named selections applied to a list as a whole: in `items: $ { id }`, `$` is the
     /// list.
     ///
     /// # Errors
-    /// As for [`Expr::evaluate_text`].
+    /// Like [`Expr::evaluate_text`].
     pub fn evaluate_list_text<'a>(
         &'a self,
         scope: &TextScope<'a>,
@@ -288,7 +293,8 @@ impl Expr {
         Ok(Cow::Owned(out))
     }
 
-    /// A field of these named selections is made of the current value itself, as in `items: $ { id }` and `$->size`.
+    /// Returns `true` if a field of these named selections uses the current value itself, as in
+    /// `items: $ { id }` and `$->size`.
     #[must_use]
     pub fn takes_current_whole(&self) -> bool {
         let ExprKind::Object(fields) = &self.kind else { return false };
@@ -313,7 +319,7 @@ impl Expr {
     }
 }
 
-/// The place of the expressions in a query parameter's value.
+/// Returns the position of the expressions in a query parameter's value.
 fn in_query(parts: &[Part]) -> Position {
     if parts.len() == 1 { Position::QueryValue } else { Position::Text }
 }
@@ -322,7 +328,7 @@ impl Template {
     /// Parses a URL template: a path that begins with `/`, and an optional query.
     ///
     /// # Errors
-    /// Every mistake that could be told apart.
+    /// If the text is invalid. Returns all errors that can be distinguished.
     pub fn parse_url(text: &str) -> Result<Self, Vec<ParseError>> {
         Ok(Self { form: template::parse_url(text)?, text: text.into() })
     }
@@ -330,7 +336,7 @@ impl Template {
     /// Parses the value of a query parameter, a header or a metadata entry.
     ///
     /// # Errors
-    /// Every mistake that could be told apart.
+    /// If the text is invalid. Returns all errors that can be distinguished.
     pub fn parse_value(text: &str, position: Position) -> Result<Self, Vec<ParseError>> {
         Ok(Self { form: template::parse_value(text, position)?, text: text.into() })
     }
@@ -369,11 +375,11 @@ impl Template {
         collector.finish()
     }
 
-    /// Path and query of a URL template, every value percent-encoded for its position. A value template is rendered
+    /// Renders path and query of a URL template, with every value percent-encoded for its position. A value template is rendered
     /// as the text of one path segment.
     ///
     /// # Errors
-    /// A path segment that would be empty, `.` or `..`; a list or an object in the place of a scalar.
+    /// If a path segment would be empty, `.` or `..`, or if a list or an object is used as a scalar.
     pub fn render_url(&self, scope: &Scope<'_>) -> Result<String, Failure> {
         match &self.form {
             Form::Url { path, query } => {
@@ -388,11 +394,11 @@ impl Template {
         }
     }
 
-    /// A value template: the value itself where the whole text is one expression, otherwise the text with the parts
-    /// filled in, or null if one of them is null. A URL template: the rendered URL.
+    /// Evaluates a template. A value template yields the value itself if the whole text is one expression, otherwise the text
+    /// with the parts filled in, or null if one of them is null. A URL template yields the rendered URL.
     ///
     /// # Errors
-    /// As for [`Mapping::evaluate`]; a list or an object in a header or between text; a control character in a header.
+    /// Like [`Mapping::evaluate`]. Also for a list or an object in a header or in text, and for a control character in a header.
     pub fn evaluate(&self, scope: &Scope<'_>) -> Result<Value, Failure> {
         match &self.form {
             Form::Url { .. } => self.render_url(scope).map(Value::String),

@@ -1,22 +1,22 @@
-//! Expressions: what a path begins with, literals, and `??`. The steps of a path are read in `step.rs`, field lists in
-//! `select.rs`, the text around the braces of a template in `template.rs`.
+//! Parses expressions: the beginning of a path, literals, and `??`. `step.rs` parses the steps of a
+//! path, `select.rs` field lists, `template.rs` the text around the braces of a template.
 //!
-//! Two limits keep every later walk of the tree off the end of the stack: how many brackets may stand inside each
-//! other, checked on the way in, and how high the tree may grow, checked on the way out (`a.b.c` needs no bracket but
-//! makes a tree as high as it is long).
+//! Two limits keep every recursion over the tree within the stack. The nesting of brackets is
+//! checked on the way in. The height of the tree is checked on the way out (`a.b.c` needs no
+//! bracket, but its tree is as high as it is long).
 
 use super::cursor::{Cursor, Stop, is_name_start};
 use super::{Expr, ExprKind, Field, ParseError, Span, Variable, method, spellings};
 use serde_json::Value;
 
-/// The bytes that one text may have.
+/// Maximum size of one text, in bytes.
 const MAX_TEXT: usize = 64 * 1024;
-/// Brackets of any kind inside each other.
+/// Maximum nesting of brackets of any kind.
 const MAX_BRACKETS: usize = 64;
-/// Expressions inside each other.
+/// Maximum nesting of expressions.
 const MAX_HEIGHT: usize = 128;
 
-/// Where an expression stands; it decides what quotes and lone names mean there.
+/// Position of an expression. It decides the meaning of quotes and bare names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// The value of a selection: a name and a quoted name are keys.
@@ -27,7 +27,7 @@ pub(super) enum Place {
     Argument,
 }
 
-/// An expression and how many stand inside each other in it.
+/// An expression, and its height.
 pub(super) struct Tall {
     pub(super) expr: Expr,
     pub(super) height: usize,
@@ -35,9 +35,9 @@ pub(super) struct Tall {
 
 pub(super) struct Parser<'t> {
     pub(super) cursor: Cursor<'t>,
-    /// Open brackets.
+    /// Number of open brackets.
     depth: usize,
-    /// Open method arguments: there `@` has a meaning.
+    /// Number of open method arguments, in which `@` has a meaning.
     pub(super) methods: usize,
     /// `$` and bare keys have a meaning here. In a template only inside `path { … }`.
     pub(super) has_current: bool,
@@ -55,7 +55,7 @@ impl<'t> Parser<'t> {
         }])
     }
 
-    /// Runs `read` inside one more bracket.
+    /// Calls `read` inside one more bracket.
     pub(super) fn bracketed<T>(
         &mut self,
         open: Span,
@@ -70,7 +70,7 @@ impl<'t> Parser<'t> {
         read
     }
 
-    /// The only maker of expressions: `below` is the height of the highest one inside.
+    /// Creates every expression: `below` is the height of the highest subexpression.
     pub(super) fn grow(&mut self, kind: ExprKind, span: Span, below: usize) -> Result<Tall, Stop> {
         if below >= MAX_HEIGHT {
             return Err(self.too_deep(span));
@@ -85,7 +85,7 @@ impl<'t> Parser<'t> {
         self.cursor.stop(span, message, "")
     }
 
-    /// `path`, or `path ?? path ?? …`, of which the first that is not null counts.
+    /// Parses `path`, or `path ?? path ?? …`, of which the first one that is not null counts.
     pub(super) fn expression(&mut self, place: Place) -> Result<Tall, Stop> {
         let left = self.path(place)?;
         self.fallbacks(left, place)
@@ -153,7 +153,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// A message about whatever stands here instead of `due`.
+    /// Records that `due` was expected here.
     pub(super) fn expected(&mut self, due: &str) -> Stop {
         let (span, found) = self.cursor.found();
         let help = match self.cursor.peek() {
@@ -172,7 +172,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// `true`, `false`, `null`, or a key of the current object.
+    /// Parses `true`, `false`, `null`, or a key of the current object.
     fn word(&mut self, place: Place) -> Result<Tall, Stop> {
         let start = self.cursor.pos;
         let name = self.cursor.identifier(false).unwrap_or_default();
@@ -238,7 +238,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// `$`, `$(…)` or a variable.
+    /// Parses `$`, `$(…)` or a variable.
     fn dollar(&mut self) -> Result<Tall, Stop> {
         let start = self.cursor.pos;
         self.cursor.pos += 1;
@@ -290,7 +290,8 @@ impl<'t> Parser<'t> {
         self.cursor.rest().starts_with('.') || self.cursor.rest().starts_with("?.")
     }
 
-    /// The part after the dot of `$request` and `$response`. `None`, with the mistake noted, for one that is not there.
+    /// Parses the part after the dot of `$request` and `$response`. If the part is unknown, records
+    /// the error and returns `None`.
     fn part(&mut self, start: usize, parts: &[(&str, Variable)]) -> Result<Option<Variable>, Stop> {
         let whole = &self.cursor.text[start..self.cursor.pos];
         let choices: Vec<String> =
@@ -317,7 +318,7 @@ impl<'t> Parser<'t> {
         self.grow(ExprKind::List(items), start..self.cursor.pos, height)
     }
 
-    /// From the opening bracket to the closing one: values with commas between.
+    /// Parses comma-separated values, from the opening bracket to the closing one.
     pub(super) fn items(&mut self, close: u8) -> Result<(Vec<Expr>, usize), Stop> {
         let open = self.cursor.pos;
         self.cursor.pos += 1;
@@ -341,7 +342,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// `{ a: 1 }` among literals: every value has a name.
+    /// Parses `{ a: 1 }` among literals: every value has a name.
     fn object(&mut self) -> Result<Tall, Stop> {
         let open = self.cursor.pos;
         self.cursor.pos += 1;
@@ -376,7 +377,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Eats `close`, which belongs to the bracket at `open`.
+    /// Consumes `close`, which belongs to the bracket at `open`.
     pub(super) fn close(&mut self, close: u8, open: usize) -> Result<(), Stop> {
         self.cursor.trivia();
         if self.cursor.peek() == Some(close) {
@@ -386,7 +387,7 @@ impl<'t> Parser<'t> {
         Err(self.expected_in(close, open, &format!("`{}`", char::from(close))))
     }
 
-    /// At the end of the text the mistake is the bracket that was left open, not the end.
+    /// Records an error. At the end of the text it is the bracket that was left open.
     pub(super) fn expected_in(&mut self, close: u8, open: usize, due: &str) -> Stop {
         if self.cursor.peek().is_some() {
             return self.expected(due);

@@ -1,18 +1,19 @@
-//! The part of the current value that an expression reads, so that the decoder of a reply leaves out the rest.
+//! The part of the current value that an expression reads, so that the decoder of a reply can skip
+//! the rest.
 //!
-//! A container is a part of it even if none of its values is: evaluation needs to know that it exists, and how many
-//! elements it has.
+//! Containers are included even if none of their values is read: evaluation needs to know that they
+//! exist, and how many elements they have.
 
 use super::{Expr, ExprKind, Field, Method};
 use serde_json::Value;
 
-/// Keys that are read; lists are followed wherever they come. With neither `whole` nor any key, only the presence of the
-/// value counts, and that of each element of a list.
+/// Keys that are read, in the elements of lists as well. If neither `whole` nor any key is set,
+/// only the presence of the value counts, and that of each element of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reads {
-    /// Reads all of the value.
+    /// The whole value is read.
     pub whole: bool,
-    /// Otherwise its parts, by key.
+    /// Otherwise the parts that are read, by key.
     pub below: Vec<(Box<str>, Reads)>,
 }
 
@@ -31,7 +32,7 @@ impl Reads {
         self.node(path).whole = true;
     }
 
-    /// The node of a path, made on the way if need be.
+    /// Returns the node of a path, and creates it if necessary.
     fn node(&mut self, path: &[&str]) -> &mut Self {
         path.iter().fold(self, |node, step| {
             let known = node.below.iter().position(|(key, _)| **key == **step);
@@ -50,7 +51,8 @@ impl Reads {
         }
     }
 
-    /// Adds what an expression reads on its way, and returns the path of its value; `None`: it is computed.
+    /// Adds everything that an expression reads, and returns the path of its value; `None` if the
+    /// value is computed.
     fn walk<'e>(&mut self, expr: &'e Expr, base: &Base<'e>) -> Option<Vec<&'e str>> {
         match &expr.kind {
             ExprKind::At if base.is_argument => base.at.clone(),
@@ -86,7 +88,7 @@ impl Reads {
                         path
                     }
                     Method::Get => self.get(path, arguments),
-                    // Its argument decides what is read of the elements.
+                    // Its argument decides which parts of the elements are read.
                     Method::Map => {
                         self.present(path.as_deref());
                         None
@@ -108,7 +110,7 @@ impl Reads {
         }
     }
 
-    /// The path of what `get` yields, where the text tells it.
+    /// Returns the path of the result of `get`, if the text determines it.
     fn get<'e>(&mut self, path: Option<Vec<&'e str>>, key: &'e [Expr]) -> Option<Vec<&'e str>> {
         let mut path = path?;
         match key {
@@ -147,11 +149,11 @@ impl Reads {
     }
 }
 
-/// The paths that `$` and `@` stand for; `None`: a computed value.
+/// Paths of `$` and `@`; `None` if the value is computed.
 struct Base<'e> {
     current: Option<Vec<&'e str>>,
     at: Option<Vec<&'e str>>,
-    /// Outside method arguments, `@` is `$`.
+    /// In method arguments; outside of them, `@` is `$`.
     is_argument: bool,
 }
 
@@ -159,7 +161,7 @@ struct Base<'e> {
 mod tests {
     use crate::mapping::Mapping;
 
-    /// The paths that are read, such as `a.b`; `*` is the whole value.
+    /// Returns the paths that are read, such as `a.b`; `*` is the whole value.
     fn paths(text: &str) -> Vec<String> {
         fn add(reads: &super::Reads, path: &str, out: &mut Vec<String>) {
             if reads.whole {

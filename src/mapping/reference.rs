@@ -1,12 +1,14 @@
-//! Which parts of the variables a text names, so that the planner fetches those of the parent and no others.
+//! References: the parts of the variables that a text uses, so that the planner fetches only those
+//! of the parent.
 //!
-//! The walk keeps, for every value, where it came from: `$args.input { sku: productId }` names `productId` of `input`,
-//! and so does `$args.lines->map(@.sku)` name `sku` of `lines`. Only the deepest paths are given.
+//! The walk tracks the origin of every value: `$args.input { sku: productId }` uses `productId` of
+//! `input`, and `$args.lines->map(@.sku)` uses `sku` of `lines`. Only the deepest paths are
+//! returned.
 
 use super::{Expr, ExprKind, Field, Method, Position, Reference};
 use serde_json::Value;
 
-/// The paths that a value may have come from.
+/// Paths that a value may come from.
 type Origins = Vec<Reference>;
 
 pub(super) struct Collector {
@@ -14,11 +16,11 @@ pub(super) struct Collector {
     position: Position,
 }
 
-/// Where one value may come from more places than these, no deeper paths are told apart: selections on `??` inside
-/// each other would double them at each level.
+/// Maximum number of origins of one value. Past it, no deeper paths are tracked: nested selections
+/// on `??` would double them at each level.
 const MAX_ORIGINS: usize = 64;
 
-/// What `$` and `@` come from, and whether a value arrives as it is.
+/// Origins of `$` and `@`, and if a value is passed on unchanged.
 #[derive(Clone, Copy)]
 struct Around<'a> {
     current: &'a [Reference],
@@ -31,7 +33,7 @@ impl Collector {
         Self { found: Vec::new(), position: Position::Mapping }
     }
 
-    /// Adds what `expr` names, whose value goes to `position`.
+    /// Adds the references of `expr`, whose value goes to `position`.
     pub(super) fn add(&mut self, expr: &Expr, position: Position) {
         self.position = position;
         self.consume(expr, Around { current: &[], at: None, bare: true });
@@ -52,7 +54,7 @@ impl Collector {
         }
     }
 
-    /// Gives the references out; nothing deeper is known of them.
+    /// Emits the references; deeper paths are unknown.
     fn emit_all(&mut self, origins: Origins) -> Origins {
         for origin in origins {
             self.emit(origin);
@@ -129,7 +131,7 @@ impl Collector {
         self.emit_unread(origins);
     }
 
-    /// Of a value that was looked into, what nothing deeper was named of: that it is there at all still counts.
+    /// Emits the origins of a value of which no deeper path is used: its presence still counts.
     fn emit_unread(&mut self, origins: Origins) {
         for origin in origins {
             let deeper = self.found.iter().any(|found| {
@@ -188,7 +190,7 @@ impl Collector {
     }
 }
 
-/// What `get` with a literal key may yield; `None`: the key is not known.
+/// Returns the possible results of `get` with a literal key; `None` if the key is not a literal.
 fn below(receiver: &[Reference], key: &[Expr]) -> Option<Origins> {
     let [Expr { kind: ExprKind::Literal(key), .. }] = key else { return None };
     let below = |origin: &Reference| {

@@ -1,16 +1,17 @@
-//! The bounds of one evaluation: the values that it may hold, and the work that it may do.
+//! Budget of one evaluation: the values that it may hold, and the steps that it may take.
 //!
-//! A mapping of nested `map`s over a large reply could run for hours, and repeat a large value without end. Every
-//! expression that is evaluated takes a step, and so does every piece of text that is read, copied or written.
+//! A mapping of nested `map`s over a large reply could run for hours, and repeat a large value
+//! without end. Every evaluated expression takes a step, and so does every piece of text that is
+//! read, copied or written.
 
 use super::Failure;
 use serde_json::Value;
 use std::cell::Cell;
 
-/// Steps that one evaluation may take, besides those that its input's size adds.
+/// Maximum number of steps of one evaluation, in addition to those for its input's size.
 pub const MAX_STEPS: u64 = 10_000_000;
 
-/// Steps that each byte of a text adds, so that work which is linear in a reply is never refused.
+/// Steps that each byte of a text adds, so that work that is linear in a reply is never refused.
 const STEPS_OF_BYTE: u64 = 2;
 
 /// Bytes that are read or compared in one step.
@@ -19,7 +20,7 @@ const READ_IN_STEP: usize = 16;
 /// Bytes that are written in one step.
 const WRITTEN_IN_STEP: usize = 4;
 
-/// The remaining values and steps; `None`: not bounded.
+/// Remaining values and steps; `None` if unlimited.
 #[derive(Clone, Copy)]
 pub(super) struct Remaining<'a> {
     values: Option<&'a Cell<u64>>,
@@ -27,22 +28,22 @@ pub(super) struct Remaining<'a> {
 }
 
 impl<'a> Remaining<'a> {
-    /// For values that are bounded already.
+    /// For values whose size is already limited.
     pub(super) const UNBOUNDED: Self = Self { values: None, steps: None };
 
-    /// Bounds the steps alone.
+    /// Limits the steps only.
     pub(super) fn steps(steps: &'a Cell<u64>) -> Self {
         Self { values: None, steps: Some(steps) }
     }
 
-    /// Bounds of an evaluation that reads `text`.
+    /// Returns the budget of an evaluation that reads `text`.
     pub(super) fn of_text(text: &str, values: &'a Cell<u64>, steps: &'a Cell<u64>) -> Self {
         let added = (text.len() as u64).saturating_mul(STEPS_OF_BYTE);
         steps.set(steps.get().saturating_add(added));
         Self { values: Some(values), steps: Some(steps) }
     }
 
-    /// Takes off values that are about to be held.
+    /// Deducts values before they are held.
     pub(super) fn hold(self, count: u64) -> Result<(), Failure> {
         take(self.values, count, Failure::TooManyValues)
     }
@@ -51,17 +52,17 @@ impl<'a> Remaining<'a> {
         take(self.steps, steps, Failure::TooManySteps)
     }
 
-    /// One step, and those of reading so many bytes.
+    /// Deducts one step, and those for reading `bytes`.
     pub(super) fn read(self, bytes: usize) -> Result<(), Failure> {
         self.work(1 + (bytes / READ_IN_STEP) as u64)
     }
 
-    /// One step, and those of writing so many bytes.
+    /// Deducts one step, and those for writing `bytes`.
     pub(super) fn written(self, bytes: usize) -> Result<(), Failure> {
         self.work(1 + (bytes / WRITTEN_IN_STEP) as u64)
     }
 
-    /// The steps of copying a tree, or of comparing it with another.
+    /// Deducts the steps for copying a tree, or for comparing it with another.
     pub(super) fn walk(self, value: &Value) -> Result<(), Failure> {
         match value {
             Value::Null | Value::Bool(_) => self.work(1),

@@ -1,4 +1,5 @@
-//! Field lists: what stands between the braces of a group or a selection, and a mapping as a whole.
+//! Parses field lists: the content of the braces of a group or a selection, and a mapping as a
+//! whole.
 
 use super::cursor::Stop;
 use super::parse::{Parser, Place, Tall};
@@ -12,7 +13,7 @@ struct Item {
 }
 
 impl Parser<'_> {
-    /// A whole mapping, up to the end of the text.
+    /// Parses a whole mapping, up to the end of the text.
     pub(super) fn mapping(&mut self) -> Result<Expr, Stop> {
         if let Some(span) = self.empty_braces() {
             self.cursor.trivia();
@@ -36,7 +37,7 @@ impl Parser<'_> {
         Ok(self.grow(ExprKind::Object(fields), start..stop, height)?.expr)
     }
 
-    /// `{ … }` where a value is due: a new object from the current one.
+    /// Parses `{ … }` as a value: a new object built from the current one.
     pub(super) fn group(&mut self) -> Result<Tall, Stop> {
         if let Some(span) = self.empty_braces() {
             return self.grow(ExprKind::Object(Vec::new()), span, 0);
@@ -46,7 +47,7 @@ impl Parser<'_> {
         self.grow(ExprKind::Object(fields), start..self.cursor.pos, height)
     }
 
-    /// `{}`, an object without fields; where something else follows, nothing is taken.
+    /// Parses `{}`, an object without fields. Consumes nothing else.
     fn empty_braces(&mut self) -> Option<Span> {
         let before = self.cursor.pos;
         self.cursor.trivia();
@@ -61,7 +62,7 @@ impl Parser<'_> {
         None
     }
 
-    /// From `{` to `}`.
+    /// Parses from `{` to `}`.
     pub(super) fn braced_fields(&mut self) -> Result<(Vec<Field>, usize), Stop> {
         let open = self.cursor.pos;
         self.cursor.pos += 1;
@@ -73,7 +74,7 @@ impl Parser<'_> {
         Ok(self.fields(items))
     }
 
-    /// Items up to `}`, or to the end of the text where no brace is open.
+    /// Parses items up to `}`, or to the end of the text if no brace is open.
     fn field_items(&mut self, open: Option<usize>) -> Result<Vec<Item>, Stop> {
         let mut items = Vec::new();
         loop {
@@ -139,7 +140,7 @@ impl Parser<'_> {
         Ok(Item { field, height })
     }
 
-    /// A name or a quoted name.
+    /// Parses a name or a quoted name.
     pub(super) fn name(&mut self) -> Result<Option<Box<str>>, Stop> {
         if self.cursor.at_quote() {
             return Ok(Some(self.cursor.string()?.into()));
@@ -147,7 +148,8 @@ impl Parser<'_> {
         Ok(self.cursor.identifier(false).map(Into::into))
     }
 
-    /// Only a path with a selection joins its fields to the others; everything else needs a name.
+    /// Converts items to fields. Only a path with a selection may join its fields to the others;
+    /// everything else needs a name.
     fn fields(&mut self, items: Vec<Item>) -> (Vec<Field>, usize) {
         let height = items.iter().map(|item| item.height).max().unwrap_or(0);
         let fields: Vec<Field> = items.into_iter().map(|item| item.field).collect();
@@ -169,8 +171,8 @@ impl Parser<'_> {
         (fields, height)
     }
 
-    /// Two selections of one name, also of an object whose fields join: what the field is would depend on which objects
-    /// are there.
+    /// Refuses two selections of one name, also in objects whose fields join: the value of the
+    /// field would depend on which objects exist.
     pub(super) fn refuse_twins(&mut self, fields: &[Field]) {
         let mut named = Vec::new();
         gather_names(fields, false, &mut named);
@@ -189,13 +191,13 @@ impl Parser<'_> {
     }
 }
 
-/// The names that an object gets of its selections, with those of the selections that join it.
+/// Collects the names of an object's selections, including those of the selections that join it.
 fn gather_names<'f>(fields: &'f [Field], joins: bool, to: &mut Vec<(&'f Field, &'f str, bool)>) {
     for field in fields {
         match (&field.name, &field.value.kind) {
             (Some(name), _) => to.push((field, name, joins)),
             (None, ExprKind::Select { fields, .. }) => {
-                // Its own twins have been reported.
+                // Its own duplicates are already reported.
                 let mut below = Vec::new();
                 gather_names(fields, true, &mut below);
                 let mut own = HashSet::new();

@@ -1,6 +1,7 @@
-//! Texts as other gateways write them, and what is written here.
+//! Syntax of other gateways, and its equivalent here.
 
-/// What `{{.args.id}}`, `{{args.id}}` and the like are here: the expression, from what stands between the braces.
+/// Returns the expression here for `{{.args.id}}`, `{{args.id}}` and the like, from the text
+/// between the braces.
 pub(super) fn doubled(inner: &str) -> Option<String> {
     let path = inner.trim().trim_start_matches(['.', '$']);
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
@@ -14,7 +15,7 @@ pub(super) fn doubled(inner: &str) -> Option<String> {
     })
 }
 
-/// The variable that other gateways call `name`.
+/// Returns the variable here for the `name` in other gateways.
 pub(super) fn variable(name: &str) -> Option<&'static str> {
     Some(match name {
         "args" | "arguments" | "input" | "params" => "$args",
@@ -29,7 +30,7 @@ pub(super) fn variable(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The variables that stand in a text outside of braces, where they are sent as they are written: `$args.id`.
+/// Returns the variable in a text outside of braces, where it would be sent literally: `$args.id`.
 pub(super) fn unbraced(rest: &str) -> Option<&str> {
     let name = rest.strip_prefix('$')?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -1,4 +1,5 @@
-//! The steps of a path: keys, methods with their arguments, and a selection, which is the last one.
+//! Parses the steps of a path: keys, methods with their arguments, and a selection, which is the
+//! last one.
 
 use super::calculate::base_of;
 use super::cursor::Stop;
@@ -42,7 +43,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A value that a `?`, which ends at `end`, makes absent where it is null.
+    /// Wraps a value followed by `?`, which ends at `end`: null counts as absent.
     fn optional(&mut self, of: Tall, end: usize) -> Result<Tall, Stop> {
         let span = of.expr.span.start..end;
         self.grow(ExprKind::Optional { of: Box::new(of.expr) }, span, of.height)
@@ -151,7 +152,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A receiver that can never be of a kind that the method is for.
+    /// Refuses a receiver that can never have a kind that the method accepts.
     fn check_receiver(&mut self, method: Method, receiver: &Expr, name: Span) {
         let (kinds, applies_to) = (receiver.kinds(), method::signature(method).applies_to);
         if kinds != Kinds::NONE && !kinds.meets(applies_to) {

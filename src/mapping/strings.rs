@@ -1,4 +1,4 @@
-//! Methods of texts, and those between a value and its JSON text.
+//! Methods of texts, and conversions between a value and its JSON text.
 
 use super::apply::{argument, refuse, whole_number, wrong_argument};
 use super::evaluate::Frame;
@@ -7,7 +7,7 @@ use super::text;
 use super::{Expr, Failure, Method};
 use serde_json::Value;
 
-/// The text that a method is applied to.
+/// Returns the text that a method is applied to.
 fn receiver_text<'r>(method: Method, receiver: &'r Found<'_>) -> Result<&'r str, Failure> {
     match receiver.value() {
         Some(Value::String(text)) => Ok(text),
@@ -15,7 +15,7 @@ fn receiver_text<'r>(method: Method, receiver: &'r Found<'_>) -> Result<&'r str,
     }
 }
 
-/// An argument that is a text; `None` for null.
+/// Evaluates an argument that is a text; `None` for null.
 fn text_argument<'a>(
     method: Method,
     expr: &'a Expr,
@@ -44,7 +44,7 @@ pub(super) fn transform<'a>(method: Method, receiver: &Found<'a>) -> Result<Foun
     }))
 }
 
-/// `startsWith(prefix)`, and `contains(part)` of a text; null where the argument is.
+/// `startsWith(prefix)`, and `contains(part)` of a text. Null if the argument is null.
 pub(super) fn test<'a>(
     method: Method,
     receiver: &Found<'a>,
@@ -61,7 +61,7 @@ pub(super) fn test<'a>(
     Ok(Found::owned(holds))
 }
 
-/// `replace(from, to)`: every `from`. An empty one is nowhere.
+/// `replace(from, to)`: replaces every `from`. An empty one occurs nowhere.
 pub(super) fn replace<'a>(
     receiver: Found<'a>,
     from: &'a Expr,
@@ -81,7 +81,8 @@ pub(super) fn replace<'a>(
     Ok(Found::owned(text.replace(from, to)))
 }
 
-/// `split(separator, limit)`: the parts between separators, or the characters where the separator is empty.
+/// `split(separator, limit)`: returns the parts between separators, or the characters if the
+/// separator is empty.
 pub(super) fn split<'a>(
     receiver: &Found<'a>,
     arguments: &'a [Expr],
@@ -112,7 +113,7 @@ pub(super) fn split<'a>(
     Ok(Found::List(parts?))
 }
 
-/// `jsonParse`: the value that a text says.
+/// `jsonParse`: parses a text as JSON.
 pub(super) fn json_parse<'a>(receiver: &Found<'a>, frame: Frame<'a>) -> Result<Found<'a>, Failure> {
     let json = receiver_text(Method::JsonParse, receiver)?.trim_ascii();
     match text::parse(json, frame.remaining) {
@@ -122,7 +123,7 @@ pub(super) fn json_parse<'a>(receiver: &Found<'a>, frame: Frame<'a>) -> Result<F
     }
 }
 
-/// `jsonStringify`: a value as JSON text.
+/// `jsonStringify`: writes a value as JSON text.
 pub(super) fn json_stringify<'a>(
     receiver: Found<'a>,
     frame: Frame<'a>,

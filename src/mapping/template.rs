@@ -1,7 +1,8 @@
 //! Templates: literal text with expressions in braces, as a URL or as a single value.
 //!
-//! A URL is taken apart here, at load, into path segments and query parameters, so that rendering knows what each value
-//! stands in. Literal text is made valid here once; what no literal text can mend is a mistake. Never decodes.
+//! A URL is split here, at load, into path segments and query parameters, so that rendering knows
+//! the position of each value. Literal text is encoded once, here. Text that cannot be encoded
+//! validly is an error. Never decodes.
 
 use super::apply::push_text;
 use super::cursor::Stop;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Part {
-    /// Of a URL: percent-encoded as far as it has to be.
+    /// Text of a URL, percent-encoded as far as necessary.
     Text(Box<str>),
     Value(Expr),
 }
@@ -26,7 +27,7 @@ pub(super) enum Form {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Piece {
-    /// One or more whole segments, each with the slash before it.
+    /// One or more whole segments, each after its slash.
     Text(Box<str>),
     /// A segment with an expression in it, without its slash.
     Segment(Vec<Part>),
@@ -36,7 +37,7 @@ pub(super) enum Piece {
 pub(super) enum Parameter {
     /// `name=text`, or a name alone.
     Text(Box<str>),
-    /// `name=` is in the name.
+    /// The name includes the `=`.
     Value { name: Box<str>, parts: Vec<Part> },
 }
 
@@ -62,7 +63,8 @@ fn finish<T>(parser: Parser<'_>, read: Result<T, Stop>) -> Result<T, Vec<ParseEr
     }
 }
 
-/// A value template: one expression's value as it is, otherwise text, or null where a part is null.
+/// Fills a value template: one expression's value as it is, otherwise text, or null if a part is
+/// null.
 pub(super) fn fill<'a>(
     parts: &'a [Part],
     position: Position,
@@ -105,7 +107,7 @@ fn fill_text<'a>(parts: &'a [Part], frame: Frame<'a>) -> Result<Option<String>, 
     Ok(Some(out))
 }
 
-/// What is being gathered between two separators.
+/// Parts collected between two separators.
 #[derive(Default)]
 struct Gathered {
     parts: Vec<Part>,
@@ -142,7 +144,7 @@ impl Parser<'_> {
         Ok(Form::Url { path, query })
     }
 
-    /// The first byte is a slash, and the second is not.
+    /// Checks that the first byte is a slash, and the second one is not.
     fn refuse_address(&mut self) -> Result<(), Stop> {
         let text = self.cursor.text;
         let scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -205,7 +207,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `name=value` up to the next `&`; `None` where nothing stands.
+    /// Parses `name=value` up to the next `&`; `None` if it is empty.
     fn parameter(&mut self) -> Option<Parameter> {
         let start = self.cursor.pos;
         let name = self.gather("=&", Some("a query parameter's name is fixed text"));
@@ -226,7 +228,8 @@ impl Parser<'_> {
         Some(Parameter::Text((name + &value.text).into()))
     }
 
-    /// Text and values of a URL up to one of `ends`. Where a value may not stand, `refusal` says so.
+    /// Collects text and values of a URL up to one of `ends`. If values are not allowed here,
+    /// `refusal` is the message.
     fn gather(&mut self, ends: &str, refusal: Option<&str>) -> Gathered {
         let mut gathered = Gathered::default();
         while let Some(char) = self.cursor.rest().chars().next() {
@@ -273,7 +276,7 @@ impl Parser<'_> {
         self.cursor.report(start..start + 1, message, Some(help.to_owned()));
     }
 
-    /// `{ expression }`. After a mistake inside, the text goes on behind the closing brace.
+    /// Parses `{ expression }`. After an error inside, parsing continues after the closing brace.
     fn braced_value(&mut self) -> Option<Expr> {
         let open = self.cursor.pos;
         if let Some(end) = self.doubled_braces(open) {
@@ -309,7 +312,7 @@ impl Parser<'_> {
         Some(end)
     }
 
-    /// Reports `${args.id}` at `start`, and passes it.
+    /// Reports `${args.id}` at `start`, and skips it.
     fn refuse_dollar(&mut self, start: usize) {
         let end = after_brace(self.cursor.text, start + 1);
         let inner = self.cursor.text[start + 2..end].trim_end_matches('}');
@@ -331,7 +334,7 @@ impl Parser<'_> {
         self.cursor.report(start..start + path.len(), message, Some(help));
     }
 
-    /// A value template that is one expression without braces.
+    /// Parses a value template that is one expression without braces.
     fn whole(&mut self) -> Result<Vec<Part>, Stop> {
         let value = self.expression(Place::Argument)?;
         self.cursor.trivia();
@@ -389,7 +392,7 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The end of the braced part that opens at `open`, as well as can be told where it cannot be read.
+/// Returns the end of the braced part that opens at `open`, as well as possible if it is invalid.
 fn after_brace(text: &str, open: usize) -> usize {
     let (mut depth, mut quote, mut escaped) = (0_usize, None, false);
     for (at, byte) in text.bytes().enumerate().skip(open) {

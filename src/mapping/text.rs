@@ -1,6 +1,7 @@
-//! JSON text that is read as far as an expression asks for it, and never made into a tree.
+//! JSON text that is parsed only as far as an expression reads it, and never made into a tree.
 //!
-//! A reply may have a million values of which a mapping reads ten. Every text here is valid JSON, at most 128 levels deep.
+//! A reply may have a million values of which a mapping reads ten. Every text here is valid JSON,
+//! at most 128 levels deep.
 
 use super::Failure;
 use super::found::Found;
@@ -16,17 +17,18 @@ pub(super) fn is_container(text: &str) -> bool {
     text.starts_with(['{', '['])
 }
 
-/// A value as a tree; each of its values is counted.
+/// Parses a value as a tree, and counts each of its values.
 pub(super) fn parse(text: &str, remaining: Remaining<'_>) -> Result<Value, Failure> {
     remaining.read(text.len())?;
     if is_container(text) {
-        // A comma stands between two values. Those within strings are counted too, which only a text at the limit notices.
+        // A comma separates two values. Commas in strings are counted too, which matters only for a
+        // text at the limit.
         remaining.hold(1 + text.bytes().filter(|byte| *byte == b',').count() as u64)?;
     }
     serde_json::from_str(text).map_err(|_| Failure::OutOfRange)
 }
 
-/// The elements of a list.
+/// Returns the elements of a list.
 pub(super) fn elements<'a>(
     text: &'a str,
     remaining: Remaining<'_>,
@@ -41,7 +43,7 @@ pub(super) fn elements<'a>(
     Ok(elements)
 }
 
-/// The number of elements of a list, or of keys of an object.
+/// Returns the number of elements of a list, or of keys of an object.
 pub(super) fn size(text: &str, remaining: Remaining<'_>) -> Result<usize, Failure> {
     remaining.read(text.len())?;
     if text.starts_with('[') {
@@ -55,7 +57,7 @@ pub(super) fn size(text: &str, remaining: Remaining<'_>) -> Result<usize, Failur
     Ok(members(text, remaining)?.len())
 }
 
-/// The members of an object, in order. Of equal keys the last value counts.
+/// Returns the members of an object, in order. Of duplicate keys the last value counts.
 pub(super) fn members<'a>(
     text: &'a str,
     remaining: Remaining<'_>,
@@ -77,7 +79,7 @@ pub(super) fn members<'a>(
     Ok(members)
 }
 
-/// The value under a key of an object; of several the last one.
+/// Returns the value of a key of an object; of duplicates the last one.
 pub(super) fn member<'a>(
     text: &'a str,
     name: &str,
@@ -95,17 +97,18 @@ pub(super) fn member<'a>(
     Ok(found)
 }
 
-/// An object whose values are looked up several times, and that is read once.
+/// An object in which several keys are looked up, and which is parsed once.
 pub(super) struct Members<'a> {
     pub(super) text: &'a str,
     members: Vec<(Cow<'a, str>, &'a str)>,
 }
 
-/// Members that are held without asking for the wanted ones. Of an object with more, only the wanted ones are held.
+/// Maximum number of members that are held without checking `wanted`. Of a larger object, only the
+/// wanted ones are held.
 const HELD: usize = 256;
 
 impl<'a> Members<'a> {
-    /// Reads an object whose keys in `wanted` are looked up. `None`: it is not an object.
+    /// Parses an object for lookups of the keys in `wanted`. `None` if it is not an object.
     pub(super) fn read<'n>(text: &'a str, wanted: impl Fn() -> HashSet<&'n str>) -> Option<Self> {
         if !text.starts_with('{') {
             return None;
@@ -123,7 +126,7 @@ impl<'a> Members<'a> {
                 return Ok(());
             };
             if names.contains(&*key) {
-                // Of equal keys the last one counts.
+                // Of duplicate keys the last one counts.
                 match members.iter_mut().rfind(|(known, _)| *known == key) {
                     Some(known) => known.1 = value,
                     None => members.push((key, value)),
@@ -154,7 +157,7 @@ fn each_member<'a>(
     read(text, Entries(take))
 }
 
-/// Stops at the first failure.
+/// Runs a visitor. Stops at the first failure.
 fn read<'a, V: Visitor<'a, Value = Result<(), Failure>>>(
     text: &'a str,
     visitor: V,
@@ -245,7 +248,7 @@ mod tests {
         }
     }
 
-    /// An object with so many keys before the last ones, of which two repeat others.
+    /// Returns an object with `keys` keys before the last ones, two of which are duplicates.
     fn object(keys: usize) -> String {
         let keys: String = (0..keys).map(|key| format!("\"k{key}\":{key},")).collect();
         let rows = r#"[{"q":1,"p":2},{"q":3}]"#;

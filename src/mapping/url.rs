@@ -1,8 +1,9 @@
-//! Rendering URLs: every value percent-encoded for the place that it stands in (RFC 3986).
+//! Rendering of URLs: every value is percent-encoded for its position (RFC 3986).
 //!
-//! A value can never leave its place: in a segment and in a query value everything but the unreserved characters is
-//! encoded, so a slash, a question mark or a percent sign in it arrives as itself. What encoding cannot help against,
-//! a segment that is empty, `.` or `..`, is refused.
+//! A value can never change the structure of the URL. In a segment and in a query value everything
+//! but the unreserved characters is encoded, so a slash, a question mark or a percent sign stays
+//! part of the value. Encoding cannot protect against a segment that is empty, `.` or `..`, so that
+//! is refused.
 
 use super::evaluate::{Frame, evaluate};
 use super::found::Found;
@@ -15,7 +16,7 @@ use serde_json::Value;
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// A comma separates nothing in a query, and `ids=1,2,3` is easier to read in a log.
 const QUERY: &AsciiSet = &SEGMENT.remove(b',');
-/// What may not stand in any URL.
+/// Characters that are not allowed in any URL.
 const LITERAL: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'|');
 
@@ -63,7 +64,7 @@ fn push_segment<'a>(out: &mut String, parts: &'a [Part], frame: Frame<'a>) -> Re
     Ok(())
 }
 
-/// Says whether there was anything to write.
+/// Writes a parameter. Returns `false` if there was nothing to write.
 fn push_parameter<'a>(
     out: &mut String,
     separator: char,
@@ -84,7 +85,7 @@ fn push_parameter<'a>(
     Ok(written)
 }
 
-/// A parameter whose value is one expression: a list repeats it.
+/// Writes a parameter whose value is one expression. It is repeated for a list.
 fn push_whole<'a>(
     out: &mut String,
     mut separator: char,
@@ -116,7 +117,7 @@ fn push_whole<'a>(
     Ok(out.len() > start)
 }
 
-/// `false` where a value is null.
+/// Writes the parts. Returns `false` if a value is null.
 fn push_parts<'a>(
     out: &mut String,
     parts: &'a [Part],
@@ -145,24 +146,25 @@ fn push_scalar(out: &mut String, value: &Value, set: &'static AsciiSet) -> Resul
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::String(text) => out.extend(utf8_percent_encode(text, set)),
-        // `1e+30` has a plus sign, which a query reads as a space.
+        // `1e+30` has a plus sign, which a query decodes as a space.
         Value::Number(number) => out.extend(utf8_percent_encode(number.as_str(), set)),
         Value::Array(_) | Value::Object(_) => return Err(Failure::NotScalar),
     }
     Ok(())
 }
 
-/// A text as one segment.
+/// Encodes a text as one segment.
 pub(super) fn encode_segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-/// One character of literal text, which may stand in a URL as it is or is encoded.
+/// Writes one character of literal text, encoded if it is not allowed in a URL.
 pub(super) fn push_literal(out: &mut String, char: char) {
     out.extend(utf8_percent_encode(char.encode_utf8(&mut [0; 4]), LITERAL));
 }
 
-/// `.` or `..`, also with a dot written `%2e`, and also before a `;`: some servers cut what comes after it off first.
+/// Returns `true` for `.` and `..`, also with a dot written as `%2e`, and also before a `;`,
+/// because some servers cut what comes after it off first.
 pub(super) fn is_dots(segment: &str) -> bool {
     let mut rest = segment.split(';').next().unwrap_or_default();
     let mut dots = 0;
@@ -177,7 +179,7 @@ pub(super) fn is_dots(segment: &str) -> bool {
     dots == 1 || dots == 2
 }
 
-/// A character that would end a header line, or that no header may have.
+/// Returns `true` for a character that would end a header line, or that is not allowed in a header.
 pub(super) fn is_control(char: char) -> bool {
     (char < ' ' && char != '\t') || char == '\u{7f}'
 }

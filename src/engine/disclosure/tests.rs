@@ -1,4 +1,5 @@
-//! Operations that are refused in every way that names something, against a schema whose every name is a marker.
+//! Operations that are refused in every way that names something, against a schema whose every name
+//! is a marker.
 
 use super::*;
 use crate::engine::testing::{Upstream, body, failure, request};
@@ -117,7 +118,7 @@ const OPERATIONS: &[&str] = &[
     "{ toolong: secretUser(secretId: 1, secretFilter: { secretName: \"a\" aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1 }) { secretKey } }",
 ];
 
-/// Variables that do not fit.
+/// Invalid variables.
 const OF_VARIABLES: &str = "query($id: ID!, $f: SecretFilter, $c: SecretColor, $n: Int) {
     secretUser(secretId: $id, secretFilter: $f, secretSort: $c) { secretOrders(secretFirst: $n) { secretTotal } }
 }";
@@ -152,8 +153,8 @@ fn engine(change: impl Fn(&mut Settings)) -> Engine {
     Engine::new(upstream.graph(SDL), settings)
 }
 
-/// Names of the schema, those that the specification gives every schema included, that are in the answer and not in the
-/// request.
+/// Returns the names of the schema (including those that the specification gives every schema) that
+/// are in the response but not in the request.
 async fn disclosed(engine: &Engine, query: &str, variables: &Value) -> (String, Vec<String>) {
     let mut names = HashSet::new();
     collect(&engine.graph.schema, &mut names);
@@ -166,7 +167,7 @@ async fn disclosed(engine: &Engine, query: &str, variables: &Value) -> (String, 
     let answer = body(&response);
     let mut errors = answer["errors"].as_array().cloned().unwrap_or_default();
     for error in &mut errors {
-        // Its name, and whose keys a path has, are checked elsewhere.
+        // Its name, and the owner of a path's keys, are checked elsewhere.
         error["extensions"].as_object_mut().map(|members| members.remove("source"));
     }
     let text = Value::from(errors).to_string();

@@ -1,7 +1,7 @@
-//! Prepared operations, kept by text and operation name, bounded by bytes.
+//! Cache of prepared operations, by text and operation name, bounded by bytes.
 //!
-//! The key is compared in full. Each graph has a cache of its own (an `Engine` has one graph), so a reload never
-//! meets a plan made for another graph.
+//! The key is compared in full. Each graph has a cache of its own (an `Engine` has one graph), so a
+//! reload never uses a plan of another graph.
 
 use super::Operation;
 use crate::engine::settings::Settings;
@@ -12,10 +12,10 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Texts longer than this are prepared off the threads that do IO.
+/// Texts longer than this are prepared off the I/O threads. In bytes.
 const LARGE: usize = 2_048;
 
-/// Preparations of large texts at a time; more wait in line.
+/// Maximum number of large texts that are prepared at once; more wait in a queue.
 const LARGE_AT_A_TIME: usize = 2;
 
 pub(in crate::engine) struct Operations {
@@ -29,7 +29,7 @@ struct Key {
     name: Option<Box<str>>,
 }
 
-/// A key that is only looked up.
+/// A borrowed key for lookups.
 struct Asked<'a> {
     text: &'a str,
     name: Option<&'a str>,
@@ -66,7 +66,7 @@ impl Operations {
         Self { cache, large: Semaphore::new(LARGE_AT_A_TIME) }
     }
 
-    /// The operation, prepared now or before.
+    /// Returns the operation, from the cache or prepared now.
     pub async fn get(
         &self,
         graph: &Arc<Graph>,
@@ -88,7 +88,7 @@ impl Operations {
         Ok(operation)
     }
 
-    /// How many operations are kept, and the bytes they weigh.
+    /// Returns the number of cached operations, and their size in bytes.
     #[cfg(test)]
     pub fn kept(&self) -> (u64, u64) {
         self.cache.run_pending_tasks();

@@ -1,7 +1,8 @@
-//! "CoerceVariableValues" (GraphQL spec, section 6.1.2): what a client sent for a variable becomes a value of its type,
-//! or a sentence that says where it is not one.
+//! Coercion of variables ("CoerceVariableValues", GraphQL spec, section 6.1.2): converts a client's
+//! value to its type, or returns a sentence that says where it is invalid.
 //!
-//! Numbers are judged by their value, as JSON has one kind of them: `1.0` and `-0` are whole. Digits are kept.
+//! Numbers are compared by their value, because JSON has one kind of them: `1.0` and `-0` are
+//! integers. Digits are kept.
 
 use crate::engine::plan::constant;
 use crate::graph::{expected, format_of, is_one_of};
@@ -12,7 +13,7 @@ use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// Why a value is none of its type.
+/// Reason why a value is invalid.
 pub(super) enum CoercionError {
     Misfit(String),
     /// With its defaults filled in, it holds more values than allowed.
@@ -21,7 +22,7 @@ pub(super) enum CoercionError {
 
 type Coerced = Result<Value, CoercionError>;
 
-/// The way from the variable to a value inside it.
+/// Path from the variable to a value inside it.
 #[derive(Clone, Copy)]
 pub(super) enum InputPath<'a> {
     Variable(&'a str),
@@ -30,9 +31,9 @@ pub(super) enum InputPath<'a> {
 }
 
 pub(super) struct Coercion<'a> {
-    /// The bound one: clients do not see which scalars are unchecked.
+    /// The bound schema: clients do not see which scalars are unchecked.
     schema: &'a Schema,
-    /// Values that may still be added as defaults.
+    /// Number of values that defaults may still add.
     left: u64,
 }
 
@@ -41,7 +42,7 @@ impl<'a> Coercion<'a> {
         Self { schema, left: most }
     }
 
-    /// The depth of a value was bounded when it was parsed.
+    /// Coerces a value. Its depth was bounded when it was parsed.
     pub fn value(&mut self, ty: &Type, value: Value, way: InputPath<'_>) -> Coerced {
         match (ty, value) {
             (Type::NonNullNamed(_) | Type::NonNullList(_), Value::Null) => {
@@ -147,11 +148,11 @@ fn scalar(name: &str, format: Option<ScalarFormat>, value: Value, way: InputPath
     message.map_or(Ok(value), |message| Err(misfit(way, &message)))
 }
 
-/// From here on a float may stand for several whole numbers: 2^53.
+/// From here on, a float may represent several integers: 2^53.
 const AMBIGUOUS: f64 = 9_007_199_254_740_992.0;
 
-/// The number, if it is whole: `1.0` and `-0` are, too. A float from [`AMBIGUOUS`] on becomes a number that no `Int`
-/// can be.
+/// Returns the number if it is an integer, such as `1.0` and `-0`. A float from [`AMBIGUOUS`] on
+/// gives a number outside of the range of `Int`.
 fn whole(number: &Number) -> Option<i128> {
     if let Some(number) = number.as_i64() {
         return Some(number.into());
@@ -165,7 +166,8 @@ fn whole(number: &Number) -> Option<i128> {
     Some(whole)
 }
 
-/// Returns the digits of a whole number. A number with a fraction or an exponent must be its own nearest float.
+/// Returns the digits of an integer. A number with a fraction or an exponent must be its own
+/// nearest float.
 fn digits(number: &Number) -> Option<String> {
     let text = number.as_str();
     let is_plain = text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit());

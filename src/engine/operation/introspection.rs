@@ -1,5 +1,6 @@
-//! `__schema` and `__type` (GraphQL spec, section 4), answered from the API schema by `apollo-compiler`: once per
-//! operation where no variable is involved, otherwise per request.
+//! Introspection: `__schema` and `__type` (GraphQL spec, section 4), answered from the API schema
+//! by `apollo-compiler`. If no variable is involved, they are answered once per operation,
+//! otherwise per request.
 
 use super::is_one_of::{self, Marked};
 use super::limits;
@@ -15,12 +16,12 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 pub(super) enum Introspection {
-    /// The answers as JSON, by number; empty where nothing is asked.
+    /// Answers as JSON, by number; empty without introspection fields.
     Answered(Vec<String>),
     PerRequest(Box<Executable>),
 }
 
-/// An operation as it is executed.
+/// An operation in executable form.
 pub(super) struct Executable {
     document: Valid<ExecutableDocument>,
     operation: Operation,
@@ -51,7 +52,7 @@ impl Introspection {
         Ok(Self::Answered(asked.execute(graph, keys, &Map::new())?))
     }
 
-    /// Approximate size in bytes.
+    /// Returns its approximate size in bytes.
     pub fn weight(&self) -> usize {
         match self {
             Self::Answered(answers) => answers.iter().map(|answer| answer.capacity() + 24).sum(),
@@ -72,18 +73,18 @@ impl Introspection {
     }
 }
 
-/// Bytes of a node of a document's tree. Each token makes at most one node.
+/// Size of a node of a document's tree in bytes. Each token creates at most one node.
 const NODE: usize = 256;
 
 impl Executable {
-    /// Approximate size in bytes: the document with its text.
+    /// Returns its approximate size in bytes: the document with its text.
     fn weight(&self) -> usize {
         let texts = self.document.sources.values().map(|file| file.source_text());
         let bytes = |text: &str| text.len() * 2 + limits::extent(text, usize::MAX).tokens * NODE;
         texts.map(bytes).sum()
     }
 
-    /// The answers as JSON, by number.
+    /// Executes the introspection fields. Returns their answers as JSON, by number.
     fn execute(
         &self,
         graph: &Graph,
@@ -91,13 +92,14 @@ impl Executable {
         variables: &Map<String, Value>,
     ) -> Result<Vec<String>, Vec<Error>> {
         let schema = &graph.api_schema;
-        // Coerced before, by rules of our own.
+        // Coerced before, by our own rules.
         let variables = Valid::assume_valid(to_json_map(variables));
         let implementers = schema.implementers_map();
         let (document, operation) = (&self.document, &self.operation);
         let mut response = partial_execute(schema, &implementers, document, operation, &variables)
             .map_err(|error| vec![refusal(&error)])?;
-        // The selection was validated: only a variable's value can still be wrong. Other root fields are not executed here.
+        // The selection was validated: only a variable's value can still be wrong. Other root
+        // fields are not executed here.
         let is_asked = |error: &&GraphQLError| match error.path.first() {
             Some(ResponseDataPathSegment::Field(key)) => keys.iter().any(|asked| **asked == **key),
             _ => true,

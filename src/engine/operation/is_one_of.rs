@@ -1,5 +1,6 @@
-//! `__Type.isOneOf` (GraphQL spec, section 4.2.3), which `apollo-compiler` does not answer: the type's name is asked for
-//! in its place, under a key of its own, and becomes `true`, `false` or null in the answer.
+//! `__Type.isOneOf` (GraphQL spec, section 4.2.3), which `apollo-compiler` does not answer. The
+//! type's name is selected instead, under a key of its own, and replaced by `true`, `false` or null
+//! in the answer.
 
 use crate::graph::is_one_of;
 use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
@@ -10,12 +11,13 @@ use serde_json::{Map, Value};
 
 const FIELD: &str = "isOneOf";
 
-/// What stands before the response keys of `isOneOf` while it is asked for as a name.
+/// Prefix of the response keys under which names are selected instead of `isOneOf`.
 pub(super) struct Marked {
     prefix: String,
 }
 
-/// The document and the operation with names in place of `isOneOf`; `None` where it is not asked for.
+/// Returns the document and the operation with names instead of `isOneOf`; `None` if it is not
+/// selected.
 pub(super) fn mark(
     schema: &Schema,
     document: &Valid<ExecutableDocument>,
@@ -31,7 +33,7 @@ pub(super) fn mark(
     for fragment in document.fragments.values_mut() {
         rewrite(schema, &mut fragment.make_mut().selection_set, &prefix);
     }
-    // As valid as before: `name` stands wherever `isOneOf` does, under keys that are in no one's way.
+    // As valid as before: `name` exists wherever `isOneOf` does, and no other field has these keys.
     Some((Valid::assume_valid(document), operation, Marked { prefix }))
 }
 
@@ -44,14 +46,14 @@ fn unused_prefix(texts: &[&str]) -> String {
     format!("{FIELD}_{}_", unused.unwrap_or(used.len()))
 }
 
-/// The number in `_<number>`, unless it has more digits than any that is picked.
+/// Parses `_<number>`, unless it has more digits than any number that is picked.
 fn number(rest: &str) -> Option<usize> {
     let digits = rest.strip_prefix('_')?;
     let end = digits.bytes().take(10).take_while(u8::is_ascii_digit).count();
     digits[..end].parse().ok()
 }
 
-/// As deep as the parser lets documents be.
+/// Rewrites a selection set. The recursion is as deep as the parser allows.
 fn rewrite(schema: &Schema, set: &mut SelectionSet, prefix: &str) {
     let is_type = set.ty == "__Type";
     for selection in &mut set.selections {
@@ -74,7 +76,7 @@ fn rewrite(schema: &Schema, set: &mut SelectionSet, prefix: &str) {
 }
 
 impl Marked {
-    /// The answer with names turned into what was asked for.
+    /// Replaces names in an answer by the values of `isOneOf`.
     pub fn resolve(&self, schema: &Schema, value: Value) -> Value {
         match value {
             Value::Array(items) => {
@@ -93,7 +95,7 @@ impl Marked {
     }
 }
 
-/// Only input objects are `@oneOf` or not; of every other type it is null.
+/// Returns the value of `isOneOf`: null unless the type is an input object.
 fn answer(schema: &Schema, name: &Value) -> Value {
     let object = name.as_str().and_then(|name| schema.get_input_object(name));
     object.map_or(Value::Null, |object| is_one_of(object).into())

@@ -1,5 +1,6 @@
-//! How much an operation asks of the gateway before it asks anything of a source, counted in one pass over the syntax
-//! tree. Fragments are counted once and multiplied, so thirty that spread each other twice are thirty steps here.
+//! Size limits of an operation, checked in one pass over the syntax tree before any call. Each
+//! fragment is measured once and its measure reused, so thirty fragments that each spread the next
+//! one twice take thirty steps here.
 
 use crate::engine::guard::limits::{LimitName, Verdict};
 use crate::engine::settings::Limits;
@@ -8,10 +9,10 @@ use apollo_compiler::Name;
 use apollo_compiler::ast::{Definition, Document, Selection};
 use hashbrown::{HashMap, HashSet};
 
-/// What a selection set comes to, fragments expanded. All sums saturate.
+/// Size of a selection set with fragments expanded. All sums saturate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Measure {
-    /// Levels of fields, introspection aside.
+    /// Levels of fields, without introspection.
     depth: usize,
     aliases: usize,
     directives: usize,
@@ -20,10 +21,10 @@ struct Measure {
     fields: usize,
 }
 
-/// Holds every operation and fragment of a document against the limits.
+/// Checks every operation and fragment of a document against the limits.
 ///
 /// # Errors
-/// Nesting that nobody should look at any further.
+/// If it nests so deep that further steps must not process it.
 pub(super) fn check(
     document: &Document,
     limits: &Limits,
@@ -48,7 +49,7 @@ pub(super) fn check(
                 measure.directives = measure.directives.saturating_add(operation.directives.len());
                 measure
             }
-            // Validation looks at fragments that no operation uses, too.
+            // Validation processes fragments that no operation uses, too.
             Definition::FragmentDefinition(fragment) => {
                 Measure { fields: 0, ..meter.set(&fragment.selection_set) }
             }
@@ -81,13 +82,13 @@ fn compare(measure: Measure, limits: &Limits, verdict: &mut Verdict) {
     }
 }
 
-/// Levels of selection sets, fragments expanded, that are looked at.
+/// Maximum depth of selection sets, with fragments expanded.
 const MAX_LEVELS: usize = 500;
 
 struct Meter<'a> {
     fragments: HashMap<&'a Name, &'a [Selection]>,
     known: HashMap<&'a Name, Measure>,
-    /// Fragments being measured: one that comes back to itself counts nothing here, and validation refuses it.
+    /// Fragments that are being measured. A cycle counts nothing here, and validation refuses it.
     open: HashSet<&'a Name>,
     level: usize,
     too_deep: bool,
@@ -163,29 +164,32 @@ impl Measure {
     }
 }
 
-/// What a document's text comes to.
+/// Size of a document's text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Extent {
-    /// The deepest nesting of brackets.
+    /// Deepest nesting of brackets.
     pub nesting: usize,
-    /// Names, numbers, strings and signs (GraphQL spec, section 2.1.6).
+    /// Number of names, numbers, strings and punctuators (GraphQL spec, section 2.1.6).
     pub tokens: usize,
-    /// Runs of white space, commas and comments. They mean nothing, and cost the parser as much as tokens do.
+    /// Number of runs of white space, commas and comments. They mean nothing, but cost the parser
+    /// as much as tokens do.
     pub ignored: usize,
 }
 
-/// Ignored pieces that a text may have for each token that it may have. Written out, a text has one or two.
+/// Maximum number of ignored pieces for each token that a text may have. A normal text has one or
+/// two.
 const IGNORED_FOR_EACH_TOKEN: usize = 8;
 
 impl Extent {
-    /// More than any document that is meant well and has `most` tokens.
+    /// Returns `true` if the text has more tokens than `most`, or more ignored pieces than a normal
+    /// document of that size.
     pub fn exceeds(self, most: usize) -> bool {
         self.tokens > most || self.ignored > most.saturating_mul(IGNORED_FOR_EACH_TOKEN)
     }
 }
 
-/// Looks at the text alone, so that no parser has to be trusted with what is too much; a string that is not closed ends
-/// with its line, as in the lexer. Goes no further than to the end of what is allowed.
+/// Measures the text alone, so that the parser never gets an oversized text. As in the lexer, an
+/// unclosed string ends with its line. Stops once the limit is exceeded.
 pub(super) fn extent(text: &str, most: usize) -> Extent {
     let bytes = text.as_bytes();
     let (mut extent, mut depth, mut at) = (Extent::default(), 0_usize, 0);
@@ -227,7 +231,7 @@ fn length_until(bytes: &[u8], end: impl Fn(u8) -> bool) -> usize {
     bytes.iter().position(|byte| end(*byte)).unwrap_or(bytes.len())
 }
 
-/// The length of the string, or block string, that begins here.
+/// Returns the length of the string, or block string, that begins here.
 fn string_length(bytes: &[u8]) -> usize {
     let block = bytes.starts_with(b"\"\"\"");
     let mut at = if block { 3 } else { 1 };

@@ -1,8 +1,8 @@
-//! Text + operation name → a prepared [`Operation`]: parsed, measured, validated and planned, once for all requests
-//! that send it.
+//! Prepares operations: text and operation name are parsed, measured, validated and planned, once
+//! for all requests that send them.
 //!
-//! Everything that could be more than linear in the size of the text is measured first. A prepared operation holds no
-//! variable, claim or header.
+//! Every property that could take more than linear time in the size of the text is measured first.
+//! A prepared operation holds no variable, claim or header.
 
 mod cache;
 mod coerce;
@@ -32,19 +32,20 @@ use introspection::Introspection;
 use serde_json::{Map, Value};
 use variables::Variables;
 
-/// Bytes of a value that a default of the schema adds to an operation, including its key and its place in an object.
+/// Size of a value that a schema's default adds to an operation, in bytes, including its key and
+/// its entry in an object.
 const VALUE: usize = 128;
 
-/// An operation ready to run.
+/// An operation that is ready to run.
 pub(super) struct Operation {
     pub plan: QueryPlan,
     pub is_mutation: bool,
     pub is_subscription: bool,
     variables: Variables,
     introspection: Introspection,
-    /// Limits that its text exceeds where they are only measured.
+    /// Limits that its text exceeds, but that are only measured.
     pub measured: Vec<Exceeded>,
-    /// Bytes it takes, roughly.
+    /// Approximate size in bytes.
     weight: usize,
 }
 
@@ -52,7 +53,7 @@ impl Operation {
     /// Prepares one operation of a document.
     ///
     /// # Errors
-    /// What refuses it: limits, syntax, validation, an unknown name.
+    /// If limits, syntax or validation refuse it, or no operation has the name.
     pub fn prepare(
         graph: &Graph,
         settings: &Settings,
@@ -85,10 +86,10 @@ impl Operation {
         })
     }
 
-    /// The request's variables, coerced to their types, defaults filled in.
+    /// Coerces the request's variables to their types, and fills in defaults.
     ///
     /// # Errors
-    /// The first one that does not fit.
+    /// If a variable is invalid. The error is the first one.
     pub fn coerce(
         &self,
         graph: &Graph,
@@ -97,10 +98,10 @@ impl Operation {
         self.variables.coerce(graph, variables)
     }
 
-    /// The answers to the introspection fields as JSON, by number.
+    /// Returns the answers to the introspection fields as JSON, by number.
     ///
     /// # Errors
-    /// An introspection too deep to be meant well.
+    /// If the introspection exceeds its limits.
     pub fn introspect(
         &self,
         graph: &Graph,

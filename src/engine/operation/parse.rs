@@ -1,4 +1,4 @@
-//! Parsing and validation, with the limits before them.
+//! Parses and validates documents. Size limits are checked first.
 
 use super::{limits, validate};
 use crate::engine::guard::limits::{Exceeded, LimitName, Verdict};
@@ -10,14 +10,14 @@ use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::parser::Parser;
 use apollo_compiler::validation::{DiagnosticList, Valid};
 
-/// Nesting of brackets of any kind, strings and comments aside.
+/// Maximum nesting of brackets of any kind, outside of strings and comments.
 const MAX_NESTING: usize = 200;
 
 /// Measurements of a document that passed.
 pub(in crate::engine) struct Measured {
-    /// Limits that it exceeds where they are only measured.
+    /// Limits that it exceeds, but that are only measured.
     pub exceeded: Vec<Exceeded>,
-    /// Values that the schema's defaults add to it.
+    /// Number of values that the schema's defaults add to it.
     pub added_values: u64,
 }
 
@@ -39,7 +39,7 @@ pub(in crate::engine) fn parse(
         let message = format!("the document nests brackets more than {MAX_NESTING} deep");
         return Err(vec![Error::new(ErrorCode::LimitExceeded, message)]);
     }
-    // What is ignored is held against what any mode serves.
+    // Ignored pieces are limited by the largest text that any mode serves.
     let tokens = if extent.exceeds(most) { most.saturating_add(1) } else { extent.tokens };
     verdict.hold(LimitName::Tokens, limits.tokens, tokens as u64, || {
         format!("the document has more than {} tokens (limits.tokens)", limits.tokens.max)
@@ -57,7 +57,7 @@ pub(in crate::engine) fn parse(
     let exceeded = verdict.finish()?;
     let document = match document.to_executable_validate(&graph.api_schema) {
         Ok(document) => document,
-        // What is wrong with it is looked at again below.
+        // Its errors are checked again below.
         Err(failed) if is_decided_again(&failed.errors) => Valid::assume_valid(failed.partial),
         Err(failed) => return Err(mistakes(text, &failed.errors)),
     };
@@ -69,13 +69,13 @@ fn is_decided_again(diagnostics: &DiagnosticList) -> bool {
     diagnostics.iter().all(|one| validate::is_decided_here(&one.error.to_string()))
 }
 
-/// One syntax error: what follows from the first one helps nobody.
+/// Returns one syntax error. Those that follow from the first one are dropped.
 fn syntax_error(at: Location, message: &str) -> Error {
     let message = short(format!("syntax error: {message}"));
     Error { locations: vec![at], ..Error::new(ErrorCode::ParseFailed, message) }
 }
 
-/// What the grammar allows and the parser does not.
+/// Returns the error of a text that the grammar allows and the parser does not.
 fn unreadable(text: &str, diagnostics: &DiagnosticList) -> Error {
     let first = diagnostics.iter().next().and_then(|first| first.error.location());
     let at = Location::of(text, first.map_or(0, |span| span.offset()));
@@ -99,21 +99,22 @@ fn mistakes(text: &str, diagnostics: &DiagnosticList) -> Vec<Error> {
         .collect()
 }
 
-/// A field whose selections are all unknown is also said to have none. Its selections' own mistakes tell the truth.
+/// Returns `true` for the error "no selections" of a field whose selections are all unknown. The
+/// errors of its selections are the real cause.
 fn is_echo(text: &str, mistake: &impl ToCliReport) -> bool {
     let field = mistake.location().and_then(|span| text.get(span.offset()..span.end_offset()));
     field.is_some_and(|field| field.ends_with('}'))
         && mistake.to_string().ends_with("must have a subselection set")
 }
 
-/// The parser counts columns in bytes, people in characters.
+/// Converts a location: the parser counts columns in bytes, clients in characters.
 fn location(text: &str, line: usize, column: usize) -> Location {
     let line_text = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
     let before = line_text.get(..column.saturating_sub(1)).unwrap_or(line_text);
     Location { line, column: before.chars().count() + 1 }
 }
 
-/// A message may quote the document, and a name in it can be as long as the document.
+/// Shortens a message. It may quote the document, and a name in it can be as long as the document.
 pub(super) fn short(mut message: String) -> String {
     const LONGEST: usize = 300;
     if let Some((end, _)) = message.char_indices().nth(LONGEST) {

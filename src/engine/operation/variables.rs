@@ -1,4 +1,4 @@
-//! The variables of an operation: its definitions, kept with their defaults, and what a request sent for them.
+//! Variables of an operation: its definitions with their defaults, and the values of a request.
 
 use super::coerce::{Coercion, CoercionError, InputPath};
 use super::parse::short;
@@ -12,17 +12,17 @@ use apollo_compiler::executable::Operation;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use serde_json::{Map, Value};
 
-/// An operation's variable definitions.
+/// Variable definitions of an operation.
 pub(super) struct Variables {
     declared: Vec<VariableDefinition>,
-    /// Values that defaults may add to those of a request.
+    /// Maximum number of values that defaults may add to those of a request.
     most: u64,
 }
 
 struct VariableDefinition {
     name: Box<str>,
     ty: Type,
-    /// Coerced.
+    /// The default, coerced.
     default: Option<Value>,
     at: Option<Location>,
 }
@@ -43,10 +43,10 @@ impl Variables {
         Self { declared: declared.collect(), most }
     }
 
-    /// The request's variables, coerced to their types, with defaults for those that it leaves out.
+    /// Coerces the request's variables to their types, and fills in defaults for omitted ones.
     ///
     /// # Errors
-    /// The first one that does not fit.
+    /// If a variable is invalid. The error is the first one.
     pub fn coerce(
         &self,
         graph: &Graph,
@@ -87,7 +87,7 @@ impl VariableDefinition {
     }
 }
 
-/// The values' depth was bounded when they were parsed.
+/// Converts a value. Its depth was bounded when it was parsed.
 fn from_serde(value: Value) -> JsonValue {
     match value {
         Value::Null => JsonValue::Null,

@@ -90,7 +90,7 @@ async fn a_stream_that_breaks_off_or_cannot_be_opened_ends_with_an_error() {
     assert_eq!(codes(&answers[1]), ["UPSTREAM_UNAVAILABLE"]);
     assert_eq!(answers[1]["data"], json!({ "said": null }));
     assert_eq!(answers[1]["errors"][0]["extensions"]["source"], "chat");
-    // Not found is no answer here, though the field may be null.
+    // "Not found" is an error here, although the field is nullable.
     upstream.stream(Err(failure(ErrorCode::UpstreamStatus, ErrorKind::NotFound)));
     let answers = all(&upstream, SAID).await;
     assert_eq!((answers.len(), codes(&answers[0])), (1, vec!["UPSTREAM_STATUS"]));
@@ -98,7 +98,7 @@ async fn a_stream_that_breaks_off_or_cannot_be_opened_ends_with_an_error() {
     assert!(all(&upstream, SAID).await.is_empty(), "a stream may be over at once");
 }
 
-/// What may be seen of a message depends on who wrote it, and on who asks.
+/// Access to a message depends on its author and on the caller.
 const GUARDED: &str = r#"
 type Query {
   usersById(ids: [ID!]! @is(field: "id")): [User]! @lookup

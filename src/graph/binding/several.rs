@@ -1,4 +1,5 @@
-//! The message for a field with several bindings: a field for each of them, as it can be pasted into the schema.
+//! Error message for a field with several bindings: suggests a field for each of them, ready to
+//! paste into the schema.
 
 use crate::graph::merge::Merged;
 use crate::graph::words::Words;
@@ -6,10 +7,11 @@ use crate::problem::Problem;
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Directive, FieldDefinition};
 
-/// A field is shown for so many of its bindings.
+/// Maximum number of bindings for which a field is suggested.
 const MAX_SHOWN: usize = 4;
 
-/// A binding that is longer, or has several lines, is shown by its source alone.
+/// Maximum size of a binding that is quoted, in bytes. If it is longer, or has several lines, only
+/// its source is named.
 const MAX_BINDING: usize = 160;
 
 /// Refuses a field with several bindings.
@@ -38,7 +40,8 @@ pub(super) fn refuse(
     Problem::error("two-bindings", message).at(second).help(help)
 }
 
-/// `ordersFromUsers`; with a number, if the type or this message has that name already.
+/// Returns a free name, such as `ordersFromUsers`. It gets a number if the type or this message
+/// already has that name.
 fn free_name(
     merged: &Merged,
     type_name: &str,
@@ -73,7 +76,7 @@ fn arguments(field: &FieldDefinition) -> String {
     format!("({})", shown.collect::<Vec<_>>().join(", "))
 }
 
-/// The directive as it is written.
+/// Returns the text of the directive.
 fn shown(merged: &Merged, binding: &Node<Directive>) -> String {
     let place = merged.places.of(binding.location());
     let text = place.as_ref().and_then(|place| place.file.text.get(place.span.clone()));

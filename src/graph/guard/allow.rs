@@ -1,4 +1,4 @@
-//! The text of an `@allow`: one expression that gives true or false, over the token, the request, the field's arguments
+//! The text of `@allow`: one boolean expression over the token, the request, the field's arguments
 //! and its parent object.
 
 use super::{Allow, On};
@@ -12,7 +12,8 @@ use apollo_compiler::ast::Type;
 use serde_json::Value;
 use std::ops::Range;
 
-/// Reads one rule; `None` if it is no rule at all. Problems beside the text's own leave a rule, which no graph keeps.
+/// Reads one rule; `None` if the text cannot be parsed. Other errors still give a rule, but then
+/// the load fails.
 pub(super) fn read(
     words: Words<'_>,
     on: On<'_>,
@@ -51,7 +52,7 @@ struct Checking<'a> {
     is_root: bool,
     text: &'a Argument,
     this: Vec<FieldSelection>,
-    /// The places of enums in the text, and their types.
+    /// Positions of enums in the text, and their types.
     enums: Vec<(Range<usize>, Type)>,
     problems: &'a mut Vec<Problem>,
 }
@@ -71,7 +72,7 @@ impl Checking<'_> {
         });
     }
 
-    /// What can never be `true` would deny everybody.
+    /// Refuses an expression that can never be `true`, because it would deny every caller.
     fn truth(&mut self, expr: &Expr) {
         let found = match &expr.kind {
             ExprKind::Object(_) | ExprKind::Select { .. } => "an object",
@@ -150,7 +151,7 @@ impl Checking<'_> {
         self.boolean(reference, &ty);
     }
 
-    /// The field whose parent `$this` is.
+    /// Returns the field whose parent `$this` is.
     fn guarded_field(&mut self, reference: &Reference) -> Option<String> {
         let ty = self.on.type_name;
         let (message, help) = match self.on.field {
@@ -214,8 +215,8 @@ impl Checking<'_> {
         insert_path(&mut self.this, &steps);
     }
 
-    /// An enum is compared with its own values, by their names in the schema: another one makes a rule that is always
-    /// false, or always true.
+    /// Checks that an enum is compared with its own values, by their names in the schema. Any other
+    /// value gives a rule that is always false, or always true.
     fn comparisons(&mut self, expr: &Expr) {
         expr.children().into_iter().for_each(|child| self.comparisons(child));
         let ExprKind::Method { of, method, arguments, .. } = &expr.kind else { return };
@@ -250,7 +251,7 @@ impl Checking<'_> {
         }
     }
 
-    /// A path that is the whole rule must itself be true or false.
+    /// Checks that a path that is the whole rule is boolean.
     fn boolean(&mut self, reference: &Reference, ty: &Type) {
         let inner = ty.inner_named_type();
         if self.words.0.get_enum(inner).is_some() {

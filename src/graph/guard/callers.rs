@@ -1,4 +1,5 @@
-//! Rules and texts that look at the caller's token, in a gateway that verifies no tokens: every caller is anonymous.
+//! Warns about rules and texts that use the caller's token if the gateway verifies no tokens: every
+//! caller is anonymous then.
 
 use crate::graph::binding::Bindings;
 use crate::graph::merge::Merged;
@@ -9,7 +10,7 @@ use apollo_compiler::Node;
 use apollo_compiler::ast::Directive;
 use apollo_compiler::schema::ExtendedType;
 
-/// Reports the first of them: all have one cause.
+/// Reports the first one: all have the same cause.
 pub(in crate::graph) fn warn_without_callers(
     merged: &Merged,
     bindings: &Bindings,
@@ -35,7 +36,7 @@ pub(in crate::graph) fn warn_without_callers(
     problems.push(Problem::warning("no-callers", message).at(place).help(help));
 }
 
-/// What is wrong with each rule that needs a token, and its place.
+/// Returns a message and a place for each rule that needs a token.
 fn rules(merged: &Merged) -> Vec<(String, Option<Place>)> {
     let mut found = Vec::new();
     let mut add = |directive: &Node<Directive>| {

@@ -1,8 +1,10 @@
-//! Who may see what: `@authenticated`, `@requiresScopes` and `@allow`, read once into the rules of every field.
+//! Access rules: `@authenticated`, `@requiresScopes` and `@allow`, combined at load into the rules
+//! of every field.
 //!
-//! A rule on a type holds for every field that returns it, one on an interface for every type that implements it, one
-//! on a field of an interface for that field of each such type, and one on a root type for each of its fields. All that
-//! is worked out here, so that a field's list of rules is whole. Nothing is evaluated here.
+//! A rule on a type holds for every field that returns it, one on an interface for every type that
+//! implements it, one on a field of an interface for that field of each such type, and one on a
+//! root type for each of its fields. This is resolved here, so a field's list of rules is complete.
+//! Nothing is evaluated here.
 
 mod allow;
 mod callers;
@@ -26,17 +28,17 @@ use hashbrown::HashMap;
 use needs::Placed;
 use std::fmt;
 
-/// The directives of this module.
+/// Directives of this module.
 pub(super) const DIRECTIVES: [&str; 3] = ["authenticated", "requiresScopes", "allow"];
 
-/// The position of a rule in [`Guards`].
+/// Index of a rule in [`Guards`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GuardId(pub u32);
 
-/// One rule. Equal rules are one, wherever they stand, but for those that look at arguments or objects.
+/// One rule. Equal rules are stored once, except for those that use arguments or objects.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Guard {
-    /// There is a verified token.
+    /// The caller has a verified token.
     Authenticated,
     /// The token has all scopes of one of these lists (Apollo Federation, "`@requiresScopes`").
     Scopes(Vec<Vec<Name>>),
@@ -47,23 +49,23 @@ pub enum Guard {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Allow {
     pub rule: Mapping,
-    /// It looks at the token, so an anonymous caller never passes.
+    /// It uses the token, so an anonymous caller is always refused.
     pub names_claims: bool,
-    /// It looks at the arguments of the field that it stands on.
+    /// It uses the arguments of its field.
     pub names_arguments: bool,
-    /// What it looks at of the parent object.
+    /// Fields of the parent object that it uses.
     pub this: Vec<FieldSelection>,
 }
 
-/// The rules of a graph.
+/// Access rules of a graph.
 #[derive(Debug, Default)]
 pub struct Guards {
     list: Vec<Guard>,
-    /// The rules of the list by their text, so that equal ones are found.
+    /// Rules of the list by their text, to find equal ones.
     by_text: HashMap<String, Vec<GuardId>>,
-    /// By object type and field; only what is guarded.
+    /// By object type and field; only guarded fields.
     fields: HashMap<Name, HashMap<Name, Vec<GuardId>>>,
-    /// By object type; only what is guarded.
+    /// By object type; only guarded types.
     types: HashMap<Name, Vec<GuardId>>,
 }
 
@@ -73,14 +75,15 @@ impl Guards {
         &self.list[id.0 as usize]
     }
 
-    /// All rules that must hold for a field of an object type to be seen, those of its type included.
+    /// Returns all rules of a field of an object type, including those of its type. The caller sees
+    /// the field only if all hold.
     #[must_use]
     pub fn of_field(&self, ty: &str, field: &str) -> &[GuardId] {
         let found = self.fields.get(ty).and_then(|fields| fields.get(field));
         found.map_or(&[], Vec::as_slice)
     }
 
-    /// All rules that must hold for an object of this type to be seen.
+    /// Returns all rules of an object type. The caller sees an object of it only if all hold.
     #[must_use]
     pub fn of_type(&self, ty: &str) -> &[GuardId] {
         self.types.get(ty).map_or(&[], Vec::as_slice)
@@ -99,7 +102,8 @@ impl Guards {
 }
 
 impl Guard {
-    /// It looks at the object whose field it guards, so that it holds for one object and not for the next one.
+    /// Returns the rule if it uses the object of its field, so that it has to be evaluated for each
+    /// object.
     #[must_use]
     pub fn of_object(&self) -> Option<&Allow> {
         match self {
@@ -110,7 +114,7 @@ impl Guard {
 }
 
 impl fmt::Display for Guard {
-    /// As a condition, for people.
+    /// Writes it as a condition, for people.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Authenticated => formatter.write_str("authenticated"),
@@ -151,7 +155,7 @@ pub(super) fn read(
     guards
 }
 
-/// The rules of every field and type, and where those over `$this` stand.
+/// Returns the rules of every field and type, and the places of those over `$this`.
 fn rules(merged: &Merged, problems: &mut Vec<Problem>) -> (Guards, Placed) {
     let (guards, placed) = (Guards::default(), Placed::new());
     let mut reading = Reading { merged, problems, guards, placed };
@@ -190,7 +194,8 @@ fn rules(merged: &Merged, problems: &mut Vec<Problem>) -> (Guards, Placed) {
     (guards, placed)
 }
 
-/// All interfaces of a type: the type system has every one of them named.
+/// Returns all interfaces of a type. The type system requires each of them to be listed on the
+/// type.
 fn interfaces(found: Option<&ExtendedType>) -> impl Iterator<Item = &str> {
     let names = match found {
         Some(ExtendedType::Object(object)) => Some(&object.implements_interfaces),
@@ -208,7 +213,7 @@ fn merge(all: &mut Vec<GuardId>, more: Option<&Vec<GuardId>>) {
     }
 }
 
-/// What stands on types and fields themselves.
+/// Rules that are declared on types and fields themselves.
 #[derive(Default)]
 struct Own<'a> {
     types: HashMap<&'a str, Vec<GuardId>>,
@@ -222,11 +227,11 @@ struct Reading<'a> {
     placed: Placed,
 }
 
-/// Where a rule stands.
+/// Position of a rule.
 #[derive(Clone, Copy)]
 struct On<'a> {
     type_name: &'a str,
-    /// `None`: on the type itself.
+    /// `None` if it is on the type itself.
     field: Option<&'a FieldDefinition>,
 }
 
@@ -274,7 +279,8 @@ impl<'a> Reading<'a> {
         all
     }
 
-    /// Nobody could ask for an `@internal` field, so a rule on it would promise what it does not keep.
+    /// Refuses a rule on an `@internal` field. Clients cannot select such a field, so the rule
+    /// would have no effect.
     fn refuse_hidden(&mut self, directive: &Node<Directive>, on: On<'_>) {
         let Some(field) = on.field.filter(|field| field.directives.has("internal")) else { return };
         let (ty, name) = (on.type_name, &field.name);

@@ -1,8 +1,8 @@
-//! Rules over `$this`, held against what needs the fields they stand on.
+//! Checks rules over `$this` against the requirements of other fields.
 //!
-//! Such a rule is asked for each object once that object is there. So its field can be no part of a key, by which
-//! objects are fetched in the first place; it cannot be needed of another object than the one that is asked about; and
-//! nothing that its rule needs may need it in turn.
+//! Such a rule is evaluated for each object once the object has been fetched. So its field cannot
+//! be a part of a key, which is needed to fetch objects. It cannot be required of any object other
+//! than the one that is checked. And nothing that its rule requires may require it in turn.
 
 use crate::graph::ObjectType;
 use crate::graph::requirement::{Coordinate, Requirements};
@@ -11,7 +11,7 @@ use crate::graphql::Name;
 use crate::problem::{Place, Problem};
 use hashbrown::HashMap;
 
-/// Where the rules over `$this` stand.
+/// Places of the rules over `$this`.
 pub(super) type Placed = HashMap<Coordinate, Place>;
 
 pub(super) struct Checking<'a> {
@@ -21,7 +21,7 @@ pub(super) struct Checking<'a> {
 }
 
 impl Checking<'_> {
-    /// All that is wrong, once for each rule and reason.
+    /// Returns all errors, one for each rule and reason.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.placed.is_empty() {

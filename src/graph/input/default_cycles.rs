@@ -1,7 +1,9 @@
-//! "Input Object Default Value Has Cycle" (GraphQL spec, section 3.10): a default that fills in itself never ends.
+//! "Input Object Default Value Has Cycle" (GraphQL spec, section 3.10): a default that contains
+//! itself never ends.
 //!
-//! A default that ends may still multiply: ten input objects, each with the next one in two fields, are a thousand
-//! values. So each default is also counted with all that it fills in, and one that is too large or too deep is refused.
+//! A finite default may still multiply: ten input objects, each with the next one in two fields,
+//! are a thousand values. So each default is also counted with everything that it fills in, and one
+//! that is too large or too deep is refused.
 
 use super::{InputValue, arguments, input_objects};
 use crate::graph::merge::Merged;
@@ -11,9 +13,9 @@ use apollo_compiler::ast::{InputValueDefinition, Type, Value};
 use apollo_compiler::{Node, Schema};
 use hashbrown::HashMap;
 
-/// Values that one default may come to, with the defaults inside it.
+/// Maximum number of values of one default, including the defaults inside it.
 const MAX_VALUES: u64 = 1_000;
-/// Levels of lists and objects in one default, with the defaults inside it.
+/// Maximum nesting of lists and objects in one default, including the defaults inside it.
 const MAX_LEVELS: u64 = 100;
 
 /// Maximum number of fields of one cycle that are named.
@@ -22,14 +24,14 @@ const MAX_NAMED: usize = 10;
 /// A field of an input object, by the names of both.
 type FieldCoordinate<'a> = (&'a str, &'a str);
 
-/// The extent of a value with the defaults that it fills in.
+/// Size of a value, including the defaults that it fills in.
 #[derive(Debug, Clone, Copy, Default)]
 struct DefaultExtent {
     values: u64,
     levels: u64,
 }
 
-/// Refuses defaults that never end, and those that are far too large. Gives the sizes of those of input fields.
+/// Refuses defaults that never end or are too large. Returns the sizes of those of input fields.
 pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) -> Defaults {
     let mut search = DefaultSearch { merged, known: HashMap::new(), problems };
     for object in input_objects(&merged.schema) {
@@ -51,7 +53,7 @@ pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) -> Defaults {
     defaults
 }
 
-/// Values that defaults of input fields come to, with the defaults inside them.
+/// Numbers of values of the defaults of input fields, including the defaults inside them.
 #[derive(Debug, Default)]
 pub struct Defaults {
     /// By input object and field.
@@ -59,7 +61,7 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// Values that defaults add to one of this type.
+    /// Returns the number of values that defaults add to a value of this type.
     #[must_use]
     pub fn added(&self, schema: &Schema, ty: &Type, value: &Value) -> u64 {
         let mut added: u64 = 0;
@@ -73,16 +75,17 @@ impl Defaults {
 
 struct DefaultSearch<'a, 'p> {
     merged: &'a Merged,
-    /// Of each field's default, once all defaults inside it are known.
+    /// Sizes of fields' defaults, once all defaults inside them are known.
     known: HashMap<FieldCoordinate<'a>, DefaultExtent>,
     problems: &'p mut Vec<Problem>,
 }
 
 impl<'a> DefaultSearch<'a, '_> {
-    /// Walks from one field's default to all that it fills in. A stack of its own: a chain may be as long as the schema.
+    /// Walks from one field's default to everything that it fills in. It has a stack of its own: a
+    /// chain may be as long as the schema.
     fn field(&mut self, start: FieldCoordinate<'a>) {
         let mut way: Vec<(FieldCoordinate<'a>, Vec<FieldCoordinate<'a>>)> = Vec::new();
-        // The place of each on the way.
+        // The position of each field on the current path.
         let mut open: HashMap<FieldCoordinate<'a>, usize> = HashMap::new();
         let mut next = Some(start);
         loop {
@@ -113,7 +116,7 @@ impl<'a> DefaultSearch<'a, '_> {
         let Some(default) = &definition.default_value else { return };
         if !self.known.contains_key(&field) {
             let extent = self.extent(&definition.ty, default);
-            // What is too large is one problem, not also one of everything around it.
+            // A default that is too large is one problem, and not one of each default around it.
             let extent =
                 self.hold(&format!("the default of `{}.{}`", field.0, field.1), definition, extent);
             self.known.insert(field, extent);
@@ -124,7 +127,7 @@ impl<'a> DefaultSearch<'a, '_> {
         self.merged.schema.get_input_object(object)?.fields.get(field).map(|field| &***field)
     }
 
-    /// The fields whose defaults the default of this one fills in.
+    /// Returns the fields whose defaults are filled in by this field's default.
     fn filled_by(&self, field: FieldCoordinate<'a>) -> Vec<FieldCoordinate<'a>> {
         let mut found = Vec::new();
         if let Some(definition) = self.definition(field)
@@ -190,7 +193,7 @@ impl<'a> DefaultSearch<'a, '_> {
     }
 }
 
-/// Visits each field with a default that `value` leaves out. Literals are as deep as the parser lets them be.
+/// Visits each field with a default that `value` omits. Literals are as deep as the parser allows.
 fn walk<'a>(
     schema: &'a Schema,
     ty: &Type,

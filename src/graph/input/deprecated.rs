@@ -5,7 +5,7 @@ use crate::graph::merge::Merged;
 use crate::problem::Problem;
 use apollo_compiler::ast::InputValueDefinition;
 
-/// Refuses `@deprecated` on what must be given.
+/// Refuses `@deprecated` on required arguments and input fields.
 pub(super) fn check(
     merged: &Merged,
     coordinate: &str,

@@ -1,7 +1,8 @@
-//! Arguments of directives in the SDL are values of their types (GraphQL spec, sections 3.13 and 5.6).
+//! Checks that arguments of directives in the SDL are values of their types (GraphQL spec, sections
+//! 3.13 and 5.6).
 //!
-//! The parser's own validation covers most of it. It confuses null in a list with null for the list, and accepts a
-//! field that is given twice.
+//! The parser's own validation covers most of it. It confuses null in a list with null for the
+//! list, and accepts duplicate fields.
 
 use super::literal::misfits;
 use super::unique_fields::repeated_fields;
@@ -13,7 +14,8 @@ use apollo_compiler::{Node, Schema};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Refuses arguments of directives that do not fit. Reports nothing more about an argument that is already refused.
+/// Refuses invalid arguments of directives. Reports nothing more about an argument that is already
+/// refused.
 pub(in crate::graph) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
     let schema = &merged.schema;
     let refused: BTreeSet<Start> =
@@ -49,14 +51,14 @@ pub(in crate::graph) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
     problems.extend(found);
 }
 
-/// A file, and a byte of it.
+/// Index of a file, and an offset in it.
 type Start = (usize, usize);
 
 fn start(place: &Place) -> Start {
     (Arc::as_ptr(&place.file) as usize, place.span.start)
 }
 
-/// All uses of directives, those on built-in types left out.
+/// Returns all uses of directives, except those on built-in types.
 fn uses(schema: &Schema) -> Vec<&Node<Directive>> {
     let mut all = Vec::new();
     all.extend(nodes(&schema.schema_definition.directives));

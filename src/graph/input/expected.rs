@@ -1,4 +1,5 @@
-//! Messages about input values that do not fit their types: the same for literals of SDL and documents as for JSON of variables.
+//! Error messages about input values of the wrong type: the same for literals of SDL and documents
+//! as for JSON of variables.
 
 use crate::graphql::ScalarFormat;
 use apollo_compiler::ast::Type;
@@ -9,7 +10,8 @@ pub fn not_null(ty: &Type) -> String {
     format!("null cannot stand where `{ty}` is due")
 }
 
-/// A scalar was given a value of another kind. `None` for a custom scalar without a form, which takes anything.
+/// Returns the message for a scalar with a value of another kind. `None` for a custom scalar
+/// without a format, which takes any value.
 pub fn other_scalar(name: &str, format: Option<ScalarFormat>, found: &str) -> Option<String> {
     let expected = match name {
         "Int" => "a whole number",
@@ -27,7 +29,7 @@ pub fn out_of_range(name: &str) -> String {
     format!("this number does not fit {article} `{name}`")
 }
 
-/// `None` if the enum has the value.
+/// Returns the message for an unknown enum value; `None` if the enum has the value.
 pub fn no_value(definition: &EnumType, value: &str) -> Option<String> {
     let is_known = definition.values.contains_key(value);
     (!is_known).then(|| format!("`{}` has no value `{value}`", definition.name))
@@ -49,7 +51,7 @@ pub fn missing_field(name: &str, key: impl Display) -> String {
     format!("`{name}` needs a value for its field `{key}`")
 }
 
-/// The message about a `@oneOf` without exactly one field.
+/// Returns the message about a `@oneOf` without exactly one field.
 pub fn exactly_one(name: &str) -> String {
     format!("`{name}` takes exactly one of its fields, with a value that is not null")
 }

@@ -1,7 +1,8 @@
-//! Rules of the GraphQL specification on arguments and input objects that the parser's own validation leaves out, one a
-//! file.
+//! Rules of the GraphQL specification on arguments and input objects that the parser's own
+//! validation lacks. One rule per file.
 //!
-//! What is accepted here is filled into requests without looking again: defaults end, and fit their types.
+//! Values that are accepted here are filled into requests without further checks: defaults end, and
+//! fit their types.
 
 mod default_cycles;
 mod default_values;
@@ -32,7 +33,7 @@ struct InputValue<'a> {
     definition: &'a InputValueDefinition,
 }
 
-/// Runs all of them.
+/// Runs all rules.
 pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Problem>) -> Defaults {
     let defaults = default_cycles::check(merged, problems);
     one_of::check(merged, problems);
@@ -57,7 +58,7 @@ fn input_objects(schema: &Schema) -> impl Iterator<Item = &InputObjectType> {
     })
 }
 
-/// All arguments of fields and directives.
+/// Returns all arguments of fields and directives.
 fn arguments(schema: &Schema) -> impl Iterator<Item = InputValue<'_>> {
     let of_fields = schema.types.iter().flat_map(|(name, found)| {
         let fields = match found {

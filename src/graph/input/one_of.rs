@@ -1,5 +1,5 @@
-//! `@oneOf` (GraphQL spec, section 3.10.1): each field of such an input object is nullable and has no default, and a
-//! finite value of it can be written.
+//! `@oneOf` (GraphQL spec, section 3.10.1): each field of such an input object is nullable and has
+//! no default, and a finite value of it exists.
 
 use super::input_objects;
 use super::literal::is_one_of;
@@ -10,7 +10,7 @@ use apollo_compiler::ast::Type;
 use apollo_compiler::schema::InputObjectType;
 use hashbrown::{HashMap, HashSet};
 
-/// Refuses fields of a `@oneOf` that the client could not leave out, and input objects that never end.
+/// Refuses required fields of a `@oneOf`, and input objects without a finite value.
 pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
     let objects = || input_objects(&merged.schema);
     for object in objects().filter(|object| is_one_of(object)) {
@@ -47,7 +47,7 @@ fn nullable(ty: &Type) -> Type {
     ty.clone().nullable()
 }
 
-/// Input objects of which a finite value can be written.
+/// Returns the input objects that have a finite value.
 fn finite<'a>(
     schema: &Schema,
     objects: impl Iterator<Item = &'a InputObjectType>,
@@ -68,7 +68,7 @@ fn finite<'a>(
         let fields = object.fields.values().filter(|field| one_of || field.ty.is_non_null());
         let needed: Vec<Option<&str>> = fields.map(|field| needed(&field.ty)).collect();
         let open = needed.iter().flatten().count();
-        // Of a `@oneOf`, one field is enough.
+        // For a `@oneOf`, one field is enough.
         let count = if one_of { usize::from(open == needed.len()) } else { open };
         if count == 0 {
             ready.push(&object.name);

@@ -6,7 +6,8 @@ use apollo_compiler::ast::Value;
 use apollo_compiler::parser::SourceSpan;
 use hashbrown::HashSet;
 
-/// Reports the fields that a literal, or one inside it, names more than once. As deep as the parser lets literals be.
+/// Reports duplicate fields of a literal, or of one inside it. The recursion is as deep as the
+/// parser allows literals to be.
 pub fn repeated_fields(literal: &Node<Value>, report: &mut dyn FnMut(Option<SourceSpan>, String)) {
     match &**literal {
         Value::List(items) => items.iter().for_each(|item| repeated_fields(item, report)),
@@ -14,7 +15,7 @@ pub fn repeated_fields(literal: &Node<Value>, report: &mut dyn FnMut(Option<Sour
             let mut seen = HashSet::new();
             for (name, value) in fields {
                 if !seen.insert(name) {
-                    // The value's place: a name has none in the tree of every literal.
+                    // Location of the value: a name has none in the tree of every literal.
                     let at = name.location().or_else(|| value.location());
                     report(at, format!("the field `{name}` is given more than once"));
                 }

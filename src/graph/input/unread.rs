@@ -1,8 +1,8 @@
-//! An argument has to change something. A field without a binding is read from its parent's reply whatever is given to
-//! it, so two aliases with different arguments would have one value. A field with a binding makes the same call whatever is
-//! given to an argument that no text reads, which is hardly meant.
+//! Unused arguments. A field without a binding is read from its parent's reply regardless of its
+//! arguments, so two aliases with different arguments would have one value. A field with a binding
+//! makes the same call regardless of an argument that no text uses, which is rarely intended.
 //!
-//! Fields of interfaces are left alone: those of their objects decide.
+//! Fields of interfaces are not checked: those of their objects are.
 
 use crate::graph::binding::{Bindings, Bound};
 use crate::graph::merge::Merged;
@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use apollo_compiler::ast::{FieldDefinition, Value};
 use apollo_compiler::schema::ObjectType;
 
-/// Refuses arguments that nothing reads on fields without a binding, and warns of those on fields with one.
+/// Refuses unused arguments on fields without a binding, and warns of those on fields with one.
 pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Problem>) {
     let words = Words(&merged.schema);
     for (type_name, object) in words.objects() {
@@ -24,7 +24,7 @@ pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Pro
                 unused(merged, object, field, (bindings, bound), problems);
                 continue;
             }
-            // A root field without a binding is a problem of its own.
+            // A root field without a binding is reported elsewhere.
             if !is_known || words.root(type_name).is_some() {
                 continue;
             }
@@ -44,7 +44,8 @@ pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Pro
     }
 }
 
-/// Warns of arguments of a field with a binding that neither a text of the binding nor a directive reads.
+/// Warns of arguments of a field with a binding that neither a text of the binding nor a directive
+/// uses.
 fn unused(
     merged: &Merged,
     object: &ObjectType,
@@ -57,7 +58,7 @@ fn unused(
     let of_select = call.select().map(Mapping::references).unwrap_or_default();
     let mut read: Vec<Reference> = of_select;
     read.extend(call.references().iter().map(|placed| placed.reference.clone()));
-    // Rules of interfaces hold for the field, too, and what their fields take it must take.
+    // Rules of interfaces hold for the field, too, and it must have all arguments of their fields.
     let interfaces = object.implements_interfaces.iter();
     let above: Vec<&FieldDefinition> = interfaces
         .filter_map(|name| merged.schema.type_field(name, &field.name).ok())
@@ -69,7 +70,7 @@ fn unused(
             Read::Unknown => return,
         }
     }
-    // A name that is no argument is a mistake of its own: the unused argument may be meant.
+    // An unknown name is reported elsewhere: it may be a misspelling of the unused argument.
     let is_unknown = |reference: &Reference| {
         reference.variable == Variable::Args
             && reference.path.first().is_some_and(|name| field.argument_by_name(name).is_none())
@@ -98,7 +99,7 @@ fn unused(
     }
 }
 
-/// Names of the arguments that say how long the field's list is.
+/// Returns the names of the arguments that determine the length of the field's list.
 fn sliced_by(field: &FieldDefinition) -> Vec<&str> {
     let size = field.directives.get("listSize");
     let names = size.and_then(|size| size.specified_argument_by_name("slicingArguments"));
@@ -110,11 +111,11 @@ fn sliced_by(field: &FieldDefinition) -> Vec<&str> {
     names.iter().filter_map(|path| path.split('.').next()).collect()
 }
 
-/// The arguments that a field's access rules read.
+/// Arguments that a field's access rules use.
 enum Read {
     /// Their names, as the first step of a path.
     Some(Vec<Reference>),
-    /// Unknown: a rule cannot be parsed, which is a problem of its own.
+    /// Unknown: a rule cannot be parsed, which is reported elsewhere.
     Unknown,
 }
 
@@ -135,7 +136,7 @@ impl Read {
         let Self::Some(references) = self else { return true };
         let arguments = references.iter().filter(|one| one.variable == Variable::Args);
         let mut names = arguments.map(|one| one.path.first());
-        // `$args` alone is a problem of its own, too.
+        // `$args` alone is reported elsewhere, too.
         names.any(|name| name.is_none_or(|name| **name == *argument))
     }
 }

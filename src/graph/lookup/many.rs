@@ -6,7 +6,7 @@ use crate::graph::words::{dotted, leaf_paths, list_depth};
 use crate::graph::{Batch, BindingId, LookupArguments, LookupElement, ObjectType, batch};
 
 impl Reading<'_> {
-    /// A list of keys a call.
+    /// Adds a lookup with a list of keys for each call.
     pub(super) fn many(
         &mut self,
         entity: &ObjectType,

@@ -1,4 +1,5 @@
-//! `@lookup`: the query fields that answer for an entity, and how its key becomes their arguments.
+//! `@lookup`: the query fields that return an entity, and the mapping of its key to their
+//! arguments.
 
 mod many;
 mod one;
@@ -18,11 +19,11 @@ use hashbrown::HashMap;
 /// A lookup and the field that declares it.
 pub(super) struct Found {
     pub(super) lookup: Lookup,
-    /// The key it takes, as paths.
+    /// The key that it takes, as paths.
     pub(super) key: Vec<KeyPath>,
 }
 
-/// Reads every `@lookup`, and gives those that take lists their batch rule.
+/// Reads every `@lookup`, and sets the batch rule of those that take lists.
 pub(super) fn read(
     merged: &Merged,
     types: &HashMap<Name, ObjectType>,
@@ -70,7 +71,7 @@ struct Reading<'a> {
     merged: &'a Merged,
     field: &'a FieldDefinition,
     coordinate: String,
-    /// Of `@lookup`.
+    /// Place of `@lookup`.
     place: Option<Place>,
     problems: &'a mut Vec<Problem>,
 }
@@ -133,7 +134,7 @@ impl Reading<'_> {
         (declares_key && !entity.keys.is_empty()).then_some(entity)
     }
 
-    /// The key fields an argument takes: those that `@is` names, or the one with its own name.
+    /// Returns the key fields of an argument: those named by `@is`, or the one with its own name.
     fn taken<'f>(
         &mut self,
         entity: &ObjectType,
@@ -164,7 +165,7 @@ impl Reading<'_> {
         self.merged.places.argument("field", directive.specified_argument_by_name("field")?)
     }
 
-    /// Input fields of an input object that take key fields, by `@is` or by name.
+    /// Returns the input fields of an input object that take key fields, by `@is` or by name.
     fn input_paths(
         &mut self,
         entity: &ObjectType,
@@ -244,7 +245,8 @@ impl Reading<'_> {
     }
 }
 
-/// `org.id` is called `orgId` or, where nothing else is, `id`.
+/// Returns `true` if `name` matches the path: `org.id` matches `orgId` or, if no other field does,
+/// `id`.
 fn is_called(path: &KeyPath, name: &str) -> bool {
     let joined = path.iter().enumerate().fold(String::new(), |mut joined, (at, step)| {
         let mut chars = step.chars();

@@ -8,7 +8,7 @@ use crate::graphql::Name;
 use crate::problem::Problem;
 
 impl Reading<'_> {
-    /// One entity a call: a lookup for each declared key that the arguments cover.
+    /// Adds a lookup for each declared key that the arguments cover, with one entity for each call.
     pub(super) fn one(
         &mut self,
         entity: &ObjectType,

@@ -1,7 +1,9 @@
-//! What the texts of a binding name: arguments, fields of the parent, keys of a batch, environment variables.
+//! References in the texts of a binding: arguments, fields of the parent, keys of a batch,
+//! environment variables.
 //!
-//! Each name is looked up in the schema, and its type held against the place it stands in. What a text takes of its
-//! parent becomes [`Binding::parent`](super::Binding), which the planner fetches first.
+//! Each name is looked up in the schema, and its type is checked against its position. Fields of
+//! the parent that a text uses become [`Binding::parent`](super::Binding), which the planner
+//! fetches first.
 
 mod names;
 
@@ -16,7 +18,7 @@ use hashbrown::HashMap;
 use names::Checking;
 use serde_json::Value;
 
-/// Checks the references of every binding, and gives it its parent fields and, on entity fields, its batch.
+/// Checks the references of every binding. Sets its parent fields and, on entity fields, its batch.
 pub(super) fn check(
     merged: &Merged,
     types: &HashMap<Name, ObjectType>,
@@ -44,7 +46,8 @@ pub(super) fn check(
     refuse_cycles(types, bindings, problems);
 }
 
-/// A mutation is made where a client selects it, and for nothing else: in a namespace, fields have mutations beside them.
+/// Refuses bindings that need the value of a mutation beside them, in a namespace: a mutation is
+/// made only if a client selects it.
 fn refuse_mutations(
     types: &HashMap<Name, ObjectType>,
     bindings: &Bindings,
@@ -69,7 +72,7 @@ fn refuse_mutations(
     }
 }
 
-/// The values of all environment variables that texts name, as an object.
+/// Returns the values of all environment variables that texts use, as an object.
 pub(super) fn env(
     bindings: &Bindings,
     read: &dyn Fn(&str) -> Option<String>,
@@ -106,13 +109,13 @@ pub(super) fn env(
     Value::Object(values)
 }
 
-/// The references of all bindings.
+/// Returns the references of all bindings.
 pub(super) fn everywhere(bindings: &Bindings) -> Vec<Placed> {
     let of_bound = |bound: &Bound| bound.id.map(|id| all(bindings, id, bound));
     bindings.bound.iter().filter_map(of_bound).flatten().collect()
 }
 
-/// The references of a call and of its `select`.
+/// Returns the references of a call and of its `select`.
 fn all(bindings: &Bindings, id: BindingId, bound: &Bound) -> Vec<Placed> {
     let call = &bindings.binding(id).call;
     let mut placed = call.references().to_vec();
@@ -130,7 +133,7 @@ fn in_select(mapping: &Mapping, select: &Argument) -> Vec<Placed> {
     mapping.references().into_iter().map(place).collect()
 }
 
-/// The parent's fields that must be there before this one can be called for.
+/// Returns the parent's fields that must be fetched before this one can be called.
 fn needs<'a>(
     types: &'a HashMap<Name, ObjectType>,
     bindings: &'a Bindings,
@@ -143,7 +146,7 @@ fn needs<'a>(
     parent.iter().map(|selection| &selection.name).chain(needed).collect()
 }
 
-/// Fields whose calls need each other's values: none of them could ever be the first.
+/// Refuses fields whose calls need each other's values: none of them could be the first.
 fn refuse_cycles(
     types: &HashMap<Name, ObjectType>,
     bindings: &Bindings,

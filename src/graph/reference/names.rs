@@ -1,4 +1,4 @@
-//! One reference after the other, held against the schema.
+//! Checks each reference against the schema.
 
 use crate::graph::batch;
 use crate::graph::binding::Bound;
@@ -12,7 +12,7 @@ use apollo_compiler::Schema;
 use apollo_compiler::ast::{FieldDefinition, Type};
 use apollo_compiler::schema::ExtendedType;
 
-/// The references of one binding.
+/// References of one binding.
 pub(super) struct Checking<'a> {
     schema: &'a Schema,
     bound: &'a Bound,
@@ -23,11 +23,11 @@ pub(super) struct Checking<'a> {
     problems: &'a mut Vec<Problem>,
 }
 
-/// What a path ends in.
+/// End of a path.
 struct End {
     ty: Type,
     nullable: bool,
-    /// Lists inside each other.
+    /// Nesting of lists.
     lists: usize,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Checking<'a> {
         Self { schema, bound, field, is_root, parent, asked, problems }
     }
 
-    /// What the binding takes of its parent, and the batch rule of an entity field.
+    /// Returns the parent fields that the binding uses, and the batch rule of an entity field.
     pub(super) fn finish(mut self) -> (Vec<FieldSelection>, Option<Batch>) {
         let batch = self.batch();
         (self.parent, batch)
@@ -174,7 +174,8 @@ impl<'a> Checking<'a> {
         self.position(placed, &End { lists: 1, nullable: false, ty: end.ty });
     }
 
-    /// Follows a path through the parent's fields, and adds it to what the binding takes of its parent.
+    /// Follows a path through the parent's fields, and adds it to the parent fields that the
+    /// binding uses.
     fn parent_path(&mut self, placed: &Placed) -> Option<End> {
         let path = &placed.reference.path;
         let variable = if placed.reference.variable == Variable::This { "$this" } else { "$batch" };
@@ -182,7 +183,7 @@ impl<'a> Checking<'a> {
         let mut end: Option<End> = None;
         for name in path {
             let Some(field) = self.field_of(&at, name, placed) else {
-                // A scalar of the schema's own may hold anything: what is below it is not ours to know.
+                // A custom scalar may hold any value: its contents are unknown.
                 if Words(self.schema).is_custom_scalar(&at) {
                     break;
                 }
@@ -213,7 +214,7 @@ impl<'a> Checking<'a> {
         Some(end)
     }
 
-    /// The steps of a path that are fields of the schema.
+    /// Returns the steps of a path that are fields of the schema.
     fn known_steps(&self, path: &[Box<str>]) -> Vec<Name> {
         let mut at = self.bound.type_name.clone();
         let mut steps = Vec::new();
@@ -260,7 +261,7 @@ impl<'a> Checking<'a> {
         Some(ty)
     }
 
-    /// Holds the type of what a bare path yields against the place it stands in.
+    /// Checks the type of a bare path's value against its position.
     fn position(&mut self, placed: &Placed, end: &End) {
         let reference = &placed.reference;
         if !reference.bare || reference.position == Position::Mapping {
@@ -289,7 +290,7 @@ impl<'a> Checking<'a> {
         }
     }
 
-    /// The batch rule of an entity field; lookups have theirs already.
+    /// Returns the batch rule of an entity field; lookups have theirs already.
     fn batch(&mut self) -> Option<Batch> {
         let rule = self.bound.batch.as_ref()?;
         let coordinate = self.bound.coordinate();
@@ -317,7 +318,8 @@ impl<'a> Checking<'a> {
         batch::read(rule, &target, std::mem::take(&mut self.asked), self.problems)
     }
 
-    /// A `$batch` was named and refused: its own problem says more than another one could.
+    /// Returns `true` if a `$batch` was used and refused: its own problem is more precise than
+    /// another one.
     fn names_batch(&self) -> bool {
         self.problems.iter().any(|problem| {
             problem.place.as_ref().is_some_and(|place| {

@@ -1,4 +1,4 @@
-//! What loads, and what becomes of it.
+//! Valid schemas, and the graphs that they give.
 
 use super::super::{Batch, BatchReply, LookupArguments, LookupElement};
 use super::{graph, load, load_files, warnings};

@@ -1,4 +1,4 @@
-//! What clients see of a graph.
+//! The schema that clients see.
 
 use super::{accepts::SHOP, graph};
 

@@ -1,4 +1,4 @@
-//! The table of codes, the code, the cases and the documentation say the same.
+//! The table of codes, the code, the cases and the documentation agree.
 
 use crate::graph::CODES;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ fn is_code(text: &str) -> bool {
     text == "n+1" || (text.contains('-') && text.chars().all(is_word))
 }
 
-/// Every string of the room's sources that looks like a code.
+/// Collects every string of the room's sources that looks like a code.
 fn in_sources(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();

@@ -1,10 +1,10 @@
-//! Large graphs: they load in a time that grows with their size, or are refused for a chain that is too long,
-//! whatever the order of their definitions.
+//! Large graphs: they load in a time that grows with their size, or are refused for a chain that is
+//! too long, independently of the order of their definitions.
 
 use super::{all, brief, load};
 use std::fmt::Write;
 
-/// A type whose field `f1` needs `f0`, `f2` needs `f1`, and so on.
+/// Returns a type whose field `f1` needs `f0`, `f2` needs `f1`, and so on.
 fn chain(length: usize, link: impl Fn(usize, usize) -> String) -> String {
     let mut sdl = String::from(
         "type Query { t(id: ID!): T @lookup @rest(source: \"users\", GET: \"/{$args.id}\", select: \"id f0: x\") }\n\
@@ -59,7 +59,7 @@ fn a_chain_of_requirements_has_a_hundred_fields_at_most() {
     assert_eq!(all(&chain(5_000, allow)).len(), 1);
 }
 
-/// As many keys as lookups, each of which takes one key and yields the next one.
+/// Returns as many keys as lookups. Each lookup takes one key and yields the next one.
 fn keys(count: usize) -> String {
     let mut sdl = String::from(
         "type Query { t: T @rest(source: \"users\", GET: \"/x\", select: \"k0: x\")\n",

@@ -36,7 +36,7 @@ fn all(text: &str) -> Vec<Problem> {
     }
 }
 
-/// `code at "text under the caret": message`, one line each.
+/// Prints `code at "text above the caret": message`, one line each.
 fn brief(problems: &[Problem]) -> String {
     let line = |problem: &Problem| {
         let under = problem.place.as_ref().map_or("nowhere", |place| {

@@ -1,10 +1,11 @@
-//! `refusals.md`: what a load says of SDL with mistakes, case by case. `BLESS=1` writes what it says now into the file.
+//! `refusals.md`: the problems of SDL with errors, case by case. `BLESS=1` writes the current ones
+//! into the file.
 
 use super::{all, brief};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/graph/tests/refusals.md");
 
-/// Title, SDL, and what is said.
+/// Returns title, SDL, and problems of each case.
 pub(super) fn cases() -> Vec<(String, String, String)> {
     let text = std::fs::read_to_string(FILE).unwrap();
     let block = |case: &str, language: &str| {

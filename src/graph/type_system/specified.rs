@@ -1,11 +1,12 @@
-//! Definitions of the specification of September 2025 that the parser has in the form of 2021: arguments that could be null
-//! then (`includeDeprecated`, section 4.2; `@deprecated(reason:)`, section 3.13.3).
+//! Definitions of the specification of September 2025 that the parser has in the form of 2021:
+//! arguments that were nullable then (`includeDeprecated`, section 4.2; `@deprecated(reason:)`,
+//! section 3.13.3).
 
 use apollo_compiler::ast::{InputValueDefinition, Type};
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Node, Schema};
 
-/// Brings the built-in definitions up to date. Those that the SDL replaces stay as they are written.
+/// Updates the built-in definitions. Those that the SDL replaces stay as they are written.
 pub(in crate::graph) fn update(schema: &mut Schema) {
     for name in ["__Type", "__Field", "__Directive"] {
         let Some(ExtendedType::Object(object)) = schema.types.get_mut(name) else { continue };

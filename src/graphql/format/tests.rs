@@ -1,9 +1,9 @@
-//! Texts that have a form, texts that do not, and any text at all against simpler rules.
+//! Texts with a format, texts without it, and arbitrary texts against simpler rules.
 
 use super::ScalarFormat;
 use proptest::prelude::*;
 
-/// Name, texts that have the form, and texts that do not.
+/// Name, valid texts, and invalid texts.
 const TEXTS: [(&str, &[&str], &[&str]); 7] = [
     (
         "Date",
@@ -103,7 +103,7 @@ fn only_integers_take_numbers() {
     assert_eq!(ScalarFormat::of("JSON"), None);
 }
 
-/// Texts of a form, and texts with a few characters changed, or cut.
+/// Generates texts of a format, and texts with a few characters changed, or cut.
 fn near(form: &'static str) -> impl Strategy<Value = String> {
     let change = (any::<prop::sample::Index>(), "[-+:.TtZz @/0-9a-fé\n]");
     (form, prop::collection::vec(change, 0..3), any::<prop::sample::Index>(), any::<bool>())
@@ -119,7 +119,7 @@ fn near(form: &'static str) -> impl Strategy<Value = String> {
         })
 }
 
-/// Two digits, of at most this.
+/// Returns `true` for two digits whose value is at most `most`.
 fn is_pair(text: &str, most: u32) -> bool {
     text.len() == 2
         && text.bytes().all(|byte| byte.is_ascii_digit())

@@ -1,6 +1,7 @@
-//! What to do about a mistake of grammar, where its message alone leads nowhere.
+//! Help for syntax errors whose message alone is not enough to fix them.
 
-/// How to fix a mistake of type definitions, from its message and the first word of its line.
+/// Returns the fix of a syntax error in type definitions, from its message and the first word of
+/// its line.
 #[must_use]
 pub fn advice(message: &str, word: &str) -> Option<&'static str> {
     let definitions =

@@ -80,7 +80,7 @@ fn selection(tokens: &mut Tokens<'_>) -> Checked {
     if tokens.is(b'{') { selection_set(tokens) } else { Ok(()) }
 }
 
-/// After `...`.
+/// Parses the rest of a spread, after `...`.
 fn spread(tokens: &mut Tokens<'_>) -> Checked {
     if tokens.takes_word("on")? {
         tokens.name()?;

@@ -1,4 +1,4 @@
-//! Text → tokens (GraphQL spec, section 2.1). One pass, without a copy.
+//! Splits a text into tokens (GraphQL spec, section 2.1). One pass, without a copy.
 
 use super::SyntaxError;
 use std::ops::Range;
@@ -11,7 +11,7 @@ pub(super) enum TokenKind {
     Name,
     Int,
     Float,
-    /// Block strings included.
+    /// Also block strings.
     String,
 }
 
@@ -31,7 +31,7 @@ impl LexicalToken {
 pub(super) struct Lexer<'t> {
     text: &'t str,
     at: usize,
-    /// Commas and byte-order marks that were passed over.
+    /// Commas and byte-order marks that were skipped.
     pub ignored: Vec<Range<usize>>,
 }
 
@@ -220,7 +220,7 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// The length of `\u0041`, `\u{41}`, or a pair of surrogates.
+/// Returns the length of `\u0041`, `\u{41}`, or a pair of surrogates.
 fn unicode_escape(text: &str) -> Option<usize> {
     if let Some(rest) = text.strip_prefix("\\u{") {
         let digits = rest.split_once('}')?.0;
@@ -241,7 +241,7 @@ fn unicode_escape(text: &str) -> Option<usize> {
     }
 }
 
-/// The number in `\uXXXX`.
+/// Parses the number in `\uXXXX`.
 fn fixed(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());

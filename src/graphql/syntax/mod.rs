@@ -1,7 +1,9 @@
-//! The grammar of GraphQL (specification of September 2025, appendix C) as a strict check in front of a lenient parser.
+//! The grammar of GraphQL (specification of September 2025, appendix C) as a strict check in front
+//! of a lenient parser.
 //!
-//! Finds the first mistake and says it in words. Builds no tree. A text that passes is handed on with what the parser
-//! does not know blanked out, byte for byte, so that places in it stay where they were.
+//! Finds the first error and describes it in words. Builds no tree. A valid text is returned with
+//! everything that the parser does not support blanked out, byte for byte, so that positions stay
+//! the same.
 
 mod advice;
 mod executable;
@@ -19,23 +21,23 @@ use std::borrow::Cow;
 use std::ops::Range;
 use tokens::Tokens;
 
-/// Levels of brackets, or of lists in a type.
+/// Maximum nesting of brackets, or of lists in a type.
 const MAX_LEVELS: usize = 256;
 
-/// The first mistake in a text.
+/// The first error in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// Lowercase, without a final full stop and without the place.
+    /// Lowercase, without a final full stop and without the location.
     pub message: String,
-    /// The bytes that are wrong; empty at the end of the text.
+    /// The invalid bytes; empty at the end of the text.
     pub span: Range<usize>,
 }
 
-/// Checks a document of operations and fragments, and returns it as the parser understands it: without commas,
+/// Checks a document of operations and fragments, and returns it in the form that the parser supports: without commas,
 /// byte-order marks and descriptions.
 ///
 /// # Errors
-/// The first mistake.
+/// If the text is invalid. Returns the first error.
 pub fn executable(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
     let mut tokens = Tokens::new(text)?;
     executable::document(&mut tokens)?;
@@ -45,7 +47,7 @@ pub fn executable(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
 /// Checks a document of type definitions and extensions, and returns it without commas and byte-order marks.
 ///
 /// # Errors
-/// The first mistake.
+/// If the text is invalid. Returns the first error.
 pub fn type_system(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
     let read = || {
         let mut tokens = Tokens::new(text)?;

@@ -1,10 +1,10 @@
-//! A quotation mark inside a string in quotes ends the string, and what the grammar says of the rest leads nowhere: such a
-//! mistake is reported at the quotation mark.
+//! Improves errors of an unescaped quotation mark inside a string: it ends the string, and the
+//! grammar's error about the rest is misleading. Such an error is reported at the quotation mark.
 
 use super::SyntaxError;
 use super::lexer::{Lexer, TokenKind};
 
-/// The mistake that `error` follows from, if a string of its line ends too early.
+/// Returns the error that causes `error`, if a string of its line ends too early.
 pub(super) fn explained(text: &str, error: SyntaxError) -> SyntaxError {
     match stray_quote(text, error.span.start) {
         Some(at) => SyntaxError {
@@ -15,7 +15,8 @@ pub(super) fn explained(text: &str, error: SyntaxError) -> SyntaxError {
     }
 }
 
-/// The first quotation mark in the line of `at`, up to there, that stands between a string and more of its text.
+/// Returns the first quotation mark in the line of `at`, up to `at`, that is between a string and
+/// more of its text.
 fn stray_quote(text: &str, at: usize) -> Option<usize> {
     let line = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
     let bytes = text.as_bytes();
@@ -39,12 +40,13 @@ fn stray_quote(text: &str, at: usize) -> Option<usize> {
             return Some(token.start);
         }
     }
-    // A string that is never closed begins with the quotation mark that was left over.
+    // A string that is never closed begins with the surplus quotation mark.
     let before = at.checked_sub(1).map(|before| bytes[before]);
     (bytes.get(at) == Some(&b'"') && before.is_some_and(is_text)).then_some(at)
 }
 
-/// Never beside a string of the language: those have blanks and punctuation around them.
+/// Returns `true` for bytes of text, which are never next to a valid string: those have white space
+/// and punctuation around them.
 fn is_text(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"\"'_$-.|>/?+*;\\".contains(&byte) || !byte.is_ascii()
 }

@@ -1,4 +1,5 @@
-//! A stream of tokens with the one that is next, which is all that the grammar looks at; and what to blank out.
+//! A stream of tokens with one token of lookahead, which is all that the grammar needs. Also
+//! collects the ranges to blank out.
 
 use super::lexer::{Lexer, LexicalToken, TokenKind};
 use super::{MAX_LEVELS, SyntaxError};
@@ -12,7 +13,7 @@ pub(super) struct Tokens<'t> {
     lexer: Lexer<'t>,
     next: LexicalToken,
     level: usize,
-    /// Descriptions that the parser does not know.
+    /// Descriptions that the parser does not support.
     blanked: Vec<Range<usize>>,
 }
 
@@ -23,20 +24,20 @@ impl<'t> Tokens<'t> {
         Ok(Self { text, lexer, next, level: 0, blanked: Vec::new() })
     }
 
-    /// The text with blanks for what was ignored.
+    /// Returns the text with ignored ranges blanked out.
     pub fn finish(self) -> Cow<'t, str> {
         let ignored = self.lexer.ignored.into_iter().chain(self.blanked);
         let mut bytes: Option<Vec<u8>> = None;
         for range in ignored {
             let bytes = bytes.get_or_insert_with(|| self.text.as_bytes().to_vec());
             for byte in &mut bytes[range] {
-                // Lines stay where they are.
+                // Keeps the lines.
                 if !b"\r\n".contains(byte) {
                     *byte = b' ';
                 }
             }
         }
-        // Whole characters were blanked, so what is left is UTF-8.
+        // Whole characters were blanked, so the rest is UTF-8.
         match bytes.map(String::from_utf8) {
             Some(Ok(text)) => Cow::Owned(text),
             Some(Err(_)) | None => Cow::Borrowed(self.text),
@@ -55,7 +56,7 @@ impl<'t> Tokens<'t> {
         self.next.kind == TokenKind::Sign(sign)
     }
 
-    /// The name that is next; empty if something else is.
+    /// Returns the next token if it is a name; otherwise an empty text.
     pub fn word(&self) -> &'t str {
         match self.next.kind {
             TokenKind::Name => self.text.get(self.next.span()).unwrap_or_default(),
@@ -68,7 +69,7 @@ impl<'t> Tokens<'t> {
         Ok(())
     }
 
-    /// Takes a sign if it is next.
+    /// Takes the next token if it is this punctuator. Returns `true` if so.
     pub fn takes(&mut self, sign: u8) -> Result<bool, SyntaxError> {
         let is = self.is(sign);
         if is {
@@ -77,7 +78,7 @@ impl<'t> Tokens<'t> {
         Ok(is)
     }
 
-    /// Takes a keyword if it is next.
+    /// Takes the next token if it is this keyword. Returns `true` if so.
     pub fn takes_word(&mut self, word: &str) -> Result<bool, SyntaxError> {
         let is = self.word() == word;
         if is {
@@ -98,7 +99,7 @@ impl<'t> Tokens<'t> {
         if self.kind() == TokenKind::Name { self.advance() } else { Err(self.unexpected("a name")) }
     }
 
-    /// Takes a description if there is one; `blank` if the parser must not see it.
+    /// Takes a description, if there is one. `blank`: the parser must not see it.
     pub fn description(&mut self, blank: bool) -> Result<bool, SyntaxError> {
         let is = self.kind() == TokenKind::String;
         if is {
@@ -110,7 +111,7 @@ impl<'t> Tokens<'t> {
         Ok(is)
     }
 
-    /// `open item+ close`, or nothing.
+    /// Parses `open item+ close`, or nothing.
     pub fn optional_many(
         &mut self,
         open: u8,
@@ -124,7 +125,7 @@ impl<'t> Tokens<'t> {
         Ok(is)
     }
 
-    /// `open item+ close`.
+    /// Parses `open item+ close`.
     pub fn many(&mut self, open: u8, item: fn(&mut Self) -> Checked, close: u8) -> Checked {
         self.sign(open)?;
         self.deeper(|tokens| {
@@ -136,7 +137,7 @@ impl<'t> Tokens<'t> {
         })
     }
 
-    /// `open item* close`.
+    /// Parses `open item* close`.
     pub fn any(&mut self, open: u8, item: impl Fn(&mut Self) -> Checked, close: u8) -> Checked {
         self.sign(open)?;
         self.deeper(|tokens| {
@@ -147,7 +148,7 @@ impl<'t> Tokens<'t> {
         })
     }
 
-    /// `sign? item (sign item)*`.
+    /// Parses `sign? item (sign item)*`.
     pub fn delimited(&mut self, sign: u8, item: fn(&mut Self) -> Checked) -> Checked {
         self.takes(sign)?;
         item(self)?;
@@ -157,7 +158,7 @@ impl<'t> Tokens<'t> {
         Ok(())
     }
 
-    /// Every recursion of the grammar passes here.
+    /// Limits the depth: every recursion of the grammar passes here.
     pub fn deeper(&mut self, inside: impl FnOnce(&mut Self) -> Checked) -> Checked {
         if self.level == MAX_LEVELS {
             let message = format!("brackets nest more than {MAX_LEVELS} deep");
@@ -174,13 +175,13 @@ impl<'t> Tokens<'t> {
         SyntaxError { message, span: self.next.span() }
     }
 
-    /// An error about the token that is next.
+    /// Returns an error about the next token.
     pub fn refuse(&self, message: &str) -> SyntaxError {
         SyntaxError { message: message.to_owned(), span: self.next.span() }
     }
 
     fn found(&self) -> String {
-        /// Characters of a name or number that are shown.
+        /// Maximum number of characters of a name or number in a message.
         const SHOWN: usize = 40;
         let text = self.text.get(self.next.span()).unwrap_or_default();
         let short = match text.char_indices().nth(SHOWN) {

@@ -4,7 +4,7 @@ use super::SyntaxError;
 use super::tokens::{Checked, Tokens};
 use super::values::{constant, constant_directives, type_reference};
 
-/// Where a directive can be declared to stand (GraphQL spec, section 3.13).
+/// Valid locations of a directive (GraphQL spec, section 3.13).
 const LOCATIONS: [&str; 19] = [
     "QUERY",
     "MUTATION",
@@ -27,7 +27,7 @@ const LOCATIONS: [&str; 19] = [
     "INPUT_FIELD_DEFINITION",
 ];
 
-/// A file may be empty: others may define the types.
+/// Parses a document. It may be empty, because other files may define the types.
 pub(super) fn document(tokens: &mut Tokens<'_>) -> Checked {
     while !tokens.is_end() {
         definition(tokens)?;
@@ -61,7 +61,7 @@ fn definition(tokens: &mut Tokens<'_>) -> Checked {
     if says { Ok(()) } else { Err(tokens.unexpected("what the extension adds")) }
 }
 
-/// A keyword, a name, and a rest that is `true` if there is any.
+/// Parses a keyword, a name, and a rest, which returns `true` if there is any.
 fn named<'t>(
     tokens: &mut Tokens<'t>,
     rest: fn(&mut Tokens<'t>) -> Result<bool, SyntaxError>,
@@ -108,7 +108,7 @@ fn union_type(tokens: &mut Tokens<'_>) -> Result<bool, SyntaxError> {
     Ok(directives || members)
 }
 
-/// Directives, and definitions in braces.
+/// Parses directives, and definitions in braces.
 fn values<'t>(
     tokens: &mut Tokens<'t>,
     item: fn(&mut Tokens<'t>) -> Checked,

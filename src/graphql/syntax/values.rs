@@ -4,7 +4,7 @@ use super::SyntaxError;
 use super::lexer::TokenKind;
 use super::tokens::{Checked, Tokens};
 
-/// A value; with `constant` it holds no variable.
+/// Parses a value; if `constant`, without variables.
 pub(super) fn value(tokens: &mut Tokens<'_>, constant: bool) -> Checked {
     match tokens.kind() {
         TokenKind::Sign(b'[') => tokens.any(b'[', |tokens| value(tokens, constant), b']'),
@@ -27,7 +27,7 @@ pub(super) fn variable(tokens: &mut Tokens<'_>) -> Checked {
     tokens.name()
 }
 
-/// `name: value`, as an argument or as a field of an object.
+/// Parses `name: value`, an argument or a field of an object.
 fn named_value(tokens: &mut Tokens<'_>, constant: bool) -> Checked {
     tokens.name()?;
     tokens.sign(b':')?;
@@ -38,7 +38,7 @@ pub(super) fn arguments(tokens: &mut Tokens<'_>) -> Checked {
     tokens.optional_many(b'(', |tokens| named_value(tokens, false), b')').map(drop)
 }
 
-/// Directives, whose arguments may hold variables.
+/// Parses directives whose arguments may hold variables.
 pub(super) fn directives(tokens: &mut Tokens<'_>) -> Checked {
     while tokens.takes(b'@')? {
         tokens.name()?;
@@ -47,7 +47,7 @@ pub(super) fn directives(tokens: &mut Tokens<'_>) -> Checked {
     Ok(())
 }
 
-/// Directives without variables. Returns `true` if there was one.
+/// Parses directives without variables. Returns `true` if there was one.
 pub(super) fn constant_directives(tokens: &mut Tokens<'_>) -> Result<bool, SyntaxError> {
     let mut found = false;
     while tokens.takes(b'@')? {
@@ -58,7 +58,7 @@ pub(super) fn constant_directives(tokens: &mut Tokens<'_>) -> Result<bool, Synta
     Ok(found)
 }
 
-/// `Name`, `[Type]`, with or without `!`.
+/// Parses `Name` and `[Type]`, with or without `!`.
 pub(super) fn type_reference(tokens: &mut Tokens<'_>) -> Checked {
     match tokens.kind() {
         TokenKind::Sign(b'[') => {

@@ -1,4 +1,5 @@
-//! Comparisons and logic: what is not known stays not known, so that a rule never holds because something is missing.
+//! Comparisons and logic: unknown values stay unknown, so that a rule never holds because a value
+//! is missing.
 
 use super::*;
 use serde_json::json;
@@ -76,7 +77,7 @@ fn what_is_known_decides_logic() {
         ("$.nick->or(true)", json!(true)),
         ("$.nick->or(false)", Value::Null),
         ("$.off->or($.off)", json!(false)),
-        // What is decided is not looked at any further.
+        // Once the result is decided, the rest is not evaluated.
         ("$.off->and($.id)", json!(false)),
     ];
     for (text, expected) in table {

@@ -1,4 +1,4 @@
-//! Every mistake: its message, the exact bytes that the caret is under, and the help.
+//! Every error: its message, the exact bytes above the caret, and the help.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn mapping_errors(text: &str) -> Vec<ParseError> {
     Mapping::parse(text).err().unwrap_or_else(|| panic!("`{text}` parses"))
 }
 
-/// Text, the part the caret is under, message, a part of the help.
+/// Text, the part above the caret, message, a part of the help.
 type Row = (&'static str, std::ops::Range<usize>, &'static str, &'static str);
 
 fn check(rows: &[Row], parse: impl Fn(&str) -> Vec<ParseError>) {

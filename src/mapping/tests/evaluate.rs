@@ -1,4 +1,4 @@
-//! What selections, keys, `??` and every method yield, for every kind of value.
+//! Results of selections, keys, `??` and every method, for every kind of value.
 
 use super::*;
 use serde_json::json;
@@ -42,7 +42,7 @@ fn selections_pick_rename_group_and_unwrap() {
     for (text, expected) in table {
         let found = select(text, &reply());
         assert_eq!(found.as_ref(), Ok(&expected), "{text}");
-        // Key order is part of the answer.
+        // Key order is part of the result.
         assert_eq!(found.map(|value| value.to_string()), Ok(expected.to_string()), "{text}");
     }
 }

@@ -1,9 +1,9 @@
-//! What each form parses to, and where it says that it stands.
+//! Trees and spans of each form.
 
 use super::*;
 use crate::mapping::Method;
 
-/// What each form parses to.
+/// Tree of each form.
 #[test]
 fn each_form_of_a_mapping_has_its_tree() {
     let table = [
@@ -67,7 +67,7 @@ fn each_form_of_a_mapping_has_its_tree() {
         ("$args.input { a b: c }", "$args.input {a: $.a, b: $.c}"),
         ("$(1)", "1"),
         ("$(\"x\")", "\"x\""),
-        // Keywords are names where a name stands.
+        // Keywords are names in the position of a name.
         ("true null: x", "{true: $.true, null: $.x}"),
     ];
     for (text, tree) in table {
@@ -137,7 +137,7 @@ fn the_planner_can_tell_what_only_picks() {
     assert_eq!(mapping("$.a->first").expr().simple_path(), None);
 }
 
-/// A storefront's mappings and templates, whole.
+/// Parses whole mappings and templates of a storefront.
 #[test]
 fn real_texts_parse() {
     let mappings = [

@@ -1,4 +1,4 @@
-//! Texts nobody means: endless nesting, noise, cut-off ends. None may panic or overflow the stack.
+//! Meaningless texts: endless nesting, noise, truncation. None may panic or overflow the stack.
 
 use super::*;
 use serde_json::json;
@@ -29,7 +29,7 @@ fn parse_all(text: &str) -> [bool; 3] {
     results.map(|result| result.is_ok())
 }
 
-/// Every span can be sliced out of the text.
+/// Checks that every span can be sliced out of the text.
 fn check_spans(text: &str, spans: impl Iterator<Item = std::ops::Range<usize>>) {
     for span in spans {
         assert!(text.get(span.clone()).is_some(), "{span:?} of {text}");
@@ -97,7 +97,7 @@ fn sixty_levels_are_enough_for_everybody() {
     }
 }
 
-/// The tallest tree that parses, of wide frames, is walked within a test's stack.
+/// The tallest tree that parses, with wide frames, is walked within a test's stack.
 #[test]
 fn the_tallest_tree_is_evaluated() {
     let mut current = json!(1);
@@ -110,7 +110,7 @@ fn the_tallest_tree_is_evaluated() {
     assert!(select(&text, &current).is_ok());
 }
 
-/// xorshift64*, so that a failure comes again.
+/// xorshift64*, so that failures are reproducible.
 struct Dice(u64);
 
 impl Dice {
@@ -205,7 +205,7 @@ fn no_text_makes_the_parser_panic() {
             *count += usize::from(ok);
         }
     }
-    // The pieces make valid texts often enough for evaluation to be reached.
+    // The pieces form valid texts often enough for evaluation to be reached.
     assert!(parsed.iter().all(|count| *count > 100), "{parsed:?}");
 }
 

@@ -29,12 +29,12 @@ fn over_tree(text: &str) -> Result<Value, Failure> {
     select_with(text, &reply, &json!({ "args": { "q": "A", "none": null } }))
 }
 
-/// Both readings, which are one.
+/// Evaluates in both ways, which must agree.
 fn both(text: &str) -> Result<String, Failure> {
     let of_text = over_text(text);
     let of_text = of_text.map(|text| serde_json::from_str::<Value>(&text).unwrap().to_string());
     assert_eq!(of_text, over_tree(text).map(|value| value.to_string()), "{text}");
-    // Whatever stands beside it.
+    // Independent of its neighbours.
     let beside = over_text(&format!("all: $ it: {text}"));
     let beside = beside.map(|text| serde_json::from_str::<Value>(&text).unwrap()["it"].to_string());
     assert_eq!(beside, of_text, "{text}");
@@ -345,7 +345,7 @@ fn work_is_bounded() {
         let tree = select_with(text, &reply, &variables).unwrap_err();
         assert!(expected(&tree), "{text}: {tree}");
     }
-    // What is linear in the reply is never refused, even with no steps besides.
+    // Work that is linear in the reply is never refused, even with no further steps.
     for text in ["$.rows", "x: $.rows->map(@) y: $.t", "$.rows->size", "x: $.t->upper"] {
         let steps = if text.contains("map") || text.contains("upper") { 100_000 } else { 0 };
         assert!(over(text, &rows, &Value::Null, steps).is_ok(), "{text}");

@@ -1,4 +1,4 @@
-//! Tests of the language, and what they share: variables from JSON, trees and mistakes as text.
+//! Tests of the language, and shared helpers: variables from JSON, trees and errors as text.
 
 mod compare;
 mod errors;
@@ -17,7 +17,7 @@ use super::{
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Variables from one object, by the name that follows the `$`.
+/// Variables from one object, by the name after the `$`.
 struct Given(Value);
 
 impl Variables for Given {
@@ -51,7 +51,8 @@ fn value(text: &str, position: Position, variables: Value) -> Result<Value, Fail
     template.evaluate(&Scope { current: &Value::Null, variables: &Given(variables) })
 }
 
-/// The tree as text: bare keys with the `$` they are of, literals as JSON, fields that join with dots before them.
+/// Prints the tree: bare keys with the `$` that they belong to, literals as JSON, fields that join
+/// with dots before them.
 fn show(expr: &Expr) -> String {
     let optional = |optional: bool| if optional { "?" } else { "" };
     match &expr.kind {
@@ -86,7 +87,7 @@ fn show_fields(fields: &[Field]) -> String {
     format!("{{{}}}", shown.collect::<Vec<_>>().join(", "))
 }
 
-/// One mistake as it is shown: message, the line with carets under it, help.
+/// Prints one error: message, the line with carets under it, help.
 fn show_error(text: &str, error: &ParseError) -> String {
     let line_start = text[..error.span.start].rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();

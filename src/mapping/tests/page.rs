@@ -1,4 +1,4 @@
-//! Runs every example of `docs/mapping.md`: a block of texts, then a block of what they become.
+//! Runs every example of `docs/mapping.md`: a block of texts, then a block of their results.
 
 use super::*;
 use crate::mapping::Method;
@@ -33,7 +33,7 @@ fn blocks() -> Vec<Block> {
     blocks
 }
 
-/// The sample without the `$` before each variable, so that it can be asked by name.
+/// Parses the sample without the `$` before each variable, so that it can be looked up by name.
 fn sample(text: &str) -> (Value, Given) {
     let sample: Value = serde_json::from_str(text).unwrap();
     let variables = sample.as_object().unwrap().iter();
@@ -91,7 +91,7 @@ fn every_example_is_true() {
     assert!(run >= 18, "only {run} examples were found");
 }
 
-/// What can be written is on the page.
+/// Every variable and method is on the page.
 #[test]
 fn every_variable_and_method_is_on_the_page() {
     let methods = Method::all().map(Method::as_str);

@@ -1,9 +1,9 @@
-//! Which parts of the variables a text names, and whether they arrive as they are.
+//! The parts of the variables that a text uses, and if they are passed on unchanged.
 
 use super::*;
 use crate::mapping::Reference;
 
-/// Each reference as `path position`, with a star where it is bare, and the text of its span.
+/// Prints each reference as `path position`, with a star if it is bare, and the text of its span.
 fn shown(text: &str, references: &[Reference]) -> Vec<String> {
     let show = |reference: &Reference| {
         let keys = reference.path.iter().map(|key| format!(".{key}"));
@@ -109,7 +109,7 @@ fn a_template_says_where_each_value_goes() {
     assert_eq!(shown(text, &template.references()), ["$claims.sub* text [$claims.sub]"]);
 }
 
-/// Selections on `??` inside each other would double the paths at each level.
+/// Nested selections on `??` would double the paths at each level.
 #[test]
 fn paths_do_not_multiply() {
     let mut text = "$.a { z }".to_owned();

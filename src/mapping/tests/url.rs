@@ -1,4 +1,4 @@
-//! Rendering: each value encoded for its place, whatever it is, and what is refused instead.
+//! Rendering: every value is encoded for its position, or refused.
 
 use super::*;
 use serde_json::json;
@@ -84,7 +84,7 @@ fn a_segment_that_would_change_the_path_is_refused() {
     }
 }
 
-/// A value never leaves its place, whatever it is.
+/// No value changes the structure of the URL.
 #[test]
 fn hostile_values_arrive_as_themselves() {
     let table = [

@@ -1,10 +1,11 @@
-//! Automatic persisted queries: documents that clients register by sending hash and text together, and name by the hash
-//! from then on.
+//! Automatic persisted queries (APQ): clients register a document by sending its hash and text
+//! together, and send only the hash from then on.
 //!
-//! What is kept is what can be run: a text comes in only once it was prepared, so that nobody fills the store with
-//! garbage, and only up to a length, so that nobody fills it with comments. Memory is bounded by bytes. Redis, where
-//! several gateways share it, is a second tier that is never needed: without an answer in time, a document is unknown,
-//! and its client sends it again. What comes out of Redis is believed only if it has the hash that was asked for.
+//! Only documents that can run are stored: a text is added once it was prepared, so that no client
+//! fills the store with invalid texts, and only up to a length, so that no client fills it with
+//! comments. Memory is bounded by bytes. Redis is an optional second tier that several gateways
+//! share. If it does not answer within the timeout, a document is unknown, and its client sends it
+//! again. A text from Redis is used only if it has the requested hash.
 
 use super::{Digest, metrics};
 use crate::shared::{self, Failure, Redis};
@@ -12,17 +13,17 @@ use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes of the longest text that is kept. Longer ones run, and are sent each time.
+/// Maximum size of a stored text in bytes. Longer ones run, but have to be sent each time.
 const LONGEST: usize = 128 << 10;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub enabled: bool,
-    /// Bytes of memory.
+    /// Maximum size of all documents in memory, in bytes. Default: 16 MiB.
     pub size: u64,
-    /// How long a document is kept.
+    /// Time for which a document is stored. Default: 24 hours.
     pub ttl: Duration,
-    /// The second tier.
+    /// Redis as second tier. Default: none.
     pub redis: Option<shared::Settings>,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Apq {
     ttl: Duration,
 }
 
-/// Where a text comes from, and so where it has yet to go.
+/// Source of a text, which decides the tiers that still need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     Client,
@@ -46,8 +47,10 @@ pub(super) enum Origin {
 }
 
 impl Apq {
+    /// Creates the store.
+    ///
     /// # Errors
-    /// If the address of Redis cannot be used.
+    /// If the address of Redis is invalid.
     pub fn new(settings: &Settings) -> Result<Self, String> {
         let memory = Cache::builder()
             .max_capacity(settings.size)
@@ -60,7 +63,8 @@ impl Apq {
         Ok(Self { memory, redis, ttl: settings.ttl })
     }
 
-    /// The text with this hash. One that comes out of Redis is to be kept once it was prepared.
+    /// Returns the text with this hash. The caller stores one from Redis in memory once it was
+    /// prepared.
     pub async fn get(&self, digest: &Digest) -> Option<(Arc<str>, Option<Origin>)> {
         if let Some(text) = self.memory.get(digest) {
             metrics::document("memory");
@@ -71,7 +75,7 @@ impl Apq {
         Some((text, Some(Origin::Redis)))
     }
 
-    /// Keeps a text that was prepared.
+    /// Stores a text that was prepared.
     pub async fn keep(&self, digest: Digest, text: &str, origin: Origin) {
         if text.len() > LONGEST || self.memory.contains_key(&digest) {
             return;
@@ -98,7 +102,7 @@ impl Apq {
         text.map(Into::into)
     }
 
-    /// How many documents memory holds, and the bytes they weigh.
+    /// Returns the number of documents in memory, and their size in bytes.
     #[cfg(test)]
     pub fn kept(&self) -> (u64, u64) {
         self.memory.run_pending_tasks();
@@ -106,14 +110,14 @@ impl Apq {
     }
 }
 
-/// Bytes of memory beside a text, roughly.
+/// Approximate size of an entry beside its text, in bytes.
 const OVERHEAD: usize = 128;
 
 fn key(digest: &Digest) -> Vec<u8> {
     format!("document:{digest}").into_bytes()
 }
 
-/// One line where something went wrong, and none for each request while Redis is left alone.
+/// Logs a failure, but not for each request while Redis is not being asked.
 fn complain(failure: &Failure) {
     if *failure != Failure::Resting {
         tracing::warn!("documents are not shared: {failure}");

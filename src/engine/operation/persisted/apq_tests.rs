@@ -1,4 +1,4 @@
-//! Automatic persisted queries in memory: what is kept, what is not, and what is said of it.
+//! Automatic persisted queries in memory: stored and refused documents, and their errors.
 
 use super::apq::{Apq, Origin};
 use super::tests::{SDL, ask, hash, sha};
@@ -51,7 +51,7 @@ async fn nobody_registers_under_the_hash_of_another_text() {
     assert_eq!(ask(&engine, hash(sha("{ a }"), None)).await, Err(NOT_FOUND));
 }
 
-/// What does not run is not kept, so that the store cannot be filled with garbage.
+/// Documents that do not run are not stored, so that the store cannot be filled with invalid texts.
 #[tokio::test]
 async fn only_what_was_prepared_is_kept() {
     let engine = engine_with(Trust::Allow, Limits { tokens: 50.into(), ..Limits::default() });
@@ -66,7 +66,7 @@ async fn only_what_was_prepared_is_kept() {
         assert_eq!(ask(&engine, hash(sha(text), Some(text))).await, Err(code), "{text}");
         assert_eq!(ask(&engine, hash(sha(text), None)).await, Err(NOT_FOUND), "{text}");
     }
-    // Comments are no tokens, but bytes all the same.
+    // Comments are not tokens, but have bytes all the same.
     let padded = format!("{{ a }} #{}", "x".repeat(200_000));
     assert_eq!(ask(&engine, hash(sha(&padded), Some(&padded))).await, Ok(json!({ "a": 1 })));
     assert_eq!(ask(&engine, hash(sha(&padded), None)).await, Err(NOT_FOUND));

@@ -13,7 +13,7 @@ impl Digest {
         Self(bytes)
     }
 
-    /// 64 lowercase hexadecimal digits; anything else is no digest.
+    /// Parses 64 lowercase hexadecimal digits; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
         if digits.len() != 64 {

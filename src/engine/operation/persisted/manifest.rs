@@ -1,8 +1,9 @@
-//! Manifests: JSON files that list the documents clients were built with.
+//! Manifests: JSON files that list the documents that clients were built with.
 //!
-//! Two forms are in use, and both are read: one object of ids and texts (graphql-codegen, Relay), and Apollo's
-//! `{"format": "apollo-persisted-query-manifest", "version": 1, "operations": [{"id", "body", …}]}`. Each document is
-//! prepared at load as it would be for a request, and every mistake is told with file and id; none waits for a client.
+//! Two formats are supported: one object of ids and texts (graphql-codegen, Relay), and Apollo's
+//! `{"format": "apollo-persisted-query-manifest", "version": 1, "operations": [{"id", "body",
+//! …}]}`. Each document is prepared at load as it would be for a request. Every error is reported
+//! with file and id at load, not to a client later.
 
 use super::super::{Operation, parse};
 use super::{Digest, EngineSettings};
@@ -26,7 +27,7 @@ pub(super) struct Manifest {
     by_digest: HashMap<Digest, Arc<str>>,
 }
 
-/// A document as it stands in its file.
+/// A document with its position in its file.
 struct Listed {
     id: String,
     text: String,
@@ -37,7 +38,7 @@ impl Manifest {
     /// Reads files, and checks every document in them.
     ///
     /// # Errors
-    /// Files that are no manifest; ids that stand for two texts; documents that would be refused.
+    /// If a file is not a manifest, an id has two texts, or a document would be refused.
     pub fn read(
         files: &[Arc<SourceFile>],
         graph: &Graph,
@@ -97,7 +98,7 @@ impl Manifest {
     }
 }
 
-/// Why each operation of a document would be refused; empty where none is.
+/// Returns the errors of each operation of a document; empty if all are valid.
 fn refusals(text: &str, graph: &Graph, settings: &EngineSettings) -> Vec<Error> {
     let document = match parse::parse(graph, &settings.limits, text) {
         Ok((document, _)) => document,
@@ -122,7 +123,7 @@ fn problem(id: &str, error: &Error, place: &Place) -> Problem {
     Problem::error("manifest-document", message).at(place.clone()).help(help)
 }
 
-/// The documents of a file, in its order.
+/// Returns the documents of a file, in its order.
 fn list(file: &Arc<SourceFile>) -> Result<Vec<Listed>, Problem> {
     let Members(members) = serde_json::from_str(&file.text).map_err(|e| malformed(file, &e))?;
     let operations = members.iter().find(|(name, _)| name == "operations").map(|(_, raw)| *raw);
@@ -173,7 +174,7 @@ fn whole(file: &Arc<SourceFile>) -> Place {
     Place::new(file, 0..file.text.len().min(1))
 }
 
-/// Where a value stands in the file it was read from.
+/// Returns the place of a value in its file.
 fn place(file: &Arc<SourceFile>, raw: &RawValue) -> Place {
     let start = raw.get().as_ptr().addr().saturating_sub(file.text.as_ptr().addr());
     Place::new(file, start..start + raw.get().len())
@@ -186,7 +187,7 @@ struct ApolloOperation<'a> {
     body: &'a RawValue,
 }
 
-/// The members of a JSON object as they stand, doubles included.
+/// The members of a JSON object in their order, including duplicates.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {

@@ -1,12 +1,15 @@
-//! Documents that a request names instead of sending them, and documents that must be known to be run.
+//! Persisted documents, which a request names instead of sending them, and trusted documents, which
+//! are the only ones that may run.
 //!
-//! A **manifest** lists the documents that clients were built with (trusted documents): each has an id, was checked
-//! against the graph at load, and by the [`Trust`] others are run, logged or refused. What a request sends as text is
-//! compared in full with the manifest's text of the same SHA-256; nothing is normalised, so there is no second way to
-//! write a trusted document. **Automatic persisted queries** ([`apq`]) are documents that clients register themselves.
-//! Where nothing of this is configured, no text is hashed.
+//! A **manifest** lists the documents that clients were built with (trusted documents). Each has an
+//! id and was checked against the graph at load. [`Trust`] decides if others are run, logged or
+//! refused. A text that a request sends is compared in full with the manifest's text of the same
+//! SHA-256. Nothing is normalised, so a trusted document can be written in one way only.
+//! **Automatic persisted queries** ([`apq`]) are documents that clients register themselves. If
+//! neither is configured, no text is hashed.
 //!
-//! Never decides what a caller may see: a trusted document goes through the same limits and rules as any other.
+//! Never decides what a caller may see: a trusted document passes the same limits and rules as any
+//! other.
 
 mod apq;
 #[cfg(test)]
@@ -30,37 +33,37 @@ use untrusted::Untrusted;
 
 pub use apq::Settings as ApqSettings;
 
-/// How a request says what it wants run.
+/// Document of a request: as text, or named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Document {
-    /// As text.
+    /// The text.
     Text(String),
-    /// By an id of the manifest (`documentId`; GraphQL over HTTP, appendix "Persisted Documents").
+    /// An id of the manifest (`documentId`; GraphQL over HTTP, appendix "Persisted Documents").
     Id(String),
-    /// By its SHA-256 (`extensions.persistedQuery.sha256Hash`), with the text where it is sent along.
+    /// Its SHA-256 (`extensions.persistedQuery.sha256Hash`), and the text if it was sent as well.
     Hash { hash: String, text: Option<String> },
 }
 
-/// What becomes of a document that is not in the manifest.
+/// Handling of documents that are not in the manifest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Trust {
-    /// It runs.
+    /// Run it.
     #[default]
     Allow,
-    /// It runs, and the log says so once.
+    /// Run it, and log it once.
     Log,
-    /// It is refused with [`ErrorCode::UntrustedDocument`].
+    /// Refuse it with [`ErrorCode::UntrustedDocument`].
     Require,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     pub mode: Trust,
-    /// Has no effect under [`Trust::Require`], where nothing can be registered.
+    /// Has no effect under [`Trust::Require`], because then clients cannot register documents.
     pub apq: ApqSettings,
 }
 
-/// The documents an engine knows.
+/// The documents that an engine can look up.
 #[derive(Default)]
 pub(in crate::engine) struct Persisted {
     mode: Trust,
@@ -72,7 +75,7 @@ pub(in crate::engine) struct Persisted {
 /// A document that may be prepared.
 pub(in crate::engine) struct Found<'a> {
     text: Text<'a>,
-    /// What happens once it is known to be an operation of this graph.
+    /// Action once it was prepared.
     then: Then,
 }
 
@@ -84,9 +87,9 @@ enum Text<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Then {
     Nothing,
-    /// It runs without being in the manifest, which is to be logged.
+    /// Log it: it runs without being in the manifest.
     Log(Digest),
-    /// It is to be known by its hash.
+    /// Store it under its hash.
     Keep(Digest, Origin),
     LogAndKeep(Digest),
 }
@@ -105,13 +108,15 @@ impl<'a> Found<'a> {
 }
 
 impl Persisted {
-    /// Knows no document, and keeps none: what must be trusted is refused.
+    /// Returns an instance without documents: those that must be trusted are refused.
     pub fn nothing(mode: Trust) -> Self {
         Self { mode, ..Self::default() }
     }
 
+    /// Creates an instance without a manifest.
+    ///
     /// # Errors
-    /// If the address of Redis cannot be used.
+    /// If the address of Redis is invalid.
     pub fn new(settings: &Settings) -> Result<Self, String> {
         let apq = settings.apq.enabled && settings.mode != Trust::Require;
         Ok(Self {
@@ -122,10 +127,10 @@ impl Persisted {
         })
     }
 
-    /// The same with the documents of these files.
+    /// Adds the documents of these files.
     ///
     /// # Errors
-    /// What is wrong with the files, and with each document, as [`Manifest::read`] says.
+    /// If a file or a document is invalid; see [`Manifest::read`].
     pub fn trust(
         self,
         files: &[Arc<SourceFile>],
@@ -135,10 +140,10 @@ impl Persisted {
         Ok(Self { manifest: Manifest::read(files, graph, settings)?, ..self })
     }
 
-    /// The text that a request asks for, where it may be run.
+    /// Returns the text of a request's document, if it may run.
     ///
     /// # Errors
-    /// A name that nothing is known by, a hash that is not the text's, a document that must be trusted and is not.
+    /// If the id or hash is unknown, the hash does not match the text, or the document must be trusted and is not.
     pub async fn find<'a>(&'a self, document: &'a Document) -> Result<Found<'a>, Vec<Error>> {
         match document {
             Document::Text(text) => self.judge(text),
@@ -146,7 +151,8 @@ impl Persisted {
                 let found = self.named(id, id.strip_prefix("sha256:")).await;
                 found.ok_or_else(|| self.unknown_id())
             }
-            // A manifest's ids are hashes more often than not, and not always of the kind that the parameter says.
+            // A manifest's ids are usually hashes, but not always of the kind that the parameter
+            // declares.
             Document::Hash { hash, text: None } => {
                 self.named(hash, Some(hash)).await.ok_or_else(|| self.unknown_hash())
             }
@@ -157,7 +163,7 @@ impl Persisted {
         }
     }
 
-    /// A document that was found is an operation of this graph.
+    /// Logs or stores a document after it was prepared.
     pub async fn prepared(&self, found: &Found<'_>, operation: Option<&str>) {
         if let Then::Log(digest) | Then::LogAndKeep(digest) = found.then {
             self.untrusted.log(digest, operation);
@@ -172,10 +178,10 @@ impl Persisted {
         }
     }
 
-    /// Whether a text may be run as it is.
+    /// Checks if a text may run.
     ///
     /// # Errors
-    /// It must be trusted and is not.
+    /// If it must be trusted and is not.
     pub fn judge<'a>(&self, text: &'a str) -> Result<Found<'a>, Vec<Error>> {
         if self.mode == Trust::Allow {
             return Ok(Found::new(text));
@@ -193,7 +199,8 @@ impl Persisted {
         Ok(Found { then: Then::Log(digest), ..Found::new(text) })
     }
 
-    /// A text with its hash, as clients of automatic persisted queries send what was not known.
+    /// Checks a text that was sent with its hash, as clients of automatic persisted queries do
+    /// after "not found".
     fn sent<'a>(&self, hash: &str, text: &'a str) -> Result<Found<'a>, Vec<Error>> {
         let digest = Digest::of(text);
         if Digest::parse(hash) != Some(digest) && self.manifest.by_id(hash) != Some(text) {
@@ -213,7 +220,7 @@ impl Persisted {
         Ok(Found { then, ..found })
     }
 
-    /// By an id of the manifest, or by its hash.
+    /// Finds a document by an id of the manifest, or by its hash.
     async fn named(&self, id: &str, hash: Option<&str>) -> Option<Found<'_>> {
         let digest = hash.and_then(Digest::parse);
         let by_hash = || self.manifest.by_digest(digest.as_ref()?);
@@ -247,7 +254,7 @@ impl Persisted {
         }
     }
 
-    /// These words are what clients of automatic persisted queries look for.
+    /// Clients of automatic persisted queries look for exactly these messages.
     fn unknown_hash(&self) -> Vec<Error> {
         if self.is_configured() {
             refuse(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound")

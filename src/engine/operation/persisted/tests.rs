@@ -1,4 +1,4 @@
-//! Documents by id and hash, and what becomes of those that nobody knows.
+//! Documents by id and hash, and the handling of unknown ones.
 
 use super::{Digest, Document, Settings, Trust};
 use crate::engine::testing::{Upstream, body, request};
@@ -44,7 +44,7 @@ pub(super) fn sha(text: &str) -> String {
     Digest::of(text).to_string()
 }
 
-/// The data, or the code of the refusal.
+/// Returns the data, or the code of the refusal.
 pub(super) async fn ask(
     engine: &Engine,
     document: impl Into<Document>,

@@ -1,27 +1,28 @@
-//! The log of documents that ran without being in the manifest: each once, so that the manifest can be completed before
-//! it is required.
+//! Logs documents that ran without being in the manifest, each once, so that the manifest can be
+//! completed before it is required.
 //!
-//! Only documents that are operations of this graph come here, so that a stranger's garbage never reaches the log. The
-//! number of documents is bounded: past it, one more line says so, and the log is silent.
+//! Only valid operations of this graph are logged, so that invalid requests never reach the log.
+//! The number of documents is bounded: past it, one more line reports that, and nothing more is
+//! logged.
 
 use super::{Digest, metrics};
 use crate::engine::operation::parse::short;
 use hashbrown::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-/// Documents that are logged by one process.
+/// Maximum number of documents that one process logs.
 const MOST: usize = 10_000;
 
 #[derive(Default)]
 pub(super) struct Untrusted(Mutex<HashSet<Digest>>);
 
-/// What there is to say of a document.
+/// Event to log.
 #[derive(Debug, PartialEq, Eq)]
 enum News {
     Nothing,
-    /// It was not there before.
+    /// A document that was not logged before.
     Document,
-    /// It is one too many.
+    /// The first document past the limit.
     NoMore,
 }
 

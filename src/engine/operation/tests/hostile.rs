@@ -1,4 +1,4 @@
-//! Texts meant to break a parser: refused, in little time, on a small stack.
+//! Texts that try to break a parser: refused quickly and on a small stack.
 
 use super::{any_length, prepare_with, refusal, refusals};
 use crate::engine::{Limits, Settings};
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 const DEPTH: usize = 100_000;
 
-/// Runs on half a mebibyte of stack, a quarter of what threads get.
+/// Runs on half a mebibyte of stack, a quarter of a thread's default.
 fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(512 << 10).spawn(run);
     thread.unwrap().join().unwrap();
 }
 
-/// Runs on the stack that threads get.
+/// Runs on the default stack of a thread.
 fn on_an_ordinary_stack(run: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run);
     thread.unwrap().join().unwrap();
@@ -66,7 +66,7 @@ fn deep_texts_are_refused() {
     });
 }
 
-/// Texts that nest `depth` brackets of each kind.
+/// Returns texts that nest `depth` brackets of each kind.
 fn nested(depth: usize) -> [String; 5] {
     let around = |before: &str, open: &str, middle: &str, close: &str, after: &str| {
         [before, &open.repeat(depth), middle, &close.repeat(depth), after].concat()
@@ -90,7 +90,7 @@ fn what_nests_as_deep_as_allowed_fits_the_stack() {
         for text in nested(60) {
             assert_eq!(refusals(&generous, &text), Vec::<String>::new(), "{}", &text[..30]);
         }
-        // Some is refused by validation, some is not; none of it overflows.
+        // Some are refused by validation, some are not; none overflows.
         for text in nested(190) {
             let _ = refusals(&generous, &text);
         }
@@ -113,16 +113,17 @@ fn strings_and_comments_without_an_end_are_read_to_the_end() {
         assert!(refusal(&text).is_some(), "accepted: {before}");
         assert!(start.elapsed() < Duration::from_secs(2), "slow: {before}");
     }
-    // Brackets in comments and strings nest nothing.
+    // Brackets in comments and strings do not nest.
     assert_eq!(refusal(&format!("# {brackets}\n{{ a }}")), None);
     assert_eq!(refusal(&format!("{{ find(any: \"{brackets}\") }}")), None);
     assert_eq!(refusal(&format!("{{ find(any: \"\"\"{brackets}\"\"\") }}")), None);
-    // A quote that a parser takes for the end of a string must not hide brackets from the count.
+    // A quote that could be mistaken for the end of a string must not hide brackets from the count.
     let hidden = format!("{{ find(any: \"\"\" \\\"\"\" \"\"\" list: {}", "[".repeat(DEPTH));
     assert_eq!(refusal(&hidden), Some(ErrorCode::LimitExceeded));
 }
 
-/// Fragments `F0` to `F{count - 1}`, each spreading the next, the last one what `end` says.
+/// Returns fragments `F0` to `F{count - 1}`. Each spreads the next one, the last one contains
+/// `end`.
 fn chain(count: usize, end: &str) -> String {
     let mut text = String::from("{ node(id: 1) { ...F0 } } ");
     for number in 0..count {
@@ -212,14 +213,14 @@ fn what_is_no_document_is_refused() {
     }
 }
 
-/// Nanoseconds that this thread has computed for: what others do on the machine does not count.
+/// Returns the CPU time of this thread, which other load on the machine does not affect.
 fn cpu_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells it");
     let nanoseconds = text.split(' ').next().and_then(|number| number.parse().ok());
     Duration::from_nanos(nanoseconds.expect("a number comes first"))
 }
 
-/// A megabyte of `piece` between two texts.
+/// Returns a megabyte of `piece` between two texts.
 fn megabyte(before: &str, piece: &str, after: &str) -> String {
     let count = (1 << 20) / piece.len();
     [before, &piece.repeat(count), after].concat()
@@ -227,7 +228,7 @@ fn megabyte(before: &str, piece: &str, after: &str) -> String {
 
 #[test]
 fn a_hostile_megabyte_is_refused_in_a_few_milliseconds() {
-    // Unoptimised code takes some ten times as long.
+    // Unoptimised code takes about ten times as long.
     let most = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 5 });
     let numbered = |piece: &dyn Fn(usize) -> String| -> String { (0..60_000).map(piece).collect() };
     let texts = [
@@ -257,7 +258,7 @@ fn a_hostile_megabyte_is_refused_in_a_few_milliseconds() {
     for (name, text, settings) in cases.chain([(&one_string.0, &one_string.1, &usual)]) {
         let refused = || prepare_with(settings, text).err().map(|errors| errors[0].code);
         assert_eq!(refused(), Some(ErrorCode::LimitExceeded), "{name}");
-        // The clock goes in steps of some milliseconds.
+        // The clock advances in steps of some milliseconds.
         let start = cpu_time();
         for _ in 0..8 {
             let _ = refused();

@@ -1,4 +1,4 @@
-//! What the rules on input say of an operation, and what reaches a service.
+//! Rules on input values, and the values that reach a service.
 
 use crate::engine::testing::{Upstream, body, request};
 use crate::engine::{Engine, Request, Settings};
@@ -37,7 +37,7 @@ async fn answer(engine: &Engine, query: &str, variables: Value) -> Value {
     body(&engine.execute(Request { variables, ..request(query) }).await)
 }
 
-/// The code of the refusal, `-` for a request that was answered without errors.
+/// Returns the code of the refusal, `-` for a request without errors.
 async fn verdict(query: &str, variables: Value) -> String {
     let answer = answer(&upstream().engine(SDL), query, variables).await;
     match answer.get("errors") {

@@ -1,4 +1,4 @@
-//! Each limit is obeyed where it stands and refuses one past it.
+//! Each limit accepts exactly its value and refuses one more.
 
 use super::{refusal, refusals};
 use crate::engine::operation::limits::{Extent, extent};
@@ -7,7 +7,8 @@ use crate::graphql::ErrorCode;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-/// With exactly `limit` of something the text of `make` is accepted, with one more it is refused for `setting`.
+/// The text of `make` is accepted with exactly `limit` items, and refused for `setting` with one
+/// more.
 fn at_and_past(settings: &Settings, limit: usize, setting: &str, make: impl Fn(usize) -> String) {
     assert_eq!(refusals(settings, &make(limit)), Vec::<String>::new(), "at {setting}");
     let past = refusals(settings, &make(limit + 1));
@@ -23,7 +24,7 @@ fn settings(change: impl Fn(&mut Limits)) -> Settings {
     settings
 }
 
-/// A field in a field, `depth` levels in all.
+/// Returns nested fields, `depth` levels in all.
 fn nested(depth: usize) -> String {
     let inner = depth - 2;
     format!("{{ node(id: 1) {{ {} id {} }} }}", "next { ".repeat(inner), "}".repeat(inner))
@@ -42,7 +43,7 @@ fn depth() {
     at_and_past(&Settings::default(), 15, "limits.depth", through_fragments);
 }
 
-/// A field under so many names.
+/// Returns a field under `count` aliases.
 fn aliased(count: usize, field: &str) -> String {
     (0..count).fold(String::new(), |mut text, number| {
         let _ = write!(text, "x{number}: {field} ");
@@ -57,7 +58,7 @@ fn aliases() {
         format!("{{ node(id: 1) {{ {aliases} }} }}")
     };
     at_and_past(&Settings::default(), 30, "limits.aliases", make);
-    // The same fragment twice has its aliases twice.
+    // Spreading a fragment twice counts its aliases twice.
     let twice = |count: usize| {
         format!(
             "{{ p: node(id: 1) {{ ...F }} q: node(id: 2) {{ ...F }} }} fragment F on Node {{ {} }}",
@@ -90,7 +91,7 @@ fn directives() {
 #[test]
 fn tokens() {
     let settings = settings(|limits| (limits.tokens, limits.root_fields) = (40.into(), 100.into()));
-    // White space, commas and comments are no tokens; braces are.
+    // White space, commas and comments are not tokens; braces are.
     let make = |count: usize| format!("{{ # {{ not a token\n {} }}", "a, ,\t".repeat(count));
     assert_eq!(refusals(&settings, &make(38)), Vec::<String>::new());
     let past = refusals(&settings, &make(39));
@@ -132,7 +133,7 @@ fn selections_are_counted_with_fragments_expanded() {
     });
 }
 
-/// Fragments that spread the next one twice each.
+/// Returns fragments that each spread the next one twice.
 fn doubling(levels: usize) -> String {
     let mut text = String::from("{ node(id: 1) { ...F0 } } ");
     for level in 0..levels {

@@ -1,4 +1,4 @@
-//! What refuses an operation before anything is asked, and what a prepared one is.
+//! Refusals of operations before any call, and properties of prepared ones.
 
 mod hostile;
 mod input;
@@ -38,7 +38,7 @@ fn prepare_with(settings: &Settings, text: &str) -> Result<Operation, Vec<Error>
     Operation::prepare(graph(), settings, text, None)
 }
 
-/// `CODE: message` of each error; empty where the operation is accepted.
+/// Returns `CODE: message` of each error; empty if the operation is accepted.
 fn refusals(settings: &Settings, text: &str) -> Vec<String> {
     let line = |error: &Error| format!("{}: {}", error.code.as_str(), error.message);
     match prepare_with(settings, text) {
@@ -47,14 +47,14 @@ fn refusals(settings: &Settings, text: &str) -> Vec<String> {
     }
 }
 
-/// As much text as the process bears, so that the other limits must do.
+/// Allows texts of the maximum size, so that only the other limits apply.
 fn any_length() -> Settings {
     let mut settings = Settings::default();
     settings.limits.document = Limit::new(1, Mode::Off);
     settings
 }
 
-/// The code of the first error, however long the text is.
+/// Returns the code of the first error, without a limit on the length of the text.
 fn refusal(text: &str) -> Option<ErrorCode> {
     prepare_with(&any_length(), text).err().map(|errors| errors[0].code)
 }

@@ -1,4 +1,4 @@
-//! Names of operations, the cache, positions of mistakes, introspection.
+//! Operation names, the cache, locations of errors, introspection.
 
 use super::{Operation, SDL, graph, prepare_with, refusal, refusals};
 use crate::engine::operation::Operations;
@@ -39,7 +39,7 @@ async fn the_cache_tells_operations_apart_by_text_and_name() {
     assert!(get(TWO, None).await.is_err());
     let spaced = format!("{TWO} ");
     assert!(!Arc::ptr_eq(&a, &get(&spaced, Some("A")).await.unwrap()), "another text");
-    // A refusal is not kept in anybody's way.
+    // A refusal is not cached.
     assert_eq!(get("{ nothing }", None).await.err(), Some(ErrorCode::ValidationFailed));
     assert_eq!(get("{ nothing }", None).await.err(), Some(ErrorCode::ValidationFailed));
 }
@@ -82,7 +82,7 @@ fn what_introspection_and_defaults_add_is_weighed() {
     let answer = answered.introspect(graph(), &serde_json::Map::new()).unwrap()[0].len();
     assert!(answer > 1_000, "{answer}");
     assert!(answered.weight >= answered.plan.weight + all.len() * 8 + answer);
-    // Kept as a document, because a variable decides about the answer.
+    // Cached as a document, because a variable changes the answer.
     let text = format!("query($t: String!) {{ __type(name: $t) {{ {} }} }}", "kind ".repeat(1_000));
     assert!(weight(&text) > 1_000 * 256, "{}", weight(&text));
     assert!(weight("{ find(by: {}) }") > weight("{ find(n:  1) }"), "its name is `x`");

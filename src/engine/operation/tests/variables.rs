@@ -1,11 +1,11 @@
-//! Variables as clients send them, and what calls get of them.
+//! Variables as clients send them, and as calls receive them.
 
 use super::SDL;
 use crate::engine::Request;
 use crate::engine::testing::{Upstream, body, request};
 use serde_json::{Map, Value, json};
 
-/// What the upstream is asked, or the code of the refusal.
+/// Returns the target of the call, or the code of the refusal.
 async fn ask(sdl: &str, query: &str, variables: Value) -> String {
     let upstream = Upstream::new(|_| Ok(json!({ "id": 1, "found": "x" })));
     let engine = upstream.engine(sdl);
@@ -19,7 +19,7 @@ async fn ask(sdl: &str, query: &str, variables: Value) -> String {
     }
 }
 
-/// A field that shows its arguments in its target.
+/// Returns a schema with a field that shows its arguments in its target.
 fn shown(ty: &str, shown: &str) -> String {
     format!(
         r#"type Query {{ find(v: {ty}): String @call(source: "s", target: "/find?v={{{shown}}}", select: "$.found") }}

@@ -1,9 +1,11 @@
-//! "Field Selection FieldMerge" (GraphQL spec, section 5.3.2), as far as `apollo-compiler` takes two arguments for
-//! the same that are not: it compares lists only as far as the shorter one goes, and ignores whether a string is a
-//! block string (the specification compares values as they are written).
+//! "Field Selection Merging" (GraphQL spec, section 5.3.2), for the cases that `apollo-compiler`
+//! accepts although the arguments differ. It compares lists only up to the length of the shorter
+//! one, and ignores if a string is a block string (the specification compares values as they are
+//! written).
 //!
-//! In most documents, no two fields of one response key have lists or block strings that differ. One walk shows that.
-//! In all others, selection sets are merged as the specification says, within a budget of steps.
+//! In most documents, no two fields of one response key have lists or block strings that differ.
+//! One walk proves that. In all others, selection sets are merged as the specification says, within
+//! a budget of steps.
 
 use super::Rules;
 use crate::graphql::{Error, ErrorCode};
@@ -39,19 +41,19 @@ pub(super) fn check(rules: &mut Rules<'_>, steps: u64) {
     }
 }
 
-/// Begins a block string.
+/// Opens a block string.
 const BLOCK: &str = "\"\"\"";
 
 /// The text that values are written in.
 #[derive(Clone, Copy)]
 struct Written<'a> {
     text: &'a str,
-    /// It may have block strings.
+    /// The text may have block strings.
     blocks: bool,
 }
 
-/// Returns whether any two fields of one response key, anywhere in the document, have lists or block strings that
-/// differ.
+/// Returns `true` if any two fields of one response key, anywhere in the document, have lists or
+/// block strings that differ.
 fn any_differ(document: &ExecutableDocument, written: Written<'_>) -> bool {
     let mut first: HashMap<&str, &Field> = HashMap::new();
     let operations = document.operations.iter().map(|operation| &operation.selection_set);
@@ -83,17 +85,17 @@ struct FieldMerge<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
     written: Written<'a>,
-    /// Fields that may still be looked at.
+    /// Number of fields that may still be visited.
     steps: u64,
     found: Vec<(Option<SourceSpan>, String)>,
 }
 
-/// A field with the type that it is selected of.
+/// A field, and the type that it is selected on.
 type SelectedField<'a> = (&'a str, &'a Field);
 
 impl<'a> FieldMerge<'a> {
-    /// Compares all fields of one response key, and goes on with their merged selections. As deep as the parser lets
-    /// documents be, fragments included.
+    /// Compares all fields of one response key, then their merged selections. The recursion is as
+    /// deep as the parser allows, including fragments.
     fn sets(&mut self, sets: &[&'a SelectionSet]) {
         let mut keys: IndexMap<&str, Vec<SelectedField<'a>>> = IndexMap::new();
         let mut spread = HashSet::new();
@@ -148,7 +150,7 @@ impl<'a> FieldMerge<'a> {
         }
     }
 
-    /// Fields that one object can have: those of its type, and those of abstract types.
+    /// Groups the fields that one object can have: those of its type, and those of abstract types.
     fn groups(&self, fields: &[SelectedField<'a>]) -> Vec<Vec<SelectedField<'a>>> {
         let is_object = |ty: &str| self.schema.get_object(ty).is_some();
         let mut objects: Vec<&str> =
@@ -167,7 +169,7 @@ impl<'a> FieldMerge<'a> {
 }
 
 impl Written<'_> {
-    /// Returns whether Apollo may confuse the value with another one.
+    /// Returns `true` if Apollo may consider the value equal to a different one.
     fn may_differ(self, value: &Value) -> bool {
         match value {
             Value::List(_) => true,

@@ -1,7 +1,8 @@
-//! Rules of the GraphQL specification (September 2025, section 5) that `apollo-compiler` lets through or knows only in
-//! part, one a file, named as the specification names them.
+//! Validation rules of the GraphQL specification (September 2025, section 5) that `apollo-compiler`
+//! lacks or implements only in part. One rule per file, named as in the specification.
 //!
-//! They run after its own validation has passed, so fields, arguments and types exist. Each reports all that it finds.
+//! They run after its own validation has passed, so fields, arguments and types exist. Each rule
+//! reports all its errors.
 
 mod defaults;
 mod field_selection_merging;
@@ -19,11 +20,11 @@ use apollo_compiler::executable::{Argument, ExecutableDocument, Selection, Selec
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::{Node, Schema};
 
-/// What a rule looks at, and what it found.
+/// Inputs of a rule, and its errors.
 pub(super) struct Rules<'a> {
-    /// As clients see it.
+    /// The schema that clients see.
     pub schema: &'a Schema,
-    /// With what clients do not see.
+    /// The schema including everything hidden from clients.
     pub bound: &'a Schema,
     pub document: &'a ExecutableDocument,
     pub text: &'a str,
@@ -33,13 +34,13 @@ pub(super) struct Rules<'a> {
 /// Maximum number of errors that are listed for one document.
 pub(super) const LISTED: usize = 10;
 
-/// Looks at fields while selections are merged, for each selection that is allowed.
+/// Budget of field visits while selections are merged, for each selection that is allowed.
 const STEPS_FOR_EACH_SELECTION: u64 = 8;
 
-/// Returns the number of values that the schema's defaults add to a document.
+/// Checks all rules. Returns the number of values that the schema's defaults add to a document.
 ///
 /// # Errors
-/// The first [`LISTED`] ones of the document.
+/// If a rule is broken. At most the first [`LISTED`] errors are returned.
 pub(super) fn validate(
     graph: &Graph,
     document: &ExecutableDocument,
@@ -59,8 +60,9 @@ pub(super) fn validate(
     if rules.errors.is_empty() { Ok(added) } else { Err(rules.errors) }
 }
 
-/// A diagnostic of Apollo's that is decided here instead: it counts fields where the specification counts response
-/// keys ([`single_root_field`]), and confuses null in a list with null for the list ([`values`]).
+/// Returns `true` for an error of Apollo's that is decided here instead: it counts fields where the
+/// specification counts response keys ([`single_root_field`]), and confuses null in a list with
+/// null for the list ([`values`]).
 pub(super) fn is_decided_here(message: &str) -> bool {
     message.ends_with("can only have one root field") || is_misread(message)
 }
@@ -76,14 +78,14 @@ impl Rules<'_> {
     }
 }
 
-/// Arguments with their definitions, as they are given to a field or a directive.
+/// Arguments of a field or a directive, and their definitions.
 struct GivenArguments<'a> {
     definitions: &'a [Node<InputValueDefinition>],
     arguments: &'a [Node<Argument>],
 }
 
 impl<'a> GivenArguments<'a> {
-    /// Each argument that exists, with its definition.
+    /// Returns each argument that exists, with its definition.
     fn pairs(&self) -> impl Iterator<Item = (&'a InputValueDefinition, &'a Node<Argument>)> {
         let definitions = self.definitions;
         self.arguments.iter().filter_map(move |argument| {
@@ -93,8 +95,8 @@ impl<'a> GivenArguments<'a> {
     }
 }
 
-/// Visits the arguments of all fields and directives of a selection set, fragments spread in it left out. As deep as
-/// the parser lets it be.
+/// Visits the arguments of all fields and directives of a selection set, without spread fragments.
+/// The recursion is as deep as the parser allows.
 fn visit<'a>(schema: &'a Schema, set: &'a SelectionSet, see: &mut impl FnMut(GivenArguments<'a>)) {
     for selection in &set.selections {
         visit_directives(schema, selection.directives(), see);

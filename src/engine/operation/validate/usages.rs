@@ -1,5 +1,6 @@
-//! "All Variable Uses Defined" and "All Variable Usages Are Allowed" (GraphQL spec, sections 5.8.3 and 5.8.5), inside of
-//! lists and objects, too, and with them that a variable in a `@oneOf` is never null.
+//! "All Variable Uses Defined" and "All Variable Usages Are Allowed" (GraphQL spec, sections 5.8.3
+//! and 5.8.5), including lists and objects. Also checks that a variable in a `@oneOf` object is
+//! never null.
 
 use super::{GivenArguments, Rules, short, visit, visit_directives};
 use crate::engine::plan::{VariableUsage, usages};
@@ -13,7 +14,7 @@ use hashbrown::{HashMap, HashSet};
 
 pub(super) fn check(rules: &mut Rules<'_>) {
     let (schema, document) = (rules.schema, rules.document);
-    // Of each fragment once, however many operations use it.
+    // Each fragment once, no matter how many operations use it.
     let fragments: HashMap<&str, Vec<VariableUsage<'_>>> = document
         .fragments
         .values()
@@ -33,7 +34,7 @@ pub(super) fn check(rules: &mut Rules<'_>) {
             }
         }
     }
-    // One in a fragment is told once, not once for each operation.
+    // An error in a fragment is reported once, not once for each operation.
     found.sort_by_key(|(at, _)| at.map(|at: SourceSpan| at.offset()));
     found.dedup();
     for (at, message) in found {
@@ -63,7 +64,7 @@ fn add<'a>(schema: &'a Schema, given: &GivenArguments<'a>, found: &mut Vec<Varia
     }
 }
 
-/// The fragments that a selection set spreads, directly or not.
+/// Returns the fragments that a selection set spreads, directly or indirectly.
 fn spread<'a>(
     document: &'a ExecutableDocument,
     set: &'a SelectionSet,
@@ -107,7 +108,7 @@ fn nullable_in_one_of(name: &Name, ty: &Type, one_of: &Name) -> String {
     format!("the variable `${name}` of type `{ty}` must be non-null to stand in `{one_of}`")
 }
 
-/// "AreTypesCompatible", with the defaults that make up for a variable that is left out.
+/// Checks "AreTypesCompatible". A default may compensate for an omitted variable.
 fn is_allowed(variable: &VariableDefinition, due: &Type, has_default: bool) -> bool {
     if due.is_non_null() && !variable.ty.is_non_null() {
         let own = variable.default_value.as_ref().is_some_and(|value| !value.is_null());
