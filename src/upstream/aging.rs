@@ -1,7 +1,7 @@
-//! Something that is replaced after a while: a pool of connections, so that a name's new addresses are seen.
+//! Replaces a value after a maximum age. Used for pools of connections, so that new addresses of a name are seen.
 //!
-//! Calls that hold the old one go on with it until they are done. One call makes the next one; others that come meanwhile
-//! get the old one.
+//! Calls that hold the old value keep it until they end. One call makes the next value. Calls that come meanwhile get
+//! the old one.
 
 use arc_swap::ArcSwapOption;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Aging<T> {
     current: ArcSwapOption<Dated<T>>,
-    /// Held while one is made.
+    /// Held while a new value is made.
     making: Mutex<()>,
     max_age: Duration,
 }
@@ -22,13 +22,13 @@ struct Dated<T> {
 }
 
 impl<T: Clone> Aging<T> {
-    /// Nothing is made yet.
+    /// Nothing is made until the first call of `get`.
     #[must_use]
     pub fn new(max_age: Duration) -> Self {
         Self { current: ArcSwapOption::empty(), making: Mutex::new(()), max_age }
     }
 
-    /// The current one. Each lives a tenth longer or shorter than the others, so that they are not all replaced at once.
+    /// Returns the current value. The maximum age varies by up to a tenth, so that not all values are replaced at once.
     pub fn get(&self, now: Instant, make: impl FnOnce() -> T) -> T {
         let is_young = |current: &&Arc<Dated<T>>| now < current.until;
         let current = self.current.load();

@@ -1,4 +1,4 @@
-//! One try at one instance: what it is given, how long it may take, and what its end says of the instance.
+//! One attempt at one instance: its input, its time limit, and what its outcome says about the instance.
 
 use super::failure::{Failure, Verdict};
 use super::members::Member;
@@ -8,45 +8,45 @@ use http::Uri;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// One address that answers for a source, with what the protocol keeps for it, such as a channel or a pool.
+/// One address of a source, with what the protocol keeps for it, such as a channel or a pool.
 #[derive(Debug)]
 pub struct Instance<C> {
-    /// Scheme and authority are what is called; a path is the prefix of every call.
+    /// URL that calls are sent to. A path is the prefix of every call.
     pub uri: Uri,
     pub connection: C,
 }
 
-/// One try at one instance.
+/// One attempt at one instance.
 #[derive(Debug)]
 pub struct Attempt<C> {
     pub instance: Arc<Instance<C>>,
-    /// When it is cut.
+    /// Time at which the attempt is cut off.
     pub until: Instant,
-    /// A new connection is required: a probe asks whether the instance is reachable now.
+    /// Requires a new connection: a probe checks whether the instance is reachable now.
     pub fresh: bool,
 }
 
 impl<C> Attempt<C> {
-    /// The time until then.
+    /// Returns the time left until the attempt is cut off.
     #[must_use]
     pub fn left(&self) -> Duration {
         self.until.saturating_duration_since(now())
     }
 }
 
-/// How a try ended.
+/// Outcome of an attempt.
 pub(super) struct End<'a> {
     pub verdict: Verdict,
     pub outcome: Outcome,
-    /// `None` also where it was given up.
+    /// `None` if the attempt succeeded or was cancelled.
     pub failure: Option<&'a Failure>,
 }
 
-/// A try that counts as under way at its instance until it is over. Dropped before, it was given up.
+/// An attempt that counts as in flight at its instance until it ends. If it is dropped before, it was cancelled.
 pub(super) struct Trial<'a, C> {
     upstream: &'a Upstream<C>,
     member: Arc<Member<C>>,
-    /// Which attempt of its call it is, from 1.
+    /// Number of the attempt within its call, from 1.
     number: usize,
     began: Instant,
     is_over: bool,
@@ -91,8 +91,8 @@ impl<'a, C> Trial<'a, C> {
         self.log(end, took);
     }
 
-    /// A line for whoever asks for `portcullis::upstream=debug`. A service's own words are not in it: they may hold what
-    /// was asked.
+    /// Logs the attempt at `portcullis::upstream=debug`. The service's own messages are left out: they may repeat the
+    /// request.
     fn log(&self, end: &End<'_>, took: Duration) {
         let (status, error) = match end.failure {
             Some(Failure::Status { number, .. }) => (Some(*number), None),

@@ -20,11 +20,11 @@ use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::sync::{Mutex, PoisonError};
 
-/// An instance as the balancer sees it.
+/// An instance as seen by the balancer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
     pub access: Access,
-    /// Part of its full share of calls, above 0 and at most 1.
+    /// Part of its full share of calls: above 0, at most 1.
     pub share: f64,
     pub weight: u32,
     pub in_flight: u32,
@@ -34,41 +34,42 @@ pub struct Candidate {
 pub trait Candidates {
     fn len(&self) -> usize;
 
-    /// The largest weight of all.
+    /// Largest weight of all candidates.
     fn heaviest(&self) -> u32;
 
     fn look(&self, place: usize) -> Candidate;
 
-    /// It takes calls, and most of its last ones succeeded.
+    /// Returns whether the instance takes calls and most of its recent calls succeeded.
     fn is_healthy(&self, place: usize) -> bool;
 
-    /// Average time of an attempt, in seconds; `None` while nothing is known. Called only for those that are compared.
+    /// Average duration of an attempt, in seconds; `None` if there is no measurement. Called only for instances that
+    /// are compared.
     fn latency(&self, place: usize) -> Option<f64>;
 
-    /// It was tried for this call already.
+    /// Returns whether this call already tried the instance.
     fn is_tried(&self, place: usize) -> bool;
 }
 
 #[derive(Debug)]
 pub struct Balancer {
     balance: Balance,
-    /// For each instance, by its place, the turns that it has saved up.
+    /// Saved turns of each instance, by its index.
     turns: Mutex<SmallVec<[f64; FEW]>>,
 }
 
-/// A source of randomness: numbers from 0 to 1, without 1.
+/// Source of randomness: numbers from 0 (included) to 1 (excluded).
 pub type Dice<'a> = &'a mut dyn FnMut() -> f64;
 
-/// Up to so many instances are all looked at for each draw.
+/// Up to this number of instances, each draw looks at all of them.
 const FEW: usize = 8;
 
-/// Draws among many, before all of them are looked at.
+/// Number of draws among many instances before all of them are looked at.
 const DRAWS: usize = 16;
 
-/// Latencies that differ by less than this are equal: averages of equally fast instances differ by chance.
+/// Latencies that differ by less than this factor are equal: averages of equally fast instances differ by chance.
 const CLEARLY: f64 = 1.25;
 
-/// Of two numbers that differ by less, neither is larger.
+/// Two numbers that differ by less than this factor are equal.
 const SLIGHTLY: f64 = 1.0 + 1e-9;
 
 /// An instance that may be chosen.
@@ -80,19 +81,21 @@ struct Weighted {
 }
 
 impl Weighted {
-    /// Calls in flight for each unit of weight, with `more` added.
+    /// Returns the calls in flight per unit of weight, with `more` calls added.
     fn load(&self, more: f64) -> f64 {
         (f64::from(self.in_flight) + more) / self.weight
     }
 
-    /// What it lacks of the other one's weight, as a part of it; 0 if it is not lighter.
+    /// Returns how much lighter it is than `other`, as a part of the weight of `other`; 0 if it is not lighter.
     fn lacks(&self, other: &Self) -> f64 {
         1.0 - (self.weight / other.weight).min(1.0)
     }
 
-    /// The other one has room for a call that was drawn for this one. While few calls are in flight, the lighter of the two
-    /// may exceed its part of them by as much of a call as it lacks in weight, since it would lose its draws whenever it is
-    /// busy; and it takes a draw of the heavier one somewhat later.
+    /// Returns whether `other` has room for a call that was drawn for this instance.
+    ///
+    /// While few calls are in flight, the lighter of the two may exceed its share. The excess is the part of a call
+    /// that it lacks in weight, because it would otherwise lose its draws whenever it is busy. In return, it takes over
+    /// a call of the heavier instance somewhat later.
     fn has_less_room_than(&self, other: &Self) -> bool {
         let (lacks, other_lacks) = (self.lacks(other), other.lacks(self));
         if lacks <= 0.0 && other_lacks <= 0.0 {
@@ -110,15 +113,15 @@ impl Balancer {
         Self { balance, turns: Mutex::default() }
     }
 
-    /// Picks one that takes calls: one that was not tried, if there is one. `None`: all are down.
+    /// Picks an instance that takes calls, preferably one that was not tried. Returns `None` if all are down.
     ///
-    /// Ejections hold while one that is not ejected is healthy.
+    /// Ejections apply while an instance that is not ejected is healthy.
     pub fn pick(&self, candidates: &dyn Candidates, dice: Dice<'_>) -> Option<usize> {
         self.pick_untried(candidates, dice)
             .or_else(|| Filter::new(candidates, true).draw(None, dice).map(|choice| choice.place))
     }
 
-    /// Picks one that takes calls and was not tried.
+    /// Picks an instance that takes calls and was not tried.
     pub fn pick_untried(&self, candidates: &dyn Candidates, dice: Dice<'_>) -> Option<usize> {
         let filter = Filter::new(candidates, false);
         let choice = match self.balance {
@@ -134,7 +137,7 @@ impl Balancer {
 struct Filter<'a> {
     candidates: &'a dyn Candidates,
     tried_too: bool,
-    /// Ejections hold. Found out when the first ejected one is met, which is seldom.
+    /// Whether ejections apply. Computed when the first ejected instance is met, which is rare.
     ejects: OnceCell<bool>,
 }
 
@@ -149,7 +152,7 @@ impl<'a> Filter<'a> {
         })
     }
 
-    /// The instance at a place, if it may be chosen.
+    /// Returns the instance at an index, if it may be chosen.
     fn choice(&self, place: usize) -> Option<Weighted> {
         if !self.tried_too && self.candidates.is_tried(place) {
             return None;
@@ -167,7 +170,7 @@ impl<'a> Filter<'a> {
         (0..self.candidates.len()).filter_map(|place| self.choice(place))
     }
 
-    /// The first of two that are drawn, unless it gives way to the second.
+    /// Draws two instances and returns the first, unless it gives way to the second.
     fn better_of_two(&self, dice: Dice<'_>) -> Option<Weighted> {
         let (first, second) = if self.candidates.len() <= FEW {
             let few: SmallVec<[Weighted; FEW]> = self.choices().collect();
@@ -183,13 +186,15 @@ impl<'a> Filter<'a> {
         };
         let Some(second) = second else { return Some(first) };
         let latency = |choice: Weighted| self.candidates.latency(choice.place);
-        // Of an instance whose latency is not known, only the calls in flight can be compared.
+        // If a latency is unknown, only the calls in flight can be compared.
         let latencies = latency(first).zip(latency(second)).unwrap_or((1.0, 1.0));
         Some(if gives_way(first, second, latencies) { second } else { first })
     }
 
-    /// One at random by weight, but not the one at `other`. Any is taken, and kept as often as its weight is of the
-    /// heaviest one's; where that takes too long, all are looked at.
+    /// Draws an instance by weight, but not the one at `other`.
+    ///
+    /// Draws uniformly, and keeps the drawn instance with the probability of its weight divided by the heaviest one's.
+    /// If that takes too many draws, all instances are looked at.
     fn draw(&self, other: Option<usize>, dice: Dice<'_>) -> Option<Weighted> {
         let len = self.candidates.len();
         let heaviest = f64::from(self.candidates.heaviest());
@@ -209,7 +214,8 @@ impl<'a> Filter<'a> {
         drawn(all.iter(), dice)
     }
 
-    /// The one whose turn it is. Each saves up turns by its weight, and the one with the most is next.
+    /// Returns the instance whose turn it is. Each saves up turns in proportion to its weight, and the one with the
+    /// most is next.
     fn in_turn(&self, turns: &Mutex<SmallVec<[f64; FEW]>>) -> Option<Weighted> {
         let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
         if turns.len() != self.candidates.len() {
@@ -230,7 +236,7 @@ impl<'a> Filter<'a> {
         Some(next)
     }
 
-    /// One that is drawn, unless it gives way to the one with the most room.
+    /// Draws an instance by weight, and returns it unless it gives way to the one with the most room.
     fn least(&self, dice: Dice<'_>) -> Option<Weighted> {
         let all: SmallVec<[Weighted; FEW]> = self.choices().collect();
         let first = drawn(all.iter(), dice)?;
@@ -241,7 +247,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// One at random, by weight.
+/// Draws an instance at random, by weight.
 fn drawn<'a>(
     choices: impl Iterator<Item = &'a Weighted> + Clone,
     dice: Dice<'_>,
@@ -259,11 +265,12 @@ fn drawn<'a>(
     last
 }
 
-/// Whether a call that was drawn for one instance goes to another one. `latencies`: of both.
+/// Returns whether a call that was drawn for `first` goes to `other` instead. `latencies` are those of both.
 ///
-/// Among equally fast ones, if the other has room for it. Otherwise, if it ends sooner there: the time of one call, and of
-/// those in flight beside it, by weight. An instance of less weight counts as if it were busier, by what it lacks: a light
-/// one, such as a canary, does not take over the calls of a heavier one because it is somewhat faster.
+/// Among equally fast instances, `other` takes the call if it has room for it. Otherwise it takes the call if the call
+/// ends sooner there. The estimate covers the call itself and the calls in flight beside it, by weight. An instance of
+/// less weight counts as busier by what it lacks. So a light instance, such as a canary, does not take over the calls
+/// of a heavier one just because it is somewhat faster.
 fn gives_way(first: Weighted, other: Weighted, latencies: (f64, f64)) -> bool {
     let (of_first, of_other) = latencies;
     if of_first < of_other * CLEARLY && of_other < of_first * CLEARLY {

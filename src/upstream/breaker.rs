@@ -1,10 +1,11 @@
-//! The breaker of a source: closed it passes calls, open it refuses them but for one now and then, the *probe*.
+//! The circuit breaker of a source. Closed, it passes calls. Open, it refuses them, except for a *probe* now and then.
 //!
-//! It counts how *calls* end, not attempts: as long as attempts at other instances help, the source is available. It asks
-//! to open when enough calls of the last while have failed, or that many in a row; whether it may is decided where the
-//! instances are known. While it is open, one probe passes each [`Settings::open`], and the first that succeeds closes it. A
-//! probe is a call that may be repeated: a call that may not waits one such time longer, so that it is chosen only where
-//! nothing else is called. Calls that passed before it opened do not count afterwards. Time is an argument.
+//! It counts how *calls* end, not attempts: as long as attempts at other instances succeed, the source is available. It
+//! asks to open when enough of the recent calls have failed, in share or in a row. Whether it may open is decided where
+//! the instances are known. While it is open, one probe passes each [`Settings::open`], and the first successful probe
+//! closes it. A probe is a call that may be repeated. A call that may not be repeated waits twice as long, so that it
+//! becomes a probe only if the source gets no other calls. Calls that passed before it opened do not count afterwards.
+//! Time is an argument.
 
 use super::settings::Breaker as Settings;
 use super::window::{Counts, Window};
@@ -15,38 +16,38 @@ use std::time::{Duration, Instant};
 pub struct Breaker {
     settings: Settings,
     state: State,
-    /// How often it changed its state. A call counts only in the state that let it through.
+    /// Number of state changes so far. A call counts only in the state that let it through.
     turn: u64,
 }
 
 #[derive(Debug)]
 enum State {
     Closed {
-        /// Outcomes of the calls of the last while.
+        /// Outcomes of recent calls.
         window: Window,
         /// Failures since the last success.
         in_a_row: u32,
     },
     Open {
-        /// When the next probe may pass.
+        /// Time from which the next probe may pass.
         next: Instant,
-        /// Probes in flight: more than one only where they hang.
+        /// Probes in flight. More than one only if probes hang.
         probes: u32,
     },
 }
 
-/// Probes that hang do not keep others from passing, up to so many.
+/// Maximum number of probes in flight. A probe that hangs does not block the next one, up to this number.
 const MOST_PROBES: u32 = 10;
 
 /// A call that was let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     turn: u64,
-    /// It shows whether the source is back.
+    /// The call is a probe: its outcome shows whether the source is available again.
     pub is_probe: bool,
 }
 
-/// What a breaker does with the next call.
+/// State of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Position {
@@ -65,7 +66,7 @@ impl Breaker {
     /// Lets a call through.
     ///
     /// # Errors
-    /// It is open: the time until a call like this one may pass.
+    /// The breaker is open. The error is the time until a call like this one may pass.
     pub fn admit(&mut self, may_repeat: bool, now: Instant) -> Result<Pass, Duration> {
         self.refuses(may_repeat, now).map_or(Ok(()), Err)?;
         let is_probe = match &mut self.state {
@@ -79,7 +80,7 @@ impl Breaker {
         Ok(Pass { turn: self.turn, is_probe })
     }
 
-    /// How long a call that came now would be refused; `None`: it would pass.
+    /// Returns for how long a call that came now would be refused; `None` if it would pass.
     #[must_use]
     pub fn refuses(&self, may_repeat: bool, now: Instant) -> Option<Duration> {
         let State::Open { next, probes } = &self.state else { return None };
@@ -88,8 +89,8 @@ impl Breaker {
         (*probes >= MOST_PROBES || !wait.is_zero()).then_some(wait)
     }
 
-    /// A call that was let through ended. Where it would open, `may_open` is asked first. Returns the new position, if it
-    /// changed.
+    /// Records the outcome of a call that was let through. `may_open` is called before the breaker would open. Returns
+    /// the new position, if it changed.
     pub fn settle(
         &mut self,
         pass: Pass,
@@ -121,7 +122,7 @@ impl Breaker {
         }
     }
 
-    /// A call that was let through was cancelled before anything was known: another one may take its place. Returns the
+    /// Records that a call was cancelled before its outcome was known: another probe may take its place. Returns the
     /// new position, if it changed.
     pub fn forget(&mut self, pass: Pass, now: Instant) -> Option<Position> {
         let State::Open { next, probes } = &mut self.state else { return None };
@@ -133,7 +134,8 @@ impl Breaker {
         (*probes == 0).then_some(Position::Open)
     }
 
-    /// There is a sign that the source is back: the next call passes, whatever time it is, unless a probe is in flight.
+    /// Lets the next call pass at once, unless a probe is in flight: something indicates that the source is available
+    /// again.
     pub fn hint(&mut self, now: Instant) {
         if let State::Open { next, probes: 0 } = &mut self.state {
             *next = now.min(*next);
@@ -161,8 +163,8 @@ impl State {
     }
 }
 
-/// A source that is down is known by its failures in a row long before they are a large share of a window that was full
-/// of successes.
+/// Returns whether the counts open the breaker. Failures in a row show that a source is down long before they are a
+/// large share of a window full of successes.
 fn opens(settings: &Settings, seen: Counts, in_a_row: u32) -> bool {
     let share = settings.failures * f64::from(seen.calls);
     let may_open = settings.failures <= 1.0 && seen.calls >= settings.calls;

@@ -1,7 +1,8 @@
-//! The bulkhead of a source: how many of its calls are in flight, and how many may wait and for how long, so that one slow
-//! source cannot hold what all need, and one with too much to do answers what it can as fast as ever.
+//! The bulkhead of a source: limits how many of its calls are in flight, how many may wait, and for how long. A slow
+//! source cannot hold resources that all sources need, and an overloaded one still answers what it can at full speed.
 //!
-//! [`limit`] decides the first, up to `concurrency.max`, and [`queue`] the second; here calls wait for each other.
+//! [`limit`] decides how many calls are in flight, up to `concurrency.max`. [`queue`] decides how many wait. This file
+//! makes calls wait for each other.
 
 mod answers;
 mod limit;
@@ -26,7 +27,7 @@ pub struct Bulkhead {
     waiting: AtomicUsize,
     settings: Concurrency,
     state: Mutex<State>,
-    /// The queue has become one that stands.
+    /// Notified when the queue becomes a standing one.
     stands: Notify,
     measured: Measured,
 }
@@ -36,7 +37,7 @@ struct State {
     queue: Queue,
     /// Time of the last answer.
     answered: Option<Instant>,
-    /// Places there are, and how many of them end with the call that has them.
+    /// Number of permits that exist, and how many of them end with the call that holds them.
     places: usize,
     ending: usize,
 }
@@ -48,7 +49,7 @@ impl State {
     }
 }
 
-/// The same numbers, as others see them.
+/// The same numbers, published for readers without the lock.
 struct Measured {
     in_flight: Gauge,
     waiting: Gauge,
@@ -79,11 +80,11 @@ impl Bulkhead {
         }
     }
 
-    /// A place, at once or when it is this call's turn. A call waits no longer than `timeout` for a service that does
-    /// not answer meanwhile.
+    /// Waits for a place, if none is free. A call waits no longer than `timeout` for a service that does not answer
+    /// meanwhile.
     ///
     /// # Errors
-    /// [`Failure::Overloaded`]: too many wait already, or its turn did not come in time.
+    /// [`Failure::Overloaded`]: too many calls wait already, or the wait took too long.
     pub async fn enter(
         &self,
         deadline: Instant,
@@ -107,7 +108,7 @@ impl Bulkhead {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Calls that may be in flight now.
+    /// Current limit of calls in flight.
     #[must_use]
     pub fn limit(&self) -> usize {
         let state = self.state();
@@ -139,7 +140,7 @@ impl Bulkhead {
         let mut permit = pin!(self.places.acquire());
         loop {
             let mut stands = pin!(self.stands.notified());
-            // From here on none is missed.
+            // No notification is missed from here on.
             stands.as_mut().enable();
             let age = self.age(came, timeout);
             let until = came.checked_add(age).map_or(deadline, |until| until.min(deadline));
@@ -165,7 +166,7 @@ impl Bulkhead {
                     }
                 }
                 () = tokio::time::sleep_until(until.into()) => {
-                    // Calls may take longer than they did when it came.
+                    // Calls may take longer now than when this one came.
                     let waited = now().saturating_duration_since(came);
                     if now() >= deadline || waited >= self.age(came, timeout) {
                         break;
@@ -176,7 +177,7 @@ impl Bulkhead {
         Err(Failure::Overloaded("its turn did not come in time"))
     }
 
-    /// Joins those that wait.
+    /// Adds a call to the queue.
     fn join(&self, deadline: Instant, now: Instant) -> Result<Waiting<'_>, Failure> {
         let full = Failure::Overloaded("too many calls wait for their turn");
         let most = self.settings.waiting;
@@ -219,7 +220,7 @@ impl Bulkhead {
         self.settings.adapt.then(|| self.state().limit.silent_from()).flatten()
     }
 
-    /// How long a call that came at `came` may wait.
+    /// Returns the maximum wait of a call that came at `came`.
     fn age(&self, came: Instant, timeout: Duration) -> Duration {
         let state = self.state();
         let set = self.settings.age.unwrap_or(Duration::MAX);
@@ -227,7 +228,7 @@ impl Bulkhead {
         if self.settings.adapt { state.queue.age(state.limit.healthy()).min(set) } else { set }
     }
 
-    /// As many places as the limit says, when those that are too many have ended.
+    /// Adjusts the number of permits to the limit. Permits in use are removed when their calls end.
     fn resize(&self, state: &mut State) {
         let wanted = state.limit.get();
         let there = state.places - state.ending;
@@ -254,11 +255,11 @@ impl Bulkhead {
     }
 }
 
-/// Of a call in flight.
+/// The place of one call in flight.
 pub struct Place<'a> {
     bulkhead: &'a Bulkhead,
     permit: Option<SemaphorePermit<'a>>,
-    /// Calls in flight when it began, itself included.
+    /// Calls in flight when this call began, itself included.
     level: usize,
     of: Option<limit::CohortId>,
     came: Instant,
@@ -267,14 +268,14 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Time from which the timeout of the first attempt counts: the call's arrival, if the service has not answered since
-    /// then. A service that hangs keeps its callers for one timeout, and not for two.
+    /// Time from which the timeout of the first attempt counts: the call's arrival, if the service has not answered
+    /// since then. A service that hangs therefore delays its callers by one timeout, not by two.
     #[must_use]
     pub fn counts_from(&self) -> Instant {
         self.came
     }
 
-    /// The service answered at its first attempt: what it took says how full it is.
+    /// Records that the first attempt was answered: its duration shows how busy the service is.
     pub fn answered(&mut self, now: Instant) {
         self.answered = Some(now);
     }
@@ -302,7 +303,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// A call that waits for its turn.
+/// A call that waits for a place.
 struct Waiting<'a> {
     bulkhead: &'a Bulkhead,
     deadline: Instant,
@@ -310,7 +311,7 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// Ends the wait: the call's turn has come.
+    /// Ends the wait: the call gets its place.
     fn goes(&mut self, now: Instant) {
         self.is_gone = true;
         let mut state = self.bulkhead.state();

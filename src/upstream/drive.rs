@@ -1,10 +1,10 @@
-//! One call, from the breaker to the last attempt: the one place where attempts are driven.
+//! Drives one call from the breaker to the last attempt. No other place drives attempts.
 //!
-//! A call passes the breaker, enters the bulkhead and is tried at an instance, perhaps with a hedge beside it. A failed
-//! attempt of which nothing was sent *moves* on to another instance: at once, and without budget, since it was no load for
-//! anything. Any other failed attempt may be *retried*: after a wait, and out of the budget. What is decided at each step is
-//! decided elsewhere, without IO. No attempt is spawned: dropping the call drops its attempts, and gives back everything it
-//! held. A connection that is being opened for it goes on, for the next call (`connection::pool`).
+//! A call passes the breaker, enters the bulkhead and is attempted at an instance, perhaps with a hedge beside it. If
+//! nothing of a failed attempt was sent, the call *moves* on to another instance: at once, and without budget, since it
+//! added no load. Any other failed attempt may be *retried*: after a wait, and out of the budget. Each decision is made
+//! elsewhere, without IO. No attempt is spawned: dropping the call drops its attempts and releases everything it held.
+//! A connection that is being opened for it is completed, for the next call (`connection::pool`).
 
 use super::attempt::{Attempt, Trial};
 use super::breaker::Pass;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Times that a call moves on after attempts of which nothing was sent.
+/// Maximum number of moves of a call after attempts of which nothing was sent.
 const MOST_MOVES: u32 = 5;
 
 /// Retries and moves of a call so far.
@@ -26,13 +26,13 @@ const MOST_MOVES: u32 = 5;
 struct Progress {
     retries: u32,
     moves: u32,
-    /// Moves to an instance that had been tried.
+    /// Moves to an instance that had been tried already.
     returns: u32,
 }
 
-/// How a call goes on after a failed attempt.
+/// Next step of a call after a failed attempt.
 enum Next {
-    /// Another instance takes it, at once.
+    /// Another instance takes it at once.
     Move,
     /// The call is sent to the same instance at once, over another connection.
     Return,
@@ -42,19 +42,19 @@ enum Next {
     End,
 }
 
-/// How a call ended after all its attempts.
+/// Outcome of a call after all its attempts.
 struct CallEnd<T> {
     reply: Result<T, Failure>,
-    /// It would have been tried again if the budget had allowed it.
+    /// It would have been retried if the budget had allowed it.
     starved: bool,
 }
 
 impl<C> Upstream<C> {
-    /// Calls an instance, as often and for as long as settings, budget and terms allow. Dropping the future drops the
-    /// attempt.
+    /// Calls an instance, with as many attempts and as much time as settings, budget and terms allow. Dropping the
+    /// future drops the attempt.
     ///
     /// # Errors
-    /// Of the last attempt; or why there was none.
+    /// The failure of the last attempt, or the reason why there was none.
     pub async fn call<T, A, F>(&self, terms: Terms, attempt: A) -> Result<T, Failure>
     where
         A: Fn(Attempt<C>) -> F,
@@ -84,7 +84,7 @@ impl<C> Upstream<C> {
         reply
     }
 
-    /// A call that the breaker and the bulkhead let through, or why they do not.
+    /// Runs a call that the breaker and the bulkhead let through. Otherwise returns the reason for the refusal.
     async fn admitted<T, A, F>(
         &self,
         terms: Terms,
@@ -165,8 +165,8 @@ impl<C> Upstream<C> {
         }
     }
 
-    /// Waits for `Retry-After`, and leaves the place to other calls meanwhile. Returns whether the call has a place
-    /// afterwards.
+    /// Waits for `Retry-After`, and gives the call's place to other calls meanwhile. Returns whether the call has a
+    /// place afterwards.
     async fn stand_aside<'a>(
         &'a self,
         wait: Duration,
@@ -179,12 +179,12 @@ impl<C> Upstream<C> {
         place.is_some()
     }
 
-    /// Time at which an attempt is cut whose timeout counts from `from`.
+    /// Returns the time at which an attempt is cut off whose timeout counts from `from`.
     fn until(&self, terms: Terms, from: Instant) -> Instant {
         terms.deadline.min(from + self.settings.timeout)
     }
 
-    /// An attempt at the instance whose turn it is.
+    /// Makes an attempt at the next instance.
     fn try_one<'a, T, A, F>(
         &'a self,
         until: Instant,
@@ -209,7 +209,8 @@ impl<C> Upstream<C> {
         Ok(Trial::begin(self, member, tried.len(), now).run(attempt, until, make.has_begun))
     }
 
-    /// An attempt, which is cut at `until`, and another one if it has not come back after `wait`. The first answer counts.
+    /// Makes an attempt, which is cut off at `until`, and a second one if the first has not returned after `wait`. The
+    /// first answer wins.
     async fn try_two<T, A, F>(
         &self,
         terms: Terms,
@@ -240,13 +241,13 @@ impl<C> Upstream<C> {
         }
     }
 
-    /// When another attempt is made beside the first; `None`: never.
+    /// Returns the time after which a hedge is sent; `None`: never.
     fn hedge_after(&self, terms: Terms, once: bool) -> Option<Duration> {
         let may = self.settings.hedge && !once && terms.repeat == Repeat::Always;
         may.then(|| self.state().latency.p95(now())).flatten()
     }
 
-    /// Decides how a call goes on after an attempt that began at `began` and failed.
+    /// Decides the next step of a call after an attempt that began at `began` and failed.
     fn next(
         &self,
         failure: &Failure,
@@ -263,7 +264,8 @@ impl<C> Upstream<C> {
             if may_move && has_other {
                 return Next::Move;
             }
-            // One connection that is closing does not mean that the next one to the same instance is. Two of them do.
+            // One closing connection does not mean that the next one to the same instance is closing too. Two of them
+            // do.
             if may_move && !is_away && progress.returns == 0 {
                 return Next::Return;
             }
@@ -289,6 +291,8 @@ impl<C> Upstream<C> {
         if is_paid { Next::Retry(wait) } else { Next::Starved }
     }
 
+    /// Checks the breaker without passing it.
+    ///
     /// # Errors
     /// The breaker would refuse the call.
     fn passes(&self, terms: Terms, now: Instant) -> Result<(), Failure> {
@@ -309,12 +313,12 @@ impl<C> Upstream<C> {
     }
 }
 
-/// A probe may fail without harm if its call may be repeated.
+/// Returns whether the call may be a probe. A probe may fail without harm if its call may be repeated.
 fn may_probe(terms: Terms) -> bool {
     terms.repeat != Repeat::IfNotSent
 }
 
-/// The service did what it was asked, so that the time it took says how busy it is.
+/// Returns whether the service processed the request, so that the duration shows how busy it is.
 fn is_answer<T>(outcome: &Result<T, Failure>, has_begun: fn(&T) -> bool) -> bool {
     let failure = match outcome {
         Ok(reply) => return has_begun(reply),
@@ -326,7 +330,7 @@ fn is_answer<T>(outcome: &Result<T, Failure>, has_begun: fn(&T) -> bool) -> bool
     )
 }
 
-/// An attempt, and how its reply is judged.
+/// Makes attempts, and classifies their replies.
 struct MakeAttempt<A, T> {
     /// Makes one attempt.
     attempt: A,
@@ -334,7 +338,7 @@ struct MakeAttempt<A, T> {
     has_begun: fn(&T) -> bool,
 }
 
-/// A call that the breaker let through. Dropped before it is settled, it says nothing.
+/// A call that the breaker let through. If it is dropped before it is settled, it does not count.
 struct Admission<'a, C> {
     upstream: &'a Upstream<C>,
     pass: Option<Pass>,
@@ -348,7 +352,7 @@ impl<C> Admission<'_, C> {
     fn settle<T>(mut self, outcome: &CallEnd<T>, has_begun: fn(&T) -> bool) {
         let (upstream, now) = (self.upstream, now());
         let verdict = upstream.verdict(&outcome.reply, has_begun);
-        // Another instance could have answered a call that the budget had nothing left for.
+        // Another instance could have answered, but the budget was empty.
         let excused = outcome.starved && upstream.members.has_healthy(now);
         if matches!(verdict, Verdict::Nothing | Verdict::Unheard) || excused {
             return;
@@ -359,11 +363,11 @@ impl<C> Admission<'_, C> {
         let mut state = upstream.state();
         let may_open = || !upstream.members.has_healthy(now);
         let turned = state.breaker.settle(pass, success, may_open, now);
-        // Under the lock, so that nothing else turns it meanwhile.
+        // Under the lock, so that the breaker does not change meanwhile.
         turned.inspect(|position| upstream.metrics.turned(*position));
         drop(state);
         match turned {
-            // It stays open: that was logged when it opened.
+            // It stays open, which was logged when it opened.
             Some(Position::Open) if pass.is_probe => {}
             Some(position) => upstream.tell(position),
             None => {}
@@ -376,7 +380,7 @@ impl<C> Drop for Admission<'_, C> {
         let Some(pass) = self.pass else { return };
         let mut state = self.upstream.state();
         let turned = state.breaker.forget(pass, now());
-        // Under the lock, so that nothing else turns it meanwhile.
+        // Under the lock, so that the breaker does not change meanwhile.
         if let Some(position) = turned {
             self.upstream.metrics.turned(position);
         }

@@ -1,5 +1,5 @@
-//! Recognises failures to connect that are caused by this process or its machine, not by the instance: no descriptor, local
-//! port or memory is left. Never counts against an instance.
+//! Recognizes connect failures that are caused by this process or its machine, not by the instance: no file
+//! descriptors, local ports or memory are left. They never count against an instance.
 
 use super::Failure;
 use rustix::io::Errno;
@@ -9,14 +9,14 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::sync::LazyLock;
 
-/// The failure to report if connecting to `host` failed because a resource of this machine is exhausted.
+/// Returns the failure to report if connecting to `host` failed because a resource of this machine is exhausted.
 #[must_use]
 pub fn exhausted(error: &(dyn Error + 'static), host: &str) -> Option<Failure> {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     let numbers = causes.filter_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error());
     let reason = match numbers.last() {
         Some(number) => reason(number, host)?,
-        // The system's resolver hides the number of its own errors.
+        // The system's resolver hides its own error numbers.
         None => reason(File::open("/dev/null").err()?.raw_os_error()?, host)?,
     };
     Some(Failure::Exhausted(reason))
@@ -42,7 +42,8 @@ fn reason(number: i32, host: &str) -> Option<&'static str> {
     }
 }
 
-/// EADDRNOTAVAIL means that ports are exhausted, unless the connection may have been an IPv6 one of a machine without IPv6.
+/// Returns whether EADDRNOTAVAIL means that ports are exhausted. It does not if the connection may have been an IPv6
+/// one on a machine without IPv6.
 fn means_ports(host: &str) -> bool {
     static HAS_IPV6: LazyLock<bool> =
         LazyLock::new(|| UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok());

@@ -1,12 +1,12 @@
-//! Why a call gave no reply, and what that says: of the instance, and of trying again.
+//! Why a call gave no reply, and what that means for the instance and for retries.
 
 use crate::memory::{EXHAUSTED, Exhausted};
 use std::time::Duration;
 
-/// Why an attempt, or a call as a whole, gave no reply.
+/// Reason why an attempt, or a whole call, gave no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// No connection could be made: nothing was sent.
+    /// No connection could be opened; nothing was sent.
     #[error("unavailable: {0}")]
     Unreached(String),
     /// The request was not processed: the service closed the connection before it took the request, or refused the stream
@@ -16,82 +16,83 @@ pub enum Failure {
     /// The connection broke before the reply was whole.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// The service gave the call up before the reply was whole: it reset the stream, and the connection lives.
+    /// The service reset the stream before the reply was complete. The connection is still alive.
     #[error("unavailable: {0}")]
     Reset(String),
-    /// The attempt's time, or the request's deadline, ran out.
+    /// The attempt's timeout, or the request's deadline, was exceeded.
     #[error("no reply within {} ms", .0.as_millis())]
     Timeout(Duration),
-    /// A stream of events said nothing for too long.
+    /// A stream of events was silent for too long.
     #[error("no sound for {} ms", .0.as_millis())]
     Silent(Duration),
-    /// Reading stopped there.
+    /// The reply exceeds this number of bytes, where reading stopped.
     #[error("the reply is larger than {0} bytes")]
     TooLarge(usize),
     /// The gateway has no room for the reply.
     #[error("{EXHAUSTED}")]
     NoRoom,
-    /// An answer that is not of the protocol or of the promised form.
+    /// The reply violates the protocol, or does not have the promised form.
     #[error("invalid reply: {0}")]
     Invalid(String),
-    /// The upstream answered, with a status that says no: HTTP's, or the number of gRPC's code.
+    /// The upstream answered with an error status: HTTP's, or the number of gRPC's code.
     #[error("status {number}: {reason}")]
     Status {
         number: u16,
         reason: String,
         fault: Fault,
-        /// How long the upstream asks to be left alone.
+        /// Time before which the upstream wants no further call.
         retry_after: Option<Duration>,
     },
-    /// The call could not be written for the wire; nothing was sent.
+    /// The call could not be encoded; nothing was sent.
     #[error("not sent: {0}")]
     NotSent(String),
-    /// No descriptor, port or memory of this machine was left for a connection; nothing was sent.
+    /// No file descriptors, ports or memory of this machine were left for a connection; nothing was sent.
     #[error("not sent: {0}")]
     Exhausted(&'static str),
-    /// The breaker is open; nothing was sent.
+    /// The breaker is open for this long; nothing was sent.
     #[error("the breaker is open for another {} ms", .0.as_millis())]
     CircuitOpen(Duration),
-    /// Nobody to call; nothing was sent.
+    /// No instance is known; nothing was sent.
     #[error("no instance: {0}")]
     NoInstance(String),
-    /// Too many calls are under way; nothing was sent.
+    /// Too many calls are in flight or waiting; nothing was sent.
     #[error("overloaded: {0}")]
     Overloaded(&'static str),
 }
 
-/// Whose fault a status is.
+/// Cause of an error status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Of the call: another instance would say the same.
+    /// The call itself: another instance would answer the same.
     Call,
-    /// Of all callers together: it has too much to do. HTTP 429, gRPC RESOURCE_EXHAUSTED.
+    /// Too much load, by all callers together. HTTP 429, gRPC RESOURCE_EXHAUSTED.
     Load,
-    /// Of the instance, which is not there for anybody. HTTP 502, 503, 504, gRPC UNAVAILABLE.
+    /// The instance is unavailable for all callers. HTTP 502, 503, 504, gRPC UNAVAILABLE.
     Away,
-    /// Of the instance, in answering this call. HTTP 500, gRPC INTERNAL.
+    /// The instance failed at this call. HTTP 500, gRPC INTERNAL.
     Broken,
-    /// Of the instance, which does not count it: it may be asked again. gRPC UNAVAILABLE, where a source leaves it out of
-    /// its failures.
+    /// The instance, but it does not count as a failure; the call may be retried. gRPC UNAVAILABLE, if the source
+    /// excludes it from its failures.
     Excused,
 }
 
-/// How a call or an attempt ended, as far as the instance is concerned.
+/// Outcome of a call or an attempt, as far as it concerns the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It answered, if only with a refusal.
+    /// It answered, perhaps with a refusal.
     Success,
-    /// It answered that it cannot.
+    /// It answered with a failure of its own.
     Failure,
-    /// It sent a reply that is not of the protocol or of the promised form. Another instance may send a valid one.
+    /// It sent a reply that violates the protocol or does not have the promised form. Another instance may send a valid
+    /// one.
     Unreadable,
     /// The connection broke while the call was in flight.
     Broken,
     /// It did not answer in time.
     Late,
-    /// It accepts no connection.
+    /// It accepts no connections.
     Refused,
-    /// It accepts connections, and processes no call.
+    /// It accepts connections, but does not process calls.
     Unprocessed,
     /// It accepted a call whose reply may begin late, and the reply has not begun.
     Unheard,
@@ -100,21 +101,21 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The instance sent a reply.
+    /// Returns whether the instance sent a reply.
     #[must_use]
     pub fn is_answer(self) -> bool {
         matches!(self, Self::Success | Self::Failure | Self::Unreadable)
     }
 }
 
-/// After which failures a call may be made again.
+/// Failures after which a call may be made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Repeat {
-    /// Only with proof that nothing was sent.
+    /// Only if it is proven that nothing was sent.
     IfNotSent,
-    /// Also where the instance says that it is away, or the connection to it broke.
+    /// Also if the instance reports that it is unavailable, or the connection to it broke.
     IfAway,
-    /// Always: made twice is as good as made once.
+    /// Always: the call is idempotent.
     Always,
 }
 
@@ -125,14 +126,14 @@ impl From<Exhausted> for Failure {
 }
 
 impl Failure {
-    /// A status that is the call's own fault.
+    /// Creates the failure of an error status.
     #[must_use]
     pub fn status(number: u16, reason: impl Into<String>, fault: Fault) -> Self {
         Self::Status { number, reason: reason.into(), fault, retry_after: None }
     }
 
-    /// What it says of whoever was called. Running out of time in less than `fair` accuses nobody: the request's deadline
-    /// was near anyway.
+    /// Returns what the failure says about the instance. A timeout after less than `fair` does not count against it:
+    /// the request's deadline was near anyway.
     #[must_use]
     pub fn verdict(&self, fair: impl FnOnce() -> Duration) -> Verdict {
         match self {
@@ -150,14 +151,14 @@ impl Failure {
         }
     }
 
-    /// Is proof that the service did not process the call, although an instance was chosen for it: another instance, or
-    /// another connection, may be tried without risk.
+    /// Returns whether it is proven that the service did not process the call, although an instance was picked for it.
+    /// Another instance, or another connection, may then be tried without risk.
     #[must_use]
     pub fn is_unsent(&self) -> bool {
         matches!(self, Self::Unreached(_) | Self::Unprocessed(_))
     }
 
-    /// What a call must allow to be made again after this; `None`: it never is.
+    /// Returns what a call must allow to be made again after this failure; `None`: it is never repeated.
     #[must_use]
     pub fn repeatable(&self) -> Option<Repeat> {
         match self {
@@ -167,7 +168,7 @@ impl Failure {
             Self::Unavailable(_)
             | Self::Reset(_)
             | Self::Status { fault: Fault::Away | Fault::Excused, .. } => Some(Repeat::IfAway),
-            // Of one that has too much to do only if it says itself when it will have time.
+            // After overload only if the upstream reports when it has capacity.
             Self::Timeout(_)
             | Self::Invalid(_)
             | Self::Status { fault: Fault::Broken, .. }
@@ -176,7 +177,7 @@ impl Failure {
         }
     }
 
-    /// How long the upstream asks to be left alone.
+    /// Returns the time before which the upstream wants no further call.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

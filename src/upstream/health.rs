@@ -1,11 +1,11 @@
-//! State of one instance: calls in flight, latency, recent failures, and whether it takes calls.
+//! Health of one instance: calls in flight, latency, recent failures, and whether it takes calls.
 //!
-//! An instance is *up*, *ejected* or *down*. One that accepts no connections is down at once; it is up again when it
-//! accepts one. One that answers with failures, or not in time, is ejected after some of them in a row, or when it answers
-//! clearly worse than the others ([`outliers`]); each time for longer. On its return it reaches its full share slowly.
-//! Below all this, [`Health::share`] is what an instance gets of the calls: less after each failure, and while it is
-//! silent. How many of a source's instances may be ejected at once is decided where all are known ([`may_eject`]).
-//! Time is an argument; nothing here does IO.
+//! An instance is *up*, *ejected* or *down*. If it accepts no connections, it is down at once; it is up again when it
+//! accepts one. If it answers with failures, or not in time, it is ejected after some of them in a row. It is also
+//! ejected if it answers clearly worse than the others ([`outliers`]). Each ejection lasts longer than the last. After
+//! its return it reaches its full share slowly. [`Health::share`] is its share of the calls: less after each failure,
+//! and while it is silent. How many of a source's instances may be ejected at once is decided where all are known
+//! ([`may_eject`]). Time is an argument; nothing here does IO.
 
 use super::failure::Verdict;
 use super::latency::{Ewma, Quantiles};
@@ -17,27 +17,27 @@ use std::time::{Duration, Instant};
 pub struct Health {
     in_flight: u32,
     latency: Option<Ewma>,
-    /// What successful attempts took, and nothing else: for people.
+    /// Durations of successful attempts only, for people.
     measured: Quantiles,
-    /// The last time that an attempt ended, or began while none was in flight.
+    /// Time when an attempt last ended, or began while none was in flight.
     progress: Instant,
-    /// When the last attempt began.
+    /// Start of the last attempt.
     begun: Instant,
-    /// When the last reply came, a success or not.
+    /// Time of the last reply, successful or not.
     answered: Option<Instant>,
     situation: Situation,
-    /// When it came to its present situation. Attempts that began earlier do not change it.
+    /// Start of its current situation. Attempts that began earlier do not change it.
     since: Instant,
     penalty: Penalty,
     outcomes: Outcomes,
-    /// Failures since the last success, and those of them that were broken connections.
+    /// Failures since the last success, and how many of them were broken connections.
     in_a_row: u32,
     broken: u32,
-    /// How often it was ejected lately.
+    /// Number of recent ejections.
     ejections: u32,
-    /// Returns that failed, one after another.
+    /// Failed returns in a row.
     relapses: u32,
-    /// Since the last comparison with others.
+    /// Outcomes since the last comparison with others.
     rate: Rate,
     calls: u64,
     failures: u64,
@@ -46,16 +46,16 @@ pub struct Health {
 #[derive(Debug, Clone, Copy)]
 enum Situation {
     Up {
-        /// It reaches its full share slowly: it is new among others, or has come back.
+        /// It is in its slow start: it is new among others, or has come back.
         slowly: bool,
-        /// It has come back and has not succeeded since: one failure is enough.
+        /// It has come back and has not succeeded since: one failure ejects it.
         on_probation: bool,
     },
     Ejected {
         until: Instant,
     },
     Down {
-        /// When it is next checked whether it accepts connections.
+        /// Time of the next check whether it accepts connections.
         check: Instant,
     },
 }
@@ -68,43 +68,43 @@ pub enum Access {
     Down,
 }
 
-/// What an attempt's end asks for.
+/// Consequence of an attempt's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consequence {
     Nothing,
-    /// It has gone down.
+    /// The instance has gone down.
     WentDown,
-    /// It should be ejected.
+    /// The instance should be ejected.
     Eject,
 }
 
-/// Outcomes of attempts, counted.
+/// Number of attempts by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rate {
     pub calls: u32,
     pub successes: u32,
 }
 
-/// Ejections that are remembered; the time of one is at most so many times the first.
+/// Maximum number of ejections that count. One ejection lasts at most this multiple of the first.
 const MOST_EJECTIONS: u32 = 10;
 
-/// The share at the beginning of the slow start.
+/// Share at the beginning of the slow start.
 const FIRST_SHARE: f64 = 0.1;
 
-/// Time between two checks of an instance that is down; shorter by up to a fifth, at random.
+/// Time between two checks of an instance that is down, shortened at random by up to a fifth.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 
-/// The time between two checks doubles after each return that fails, this often.
+/// Number of failed returns after which the time between two checks no longer doubles.
 const MOST_RELAPSES: u32 = 2;
 
-/// An instance is silent when no attempt has ended for so many times its latency, and at least for so long; if its latency
-/// is not known, for the longer time.
+/// An instance is silent when no attempt has ended for this multiple of its latency, and at least for this time. If its
+/// latency is unknown, the longer time counts.
 const SILENT_LATENCIES: f64 = 4.0;
 const SILENT_SECONDS: f64 = 0.05;
 const SILENT_SECONDS_UNKNOWN: f64 = 0.25;
 
 impl Health {
-    /// `slowly`: other instances are known already.
+    /// Creates the state of an instance. `slowly` starts it with a slow start: other instances are known already.
     #[must_use]
     pub fn new(slowly: bool, now: Instant) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl Health {
         self.begun = now;
     }
 
-    /// An attempt that began `took` ago is over.
+    /// Records the end of an attempt that began `took` ago.
     pub fn end(
         &mut self,
         verdict: Verdict,
@@ -192,7 +192,7 @@ impl Health {
         self.outcomes.push(true);
         match &mut self.situation {
             Situation::Up { on_probation, .. } => *on_probation = false,
-            // It was called although it takes no calls, and is back.
+            // It was called although it takes no calls, and it is available again.
             Situation::Ejected { .. } | Situation::Down { .. } => self.rise(false, now),
         }
     }
@@ -220,7 +220,7 @@ impl Health {
         Consequence::Eject
     }
 
-    /// A latency counts where it is longer than the average.
+    /// Counts a latency if it is longer than the average.
     fn took_at_least(&mut self, took: Duration, now: Instant) {
         if self.latency.is_some_and(|known| took.as_secs_f64() > known.seconds(now)) {
             self.observe(took, now);
@@ -234,20 +234,20 @@ impl Health {
         }
     }
 
-    /// It has failed so often in a row that it should be ejected.
+    /// Returns whether it has failed so often in a row that it should be ejected.
     fn is_failing(&self, settings: &Ejection) -> bool {
         let on_probation = matches!(self.situation, Situation::Up { on_probation: true, .. });
         let enough = if on_probation { 1 } else { settings.failures };
         settings.failures > 0 && self.in_a_row >= enough
     }
 
-    /// It has answered nothing but failures for twice as long as is needed to eject it.
+    /// Returns whether its failures in a row are twice as many as an ejection needs.
     #[must_use]
     pub fn fails_all(&self, settings: &Ejection) -> bool {
         settings.failures > 0 && self.in_a_row >= settings.failures.saturating_mul(2)
     }
 
-    /// Takes it out for a while.
+    /// Ejects it for a while.
     pub fn eject(&mut self, settings: &Ejection, now: Instant) {
         self.ejections = (self.ejections + 1).min(MOST_EJECTIONS);
         self.turn(Situation::Ejected { until: now + settings.time * self.ejections }, now);
@@ -258,13 +258,13 @@ impl Health {
         self.turn(Situation::Down { check: now + self.pace() }, now);
     }
 
-    /// It accepts connections again.
+    /// Records that it accepts connections again.
     ///
     /// Returns whether it was down.
     pub fn accepts(&mut self, now: Instant) -> bool {
         let was_down = self.access(now) == Access::Down;
         if was_down {
-            // It is another process, most likely.
+            // Most likely it is another process.
             self.latency = None;
             self.measured = Quantiles::new(now);
             self.rise(true, now);
@@ -289,7 +289,7 @@ impl Health {
         (CHECK_EVERY * (1 << self.relapses)).mul_f64(1.0 - 0.2 * fastrand::f64())
     }
 
-    /// When it is next checked, if it is down.
+    /// Returns the time of the next check, if it is down.
     #[must_use]
     pub fn check_due(&self) -> Option<Instant> {
         match self.situation {
@@ -298,7 +298,7 @@ impl Health {
         }
     }
 
-    /// Puts the next check off while one runs that takes at most `most`.
+    /// Postpones the next check while one runs that takes at most `most`.
     pub fn begin_check(&mut self, most: Duration, now: Instant) {
         let pace = self.pace();
         if let Situation::Down { check } = &mut self.situation {
@@ -306,7 +306,7 @@ impl Health {
         }
     }
 
-    /// A check that began at `began` found that it accepts no connections.
+    /// Records that a check that began at `began` found no accepted connection.
     pub fn stay_down(&mut self, began: Instant, now: Instant) {
         let pace = self.pace();
         if let Situation::Down { check } = &mut self.situation {
@@ -314,7 +314,7 @@ impl Health {
         }
     }
 
-    /// Whether it takes calls. An ejection that is over ends here.
+    /// Returns whether it takes calls. Ends an ejection whose time is over.
     pub fn access(&mut self, now: Instant) -> Access {
         match self.situation {
             Situation::Up { .. } => Access::Up,
@@ -327,7 +327,7 @@ impl Health {
         }
     }
 
-    /// Until when it is ejected, if it is.
+    /// Returns the end of its ejection, if it is ejected.
     #[must_use]
     pub fn ejected_until(&self, now: Instant) -> Option<Instant> {
         match self.situation {
@@ -336,19 +336,19 @@ impl Health {
         }
     }
 
-    /// It takes calls, and less than half of its last twenty failed.
+    /// Returns whether it takes calls, and fewer than half of its last twenty attempts failed.
     pub fn is_healthy(&mut self, now: Instant) -> bool {
         self.access(now) == Access::Up && self.outcomes.are_good()
     }
 
-    /// Part of its full share of calls, above 0 and at most 1: less after failures, while it is silent, and in its slow
-    /// start.
+    /// Returns its part of its full share of calls, above 0 and at most 1: less after failures, while it is silent, and
+    /// in its slow start.
     #[must_use]
     pub fn share(&self, slow_start: Duration, now: Instant) -> f64 {
         self.started(slow_start, now) * self.penalty.factor(now) * self.silence_factor(now)
     }
 
-    /// Part of its full share that the slow start allows.
+    /// Returns the part of its full share that the slow start allows.
     #[must_use]
     pub fn started(&self, slow_start: Duration, now: Instant) -> f64 {
         if !matches!(self.situation, Situation::Up { slowly: true, .. }) {
@@ -380,31 +380,32 @@ impl Health {
         self.in_flight
     }
 
-    /// When the last attempt began.
+    /// Returns the start of the last attempt.
     #[must_use]
     pub fn begun(&self) -> Instant {
         self.begun
     }
 
-    /// When the last reply came.
+    /// Returns the time of the last reply.
     #[must_use]
     pub fn answered(&self) -> Option<Instant> {
         self.answered
     }
 
-    /// Attempts that are over, and those of them that failed.
+    /// Returns the number of finished attempts, and of failed ones.
     #[must_use]
     pub fn totals(&self) -> (u64, u64) {
         (self.calls, self.failures)
     }
 
-    /// What `share` of the successful attempts of the last ten to twenty seconds took at most, as measured. `None` if there
+    /// Returns a quantile of the durations of successful attempts in the last ten to twenty seconds; `None` if there
     /// was none.
     pub fn measured(&mut self, share: f64, now: Instant) -> Option<Duration> {
         self.measured.measured(share, now)
     }
 
-    /// Average time of an attempt for the balancer, in seconds; longer if nothing has come back for longer. `None` while nothing is known.
+    /// Returns the average duration of an attempt for the balancer, in seconds, or the current silence if that is
+    /// longer. `None` if nothing is known.
     #[must_use]
     pub fn latency(&self, now: Instant) -> Option<f64> {
         let silence = (self.in_flight > 0)
@@ -416,7 +417,7 @@ impl Health {
         }
     }
 
-    /// Outcomes since this was last called. A while without an ejection lets the next one be shorter.
+    /// Returns the outcomes since the last call. A period without an ejection makes the next one shorter.
     pub fn take_rate(&mut self, slow_start: Duration, now: Instant) -> Rate {
         if self.access(now) != Access::Ejected && self.started(slow_start, now) >= 1.0 {
             self.ejections = self.ejections.saturating_sub(1);
@@ -425,7 +426,7 @@ impl Health {
     }
 }
 
-/// The last twenty outcomes, the latest in the lowest bit; a failure is 1.
+/// The last twenty outcomes, the latest in the lowest bit. A failure is 1.
 #[derive(Debug, Clone, Copy, Default)]
 struct Outcomes(u32);
 
@@ -441,11 +442,11 @@ impl Outcomes {
     }
 }
 
-/// With fewer instances that have had enough calls, there is no comparison.
+/// Minimum number of instances with enough calls for a comparison.
 const LEAST_INSTANCES: usize = 5;
 const LEAST_CALLS: u32 = 100;
 
-/// The places of those whose success rate is lower than the mean of all by more than 1.9 standard deviations.
+/// Returns the indexes of the rates that are lower than the mean by more than 1.9 standard deviations.
 pub fn outliers(rates: &[Rate]) -> Vec<usize> {
     let judged: Vec<(usize, f64)> = rates
         .iter()
@@ -463,7 +464,7 @@ pub fn outliers(rates: &[Rate]) -> Vec<usize> {
     judged.iter().filter(|(_, rate)| *rate < least).map(|(place, _)| *place).collect()
 }
 
-/// Whether one more of `all` may be ejected by its failures alone.
+/// Returns whether one more of `all` instances may be ejected by its failures alone.
 #[must_use]
 pub fn may_eject(settings: &Ejection, ejected: usize, all: usize) -> bool {
     (ejected + 1) as f64 <= settings.max * all as f64

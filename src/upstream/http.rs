@@ -1,8 +1,8 @@
 //! HTTP/1.1 and HTTP/2 to an upstream: one exchange at a time, over the connections of one instance.
 //!
-//! [`HttpClient`] is all that callers see. It never follows a redirect, never retries, never asks for compression, and never
-//! holds more of a reply than the settings allow, compressed or not. Connections are the affair of
-//! [`connection`](super::connection).
+//! Callers see only [`HttpClient`]. It never follows a redirect, never retries, never asks for compression, and never
+//! holds more of a reply than the settings allow, compressed or not. [`connection`](super::connection) manages the
+//! connections.
 
 use super::connection::{Connections, ReplyBody, Versions};
 use super::discovery::Address;
@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 
-/// Of a reply whose body nobody wants, what is read so that the connection can be used again.
+/// Maximum bytes that are read from an unwanted body so that the connection can be reused.
 const MAX_DISCARDED: usize = 64 << 10;
 
 /// Calls one instance with the settings of its source.
@@ -26,8 +26,8 @@ pub struct HttpClient {
     memory: Memory,
 }
 
-/// Status and headers of a reply whose body is still on the wire. Dropped before the body's end, it closes the connection
-/// (HTTP/1.1) or the stream (HTTP/2).
+/// Status and headers of a reply whose body is not read yet. If it is dropped before the body's end, it closes the
+/// connection (HTTP/1.1) or the stream (HTTP/2).
 #[derive(Debug)]
 pub struct HttpReply {
     pub status: StatusCode,
@@ -38,8 +38,8 @@ pub struct HttpReply {
 }
 
 impl HttpClient {
-    /// A client for addresses such as `uri`; the system's trusted roots are read only if it is `https`. Connections go to
-    /// `detour` instead of the URL's host, where there is one.
+    /// Creates a client for addresses such as `uri`. The system's trusted roots are read only if it is `https`. If
+    /// there is a `detour`, connections go there instead of the URL's host.
     ///
     /// # Errors
     /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
@@ -49,18 +49,18 @@ impl HttpClient {
         Ok(Self { connections, max_reply: settings.max_reply, memory: settings.memory.clone() })
     }
 
-    /// Sends a request with an absolute URI, and returns when status and headers are here.
+    /// Sends a request with an absolute URI, and returns when status and headers are received.
     ///
     /// # Errors
-    /// No connection, a broken one, or something that is not HTTP.
+    /// No connection could be opened, it broke, or the reply is not HTTP.
     pub async fn send(&self, request: Request<Bytes>) -> Result<HttpReply, Failure> {
         self.send_over(request, false).await
     }
 
-    /// The same, over a new connection if it must be `fresh`.
+    /// Like [`HttpClient::send`], over a new connection if `fresh`.
     ///
     /// # Errors
-    /// As of [`HttpClient::send`].
+    /// The same as those of [`HttpClient::send`].
     pub async fn send_over(
         &self,
         mut request: Request<Bytes>,
@@ -82,16 +82,16 @@ impl HttpClient {
 }
 
 impl HttpReply {
-    /// It is known already that there is no body.
+    /// Returns whether it is known already that there is no body.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.body.is_end_stream()
     }
 
-    /// The body is as the service wrote it.
+    /// Checks that the body is not compressed.
     ///
     /// # Errors
-    /// It is compressed.
+    /// The body is compressed.
     pub fn expect_plain(&self) -> Result<(), Failure> {
         match self.headers.get(CONTENT_ENCODING) {
             Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => Err(
@@ -104,8 +104,8 @@ impl HttpReply {
     /// Reads the whole body, which counts as held until the last clone of [`Held`] is dropped.
     ///
     /// # Errors
-    /// It is larger than allowed (nothing is read if the headers say so), not what its `content-encoding` says, or breaks
-    /// off, or there is no room for it.
+    /// The body is larger than allowed (then nothing is read if the headers give its length), is not what its
+    /// `content-encoding` says, breaks off, or there is no room for it.
     pub async fn read(mut self) -> Result<(HeaderMap, Bytes, Held), Failure> {
         let mut arriving = self.memory.begin();
         let body = read_body(&mut self.body, self.max_reply, &mut arriving).await?;
@@ -113,7 +113,7 @@ impl HttpReply {
         Ok((self.headers, body, arriving.finish()))
     }
 
-    /// Counts a piece of the body that is kept.
+    /// Counts a part of the body that is kept.
     ///
     /// # Errors
     /// There is no room for it.
@@ -123,7 +123,7 @@ impl HttpReply {
         Ok(arriving.finish())
     }
 
-    /// The next part of a body that is read as it comes; `None` at its end.
+    /// Returns the next part of a body that is read as it arrives; `None` at its end.
     ///
     /// # Errors
     /// The body breaks off.
@@ -136,16 +136,16 @@ impl HttpReply {
         Ok(None)
     }
 
-    /// The body, if it is at most `limit` bytes long. Past that the rest is not read, and the connection is closed.
+    /// Reads a body of at most `limit` bytes. Beyond that the rest is not read, and the connection is closed.
     ///
     /// # Errors
-    /// As of [`HttpReply::read`].
+    /// The same as those of [`HttpReply::read`].
     pub async fn read_at_most(self, limit: usize) -> Result<(HeaderMap, Bytes, Held), Failure> {
         let limit = limit.min(self.max_reply);
         Self { max_reply: limit, ..self }.read().await
     }
 
-    /// Gives the connection back if little is left to read, and closes it otherwise.
+    /// Returns the connection to the pool if little is left to read; otherwise closes it.
     pub async fn discard(mut self) {
         let mut arriving = self.memory.begin();
         let _ = read_body(&mut self.body, MAX_DISCARDED, &mut arriving).await;
@@ -182,7 +182,7 @@ async fn read_body(
     Ok(if joined.is_empty() { only } else { joined.freeze() })
 }
 
-/// An error with what caused it, outermost first.
+/// Formats an error with its causes, outermost first.
 pub fn sentence(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

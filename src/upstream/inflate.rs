@@ -1,7 +1,7 @@
-//! Replies that a service compressed although no coding was asked for (RFC 9110, section 8.4).
+//! Inflates replies that a service compressed although no coding was requested (RFC 9110, section 8.4).
 //!
-//! A reply is inflated once all of it is here, and no step may hold more than a reply may have: a kilobyte that becomes a
-//! gigabyte is given up at the limit.
+//! A reply is inflated when it is complete, and no step may hold more than a reply may have: a kilobyte that becomes a
+//! gigabyte is refused at the limit.
 
 use super::Failure;
 use crate::memory::Arriving;
@@ -13,7 +13,7 @@ use std::io::Read;
 /// Maximum number of codings of one reply.
 const MAX_CODINGS: usize = 2;
 
-/// Bytes that are inflated at once.
+/// Bytes that are inflated in one step.
 const PIECE: usize = 8 << 10;
 
 #[derive(Debug, Clone, Copy)]
@@ -24,11 +24,11 @@ enum Coding {
     Deflate,
 }
 
-/// The body as it was before the codings that `headers` name, which are removed.
+/// Returns the body without the codings that `headers` name, and removes those headers.
 ///
 /// # Errors
-/// A coding is unknown, or there are too many; the body is not what they say, or larger than `limit`; or there is no room
-/// for it.
+/// A coding is unknown, or there are too many; the body does not match them or is larger than `limit`; or there is no
+/// room for it.
 pub(super) fn inflate(
     headers: &mut HeaderMap,
     body: Bytes,
@@ -51,7 +51,7 @@ pub(super) fn inflate(
     Ok(plain)
 }
 
-/// In the order they were applied.
+/// Returns the codings in the order in which they were applied.
 fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, Failure> {
     let mut codings = Vec::new();
     for value in headers.get_all(CONTENT_ENCODING) {
@@ -94,7 +94,7 @@ fn decode(
     Err(invalid("bytes follow the compressed body".to_owned()))
 }
 
-/// Each piece counts before the next one is made.
+/// Reads in pieces. Each piece is counted before the next one is made.
 fn read(mut decoder: impl Read, limit: usize, arriving: &mut Arriving) -> Result<Bytes, Failure> {
     let (mut plain, mut piece) = (Vec::new(), [0; PIECE]);
     loop {

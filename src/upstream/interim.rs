@@ -1,5 +1,5 @@
-//! Interim replies of HTTP/1.1 (status 1xx; RFC 9110, section 15.2), which hyper reads and drops: a service may send a few
-//! before its reply, and not without end.
+//! Interim replies of HTTP/1.1 (status 1xx; RFC 9110, section 15.2), which hyper reads and drops: a service may send a
+//! few before its reply, but not endlessly.
 
 use super::Failure;
 use crate::overhead::Overhead;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
-/// Interim replies before the reply.
+/// Maximum number of interim replies to one request.
 pub const MAX_INTERIM: usize = 8;
 
 /// The interim replies to one request.
@@ -23,13 +23,13 @@ pub struct Interim {
     stop: Stop,
 }
 
-/// Ends the reading of a connection.
+/// Stops reading from a connection.
 #[derive(Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Interim {
-    /// Counts those that come for this request, and stops its connection if they are too many: a connection that always has
-    /// something to read would else keep its thread from whoever waits for it.
+    /// Counts the interim replies to this request, and stops its connection if there are too many. A connection that
+    /// always has something to read would otherwise occupy its thread.
     pub fn of<B>(request: &mut Request<B>, stop: &Stop) -> Arc<Self> {
         let interim = Arc::new(Self { stop: stop.clone(), ..Self::default() });
         let counted = Arc::clone(&interim);
@@ -37,10 +37,10 @@ impl Interim {
         interim
     }
 
-    /// The outcome of the request's exchange, which is dropped if there are too many.
+    /// Returns the outcome of the request's exchange, which is dropped if there are too many interim replies.
     ///
     /// # Errors
-    /// Of the exchange; [`Failure::Invalid`] if there are too many.
+    /// Those of the exchange; [`Failure::Invalid`] if there are too many.
     pub async fn bounded<T>(
         &self,
         exchange: impl Future<Output = Result<T, Failure>>,
@@ -50,7 +50,7 @@ impl Interim {
             () = self.too_many.notified() => None,
             outcome = exchange => Some(outcome),
         };
-        // All of them may have come at once with the reply.
+        // All of them may have arrived together with the reply.
         let few = self.came.load(Ordering::Relaxed) <= MAX_INTERIM;
         outcome.filter(|_| few).unwrap_or_else(|| {
             Err(Failure::Invalid(format!("more than {MAX_INTERIM} interim replies")))
@@ -65,7 +65,7 @@ impl Interim {
     }
 }
 
-/// A connection whose reading can be stopped, and that fails when too many bytes belong to no reply.
+/// A connection whose reading can be stopped, and that fails if too many bytes belong to no reply.
 pub struct Stoppable<T> {
     stream: T,
     stop: Stop,

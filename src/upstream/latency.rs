@@ -1,8 +1,8 @@
-//! How long calls take: an average for the balancer, and quantiles for retries, hedges and the admin page.
+//! Latency of calls: an average for the balancer, and quantiles for retries, hedges and the admin page.
 
 use std::time::{Duration, Instant};
 
-/// An average in which an observation counts for less the older it is: after [`Ewma::MEMORY`] for a third.
+/// An exponentially weighted average: after [`Ewma::MEMORY`], an observation has a third of its weight.
 #[derive(Debug, Clone, Copy)]
 pub struct Ewma {
     seconds: f64,
@@ -25,13 +25,14 @@ impl Ewma {
         self.at = now;
     }
 
-    /// The average when it was last observed, in seconds.
+    /// Returns the average at the last observation, in seconds.
     #[must_use]
     pub fn last(&self) -> f64 {
         self.seconds
     }
 
-    /// What is known fades while nothing is observed, so that an instance that was slow once is tried again.
+    /// Returns the average in seconds. It fades while nothing is observed, so that an instance that was slow once is
+    /// tried again.
     #[must_use]
     pub fn seconds(&self, now: Instant) -> f64 {
         let age = now.saturating_duration_since(self.at).as_secs_f64();
@@ -39,21 +40,21 @@ impl Ewma {
     }
 }
 
-/// Quantiles of the last ten to twenty seconds, at most a sixteenth too high: two generations of counters, the older one
-/// forgotten when the younger is full of days.
+/// Quantiles of the last ten to twenty seconds, at most a sixteenth too high. Holds two generations of counters, of ten
+/// seconds each.
 #[derive(Debug)]
 pub struct Quantiles {
     young: Counts,
     old: Counts,
     since: Instant,
-    /// A remembered answer for 0.95, which hedges ask for at every call.
+    /// Cached quantile 0.95, which hedges need at every call.
     p95: Option<(Instant, Option<Duration>)>,
 }
 
-/// Sixteen steps an octave, from 16 microseconds to more than four minutes.
+/// Sixteen steps per octave, from 16 microseconds to more than four minutes.
 const STEPS: usize = (OCTAVES as usize) << BITS;
 const OCTAVES: u32 = 24;
-/// Of a step's number within its octave.
+/// Bits of a step's number within its octave.
 const BITS: u32 = 4;
 
 #[derive(Debug)]
@@ -61,7 +62,7 @@ struct Counts(Box<[u32]>);
 
 impl Quantiles {
     const GENERATION: Duration = Duration::from_secs(10);
-    /// With fewer observations nothing is decided.
+    /// Minimum number of observations for a decision.
     const LEAST: u64 = 20;
     const REMEMBERED: Duration = Duration::from_millis(100);
 
@@ -77,13 +78,13 @@ impl Quantiles {
         *count = count.saturating_add(1);
     }
 
-    /// The latency that `share` of the calls stay within; `None` while too few were seen.
+    /// Returns the latency that `share` of the calls do not exceed; `None` if there are too few observations.
     pub fn at(&mut self, share: f64, now: Instant) -> Option<Duration> {
         self.quantile(share, Self::LEAST, now)
     }
 
-    /// As [`Quantiles::at`], of however few calls: for people, who see the number of calls beside it. `None` where no call
-    /// was measured.
+    /// Like [`Quantiles::at`], for any number of calls: for people, who see that number beside it. `None` without
+    /// observations.
     pub fn measured(&mut self, share: f64, now: Instant) -> Option<Duration> {
         self.quantile(share, 1, now)
     }

@@ -1,7 +1,7 @@
-//! The instances behind a source as they are now: discovery says which exist, calls and checks show which are healthy.
+//! The current instances of a source: discovery lists them, calls and checks show which are healthy.
 //!
-//! The set is swapped as a whole, so that choosing takes no lock. A call holds its instance until it is over, also one
-//! that has left the set since. What is known of an instance stays with its host and port, whatever else changes.
+//! The set is replaced as a whole, so that picking takes no lock. A call holds its instance until it ends, also if the
+//! instance has left the set. The state of an instance is kept for its host and port, whatever else changes.
 
 use super::Instance;
 use super::balancer::{Balancer, Candidate, Candidates};
@@ -16,42 +16,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Makes an instance of an address, or says why it cannot.
+/// Makes an instance of an address, or returns why that is not possible.
 pub type Connect<C> = Box<dyn Fn(&Address) -> Result<Instance<C>, String> + Send + Sync>;
 
-/// Members at which a call was tried, the last one at the end.
+/// Members at which a call was tried, the latest one at the end.
 pub type TriedMembers<C> = SmallVec<[Arc<Member<C>>; 2]>;
 
-/// How often success rates are compared.
+/// Interval at which success rates are compared.
 const COMPARED_EVERY: Duration = Duration::from_secs(10);
 
 pub struct Members<C> {
     source: Arc<str>,
     settings: Settings,
     balancer: Balancer,
-    /// Of the instances in the settings' zone.
+    /// Balancer for instances in the settings' zone.
     local_balancer: Balancer,
     connect: Connect<C>,
     set: ArcSwap<Set<C>>,
-    /// Held while it is decided who is ejected, so that two decisions together do not exceed what is allowed.
+    /// Held during decisions about ejections, so that two decisions together do not exceed the limit.
     judging: Mutex<()>,
     born: Instant,
     /// Nanoseconds after `born`.
     next_comparison: AtomicU64,
 }
 
-/// Who exists.
+/// The current members.
 pub struct Set<C> {
     pub all: Vec<Arc<Member<C>>>,
-    /// Of the settings' zone; empty if none are, or all.
+    /// Members in the settings' zone; empty if none or all are.
     local: Vec<Arc<Member<C>>>,
-    /// Why there are no newer ones, or none.
+    /// Why the set is not newer, or why it is empty.
     pub error: Option<String>,
-    /// The largest weight.
+    /// Largest weight.
     heaviest: u32,
 }
 
-/// One of them.
+/// One instance of the set.
 pub struct Member<C> {
     pub address: Address,
     pub instance: Arc<Instance<C>>,
@@ -86,7 +86,7 @@ impl<C> Members<C> {
         self.set.load_full()
     }
 
-    /// Takes in what discovery found; returns what was known before.
+    /// Replaces the set by what discovery found. Returns the previous set.
     pub fn update(&self, found: Found, now: Instant) -> Arc<Set<C>> {
         let before = self.set();
         let (all, mistakes): (Vec<_>, Vec<_>) = found
@@ -108,7 +108,7 @@ impl<C> Members<C> {
         before
     }
 
-    /// As it was known, if it was.
+    /// Returns the known member at this address, or a new one.
     fn member(&self, before: &Set<C>, address: Address, now: Instant) -> Result<Member<C>, String> {
         if let Some(known) = before.all.iter().find(|known| known.address.is_same(&address)) {
             let (instance, health) = (Arc::clone(&known.instance), Arc::clone(&known.health));
@@ -121,17 +121,17 @@ impl<C> Members<C> {
         Ok(Member { address, instance, health, metrics })
     }
 
-    /// Picks the instance of the next attempt of a call that was tried at these already.
+    /// Picks the instance of the next attempt of a call that already tried `tried`.
     ///
     /// # Errors
-    /// None is known: why.
+    /// No instance is known; the error says why.
     pub fn pick(&self, tried: &TriedMembers<C>, now: Instant) -> Result<Arc<Member<C>>, String> {
         let set = self.set.load();
         let mut dice = fastrand::f64;
         let (slow_start, heaviest) = (self.settings.slow_start, set.heaviest);
         if !set.local.is_empty() {
             let near = Choices { members: &set.local, tried, heaviest, slow_start, now };
-            // With most of its own zone ill, the others are as good.
+            // If most of its own zone is unhealthy, the others are as good.
             if near.healthy() * 2 >= set.local.len()
                 && let Some(place) = self.local_balancer.pick_untried(&near, &mut dice)
             {
@@ -145,10 +145,10 @@ impl<C> Members<C> {
         }
     }
 
-    /// Picks the instance that a probe is sent to: the one that was called longest ago, and rather not one that is down.
+    /// Picks the instance for a probe: the one called longest ago, preferably one that is not down.
     ///
     /// # Errors
-    /// None is known: why.
+    /// No instance is known; the error says why.
     pub fn pick_for_probe(
         &self,
         tried: &TriedMembers<C>,
@@ -166,7 +166,7 @@ impl<C> Members<C> {
         }
     }
 
-    /// An instance that takes calls was not tried yet.
+    /// Returns whether an untried instance takes calls.
     pub fn has_untried(&self, tried: &TriedMembers<C>, now: Instant) -> bool {
         let set = self.set.load();
         let (slow_start, heaviest) = (self.settings.slow_start, set.heaviest);
@@ -176,12 +176,12 @@ impl<C> Members<C> {
         })
     }
 
-    /// There is more than one instance.
+    /// Returns whether there is more than one instance.
     pub fn are_several(&self) -> bool {
         self.set.load().all.len() > 1
     }
 
-    /// Another instance than the last one tried has replied since.
+    /// Returns whether an instance other than the last one tried has replied since.
     pub fn has_answered_since(&self, tried: &TriedMembers<C>, since: Instant) -> bool {
         let Some(last) = tried.last() else { return false };
         let set = self.set.load();
@@ -190,13 +190,14 @@ impl<C> Members<C> {
         answers.any(|answered| answered > since)
     }
 
-    /// One of several instances takes calls, and most of its last ones succeeded. Never of a single one.
+    /// Returns whether one of several instances takes calls and most of its recent calls succeeded. Always false for a
+    /// single instance.
     pub fn has_healthy(&self, now: Instant) -> bool {
         let set = self.set.load();
         set.all.len() > 1 && set.all.iter().any(|member| member.health().is_healthy(now))
     }
 
-    /// An attempt that began `took` ago is over. Returns whether its instance went down.
+    /// Records the end of an attempt that began `took` ago. Returns whether its instance went down.
     pub fn end(&self, member: &Member<C>, verdict: Verdict, took: Duration, now: Instant) -> bool {
         let consequence = member.health().end(verdict, took, &self.settings.ejection, now);
         match consequence {
@@ -220,7 +221,7 @@ impl<C> Members<C> {
             return;
         }
         let order = Ordering::Relaxed;
-        // Another call may have come first.
+        // Another call may have been first.
         if self.next_comparison.compare_exchange(due, next, order, order).is_ok() {
             self.compare(now);
         }
@@ -239,8 +240,8 @@ impl<C> Members<C> {
         }
     }
 
-    /// Unless too many are ejected already. One that fails everything is ejected all the same while another is healthy:
-    /// the limit keeps instances that are of some use.
+    /// Ejects an instance, unless too many are ejected already. One that fails everything is ejected all the same while
+    /// another is healthy: the limit protects instances that answer some calls.
     fn eject(&self, member: &Member<C>, reason: &str, now: Instant) {
         let _judging = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = &self.settings.ejection;
@@ -267,7 +268,7 @@ impl<C> Members<C> {
     }
 }
 
-/// Members as the balancer sees them.
+/// Members as seen by the balancer.
 struct Choices<'a, C> {
     members: &'a [Arc<Member<C>>],
     tried: &'a TriedMembers<C>,
@@ -281,7 +282,7 @@ impl<C> Choices<'_, C> {
         self.members.iter().filter(|member| member.health().is_healthy(self.now)).count()
     }
 
-    /// Where none takes calls: the one that answered last, and rather one that was not tried.
+    /// If no instance takes calls: returns the one that answered last, preferably one that was not tried.
     fn latest_to_answer(&self) -> Option<usize> {
         let order = |place: &usize| {
             let answered = self.members[*place].health().answered();

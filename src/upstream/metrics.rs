@@ -1,8 +1,8 @@
-//! What is counted of each source and each instance. Handles are looked up once, when a source or an instance is made;
-//! without a recorder in the process all of it is free.
+//! Metrics of each source and each instance. Handles are looked up once, when a source or an instance is made. Without
+//! a recorder in the process, they cost nothing.
 //!
-//! Labels are bounded: sources are those of the configuration, outcomes those of [`Outcome`], and of a source's
-//! instances the first [`MOST_INSTANCES`] have a name of their own. Nothing of a call is ever a label.
+//! Labels are bounded: sources are those of the configuration, outcomes those of [`Outcome`], and only the first
+//! [`MOST_INSTANCES`] instances of a source have a label of their own. A call's content is never a label.
 
 use super::breaker::Position;
 use super::failure::{Failure, Fault};
@@ -11,19 +11,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Different instances of one source that have a name of their own, for as long as the process lives.
+/// Number of instances of one source with a label of their own, for as long as the process lives.
 const MOST_INSTANCES: usize = 100;
 
-/// What all the others are called.
+/// Label of all other instances.
 const OTHER: &str = "other";
 
-/// How an attempt, or a call after all its attempts, ended.
+/// Outcome of an attempt, or of a call after all its attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Ok,
-    /// A status that accuses the call, or all callers together.
+    /// A status caused by the call, or by the load of all callers together.
     ClientError,
-    /// A status that accuses the instance.
+    /// A status caused by the instance.
     ServerError,
     Unreached,
     /// The connection broke.
@@ -32,16 +32,16 @@ pub(super) enum Outcome {
     Invalid,
     TooLarge,
     NotSent,
-    /// No descriptor, port or memory of this machine was left.
+    /// No file descriptors, ports or memory of this machine were left.
     Exhausted,
-    /// Its client went away, or another attempt was faster.
+    /// The client disconnected, or another attempt was faster.
     Cancelled,
     CircuitOpen,
     NoInstance,
     Overloaded,
 }
 
-/// In the order of the variants.
+/// Labels in the order of the variants.
 const OUTCOMES: [&str; 14] = [
     "ok",
     "client_error",
@@ -59,7 +59,7 @@ const OUTCOMES: [&str; 14] = [
     "overloaded",
 ];
 
-/// The first ones, which an attempt can have.
+/// Number of outcomes that an attempt can have; they come first.
 const OF_ATTEMPTS: usize = 11;
 
 const POSITIONS: [(Position, &str); 3] =
@@ -94,18 +94,18 @@ impl Outcome {
     }
 }
 
-/// Of one source.
+/// Metrics of one source.
 pub(super) struct OfSource {
     calls: [Counter; OUTCOMES.len()],
     pub retries: Counter,
     moves: Counter,
     moved: AtomicU64,
     pub hedges: Counter,
-    /// Further tries that the budget had nothing left for.
+    /// Retries and hedges that the budget refused.
     pub unpaid: Counter,
     pub in_flight: Gauge,
     pub waiting: Gauge,
-    /// Calls that may be in flight.
+    /// Current limit of calls in flight.
     pub limit: Gauge,
     pub seconds: Histogram,
     position: Gauge,
@@ -113,7 +113,7 @@ pub(super) struct OfSource {
     instances: Gauge,
     discovery_errors: Counter,
     discovery_failing: Gauge,
-    /// Calls that ended, and those of them that failed, for whoever asks without a recorder.
+    /// Calls that ended, and how many of them failed, for readers without a recorder.
     ended: AtomicU64,
     failed: AtomicU64,
 }
@@ -145,12 +145,12 @@ impl OfSource {
         }
     }
 
-    /// A call begins.
+    /// Records the start of a call.
     pub fn begin(&self) -> Call<'_> {
         Call { source: self, is_over: false }
     }
 
-    /// A call moves on to another instance, as nothing of it was sent.
+    /// Records that a call moves to another instance because nothing was sent.
     pub fn moves(&self) {
         self.moves.increment(1);
         self.moved.fetch_add(1, Ordering::Relaxed);
@@ -168,14 +168,14 @@ impl OfSource {
         }
     }
 
-    /// Discovery has said who there is.
+    /// Records what discovery found.
     pub fn found(&self, instances: usize, failing: bool) {
         self.instances.set(instances as f64);
         self.discovery_failing.set(f64::from(u8::from(failing)));
         self.discovery_errors.increment(u64::from(failing));
     }
 
-    /// Calls that ended, and those of them that failed.
+    /// Returns the calls that ended, and how many of them failed.
     pub fn totals(&self) -> (u64, u64) {
         (self.ended.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
     }
@@ -187,7 +187,7 @@ impl OfSource {
     }
 }
 
-/// A call under way. Dropped before it ended, its client went away.
+/// A call in flight. If it is dropped before it ends, its client disconnected.
 pub(super) struct Call<'a> {
     source: &'a OfSource,
     is_over: bool,
@@ -208,7 +208,7 @@ impl Drop for Call<'_> {
     }
 }
 
-/// Of one instance, or of all those that have no name of their own.
+/// Metrics of one instance, or of all instances without a label of their own.
 pub(super) struct OfInstance {
     attempts: [Counter; OF_ATTEMPTS],
     pub ejections: Counter,
@@ -239,7 +239,7 @@ impl OfInstance {
     }
 }
 
-/// What an instance is called in labels.
+/// Returns the label of an instance.
 fn named(source: &Arc<str>, instance: String) -> SharedString {
     static NAMED: Mutex<BTreeMap<Arc<str>, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
     let mut sources = NAMED.lock().unwrap_or_else(PoisonError::into_inner);

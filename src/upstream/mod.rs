@@ -1,7 +1,7 @@
-//! Between a call and the wire: the instances behind a source, and how an attempt at one is driven.
+//! The upstream layer, between a call and the wire: the instances of a source, and the attempts at them.
 //!
-//! [`Upstream::call`] is the one seam. A protocol hands it a closure that makes one attempt against one [`Instance`];
-//! everything that is decided around attempts is decided here, so that all protocols are treated alike:
+//! [`Upstream::call`] is the only entry. A protocol passes a closure that makes one attempt at one [`Instance`]. All
+//! decisions around attempts are made here, so that all protocols behave alike:
 //!
 //! | question | who answers it |
 //! |---|---|
@@ -73,20 +73,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch as watched};
 
-/// The time, which tests can stop.
+/// Returns the current time, which tests can pause.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// What a call allows.
+/// Limits that a call sets.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
-    /// When whoever asked stops waiting.
+    /// Time at which the caller stops waiting.
     pub deadline: Instant,
     pub repeat: Repeat,
 }
 
-/// The instances behind one source.
+/// The instances of one source.
 pub struct Upstream<C> {
     source: Arc<str>,
     settings: Settings,
@@ -95,12 +95,12 @@ pub struct Upstream<C> {
     members: Members<C>,
     bulkhead: Bulkhead,
     metrics: OfSource,
-    /// Of the source as a whole.
+    /// State of the source as a whole.
     state: Mutex<State>,
-    /// An instance has gone down.
+    /// Notified when an instance goes down.
     went_down: Notify,
     reach: watch::Reach,
-    /// It has been said who there is.
+    /// True as soon as the instances are known.
     found: watched::Sender<bool>,
 }
 
@@ -112,9 +112,11 @@ struct State {
 }
 
 impl<C> Upstream<C> {
-    /// `connect` makes what the protocol needs to call a URL, over connections that go to another address if one is given;
-    /// or says why it cannot, in one lowercase sentence. Calls nobody. Instances that are found are those that
-    /// [`Upstream::update`] says.
+    /// Creates an upstream. Sends nothing.
+    ///
+    /// `connect` makes what the protocol needs to call a URL, over connections that go to another address if one is
+    /// given. If it cannot, it returns the reason in one lowercase sentence. Discovered instances are set by
+    /// [`Upstream::update`].
     #[must_use]
     pub fn new(
         source: impl Into<Arc<str>>,
@@ -164,7 +166,7 @@ impl<C> Upstream<C> {
         upstream
     }
 
-    /// Takes in who there is now. Calls under way stay where they are.
+    /// Replaces the instances. Calls in flight stay where they are.
     pub fn update(&self, found: Found) {
         let before = self.members.update(found, now());
         self.found.send_replace(true);
@@ -182,7 +184,7 @@ impl<C> Upstream<C> {
         }
     }
 
-    /// Why instances cannot be called, wherever they are: the settings are wrong.
+    /// Returns why instances cannot be called at any address: the settings are invalid.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.trouble.clone()
@@ -198,7 +200,7 @@ impl<C> Upstream<C> {
         &self.site
     }
 
-    /// An attempt that began `took` ago is over.
+    /// Records the end of an attempt that began `took` ago.
     fn ended(&self, member: &Member<C>, end: &End<'_>, took: Duration, now: Instant) {
         if self.members.end(member, end.verdict, took, now) {
             self.went_down.notify_one();
@@ -224,7 +226,7 @@ impl<C> Upstream<C> {
         }
     }
 
-    /// A try that has had this long has had a fair chance: twice what 95 of 100 need.
+    /// Returns the time after which an attempt had a fair chance: twice what 95 of 100 calls need.
     fn fair_time(&self) -> Duration {
         let p95 = self.state().latency.p95(now());
         p95.map_or(Duration::ZERO, |p95| (2 * p95).min(self.settings.timeout))

@@ -1,18 +1,18 @@
 //! The penalty of an instance whose calls fail: it raises the instance's cost and lowers its share for a while.
 //!
-//! Each failure halves the share, each success takes back half of the penalty, and it decays with time. An instance that
-//! fails everything is left with a call now and then, at any rate of calls; one that fails now and then keeps nearly all of
-//! its share. Time is an argument.
+//! Each failure halves the share, each success removes half of the penalty, and the penalty decays with time. An
+//! instance that fails everything still gets a call now and then, at any rate of calls. One that fails rarely keeps
+//! nearly all of its share. Time is an argument.
 
 use std::time::{Duration, Instant};
 
-/// The time in which a penalty halves by itself.
+/// Time in which a penalty halves by itself.
 const HALF_LIFE: Duration = Duration::from_secs(5);
 
-/// The largest penalty, in failures: a share of about a thousandth.
+/// Largest penalty, in failures: a share of about a thousandth.
 const LARGEST: f64 = 10.0;
 
-/// Below this, there is none.
+/// A smaller penalty counts as none.
 const SMALLEST: f64 = 0.05;
 
 #[derive(Debug, Clone, Copy)]
@@ -27,12 +27,12 @@ impl Penalty {
         Self { failures: 0.0, at: now }
     }
 
-    /// A call failed.
+    /// Records a failed call.
     pub fn raise(&mut self, now: Instant) {
         *self = Self { failures: (self.failures(now) + 1.0).min(LARGEST), at: now };
     }
 
-    /// A call succeeded.
+    /// Records a successful call.
     pub fn ease(&mut self, now: Instant) {
         if self.failures > 0.0 {
             let failures = self.failures(now) / 2.0;
@@ -40,7 +40,7 @@ impl Penalty {
         }
     }
 
-    /// What an instance's share is multiplied with: 1 without failures.
+    /// Returns the factor for the instance's share: 1 without failures.
     #[must_use]
     pub fn factor(&self, now: Instant) -> f64 {
         if self.failures > 0.0 { (-self.failures(now)).exp2() } else { 1.0 }

@@ -1,7 +1,7 @@
-//! Forward proxies: which one a source's calls go through, and by what credentials.
+//! Forward proxies: which one a source's calls use, and with which credentials.
 //!
-//! `http` targets are asked for in absolute form; `https` targets, and HTTP/2 without TLS, through a tunnel (CONNECT). The
-//! proxy resolves the names of the targets.
+//! Requests to `http` targets are sent in absolute form. `https` targets, and HTTP/2 without TLS, use a tunnel
+//! (CONNECT). The proxy resolves the names of the targets.
 
 use super::discovery::Address;
 use base64::Engine as _;
@@ -21,7 +21,7 @@ pub struct Proxy {
     pub authorization: Option<HeaderValue>,
 }
 
-/// Which proxy is for which target.
+/// Choice of the proxy for a target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proxies {
     /// For `http` targets.
@@ -46,15 +46,15 @@ struct Exception {
 enum Hosts {
     All,
     Network(IpNet),
-    /// In lower case: a domain with those below it.
+    /// In lower case: a domain and its subdomains.
     Domain(String),
 }
 
 impl Proxy {
-    /// A URL such as `http://user:password@proxy:3128`; the scheme may be left out.
+    /// Parses a URL such as `http://user:password@proxy:3128`; the scheme may be omitted.
     ///
     /// # Errors
-    /// It is no such URL; one lowercase sentence that does not quote it.
+    /// The text is not such a URL; one lowercase sentence that does not quote it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
@@ -88,7 +88,8 @@ impl Proxy {
         Ok(Self { address, authorization })
     }
 
-    /// Every text that must not be printed: the password, or the name alone where there is none, and both as they are sent.
+    /// Returns every text that must not be printed: the password, or the user name if there is no password, and both as
+    /// they are sent.
     pub fn secrets(&self) -> impl Iterator<Item = String> {
         let sent = self.authorization.as_ref().and_then(|value| value.to_str().ok());
         let sent = sent.and_then(|value| value.strip_prefix("Basic ")).map(str::to_owned);
@@ -101,7 +102,7 @@ impl Proxy {
         sent.into_iter().chain(single)
     }
 
-    /// As a URL without credentials.
+    /// Returns the URL without credentials.
     #[must_use]
     pub fn shown(&self) -> String {
         format!("http://{}", self.address.authority())
@@ -109,26 +110,26 @@ impl Proxy {
 }
 
 impl Proxies {
-    /// One proxy for everything.
+    /// Uses one proxy for everything.
     #[must_use]
     pub fn always(proxy: Proxy) -> Self {
         let proxy = Arc::new(proxy);
         Self { http: Some(Arc::clone(&proxy)), https: Some(proxy), except: Exceptions::default() }
     }
 
-    /// Every text that must not be printed.
+    /// Returns every text that must not be printed.
     pub fn secrets(&self) -> impl Iterator<Item = String> {
         self.http.iter().chain(&self.https).flat_map(|proxy| proxy.secrets())
     }
 
-    /// The proxy on the way to a target, if there is one.
+    /// Returns the proxy for a target, if there is one.
     #[must_use]
     pub fn on_the_way(&self, https: bool, host: &str, port: u16) -> Option<&Arc<Proxy>> {
         let proxy = if https { self.https.as_ref() } else { self.http.as_ref() };
         proxy.filter(|_| !self.except.contains(host, port))
     }
 
-    /// The same for a URL.
+    /// Returns the proxy for a URL, if there is one.
     #[must_use]
     pub fn for_url(&self, url: &Uri) -> Option<&Arc<Proxy>> {
         let https = url.scheme_str() == Some("https");
@@ -138,9 +139,9 @@ impl Proxies {
 }
 
 impl Exceptions {
-    /// Hosts, domains, addresses and networks between commas or blanks, as `NO_PROXY` has them, and the entries that are
-    /// none of these. As in curl, a domain includes those below it, with or without a dot before it; `*` is everything.
-    /// As in Go, an entry may end with a port, and then stands for that port alone.
+    /// Parses hosts, domains, addresses and networks, separated by commas or blanks, as in `NO_PROXY`. Also returns the
+    /// entries that are invalid. As in curl, a domain includes its subdomains, with or without a leading dot, and `*`
+    /// matches everything. As in Go, an entry may end with a port, and then applies only to that port.
     #[must_use]
     pub fn parse(text: &str) -> (Self, Vec<String>) {
         let (mut except, mut invalid) = (Self::default(), Vec::new());
@@ -154,7 +155,7 @@ impl Exceptions {
         (except, invalid)
     }
 
-    /// Adds those of others.
+    /// Adds the exceptions of `others`.
     pub fn extend(&mut self, others: impl IntoIterator<Item = Self>) {
         self.0.extend(others.into_iter().flat_map(|other| other.0));
     }

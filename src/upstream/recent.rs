@@ -1,13 +1,13 @@
-//! The last few errors of a source, for whoever looks at it.
+//! The last few errors of a source, for operators.
 
 use super::status::RecentError;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Enough to see what is going on.
+/// Number of errors that are kept.
 const KEPT: usize = 10;
 
-/// Longer texts are cut.
+/// Maximum length of a text in bytes; longer ones are cut.
 const LONGEST: usize = 300;
 
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Recent {
         self.0.push_front(Entry { at: now, instance, error });
     }
 
-    /// The latest first.
+    /// Returns the errors, the latest first.
     pub fn latest(&self, now: Instant) -> Vec<RecentError> {
         let shown = |entry: &Entry| RecentError {
             ago_ms: now.saturating_duration_since(entry.at).as_millis() as u64,

@@ -1,4 +1,5 @@
-//! Where a connection goes: to the addresses of the URL's host, as the system knows them, or to one that discovery found.
+//! Resolves where a connection goes: to the addresses of the URL's host, as the system resolves it, or to an address
+//! that discovery found.
 
 use super::discovery::Address;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -29,7 +30,7 @@ impl Service<Name> for Resolver {
         Poll::Ready(Ok(()))
     }
 
-    /// Port 0: the URL's is taken.
+    /// Port 0 means the URL's port.
     fn call(&mut self, name: Name) -> Self::Future {
         let name = match &self.instead {
             Some(Address { host, .. }) => match host.parse() {

@@ -1,108 +1,109 @@
-//! How the instances behind a source are treated. Every default is safe to leave alone.
+//! Settings of the upstream layer. Every default is safe to keep.
 
 use super::proxy::Proxies;
 use super::tls::Tls;
 use crate::memory::Memory;
 use std::time::Duration;
 
-/// How a source is called.
+/// Settings of a source's calls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The time one attempt may take.
+    /// Time limit of one attempt.
     pub timeout: Duration,
-    /// The time a connection may take to be made.
+    /// Time limit for opening a connection.
     pub connect_timeout: Duration,
-    /// The largest reply, in bytes after inflation.
+    /// Maximum size of a reply, in bytes after inflation.
     pub max_reply: usize,
     /// Counts the bytes of replies.
     pub memory: Memory,
-    /// How long an idle connection is kept.
+    /// Time for which an idle connection is kept.
     pub keep_alive: Duration,
-    /// How long connections are used at all, so that a name's new addresses are seen; give or take a tenth.
+    /// Maximum age of a connection, give or take a tenth, so that new addresses of a name are seen.
     pub max_age: Duration,
-    /// How long a stream of events may be silent.
+    /// Maximum silence of a stream of events.
     pub stream_idle: Duration,
     pub balance: Balance,
-    /// How long an instance that is new, or was ejected, takes to come to its full share.
+    /// Time until an instance that is new, or was ejected, gets its full share.
     pub slow_start: Duration,
-    /// Instances in this zone are called first.
+    /// Instances in this zone are preferred.
     pub zone: Option<String>,
     pub ejection: Ejection,
     pub breaker: Breaker,
     pub retry: Retry,
-    /// A second attempt at another instance when the first takes longer than 95 of 100 do.
+    /// Sends a second attempt to another instance if the first takes longer than 95 of 100 do.
     pub hedge: bool,
     /// HTTP/2 only, also without TLS.
     pub http2: bool,
-    /// Of `https` instances.
+    /// TLS settings for `https` instances.
     pub tls: Tls,
-    /// Between the gateway and the instances.
+    /// Proxies between the gateway and the instances.
     pub proxies: Proxies,
     pub concurrency: Concurrency,
 }
 
-/// Which of the instances that are well is called.
+/// Load balancing among healthy instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Balance {
-    /// One drawn by weight, unless a second one has room for the call, or answers clearly sooner (M. Mitzenmacher, "The
+    /// Draws one by weight, unless a second one has room for the call or answers clearly sooner (M. Mitzenmacher, "The
     /// Power of Two Choices in Randomized Load Balancing").
     P2c,
-    /// One after another, as often as its weight says.
+    /// One after another, in proportion to their weights.
     RoundRobin,
-    /// One drawn by weight, unless the one with the fewest calls in flight for its weight has room for the call.
+    /// Draws one by weight, unless the one with the fewest calls in flight per weight has room for the call.
     LeastInFlight,
 }
 
-/// When an instance is left out for a while.
+/// Outlier ejection: when an instance gets no calls for a while.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ejection {
-    /// Failures in a row; 0: none is ever ejected.
+    /// Failures in a row until an instance is ejected; 0 disables ejection.
     pub failures: u32,
-    /// For how long, times how often it was lately; at most ten times.
+    /// Duration of an ejection, multiplied by the number of recent ejections, up to ten.
     pub time: Duration,
-    /// Of a source's instances, the share that may be ejected at once, 0 to 1. One that fails everything may be ejected
-    /// beyond it while another is healthy.
+    /// Share of a source's instances that may be ejected at once, 0 to 1. An instance that fails everything may be
+    /// ejected beyond it while another is healthy.
     pub max: f64,
 }
 
-/// When a source as a whole is left alone for a while.
+/// Circuit breaker: when a source as a whole gets no calls for a while.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Breaker {
-    /// Of the calls in the window, the share that must have failed, 0 to 1; more than 1: it never opens.
+    /// Share of the calls in the window that must have failed, 0 to 1. More than 1 disables the breaker.
     pub failures: f64,
-    /// With fewer calls than this in the window it does not open.
+    /// Minimum number of calls in the window.
     pub calls: u32,
     pub window: Duration,
-    /// While it is open, one call passes each so often, to see whether the source is back.
+    /// Interval at which one call passes an open breaker, to check whether the source is available.
     pub open: Duration,
 }
 
-/// When a call is tried again.
+/// Retries of a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retry {
-    /// Tries in all, the first included.
+    /// Maximum number of attempts, the first included.
     pub attempts: u32,
-    /// Retries in each second, as a share of that second's calls, 0 to 1.
+    /// Retries per second, as a share of that second's calls, 0 to 1.
     pub budget: f64,
-    /// Retries in each second beside the share.
+    /// Retries per second beside the share.
     pub free: u32,
     /// Retries beside both, once at the beginning of a fault.
     pub burst: u32,
-    /// The longest wait before the second try; twice as long before each further one.
+    /// Maximum wait before the second attempt; doubled before each further one.
     pub backoff: Duration,
     pub max_backoff: Duration,
 }
 
-/// Calls of a source at a time.
+/// Limit of a source's concurrent calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Concurrency {
     pub max: usize,
-    /// Calls that may wait for their turn.
+    /// Maximum number of calls that wait for a place.
     pub waiting: usize,
-    /// The longest wait. `None`: five seconds, or twenty times what a healthy call takes if that is longer; where the service
-    /// is overloaded, half of what a healthy call takes, and at least 25 ms; while that is not known, until the deadline.
+    /// Maximum wait. `None`: five seconds, or twenty times the latency of a healthy call if that is longer. If the
+    /// service is overloaded: half of the latency of a healthy call, and at least 25 ms. While that latency is unknown:
+    /// until the deadline.
     pub age: Option<Duration>,
-    /// Fewer than `max` while the service answers more no sooner.
+    /// Lowers the limit below `max` while more calls in flight do not get answers sooner.
     pub adapt: bool,
 }
 

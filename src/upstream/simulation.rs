@@ -1,8 +1,8 @@
-//! Faults of instances under steady load, on stopped time: the real layer over instances that are simulated, so that each
-//! second is as exact as the decisions are, and takes no time.
+//! Faults of instances under steady load, on a paused clock: the real upstream layer over simulated instances, so that
+//! each second is exact and takes no time.
 //!
-//! Three instances answer in 20 ms, three hundred calls a second are made with the default settings, and after ten seconds
-//! something breaks. What clients get is counted from then on, the return included.
+//! Three instances answer in 20 ms, three hundred calls per second are made with the default settings, and after ten
+//! seconds something breaks. What clients get is counted from then on, the recovery included.
 
 use super::*;
 use crate::upstream::discovery::Address;
@@ -30,9 +30,9 @@ enum Behaviour {
 
 struct SimulatedInstances {
     modes: Vec<watched::Sender<Behaviour>>,
-    /// Calls that reached each of them.
+    /// Calls that reached each instance.
     visits: Vec<AtomicUsize>,
-    /// By second since the start: calls, and attempts that reached an instance after one that had.
+    /// For each second since the start: calls, and attempts that reached an instance after an earlier one had.
     seconds: Mutex<Vec<(u32, u32)>>,
     start: Instant,
 }
@@ -137,7 +137,7 @@ impl FaultDrill {
         Self::new(3, Repeat::Always, change)
     }
 
-    /// Makes calls for a while.
+    /// Makes calls for this time.
     async fn pass(&mut self, time: Duration) {
         let begin = now();
         for number in 0_u32.. {
@@ -167,7 +167,7 @@ impl FaultDrill {
         self.instances.visits.iter().map(|count| count.load(Ordering::Relaxed)).collect()
     }
 
-    /// Each instance's share of the calls made meanwhile, in percent.
+    /// Returns each instance's share of the calls made in this time, in percent.
     async fn shares(&mut self, time: Duration) -> Vec<f64> {
         let before = self.visits();
         self.pass(time).await;
@@ -177,7 +177,7 @@ impl FaultDrill {
         counts.iter().map(|count| 100.0 * *count as f64 / all as f64).collect()
     }
 
-    /// Calls that failed, by when they were made.
+    /// Returns the failed calls by the time they were made.
     async fn ends(mut self) -> Ends {
         let mut shots = Vec::new();
         while let Some(shot) = self.shots.join_next().await {
@@ -194,7 +194,7 @@ struct Ends {
 }
 
 impl Ends {
-    /// Those that failed, of those made from one second to another.
+    /// Counts the failed calls made between two seconds.
     fn failed(&self, from: f64, to: f64) -> usize {
         let within = |shot: &&SimulatedCall| (from..to).contains(&shot.at.as_secs_f64());
         self.shots.iter().filter(within).filter(|shot| shot.failure.is_some()).count()
@@ -207,7 +207,7 @@ impl Ends {
         ends.min().map_or(f64::INFINITY, |at| at.as_secs_f64() - from)
     }
 
-    /// In no second more than a tenth and three, but for ten once.
+    /// Asserts that no second had more retries than a tenth and three, except for ten once.
     fn retries_are_bounded(&self) {
         let beyond = |(calls, retries): &(u32, u32)| {
             (f64::from(*retries) - 0.1 * f64::from(*calls) - 3.0).max(0.0)
@@ -266,7 +266,8 @@ async fn a_rolling_restart_fails_no_query() {
     }
 }
 
-/// Connections are closed before a request is taken, and then the instance is away: nothing is lost, mutations included.
+/// Connections are closed before a request is taken, and then the instance is unavailable: no call is lost, mutations
+/// included.
 #[tokio::test(start_paused = true)]
 async fn a_graceful_rolling_restart_fails_no_mutation() {
     for repeat in [Repeat::IfNotSent, Repeat::IfAway] {
@@ -339,7 +340,7 @@ async fn all_hang_and_nothing_waits_for_two_timeouts() {
     ends.retries_are_bounded();
 }
 
-/// Whatever was wrong with all of them, they are used again within five seconds.
+/// Whatever was wrong with all instances, they are used again within five seconds.
 #[tokio::test(start_paused = true)]
 async fn a_source_is_back_within_five_seconds_of_any_fault() {
     for (mode, count, repeat, within) in [
@@ -366,7 +367,7 @@ async fn a_source_is_back_within_five_seconds_of_any_fault() {
     }
 }
 
-/// One instance of three that were killed returns: it serves all calls, half a second later.
+/// One of three killed instances returns: it serves all calls, half a second later.
 #[tokio::test(start_paused = true)]
 async fn the_first_of_all_that_returns_is_used_at_once() {
     let mut drill = FaultDrill::of_three(|_| {});

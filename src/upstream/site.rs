@@ -1,7 +1,7 @@
-//! Where a source is: what its calls are addressed to, and where its instances are.
+//! Location of a source: what its calls are addressed to, and where its instances are.
 //!
-//! The two differ where instances are found: calls are addressed to the service's own name (`Host`, `:authority` and the
-//! name on its certificate), and the connection goes to whatever address discovery found.
+//! The two differ for discovered instances. Calls are addressed to the service's own name (`Host`, `:authority` and the
+//! name on its certificate), and the connection goes to the address that discovery found.
 
 use super::discovery::{Address, Settings as Discovery};
 use http::Uri;
@@ -10,25 +10,25 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Site {
     pub https: bool,
-    /// The host that calls are addressed to; `None`: each instance's own.
+    /// Host that calls are addressed to; `None`: each instance's own.
     pub name: Option<String>,
-    /// The path that all calls begin with; without `/` at its end.
+    /// Path prefix of all calls, without a final `/`.
     pub prefix: String,
     pub instances: Instances,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Instances {
-    /// Always these.
+    /// A fixed list of addresses.
     Fixed(Vec<Address>),
     Found(Discovery),
 }
 
 impl Site {
-    /// One instance, at a URL.
+    /// Creates a site with one instance, at a URL.
     ///
     /// # Errors
-    /// It is not absolute, or not `http` or `https`; one lowercase sentence.
+    /// The URL is not absolute, or not `http` or `https`; one lowercase sentence.
     pub fn at(url: &Uri) -> Result<Self, String> {
         let https = match (url.scheme_str(), url.authority()) {
             (Some("http"), Some(_)) => false,
@@ -42,7 +42,7 @@ impl Site {
         Ok(Self { https, name: None, prefix, instances: Instances::Fixed(vec![address]) })
     }
 
-    /// What calls of the instance at `address` are addressed to: scheme and authority, and `/`.
+    /// Returns the URL that calls of the instance at `address` are addressed to: scheme and authority, and `/`.
     ///
     /// # Errors
     /// It cannot be written as a URL; one lowercase sentence.
@@ -63,10 +63,10 @@ impl Site {
         Uri::from_parts(parts).map_err(|error| format!("`{}`: {error}", address.authority()))
     }
 
-    /// One of the instances, or one as there may be.
+    /// Returns one of the instances, or a possible one.
     ///
     /// # Errors
-    /// Its name is none; one lowercase sentence.
+    /// The name is invalid; one lowercase sentence.
     pub fn example(&self) -> Result<Address, String> {
         match &self.instances {
             Instances::Fixed(addresses) if !addresses.is_empty() => Ok(addresses[0].clone()),
@@ -74,13 +74,13 @@ impl Site {
         }
     }
 
-    /// Where the connection goes, if not to where its calls are addressed to.
+    /// Returns the address of the connection, if it differs from the one that calls are addressed to.
     #[must_use]
     pub fn detour(&self, address: &Address) -> Option<Address> {
         (self.name.is_some() || address.socket.is_some()).then(|| address.clone())
     }
 
-    /// The service as one would write it before a path: scheme and host, and a port that is not the usual one; or a socket.
+    /// Returns the service as written before a path: scheme and host, and a port unless it is the default; or a socket.
     #[must_use]
     pub fn shown(&self) -> String {
         let scheme = if self.https { "https" } else { "http" };

@@ -1,4 +1,5 @@
-//! The stream below a connection: TCP, or a Unix socket of this machine. Opens Unix sockets, and says why one cannot be.
+//! The stream below a connection: TCP, or a Unix socket of this machine. Opens Unix sockets, and explains why one
+//! cannot be opened.
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use std::io;
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-/// Between two attempts at a socket whose queue is full. TCP would wait by itself.
+/// Wait between two attempts at a socket whose queue is full. For TCP, the system waits by itself.
 #[cfg(unix)]
 const FULL_QUEUE: Duration = Duration::from_millis(10);
 
@@ -24,7 +25,7 @@ pub(super) enum Socket {
     Unix(UnixStream),
 }
 
-/// Why there is no connection to a Unix socket.
+/// Reasons why there is no connection to a Unix socket.
 #[derive(Debug, thiserror::Error)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "there are no Unix sockets"))]
 pub(super) enum NoSocket {
@@ -41,10 +42,10 @@ pub(super) enum NoSocket {
     Other(String, #[source] io::Error),
 }
 
-/// Connects to a Unix socket. The caller bounds the time: a socket whose queue is full is waited for.
+/// Connects to a Unix socket. Waits while the socket's queue is full; the caller limits the time.
 ///
 /// # Errors
-/// There is none at the path, or nobody accepts.
+/// There is no socket at the path, or no process accepts connections.
 #[cfg(unix)]
 pub(super) async fn connect(path: &Path) -> Result<Socket, NoSocket> {
     loop {

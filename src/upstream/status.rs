@@ -1,4 +1,4 @@
-//! What is to be seen of an upstream at one moment, for people and machines who look after it.
+//! State of an upstream at one moment, for operators and monitoring.
 
 use super::Upstream;
 use super::breaker::Position;
@@ -7,25 +7,25 @@ use super::members::Member;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
-/// Of one source.
+/// State of one source.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
     pub source: String,
     pub breaker: Position,
-    /// Until the breaker lets a call through; only while it is open.
+    /// Milliseconds until the breaker lets a call through; only while it is open.
     pub refuses_for_ms: Option<u64>,
-    /// Calls that ended since the gateway started, and those of them that gave no reply, refused ones included. One that a
-    /// service answered with a no is no failure.
+    /// Calls that ended since the gateway started, and how many of them gave no reply, refused ones included. A call
+    /// that the service answered with a refusal is not a failure.
     pub calls: u64,
     pub failures: u64,
-    /// Calls under way, and calls that wait for their turn.
+    /// Calls in flight, and calls that wait for a place.
     pub in_flight: usize,
     pub waiting: usize,
-    /// Calls that may be in flight now.
+    /// Current limit of calls in flight.
     pub limit: usize,
     /// Retries that the budget still allows.
     pub retries_left: u32,
-    /// Attempts since the gateway started that followed one of which nothing was sent.
+    /// Attempts since the gateway started that followed an attempt of which nothing was sent.
     pub moves: u64,
     /// Latency of the successful attempts of the last ten to twenty seconds, in milliseconds, as measured; absent if there
     /// was none.
@@ -35,7 +35,7 @@ pub struct Status {
     pub p95_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p99_ms: Option<f64>,
-    /// Why the instances are not known anew, or are none.
+    /// Why the set of instances is not up to date, or is empty.
     pub discovery_error: Option<String>,
     pub instances: Vec<InstanceStatus>,
     /// The latest first.
@@ -49,17 +49,17 @@ pub struct InstanceStatus {
     pub zone: Option<String>,
     pub weight: u32,
     pub health: Wellness,
-    /// Until it is called again; only while it is ejected.
+    /// Milliseconds until it is called again; only while it is ejected.
     pub ejected_for_ms: Option<u64>,
     pub in_flight: u32,
-    /// As [`Status::p50_ms`], of this instance.
+    /// Like [`Status::p50_ms`], of this instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p50_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p95_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p99_ms: Option<f64>,
-    /// Attempts since the gateway knows it, and those of them that failed.
+    /// Attempts since the gateway knows the instance, and how many of them failed.
     pub calls: u64,
     pub failures: u64,
 }
@@ -68,7 +68,7 @@ pub struct InstanceStatus {
 #[serde(rename_all = "snake_case")]
 pub enum Wellness {
     Well,
-    /// It reaches its full share slowly.
+    /// In its slow start.
     Starting,
     Ejected,
     /// It accepts no connections.
@@ -83,7 +83,8 @@ pub struct RecentError {
 }
 
 impl<C> Upstream<C> {
-    /// Holds no lock for longer than it takes to copy what it guards: one source's state, then one instance after another.
+    /// Returns the state of the source. Holds no lock for longer than it takes to copy what it guards: the source's
+    /// state, then one instance after another.
     #[must_use]
     pub fn status(&self, now: Instant) -> Status {
         let set = self.members.set();
@@ -141,7 +142,7 @@ impl<C> Upstream<C> {
     }
 }
 
-/// Of calls, those whose time is shown: half of them, and all but the slowest.
+/// Quantiles that are shown.
 const SHARES: [f64; 3] = [0.5, 0.95, 0.99];
 
 fn fractional(time: Duration) -> f64 {

@@ -1,4 +1,5 @@
-//! Driving attempts, on stopped time: who is called, how often and for how long, and what becomes of what was held.
+//! Drives attempts on a paused clock: which instances are called, how often and for how long, and that everything held
+//! is released.
 
 mod instances;
 mod moves;
@@ -9,7 +10,7 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Instances named `a`, `b` and so on; an attempt sees which one it is at.
+/// Instances named `a`, `b` and so on. An attempt sees the name of its instance.
 fn upstream(names: &[&str], change: impl FnOnce(&mut Settings)) -> Upstream<String> {
     let mut settings = Settings::default();
     change(&mut settings);
@@ -39,7 +40,7 @@ fn refused() -> Failure {
     Failure::Unreached("connection refused".to_owned())
 }
 
-/// What is done with a call, by the name of its instance, and how often each was called.
+/// Outcome of a call by the name of its instance, and the number of calls to each.
 struct Script {
     calls: Mutex<HashMap<String, usize>>,
     answer: fn(&str) -> Result<(), Failure>,
@@ -283,7 +284,7 @@ async fn a_timeout_is_retried_only_where_another_instance_has_answered_since() {
     hanging.lock().unwrap().clear();
     let (upstream, hang_first) = (&upstream, &hang_first);
     let first = upstream.call(terms(Repeat::Always), hang_first);
-    // Other calls find the other instance meanwhile, whichever is drawn at first.
+    // Meanwhile other calls find the other instance, whichever is drawn first.
     let others = futures_util::future::join_all((1..=20).map(|number| async move {
         tokio::time::sleep(Duration::from_millis(100 * number)).await;
         upstream.call(terms(Repeat::Always), hang_first).await
@@ -401,7 +402,7 @@ async fn hedges_are_paid_out_of_the_budget() {
         let _ = upstream.call(terms(Repeat::Always), taking(Duration::from_millis(10))).await;
     }
     tries.store(0, Ordering::SeqCst);
-    // One a second is free, and they take somewhat more than one.
+    // One per second is free, and they take somewhat more than a second.
     for _ in 0..15 {
         let _ = upstream.call(terms(Repeat::Always), taking(Duration::from_millis(100))).await;
     }
@@ -439,7 +440,7 @@ async fn the_last_errors_are_remembered() {
     assert!(recent[0].error.len() <= 300);
 }
 
-/// What is written while it lives, lines of attempts and everything else.
+/// Lines logged while it lives, by attempts and everything else.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -454,7 +455,7 @@ impl std::io::Write for Lines {
 }
 
 impl Lines {
-    /// With a filter such as `PORTCULLIS_LOG` has it.
+    /// Listens with a filter such as those of `PORTCULLIS_LOG`.
     fn listen(filter: &str) -> (Self, tracing::subscriber::DefaultGuard) {
         let lines = Self::default();
         let writer = lines.clone();
@@ -505,7 +506,7 @@ async fn each_attempt_is_a_line_for_whoever_asks() {
     assert_eq!(lines.attempts(), Vec::<serde_json::Value>::new());
 }
 
-/// An operator who looks holds up nobody: while one instance's state is taken, that of the source is free.
+/// Reading the status does not block calls: while one instance's state is locked, that of the source is free.
 #[test]
 fn a_look_holds_one_lock_at_a_time() {
     let upstream = Arc::new(upstream(&["a"], |_| {}));

@@ -1,7 +1,8 @@
-//! TLS to upstreams: whom a source trusts, and by what it is known itself.
+//! TLS to upstreams: which certificates a source trusts, and which certificate the gateway presents.
 //!
-//! Without settings, the system's roots are trusted and no certificate is shown. Files are read when connections are made
-//! anew (`max_age`), so that certificates can be replaced while the gateway runs. Nothing of a key is ever printed.
+//! Without settings, the system's roots are trusted and no certificate is presented. Files are read again when
+//! connections are replaced (`max_age`), so that certificates can be renewed while the gateway runs. Nothing of a key
+//! is ever printed.
 
 use hyper_rustls::ConfigBuilderExt;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -19,23 +20,25 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// More than this is no certificate.
+/// Maximum size of a certificate file, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// Files in PEM.
+/// Files in PEM format.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// Roots that are trusted instead of the system's, and certificates that servers show themselves.
+    /// Roots that are trusted instead of the system's, and server certificates that are trusted themselves.
     pub ca: Option<PathBuf>,
-    /// What the gateway shows: its certificate with those between it and the root, and its private key.
+    /// Certificate that the gateway presents, with the intermediate ones, and its private key.
     pub identity: Option<(PathBuf, PathBuf)>,
-    /// Any certificate is trusted, whoever shows it. Never for a source.
+    /// Trusts any certificate. Never for a source.
     pub any_certificate: bool,
 }
 
 impl Tls {
+    /// Builds the configuration of TLS.
+    ///
     /// # Errors
-    /// A file cannot be read, or is not what it should be; one lowercase sentence.
+    /// A file cannot be read, or has invalid content; one lowercase sentence.
     pub fn client_config(&self) -> Result<ClientConfig, String> {
         if *self == Self::default() {
             return trusting_the_system();
@@ -58,14 +61,14 @@ impl Tls {
         self.identified(builder)
     }
 
-    /// A configuration that shows the identity, if there is one.
+    /// Adds the identity to a configuration, if there is one.
     fn identified(
         &self,
         builder: ConfigBuilder<ClientConfig, WantsClientCert>,
     ) -> Result<ClientConfig, String> {
         let Some((cert, key)) = &self.identity else { return Ok(builder.with_no_client_auth()) };
         let chain = certificates(cert)?;
-        // The parser's own words may quote the file.
+        // The parser's own message may quote the file.
         let secret = PrivateKeyDer::from_pem_slice(&read(key)?)
             .map_err(|_| format!("`{}` holds no private key in PEM", key.display()))?;
         builder.with_client_auth_cert(chain, secret).map_err(|error| {
@@ -74,7 +77,7 @@ impl Tls {
     }
 }
 
-/// Read once, since the system's roots are many, and every instance needs them.
+/// Read once, because the system's roots are many and every instance needs them.
 fn trusting_the_system() -> Result<ClientConfig, String> {
     static SYSTEM: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
     let make = || {
@@ -87,10 +90,10 @@ fn trusting_the_system() -> Result<ClientConfig, String> {
     SYSTEM.get_or_init(make).clone()
 }
 
-/// For plain `http`, where no certificate is ever looked at.
+/// Returns a configuration for plain `http`, for which no certificate is ever checked.
 ///
 /// # Errors
-/// None that can be mended: no version of TLS is known.
+/// An internal one: no version of TLS is supported.
 pub fn trusting_nobody() -> Result<ClientConfig, String> {
     Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -122,8 +125,9 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Trusts the certificates of a file: what they sign, and the very ones. A self-signed certificate as `openssl req -x509`
-/// makes it says of itself that it is an authority (`CA:TRUE`), for which a server's certificate is refused otherwise.
+/// Trusts the certificates of a file: what they sign, and those certificates themselves. A self-signed certificate made
+/// by `openssl req -x509` declares itself an authority (`CA:TRUE`), which is otherwise refused for a server's
+/// certificate.
 #[derive(Debug)]
 struct Named {
     certificates: Vec<CertificateDer<'static>>,
@@ -145,8 +149,8 @@ impl Named {
     }
 }
 
-/// Nothing but its being an authority speaks against a certificate. Its dates have been checked by then, and its name
-/// has not.
+/// Returns whether the only objection to a certificate is that it is an authority. Its dates have been checked by then,
+/// and its name has not.
 fn is_authority(error: &rustls::Error) -> bool {
     let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
         return false;
@@ -202,7 +206,7 @@ impl ServerCertVerifier for Named {
     }
 }
 
-/// Trusts any certificate. The other side still proves that it has the certificate's key.
+/// Trusts any certificate. The peer still proves that it has the certificate's key.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

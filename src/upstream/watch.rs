@@ -1,9 +1,9 @@
-//! The work for a source beside its calls: its instances are followed, and those that are down are checked.
+//! Background work for a source: follows its instances, and checks those that are down.
 //!
-//! An instance that accepts no connections gets no calls, so calls do not show when it is back. It can be seen without
-//! calling: a connection is opened and closed again. That is done only for instances that are down, at most every half
-//! second for each, and for a bounded number at a time. When the breaker is open, an instance that is back lets its next
-//! call through at once.
+//! An instance that accepts no connections gets no calls, so calls do not show when it is available again. A check
+//! does: a connection is opened and closed again. Only instances that are down are checked, at most every half second
+//! each, and a bounded number at a time. When the breaker is open, an instance that is available again lets the breaker
+//! pass the next call at once.
 
 use super::discovery::{Address, Discovery, Found};
 use super::members::Member;
@@ -16,13 +16,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-/// Instances that are checked at a time.
+/// Maximum number of concurrent checks.
 const MOST_CHECKS: usize = 32;
 
-/// Whether an instance accepts connections. Ends within the time given.
+/// Returns whether an instance accepts connections. Ends within the given time.
 pub(super) type Reach = Box<dyn Fn(Address, Duration) -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// Opens a connection of TCP or to a Unix socket, and closes it.
+/// Opens a TCP connection, or one to a Unix socket, and closes it.
 pub(super) fn connects(address: Address, within: Duration) -> BoxFuture<'static, bool> {
     let connect = async move {
         match &address.socket {
@@ -40,7 +40,7 @@ pub trait Watched: Send + Sync {
     /// Follows the instances, and checks those that are down. Runs until dropped.
     fn follow(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
-    /// Ends when the instances are known for the first time.
+    /// Completes when the instances are known for the first time.
     fn is_found(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
@@ -90,7 +90,7 @@ impl<C> Upstream<C> {
                     next = Some(next.map_or(due, |next| next.min(due)));
                 }
             }
-            // One that is due already waits for a check to end: as many run as may.
+            // If it is due already, it waits for a check to end: the maximum number runs.
             let next = next.filter(|next| *next > now);
             let wait = async {
                 match next {
@@ -106,7 +106,7 @@ impl<C> Upstream<C> {
         }
     }
 
-    /// The check begins now, not when it is first polled.
+    /// Starts the check now, not when it is first polled.
     fn check(&self, member: Arc<Member<C>>) -> impl Future<Output = ()> {
         let (began, within) = (now(), self.settings.connect_timeout);
         member.health().begin_check(within, began);

@@ -1,4 +1,4 @@
-//! What happened in the last while: calls, and those of them that were marked, in ten slices of a sliding window.
+//! A sliding window over the recent past: counts calls, and how many of them were marked, in ten slices.
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ const SLICES: usize = 10;
 pub struct Window {
     slices: [Counts; SLICES],
     at: usize,
-    /// When the slice at `at` began.
+    /// Start of the slice at `at`.
     since: Instant,
-    /// Of one slice.
+    /// Length of one slice.
     length: Duration,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub calls: u32,
-    /// What the window's owner is looking for: failures, or further tries.
+    /// Marked calls. The window's owner decides what is marked: failures, or retries.
     pub marked: u32,
 }
 
@@ -35,7 +35,7 @@ impl Window {
         slice.marked = slice.marked.saturating_add(counts.marked);
     }
 
-    /// As of the last time that something was counted, or the window was turned.
+    /// Returns the sums as of the last time that something was counted, or the window was turned.
     #[must_use]
     pub fn sum(&self) -> Counts {
         self.slices.iter().fold(Counts::default(), |sum, slice| Counts {
@@ -44,7 +44,7 @@ impl Window {
         })
     }
 
-    /// Forgets what is too old.
+    /// Removes slices that are too old.
     pub fn turn_to(&mut self, now: Instant) {
         for _ in 0..SLICES {
             if now.saturating_duration_since(self.since) < self.length {
@@ -54,7 +54,7 @@ impl Window {
             self.slices[self.at] = Counts::default();
             self.since += self.length;
         }
-        // All of it is over.
+        // All slices are too old.
         self.since = self.since.max(now);
     }
 }

@@ -1,11 +1,11 @@
-//! Who is chosen how often; and who is never chosen.
+//! How often each instance is picked, and which are never picked.
 
 use super::*;
 use proptest::prelude::*;
 
 mod shares;
 
-/// All that a balancer may read of an instance.
+/// Everything that a balancer may read of an instance.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     access: Access,
@@ -56,7 +56,7 @@ fn latency(seconds: f64) -> Seen {
     Seen { latency: Some(seconds), ..WELL }
 }
 
-/// How often each is chosen of 10,000 times.
+/// Counts how often each instance is picked in 10,000 picks.
 fn counts(balance: Balance, looks: Vec<Seen>) -> Vec<usize> {
     let balancer = Balancer::new(balance);
     let mut random = fastrand::Rng::with_seed(7);
@@ -198,8 +198,8 @@ fn looks() -> impl Strategy<Value = Vec<Seen>> {
 }
 
 proptest! {
-    /// Whatever is known of them: one that is down is never chosen; one that is ejected not while another is healthy; and
-    /// one that was tried not while another takes calls that was not.
+    /// For any state of the instances: one that is down is never picked; an ejected one is not picked while another is
+    /// healthy; one that was tried is not picked while an untried one takes calls.
     #[test]
     fn never_one_that_takes_no_calls(
         looks in looks(),

@@ -1,4 +1,4 @@
-//! When the breaker opens and closes, on a clock of the tests' own; and what it never does, whatever comes.
+//! When the breaker opens and closes, on the tests' own clock, and what it never does.
 
 use super::*;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ fn settings() -> Settings {
     Settings::default()
 }
 
-/// A breaker and the time.
+/// A breaker and the current time.
 struct Bench {
     breaker: Breaker,
     now: Instant,
@@ -193,12 +193,12 @@ fn more_than_all_is_never_reached() {
     assert_eq!(breaker.position(), Position::Closed);
 }
 
-/// What may happen to a breaker.
+/// Events that can happen to a breaker.
 #[derive(Debug, Clone)]
 enum Event {
     Wait(u64),
     Admit,
-    /// One of those under way ends: which, and how.
+    /// The call in flight at this index ends with this outcome.
     End(usize, Option<bool>),
     Hint,
 }
@@ -215,7 +215,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 proptest! {
-    /// However calls come and end: while it is open, at most ten probes are in flight, and none passes before its time.
+    /// For any order of calls and outcomes: while the breaker is open, at most ten probes are in flight, and none
+    /// passes before its time.
     #[test]
     fn never_a_crowd_of_probes(events in events()) {
         let mut now = Instant::now();

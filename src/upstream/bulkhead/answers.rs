@@ -1,16 +1,16 @@
-//! What answers took, as far as means are compared: count, mean and variance of latencies, and the calls in flight when
-//! they began.
+//! Statistics of answers, as far as needed to compare means: count, mean and variance of latencies, and the calls in
+//! flight when they began.
 
-/// Standard errors that are not chance.
+/// A difference of more standard errors than this is not chance.
 const SURE: f64 = 3.0;
 
-/// Seconds that no caller notices: what is that little slower is as fast.
+/// Seconds that no caller notices: an answer that is slower by less counts as equally fast.
 pub const LITTLE: f64 = 0.003;
 
-/// Share of the mean. If the calls in flight deviate less than this, they cannot be compared.
+/// Share of the mean. If the calls in flight deviate by less than this, answers cannot be compared by them.
 const ALIKE_LEVELS: f64 = 0.15;
 
-/// Answers that a running mean is of.
+/// Number of answers that a running mean covers.
 const REMEMBERED: u32 = 1024;
 
 /// Sums over answers.
@@ -19,9 +19,9 @@ pub struct Answers {
     pub count: u32,
     seconds: f64,
     squares: f64,
-    /// Calls in flight when they began.
+    /// Sum of the calls in flight when they began.
     level: f64,
-    /// Sums of its squares, and of its products with the seconds.
+    /// Sum of the squares of the calls in flight, and of their products with the seconds.
     levels: f64,
     products: f64,
 }
@@ -49,7 +49,7 @@ impl Answers {
         self.seconds / f64::from(self.count.max(1))
     }
 
-    /// Its mean is more than so many times another one, and not by chance.
+    /// Returns whether its mean is more than `times` the other mean, and not by chance.
     pub fn is_over(&self, times: f64, other: &Self) -> bool {
         self.mean() - times * other.mean() > LITTLE + SURE * self.error(times, other)
     }
@@ -58,24 +58,24 @@ impl Answers {
         times * other.mean() + LITTLE - self.mean() >= self.error(times, other)
     }
 
-    /// The standard error of the difference.
+    /// Returns the standard error of the difference.
     fn error(&self, times: f64, other: &Self) -> f64 {
         (self.variance() + times * times * other.variance()).sqrt()
     }
 
-    /// Seconds that a single answer exceeds neither by so many times, nor by chance.
+    /// Returns the seconds above which a single answer is slower than `times` the mean, and not by chance.
     pub fn outlier(&self, times: f64) -> f64 {
         let deviation = (self.variance() * f64::from(self.count)).sqrt();
         self.mean() * times + LITTLE + SURE * deviation
     }
 
-    /// Of the mean.
+    /// Variance of the mean.
     fn variance(&self) -> f64 {
         let count = f64::from(self.count.max(1));
         (self.squares / count - self.mean().powi(2)).max(0.0) / count
     }
 
-    /// Counts for half, once there are many, so that what is new counts.
+    /// Halves the weight of what is known once there are many answers, so that new ones count.
     pub fn forget(&mut self) {
         if self.count >= REMEMBERED {
             self.count /= 2;
@@ -95,8 +95,8 @@ impl Answers {
         self.level / f64::from(self.count.max(1))
     }
 
-    /// Relative growth of the latency for a relative growth of the calls in flight: 0 if they do not matter, 1 if
-    /// each call waits for all others. `None` if the calls in flight were about equal.
+    /// Returns the relative growth of the latency per relative growth of the calls in flight: 0 if they do not matter,
+    /// 1 if each call waits for all others. `None` if the calls in flight were about equal.
     pub fn elasticity(&self) -> Option<f64> {
         let count = f64::from(self.count.max(1));
         let (level, seconds) = (self.level(), self.mean());

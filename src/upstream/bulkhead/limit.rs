@@ -1,87 +1,87 @@
-//! The limit of calls in flight: as many as the service answers about as fast as it answers few.
+//! The adaptive concurrency limit: as many calls in flight as the service answers about as fast as it answers few.
 //!
-//! A service that works on k calls at a time answers the k+1st no sooner: it only waits there, and not here, where it can
-//! be refused. By Little's law its latency grows with the calls in flight once there are more than k, so k is found by
-//! comparing the latency of calls that began while few were in flight (the *healthy* latency) with that of calls that
-//! began at the limit:
+//! A service that works on k calls at a time does not answer call k+1 any sooner if it is sent at once. The call only
+//! waits at the service instead of here, where it can be refused. By Little's law, latency grows with the calls in
+//! flight beyond k. So k is found by comparing the latency of calls that began while few were in flight (the *healthy*
+//! latency) with the latency of calls that began at the limit:
 //!
-//! - calls at the limit that are as fast as the healthy ones raise it, quickly while nothing speaks against it;
-//! - calls at the limit that are slower set it to what Little's law says, and a little more, so that the service always
-//!   has a next call;
-//! - calls that began with so few in flight that they were always fast, and are slow now, show that the service is
-//!   slower by itself. So do calls that are slow however many were in flight. That is the healthy latency from now
-//!   on, and at this latency the same rate needs more calls in flight;
-//! - a service that says nothing for one and a half healthy latencies is not full, it hangs or is slow: the limit opens up
-//!   to its maximum. Timeouts, ejection and the breaker are for that.
+//! - If calls at the limit are as fast as the healthy ones, the limit rises, quickly while nothing contradicts it.
+//! - If calls at the limit are slower, the limit is set to what Little's law gives, plus a little, so that the service
+//!   always has a next call.
+//! - If calls that began with so few in flight that they were always fast are slow now, the service itself has become
+//!   slower. The same holds for calls that are slow however many were in flight. Their latency is the healthy one from
+//!   now on, and the same rate then needs more calls in flight.
+//! - If the service sends no answer for one and a half healthy latencies, it is not full: it hangs or is slow. The
+//!   limit opens up to its maximum, and timeouts, ejection and the breaker take over.
 //!
-//! Calls are compared as cohorts: all that began within a while, when all of them have ended. Looking at those that ended
-//! within a while would take the fast ones of the last calls, and the slow ones of the calls before, for all. Latencies of
-//! different kinds of calls differ, so that means are compared as far as chance allows.
+//! Calls are compared as cohorts: all calls that began within a period, when all of them have ended. Comparing calls
+//! that ended within a period would mix the fast ones of the latest calls with the slow ones of earlier calls.
+//! Latencies of different kinds of calls differ, so means are compared only as far as chance allows.
 //!
-//! A service that was full lately is called with half as many for a while, once in a while: its healthy latency is measured
-//! again, also under load that lasts. Time is an argument. See J. Little, "A Proof for the Queuing Formula L = λW"; Netflix's
-//! concurrency-limits for limits by gradients of latency; N. Cardwell et al., "BBR: Congestion-Based Congestion Control" for
-//! measuring with less in flight.
+//! If a service was full recently, its limit is halved for a short time now and then. This measures the healthy latency
+//! again, also under constant load. Time is an argument. See J. Little, "A Proof for the Queuing Formula L = λW";
+//! Netflix's concurrency-limits for limits by gradients of latency; N. Cardwell et al., "BBR: Congestion-Based
+//! Congestion Control" for measuring with less in flight.
 
 use super::answers::{Answers, LITTLE};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Where nothing is known.
+/// Initial limit, before anything is measured.
 const FIRST: f64 = 20.0;
 const LEAST: f64 = 1.0;
 
-/// So few calls in flight are no load for any service.
+/// Up to this number of calls in flight, a service has no load.
 const QUIET: f64 = 1.0;
 
-/// Times the healthy latency: alike, as fast but for chance, and slower.
+/// Multiples of the healthy latency: equal, equal but for chance, and slower.
 const ALIKE: f64 = 1.05;
 const AS_FAST: f64 = 1.15;
 const SLOWER: f64 = 1.25;
 
-/// A service whose latency at the limit is higher by less than this is healthy with half as many.
+/// If the latency at the limit is higher by less than this factor, half as many calls have the healthy latency.
 const HALF_IS_HEALTHY: f64 = 1.5;
 
-/// Beyond Little's law, so that the service never waits for the next call.
+/// Factor beyond Little's law, so that the service never waits for the next call.
 const SPARE: f64 = 1.15;
 
-/// Of the limit: calls that began with at least so many in flight are calls at the limit.
+/// Share of the limit: calls that began with at least this many in flight count as calls at the limit.
 const NEAR: f64 = 0.8;
 
-/// The limit grows to so many times the calls in flight that are known to be answered fast.
+/// The limit grows up to this multiple of the calls in flight that are known to be answered fast.
 const AHEAD: f64 = 1.3;
 
-/// A cohort is of calls that began within a healthy latency, at least this, and at least so many.
+/// Minimum duration and size of a cohort. Its calls began within one healthy latency, and at least within this time.
 const COHORT: Duration = Duration::from_millis(50);
 const CALLS: u32 = 16;
 
-/// Cohorts that have not ended; older ones are forgotten.
+/// Maximum number of cohorts that have not ended; older ones are forgotten.
 const COHORTS: usize = 16;
 
-/// Fewer answers say nothing; after so many without a difference there is none.
+/// Minimum number of answers for a comparison. If this many show no difference, there is none.
 const FEW: u32 = 8;
 const ENOUGH: u32 = 512;
 /// The same after the healthy latency has changed.
 const ENOUGH_SOON: u32 = 64;
 
-/// Slow answers in a row that are not chance. The first ends quick growth, the second (at the limit) shows that the
-/// service is full, and the third (below the limit) shows whether the calls in flight are the reason.
+/// Slow answers in a row that are not chance. The first number ends quick growth. The second (at the limit) shows that
+/// the service is full. The third (below the limit) shows whether the calls in flight are the cause.
 const SOME_SLOW: u32 = 2;
 const ALL_SLOW: u32 = 4;
 const TREND: u32 = 8;
 
-/// Elasticities: below the first, the calls in flight are not the reason for the latency; above the second, they are.
+/// Elasticities. Below the first, the calls in flight are not the cause of the latency; above the second, they are.
 const BY_ITSELF: f64 = 0.25;
 const BY_LOAD: f64 = 0.5;
 
 /// The limit opens after this silence if no call was ever answered.
 const UNKNOWN: Duration = Duration::from_secs(1);
 
-/// Decisions at the limit until it is halved: after the healthy latency has changed, and at most.
+/// Number of decisions at the limit until it is halved: after the healthy latency has changed, and at most.
 const SOON: u32 = 2;
 const SELDOM: u32 = 64;
 
-/// The largest step of careful growth; then it is quick again.
+/// Largest step of careful growth; after it, growth is quick again.
 const LARGEST_STEP: f64 = 32.0;
 
 #[derive(Debug)]
@@ -89,22 +89,22 @@ pub struct Limit {
     max: f64,
     current: f64,
     growth: Growth,
-    /// Calls that began with few in flight.
+    /// Answers to calls that began with few in flight.
     healthy: Answers,
-    /// Calls in flight that are answered as fast as fewer are.
+    /// Largest number of calls in flight that is answered as fast as fewer are.
     carried: f64,
     /// Slow answers since the last fast one.
     slow: Answers,
-    /// The last one is of calls that begin now.
+    /// Cohorts that have not ended. Calls that begin now belong to the last one.
     cohorts: VecDeque<Cohort>,
-    /// Cohorts there were before these.
+    /// Number of cohorts before these.
     forgotten: u64,
-    /// What ended cohorts were seen to be since the last decision.
+    /// Ended cohorts since the last decision.
     seen: Seen,
-    /// Counts decisions: cohorts from before the last one are of another limit.
+    /// Number of decisions. Cohorts from before the last one belong to another limit.
     decision: u64,
     halved: Option<Halved>,
-    /// Decisions at the limit since it was halved, and after how many it is again.
+    /// Decisions at the limit since it was halved, and the number after which it is halved again.
     decisions: u32,
     halved_after: u32,
     heard: Instant,
@@ -114,21 +114,21 @@ pub struct Limit {
 enum Growth {
     /// By one for each fast answer near the limit.
     Quick,
-    /// By a step, which doubles, and at most by an eighth: the service was full recently.
+    /// By a step that doubles, and at most by an eighth: the service was full recently.
     Careful { step: f64 },
 }
 
-/// A limit for a while.
+/// A limit that is halved for a while.
 #[derive(Debug, Clone, Copy)]
 struct Halved {
     limit: f64,
-    /// With twice as many, the seconds of an answer.
+    /// Seconds per answer before, with twice as many calls in flight.
     before: f64,
-    /// Its calls have begun; it lasts until they have ended.
+    /// Its calls have begun. It lasts until they have ended.
     is_begun: bool,
 }
 
-/// Calls that began within a while.
+/// Calls that began within one period.
 #[derive(Debug)]
 struct Cohort {
     opened: Instant,
@@ -145,9 +145,9 @@ struct Cohort {
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
     all: Answers,
-    /// Of calls that began with few in flight.
+    /// Answers to calls that began with few in flight.
     quiet: Answers,
-    /// Of calls that began with as many as the limit allows, or nearly.
+    /// Answers to calls that began at the limit, or nearly.
     full: Answers,
 }
 
@@ -177,19 +177,19 @@ impl Limit {
         }
     }
 
-    /// Calls that may be in flight.
+    /// Maximum number of calls in flight.
     #[must_use]
     pub fn get(&self) -> usize {
         self.halved.map_or(self.current, |halved| halved.limit.min(self.current)).round() as usize
     }
 
-    /// What a call takes while few are in flight.
+    /// Returns the latency of a call while few are in flight.
     #[must_use]
     pub fn healthy(&self) -> Option<Duration> {
         (self.healthy.count > 0).then(|| Duration::from_secs_f64(self.healthy.mean()))
     }
 
-    /// A call begins, with `level` in flight, itself included.
+    /// Records the start of a call, with `level` in flight, itself included.
     pub fn began(&mut self, level: usize, now: Instant) -> CohortId {
         let longest = self.healthy().unwrap_or_default().max(COHORT);
         let counts = |halved: &Halved| !halved.is_begun && level as f64 <= halved.limit;
@@ -226,7 +226,7 @@ impl Limit {
         CohortId(self.forgotten + self.cohorts.len() as u64 - 1)
     }
 
-    /// A call that began with `level` in flight ended; `answered`: after this time, with an answer.
+    /// Records the end of a call that began with `level` in flight. `answered` is its duration, if it was answered.
     pub fn ended(
         &mut self,
         of: CohortId,
@@ -253,7 +253,7 @@ impl Limit {
         self.conclude(place);
     }
 
-    /// Looks at a cohort when all its calls have ended.
+    /// Evaluates a cohort when all its calls have ended.
     fn conclude(&mut self, place: usize) {
         let Some(cohort) = self.cohorts.get_mut(place) else { return };
         if cohort.is_open || cohort.ended < cohort.begun || cohort.is_concluded {
@@ -279,20 +279,20 @@ impl Limit {
         true
     }
 
-    /// Returns the time from which on the service is silent for so long that the limit opens; `None` if it is open.
+    /// Returns the time at which the silence of the service is long enough to open the limit; `None` if it is open.
     #[must_use]
     pub fn silent_from(&self) -> Option<Instant> {
         let patience = self.healthy().map_or(UNKNOWN, |healthy| healthy.max(COHORT).mul_f64(1.5));
         ((self.get() as f64) < self.max).then(|| self.heard.checked_add(patience)).flatten()
     }
 
-    /// What a single answer says.
+    /// Evaluates a single answer.
     fn answered(&mut self, level: f64, seconds: f64, left: f64) {
         if self.healthy.count == 0 {
             self.healthy.add(level, seconds);
         }
         let healthy = self.healthy.mean();
-        // The last ones of a burst are the slow ones of it.
+        // The last answers of a burst are its slow ones.
         if seconds > self.healthy.outlier(SLOWER) && left >= NEAR * self.current.min(level) {
             self.slow.add(level, seconds);
         } else {
@@ -310,7 +310,7 @@ impl Limit {
         }
     }
 
-    /// Some answers in a row are slow: decides as soon as the reason is certain.
+    /// Called when some answers in a row are slow: decides as soon as the cause is certain.
     fn slowed(&mut self) {
         let slow = self.slow;
         let (level, is_at_limit) = (slow.level(), slow.level() >= NEAR * self.current);
@@ -327,7 +327,7 @@ impl Limit {
         self.slow = Answers::default();
     }
 
-    /// A cohort with half as many in flight.
+    /// Evaluates a cohort that ran with half as many calls in flight.
     fn measured(&mut self, answers: &Answers, halved: Halved) {
         let Halved { limit, before, .. } = halved;
         self.halved = None;
@@ -336,7 +336,7 @@ impl Limit {
             return;
         }
         if answers.mean() < before / HALF_IS_HEALTHY && limit > 1.0 {
-            // They may still be too many.
+            // Half may still be too many.
             self.halve(limit, answers.mean());
             return;
         }
@@ -349,7 +349,7 @@ impl Limit {
         }
     }
 
-    /// Half of so many, with which a call took so long.
+    /// Halves a limit of `limit` calls, with which an answer took `before` seconds.
     fn halve(&mut self, limit: f64, before: f64) {
         self.decisions = 0;
         let limit = (limit / 2.0).floor();
@@ -364,7 +364,7 @@ impl Limit {
         self.decision += 1;
     }
 
-    /// A cohort has ended; one that is not current began under another limit.
+    /// Evaluates a cohort that has ended. One that is not current began under another limit.
     fn judge(&mut self, seen: Seen, is_current: bool) {
         if !is_current {
             return;
@@ -378,7 +378,7 @@ impl Limit {
             self.slower_by_itself(quiet, full.count >= FEW);
             return;
         }
-        // Answers that were as fast as with few in flight are healthy, too.
+        // Answers as fast as with few in flight count as healthy, too.
         let healthy = if self.carry(&all) { &seen.all } else { &seen.quiet };
         self.healthy.merge(healthy);
         self.healthy.forget();
@@ -429,11 +429,11 @@ impl Limit {
         self.decide();
         self.growth = Growth::Careful { step: 1.0 };
         if self.healthy.count < FEW {
-            // What is healthy is a guess.
+            // The healthy latency is a guess.
             self.halve(level, full.mean());
             return;
         }
-        // One look does not outweigh all that was seen before.
+        // One measurement does not outweigh all earlier ones.
         let fits = full.level() * self.healthy.mean() / full.mean();
         let fits = fits.max(self.carried / 2.0);
         self.carried = self.carried.min(fits).max(QUIET);
@@ -441,7 +441,7 @@ impl Limit {
         self.decisions += 1;
     }
 
-    /// Calls at the limit are as fast as healthy ones.
+    /// Raises the limit: calls at the limit are as fast as healthy ones.
     fn fast(&mut self, full: &Answers) {
         self.carry(full);
         let Growth::Careful { step } = self.growth else {
@@ -457,7 +457,7 @@ impl Limit {
         };
     }
 
-    /// Once in a while, where the service was full lately: it costs calls.
+    /// Halves the limit now and then if the service was full recently. Rare, because it costs calls.
     fn measure_again(&mut self, full: &Answers) {
         self.decisions += 1;
         if self.decisions >= self.halved_after && matches!(self.growth, Growth::Careful { .. }) {

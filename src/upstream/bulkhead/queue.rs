@@ -1,10 +1,10 @@
-//! Queue of the calls that wait for their turn, and how long they may wait.
+//! Queue of the calls that wait for a place, and how long they may wait.
 //!
-//! A queue that comes with a burst and drains is what a queue is for: its calls wait as long as it takes. One that
-//! stands, because more comes than goes, makes every call late and helps none. So while it stands, calls wait no
-//! longer than half of what a call takes when the service is healthy, and one that would wait longer is refused when
-//! it comes (K. Nichols and V. Jacobson, "Controlling Queue Delay"). Operations are counted, not calls: all calls of
-//! one operation are one burst, however many they are and however long it takes to make them. Time is an argument.
+//! A queue that comes with a burst and drains is useful: its calls wait as long as they need. A standing queue, where
+//! more calls arrive than leave, delays every call and helps none. While a queue stands, calls wait at most half of the
+//! service's healthy latency, and a call that would wait longer is refused on arrival (K. Nichols and V. Jacobson,
+//! "Controlling Queue Delay"). Operations are counted, not calls: all calls of one operation are one burst, however
+//! many they are and however long it takes to make them. Time is an argument.
 
 use hashbrown::HashMap;
 use std::time::{Duration, Instant};
@@ -12,58 +12,60 @@ use std::time::{Duration, Instant};
 /// A queue that lasts no longer than this is a burst.
 const BURST: Duration = Duration::from_millis(75);
 
-/// Operations that arrive for each one that leaves, under overload: in each of two parts of a third of a burst's
-/// time, or in each of two longer parts. In both parts together, more must arrive than may be in flight. Clients that
-/// wait for an answer before they ask again bring as many as leave, apart from chance and from what a lower limit
+/// Arrivals per departure, counted in operations, that mean overload: in each of two parts of a third of a burst's
+/// time, or in each of two longer parts.
+///
+/// In both parts together, the surplus must exceed the calls that may be in flight. Clients that wait for an answer
+/// before they send the next request bring as many as leave, apart from chance and from calls that a lowered limit
 /// keeps waiting.
 const QUICKLY: f64 = 1.25;
 const SLOWLY: f64 = 1.05;
 const LONG: Duration = Duration::from_secs(1);
 
-/// A queue that forms this soon after a standing one is the same overload.
+/// A queue that forms this soon after a standing one belongs to the same overload.
 const RELAPSE: Duration = Duration::from_secs(1);
 
-/// The longest wait where nothing else is known or set.
+/// Maximum wait if nothing else is known or set.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// A wait that is short for any caller.
+/// Shortest maximum wait: no caller notices it.
 const SHORTEST: Duration = Duration::from_millis(25);
 
-/// The service that calls wait for.
+/// State of the service that calls wait for.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
     /// Latency of a call without load, if known.
     pub healthy: Option<Duration>,
-    /// Calls that may be in flight.
+    /// Maximum number of calls in flight.
     pub limit: usize,
 }
 
 #[derive(Debug, Default)]
 pub struct Queue {
-    /// While anything waits.
+    /// Set while calls wait.
     standing: Option<Standing>,
     /// Time at which the last standing queue became empty.
     stood: Option<Instant>,
-    /// Calls that wait, by operation: all of one have the same deadline.
+    /// Waiting calls by operation. All calls of one operation have the same deadline.
     waiting: HashMap<Instant, u32>,
 }
 
 #[derive(Debug)]
 struct Standing {
     since: Instant,
-    /// The highest limit since then.
+    /// Highest limit since the queue formed.
     limit: usize,
     short: Parts,
     long: Parts,
-    /// More comes than goes.
+    /// More operations arrive than leave.
     is_overload: bool,
 }
 
-/// Operations that came and went in the current part of its time, and in the two before.
+/// Operations that arrived and left in the current part of the queue's time, and in the two parts before.
 #[derive(Debug)]
 struct Parts {
     began: Instant,
-    /// The first part, which has the burst itself, does not count.
+    /// The first part contains the burst itself and does not count.
     is_first: bool,
     moves: [Moves; 3],
 }
@@ -89,7 +91,7 @@ impl Queue {
         }
     }
 
-    /// Removes one of its calls, whose turn has come.
+    /// Removes a call of the operation with this deadline: it got its place.
     pub fn goes(&mut self, deadline: Instant, service: Service, now: Instant) {
         let was_last = self.leaves(deadline);
         if let Some(standing) = &mut self.standing {
@@ -99,7 +101,7 @@ impl Queue {
         }
     }
 
-    /// Removes one of its calls. Returns whether it was the last of its operation.
+    /// Removes a call of the operation with this deadline. Returns whether it was the operation's last.
     pub fn leaves(&mut self, deadline: Instant) -> bool {
         let Some(calls) = self.waiting.get_mut(&deadline) else { return false };
         *calls -= 1;
@@ -110,7 +112,7 @@ impl Queue {
         was_last
     }
 
-    /// Nothing waits.
+    /// Resets the queue: no call waits.
     pub fn clear(&mut self, now: Instant) {
         if self.is_overload() {
             self.stood = Some(now);
@@ -124,7 +126,7 @@ impl Queue {
         self.standing.as_ref().is_some_and(|standing| standing.is_overload)
     }
 
-    /// How long a call may wait.
+    /// Returns the maximum wait of a call.
     #[must_use]
     pub fn age(&self, healthy: Option<Duration>) -> Duration {
         match healthy {
@@ -156,8 +158,8 @@ impl Parts {
         Self { began: now, is_first: true, moves: [Moves::default(); 3] }
     }
 
-    /// Returns whether more than `times` as many came as went in each of the last two parts of this length, and in
-    /// both together the surplus exceeded `limit`.
+    /// Returns whether, in each of the last two parts of this length, more than `times` as many operations arrived as
+    /// left, and the surplus of both together exceeded `limit`.
     fn grow(&mut self, length: Duration, times: f64, limit: usize, now: Instant) -> bool {
         let age = now.saturating_duration_since(self.began);
         if age >= length {
@@ -170,7 +172,7 @@ impl Parts {
         let over = &self.moves[1..];
         let grew = |Moves { came, went }: &Moves| f64::from(*came) > times * f64::from(*went);
         let more: u32 = over.iter().map(|part| part.came.saturating_sub(part.went)).sum();
-        // Where nothing goes, the service is silent, and not full.
+        // If nothing leaves, the service is silent, not full.
         let is_silent = over.iter().all(|part| part.went == 0);
         over.iter().all(grew) && !is_silent && more as usize > limit
     }

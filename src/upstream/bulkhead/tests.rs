@@ -1,4 +1,4 @@
-//! A bulkhead before simulated services, on a clock that stands still while anything can be done.
+//! A bulkhead in front of simulated services, on a paused clock.
 
 use super::Bulkhead;
 use crate::upstream::failure::Failure;
@@ -13,15 +13,15 @@ use tokio::task::JoinSet;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// The timeout of a call.
+/// Timeout of a call.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Answered,
-    /// At the door.
+    /// Refused on arrival.
     Refused,
-    /// Out of the queue.
+    /// Removed from the queue.
     Dropped,
 }
 
@@ -32,12 +32,12 @@ struct Shot {
     end: End,
 }
 
-/// A service that works on so many calls at a time, each of which takes what `latency` says at that time.
+/// A service with a fixed number of slots. A call takes what `latency` returns for that time.
 struct World {
     bulkhead: Bulkhead,
     slots: Semaphore,
     latency: Box<dyn Fn(Duration) -> Duration + Send + Sync>,
-    /// Work that calls do one after another before that.
+    /// Work before that, which calls do one after another.
     work: Option<(Semaphore, Duration)>,
     began: Instant,
     most: AtomicUsize,
@@ -67,7 +67,7 @@ impl World {
         now() - self.began
     }
 
-    /// A call of an operation with this deadline.
+    /// Runs a call of the operation with this deadline.
     async fn call(self: Arc<Self>, deadline: Instant) {
         let due = self.time();
         let end = match self.bulkhead.enter(deadline, TIMEOUT, now()).await {
@@ -90,7 +90,7 @@ impl World {
         self.shots.lock().unwrap().push(Shot { due, took, end });
     }
 
-    /// An operation of so many calls, which are made within a while.
+    /// Runs an operation of `calls` calls, which are made within `millis` milliseconds.
     async fn operation(self: &Arc<Self>, calls: usize, millis: u32) {
         let (mut all, deadline) = (JoinSet::new(), later());
         for _ in 0..calls {
@@ -100,7 +100,7 @@ impl World {
         all.join_all().await;
     }
 
-    /// So many calls a second, in bursts of so many.
+    /// Makes `rate` calls per second, in bursts.
     async fn load(self: &Arc<Self>, rate: u32, seconds: u32, burst: u32) {
         let (mut calls, begun) = (JoinSet::new(), now());
         for number in 0..rate * seconds / burst {
@@ -113,7 +113,7 @@ impl World {
         calls.join_all().await;
     }
 
-    /// Of those that were due since then, what those took that ended so, sorted.
+    /// Returns the sorted durations of the calls since then that ended this way.
     fn took(&self, since: Duration, end: End) -> Vec<Duration> {
         let shots = self.shots.lock().unwrap();
         let those = shots.iter().filter(|shot| shot.due >= since && shot.end == end);
@@ -122,14 +122,14 @@ impl World {
         took
     }
 
-    /// Answers, of so many calls.
+    /// Returns the number of answers, and of calls.
     fn answers(&self, since: Duration) -> (usize, usize) {
         let all = self.shots.lock().unwrap().iter().filter(|shot| shot.due >= since).count();
         (self.took(since, End::Answered).len(), all)
     }
 }
 
-/// A deadline that no call reaches.
+/// Returns a deadline that no call reaches.
 fn later() -> Instant {
     now() + Duration::from_secs(15)
 }
@@ -139,7 +139,7 @@ fn quantile(sorted: &[Duration], share: f64) -> Duration {
     sorted.get(place.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-/// Exponentially distributed, the same in each run.
+/// Exponentially distributed latencies, the same in each run.
 fn spread(mean: Duration) -> impl Fn(Duration) -> Duration + Send + Sync {
     let random = Mutex::new(fastrand::Rng::with_seed(7));
     move |_| mean.mul_f64(-(1.0 - random.lock().unwrap().f64()).ln())
@@ -147,7 +147,7 @@ fn spread(mean: Duration) -> impl Fn(Duration) -> Duration + Send + Sync {
 
 const SECONDS: u32 = 10;
 
-/// Sixteen slots of 50 ms answer 320 calls a second.
+/// Sixteen slots of 50 ms answer 320 calls per second.
 fn sixteen() -> Arc<World> {
     World::new(16, |_| 50 * MS)
 }
@@ -165,7 +165,8 @@ fn holds_overload(world: &World, since: Duration, capacity: u32) {
     assert!(quantile(&dropped, 1.0) <= 100 * MS, "{:?}", dropped.last());
 }
 
-/// More calls come than go. That shows when a call's turn comes, even if no other call comes afterwards.
+/// More calls arrive than leave. A waiting call notices it when a place is given away, even if no other call arrives
+/// afterwards.
 #[tokio::test(start_paused = true)]
 async fn calls_that_wait_learn_of_an_overload_from_one_that_goes() {
     let settings = Concurrency { max: 2, ..Concurrency::default() };
@@ -188,7 +189,7 @@ async fn calls_that_wait_learn_of_an_overload_from_one_that_goes() {
             });
         }
     };
-    // In each of the two parts of 25 ms after the burst, five come and one goes.
+    // In each of the two parts of 25 ms after the burst, five arrive and one leaves.
     come(20);
     tokio::time::sleep(27 * MS).await;
     come(5);
@@ -259,7 +260,7 @@ async fn a_smaller_service_gets_less() {
     world.load(1200, 2 * SECONDS, 1).await;
     let answered = world.took(smaller + Duration::from_secs(10), End::Answered);
     assert!(answered.len() >= 2880, "{} answers", answered.len());
-    // At times it is measured again what it can do.
+    // The limit is measured again now and then.
     let p99 = quantile(&answered, 0.99);
     assert!(p99 <= 150 * MS, "p99 {p99:?}");
 }
@@ -314,7 +315,7 @@ async fn a_service_that_is_slow_by_itself_is_called_as_often() {
         let (answers, calls) = world.answers(Duration::from_secs(2));
         assert_eq!(answers, calls, "{before} ms, then {after}");
     }
-    // At this rate more would be in flight than ever may be.
+    // At this rate, more calls would be in flight than are ever allowed.
     let latency = move |time| if time < slow { 300 * MS } else { 3000 * MS };
     let world = World::new(NO_LIMIT, latency);
     world.load(100, 14, 5).await;
@@ -364,7 +365,7 @@ async fn a_limit_that_does_not_adapt_and_an_age_that_is_set() {
     assert_eq!(bulkhead.limit(), 3);
 }
 
-/// With as many calls in flight as are allowed, and no answer.
+/// The limit of calls in flight is reached, and none is answered.
 #[tokio::test(start_paused = true)]
 async fn a_call_waits_one_timeout_for_a_service_that_hangs() {
     for adapt in [true, false] {
@@ -455,7 +456,7 @@ async fn services_of_every_size_are_as_fast_as_ever_under_overload() {
             assert!(answered.len() * 10 >= can * 9, "{name}: {} answers of {can}", answered.len());
             let p99 = quantile(&answered, 0.99);
             let p50 = quantile(&answered, 0.5);
-            // Whether it can do one call more is tried at times; a wait of 25 ms is short for any caller.
+            // One call more is tried now and then; no caller notices a wait of 25 ms.
             let most = 2 * latency * MS + latency * MS / slots as u32 + 25 * MS;
             assert!(p99 <= most, "{name}: p50 {p50:?} p99 {p99:?}");
         }
@@ -470,7 +471,7 @@ async fn clients_that_wait_for_their_answers_are_no_overload() {
         for client in 0..clients {
             let world = Arc::clone(&world);
             all.spawn(async move {
-                // Not all at one moment, and each with an operation of its own.
+                // Spread over time, and each an operation of its own.
                 tokio::time::sleep(Duration::from_micros(client * 137)).await;
                 while world.time() < Duration::from_secs(10) {
                     let deadline = later() + Duration::from_nanos(client);

@@ -1,4 +1,4 @@
-//! A call that waits for its reply. If it is dropped after a while without one, its connection is doubted.
+//! A call that waits for its reply. If it is dropped after a while without one, its connection becomes doubtful.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ pub(super) struct AwaitedReply<F: Fn(Instant)> {
 }
 
 impl<F: Fn(Instant)> AwaitedReply<F> {
-    /// The wait begins now. `give_up` is called with this time if the wait is dropped after `patience`.
+    /// Starts the wait. `give_up` is called with the start time if the wait is dropped after `patience`.
     pub fn begin(patience: Duration, give_up: F) -> Self {
         Self { since: Instant::now(), patience, is_over: false, give_up }
     }

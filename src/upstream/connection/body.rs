@@ -1,5 +1,5 @@
-//! The body of a reply while it arrives. It holds the connection: read to its end, an HTTP/1.1 connection goes back to the
-//! pool; dropped before, the connection (HTTP/1.1) or the stream (HTTP/2) is closed.
+//! The body of a reply while it arrives. It holds the connection. If it is read to its end, an HTTP/1.1 connection
+//! returns to the pool. If it is dropped before, the connection (HTTP/1.1) or the stream (HTTP/2) is closed.
 
 use super::super::Failure;
 use super::super::http::sentence;
@@ -21,16 +21,16 @@ pub struct ReplyBody(BodyKind);
 enum BodyKind {
     Http1 {
         incoming: Incoming,
-        /// Where the connection goes after the end.
+        /// Connection and the pool that it returns to after the end.
         back: Option<(Http1, Arc<ConnectionPool>)>,
     },
     Http2 {
         /// Declared before the connection, which closes when nothing holds it.
         stream: RecvStream,
-        /// Bytes to come, if the headers say so.
+        /// Bytes still to come, if the headers give a length.
         left: Option<u64>,
         is_data_over: bool,
-        /// Done when the connection is lost, for a reply that may take as long as it likes.
+        /// Completes when the connection is lost. Set for replies without a time limit.
         lost: Option<BoxFuture<'static, Failure>>,
         connection: Arc<Http2>,
     },
@@ -140,8 +140,8 @@ fn poll_http2(
     }
 }
 
-/// A service that answers before it has the whole request ends the stream like this (RFC 9113, section 8.1). If
-/// announced bytes are missing, the reply is broken.
+/// Returns whether the stream was ended with `NO_ERROR`, as a service does that answers before it has read the whole
+/// request (RFC 9113, section 8.1). If announced bytes are missing, the reply is broken.
 fn is_early_end(error: &h2::Error, left: Option<u64>) -> bool {
     let is_early = error.is_reset() && error.reason() == Some(Reason::NO_ERROR);
     is_early && left.is_none_or(|left| left == 0)

@@ -1,4 +1,4 @@
-//! Opens a connection: name, TCP, TLS, and the protocol that both sides speak.
+//! Opens a connection: resolves the name, connects TCP, performs TLS, and determines the protocol.
 
 use super::super::discovery::Address;
 use super::super::http::sentence;
@@ -26,15 +26,15 @@ const TCP_KEEP_ALIVE: Duration = Duration::from_mins(1);
 const REMOVE: &str = "remove `http2` from the source's `rest`";
 const CHECK: &str = "gRPC needs HTTP/2: check host and port of the source's `url`";
 
-/// What `rustls` reports where a server has no common protocol in ALPN.
+/// Text that `rustls` reports if ALPN finds no common protocol.
 const NO_PROTOCOL: &str = "NoApplicationProtocol";
 
 pub(super) type Stream = MaybeHttpsStream<TokioIo<Socket>>;
 
-/// The versions of HTTP that are spoken.
+/// HTTP versions to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// HTTP/1.1, and HTTP/2 where TLS negotiates it.
+    /// HTTP/1.1, or HTTP/2 if TLS negotiates it.
     Negotiated,
     /// HTTP/2 only, also without TLS (prior knowledge).
     Http2,
@@ -46,12 +46,12 @@ pub(super) struct Dialer {
     https: bool,
     detour: Option<Address>,
     versions: Versions,
-    /// For a service that does not speak HTTP/2.
+    /// Shown if the service does not speak HTTP/2.
     advice: &'static str,
-    /// On the way.
+    /// Proxy or socket on the way to the instance.
     hop: Option<Hop>,
     connector: HttpsConnector<Route>,
-    /// For all of it: name, TCP, the tunnel, TLS.
+    /// Time limit of all steps together: name, TCP, tunnel, TLS.
     timeout: Duration,
 }
 
@@ -99,7 +99,7 @@ impl Dialer {
         Ok(Self { uri, https, detour, versions, advice, hop, connector, timeout })
     }
 
-    /// The same with the certificate files as they are now, if there are any.
+    /// Returns the same dialer with the certificate files read again, if there are any.
     pub fn renewed(&self, settings: &Settings) -> Self {
         if !self.https || settings.tls == Tls::default() {
             return self.clone();
@@ -110,7 +110,7 @@ impl Dialer {
         })
     }
 
-    /// Calls share one connection; `None`: TLS decides.
+    /// Returns whether calls share one connection; `None` if TLS decides.
     pub fn is_shared(&self) -> Option<bool> {
         match self.versions {
             Versions::Http2 => Some(true),
@@ -119,14 +119,16 @@ impl Dialer {
         }
     }
 
-    /// The proxy that requests are written for.
+    /// Returns the proxy that requests are addressed to in absolute form.
     fn asked(&self) -> Option<Arc<Proxy>> {
         let hop = self.hop.as_ref().filter(|hop| hop.target.is_none())?;
         Some(Arc::clone(&hop.proxy))
     }
 
+    /// Opens a connection.
+    ///
     /// # Errors
-    /// No connection: nothing was sent.
+    /// No connection could be opened; nothing was sent.
     pub async fn dial(&self) -> Result<Dialed, Failure> {
         let opening = tokio::time::timeout(self.timeout, self.connect());
         opening.await.unwrap_or_else(|_| {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub(super) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
     stop: Stop,
-    /// Requests are written for it, in absolute form.
+    /// Proxy that requests are written for, in absolute form.
     proxy: Option<Arc<Proxy>>,
     overhead: Arc<Overhead>,
 }
@@ -34,7 +34,7 @@ impl Http1 {
         let stream = Stoppable::new(TokioIo::new(stream), &stop, &overhead);
         let opened = handshake(TokioIo::new(stream)).await;
         let (sender, connection) = opened.map_err(|error| Failure::Unreached(sentence(&error)))?;
-        // Ends with the sender, or when the service closes. What went wrong is the call's error.
+        // Ends with the sender, or when the service closes. The call reports any error.
         tokio::spawn(async move { drop(connection.await) });
         Ok(Self { sender, stop, proxy, overhead })
     }
@@ -43,17 +43,17 @@ impl Http1 {
         !self.sender.is_closed()
     }
 
-    /// It takes a request at once.
+    /// Returns whether it takes a request at once.
     pub fn is_ready(&self) -> bool {
         self.sender.is_ready()
     }
 
-    /// Waits until it takes another request; `false`: it never will.
+    /// Waits until it takes another request. Returns `false` if it never will.
     pub async fn settled(&mut self) -> bool {
         self.sender.ready().await.is_ok()
     }
 
-    /// Bytes of a reply were delivered.
+    /// Records that bytes of a reply were delivered.
     pub fn delivered(&self, bytes: usize) {
         self.overhead.delivered(bytes);
     }
@@ -86,7 +86,7 @@ impl Http1 {
         let exchange = self.sender.try_send_request(request);
         let outcome = interim.bounded(async { Ok(exchange.await) }).await;
         waiting.end();
-        // Given up, the connection closes with its sender.
+        // A cancelled connection closes with its sender.
         let mut error = match outcome? {
             Ok(reply) => {
                 if let Some(proxy) = &self.proxy
@@ -110,7 +110,7 @@ impl Http1 {
     }
 }
 
-/// The URL's host, with the port unless it is the scheme's own.
+/// Returns the URL's host, with the port unless it is the scheme's default.
 fn host(uri: &Uri) -> Option<HeaderValue> {
     let authority = uri.authority()?;
     let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };

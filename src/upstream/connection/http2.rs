@@ -1,8 +1,8 @@
 //! One HTTP/2 connection, shared by all calls of an instance.
 //!
-//! A call that ends unanswered, on a connection on which nothing was heard since the call was sent, retires the connection:
-//! new calls go to a new one, and those that are still running stay where they are. That needs no ping, so a service that
-//! answers late has none to count. Only an endless stream of replies, which has no timeout, is watched by pings (`ping`).
+//! A call that ends unanswered retires its connection if nothing was received on it since the call was sent. New calls
+//! then go to a new connection, and running calls stay. This needs no pings, so services that limit pings have none to
+//! count. Only an endless stream of replies, which has no timeout, is watched by pings (`ping`).
 
 use super::super::Failure;
 use super::super::http::sentence;
@@ -33,41 +33,41 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-/// Bytes that a service may send ahead: per call, and in all.
+/// Bytes that a service may send ahead: per stream, and per connection.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
-/// Bytes of a reply's headers, as HPACK counts them.
+/// Maximum size of a reply's headers, as HPACK counts it.
 const MAX_HEADERS: u32 = 16 << 10;
 
-/// Streams that errors of ours may reset before the connection is closed.
+/// Maximum number of streams that local errors may reset before the connection is closed.
 const MAX_RESETS: usize = 1024;
 
-/// How every answer of a server begins that speaks HTTP/1 only. Of a frame of HTTP/2 these bytes would be the length, which
-/// none may have. `h2` fails when it has read as many.
+/// First bytes of every answer of a server that speaks only HTTP/1. As an HTTP/2 frame they would announce an invalid
+/// length. `h2` fails when it has read as many.
 const HTTP1: &[u8] = b"HTT";
 
-/// The time that a connection without calls may take to say goodbye.
+/// Time that a connection without calls may take for its closing handshake.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 pub(super) struct Http2 {
     /// Declared before `_open`: the connection closes when its task finds no handle left.
     sender: SendRequest<Bytes>,
-    /// Reads that brought something.
+    /// Number of reads that returned bytes.
     heard: Arc<AtomicU64>,
     overhead: Arc<Overhead>,
     /// The service answered with HTTP/1.
     is_http1: Arc<AtomicBool>,
-    /// What to do about that.
+    /// Shown if the service does not speak HTTP/2.
     advice: &'static str,
-    /// New calls go elsewhere.
+    /// New calls use another connection.
     is_retired: AtomicBool,
     pings: Option<Pings>,
     _open: oneshot::Sender<Infallible>,
 }
 
 impl Http2 {
-    /// `advice` is for a service that does not speak HTTP/2.
+    /// Opens a connection over a stream. `advice` is shown if the service does not speak HTTP/2.
     pub async fn open(stream: Stream, advice: &'static str) -> Result<Arc<Self>, Failure> {
         let heard = Arc::new(AtomicU64::new(0));
         let overhead = Overhead::new();
@@ -107,7 +107,7 @@ impl Http2 {
         self.is_retired.store(true, Ordering::Relaxed);
     }
 
-    /// Retires the connection if nothing was heard on it since a call was sent that is now given up.
+    /// Retires the connection if nothing was received on it since a call was sent that is now cancelled.
     fn doubt(&self, heard: u64) {
         if self.heard() == heard {
             self.retire();
@@ -118,12 +118,12 @@ impl Http2 {
         self.heard.load(Ordering::Relaxed)
     }
 
-    /// Bytes of a reply were delivered.
+    /// Records that bytes of a reply were delivered.
     pub fn delivered(&self, bytes: usize) {
         self.overhead.delivered(bytes);
     }
 
-    /// Done when the connection does not answer a ping; never, while it lives.
+    /// Completes when the connection does not answer a ping. Never completes while it is alive.
     async fn lost(self: Arc<Self>) -> Failure {
         match &self.pings {
             Some(pings) => pings.unanswered(|| self.heard()).await,
@@ -133,7 +133,8 @@ impl Http2 {
         Failure::Unavailable("the connection is silent, and answers no ping".to_owned())
     }
 
-    /// `endless`: the reply may take as long as it likes, and so the connection is watched while it is read.
+    /// Sends a request and waits for its reply. `endless`: the reply has no time limit, so the connection is watched
+    /// while it is read.
     pub async fn exchange(
         self: Arc<Self>,
         request: Request<Bytes>,
@@ -169,7 +170,7 @@ impl Http2 {
         self.overhead.message();
         self.overhead.sent(body.len());
         if !body.is_empty() {
-            // It is in memory already, and goes out as the windows allow. Where the stream was reset, its reply says why.
+            // The body is in memory and is sent as the windows allow. If the stream was reset, its reply says why.
             let _ = stream.send_data(body, true);
         }
         let heard = self.heard();
@@ -190,7 +191,7 @@ impl Http2 {
     }
 }
 
-/// The final reply, after the interim ones.
+/// Returns the final reply, after the interim ones.
 async fn reply_of(mut reply: ResponseFuture) -> Result<Response<h2::RecvStream>, Failure> {
     let mut interim = 0;
     poll_fn(|context| {
@@ -210,14 +211,14 @@ async fn reply_of(mut reply: ResponseFuture) -> Result<Response<h2::RecvStream>,
 async fn run(connection: Connection<CountedStream, Bytes>, closed: oneshot::Receiver<Infallible>) {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        // What went wrong is the error of each call.
+        // Each call reports its own error.
         _ = &mut connection => return,
         _ = closed => {}
     }
     let _ = tokio::time::timeout(GOODBYE, connection).await;
 }
 
-/// Headers that belong to a connection of HTTP/1.1 (RFC 9113, section 8.2.2).
+/// Removes headers that belong to an HTTP/1.1 connection (RFC 9113, section 8.2.2).
 fn strip(headers: &mut HeaderMap) {
     const OLD: [HeaderName; 5] = [
         CONNECTION,
@@ -234,11 +235,11 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Counts the reads that bring something, and fails when too many bytes belong to no reply.
+/// Counts reads that return bytes, and fails if too many bytes belong to no reply.
 struct CountedStream {
     stream: TokioIo<Stream>,
     reads: Arc<AtomicU64>,
-    /// How many of the first bytes are those of [`HTTP1`], as long as all are.
+    /// Number of bytes read so far that match [`HTTP1`]; `None` after the first mismatch.
     of_http1: Option<usize>,
     is_http1: Arc<AtomicBool>,
     frames: Frames,
@@ -246,8 +247,10 @@ struct CountedStream {
 }
 
 impl CountedStream {
+    /// Compares the first bytes with [`HTTP1`].
+    ///
     /// # Errors
-    /// The connection begins as one of HTTP/1.
+    /// The service speaks HTTP/1.
     fn check_version(&mut self, read: &[u8]) -> io::Result<()> {
         let Some(seen) = self.of_http1 else { return Ok(()) };
         let more = read.len().min(HTTP1.len() - seen);

@@ -1,4 +1,4 @@
-//! Connections to one instance: opened when calls need them, used again, and replaced when they stay silent.
+//! Connections to one instance: opened when calls need them, reused, and replaced when they are silent.
 //!
 //! | question | file |
 //! |---|---|
@@ -7,11 +7,11 @@
 //! | which connection does a call take, and when is one more opened | `pool` |
 //! | what does one exchange look like | `http1`, `http2` |
 //! | was the request processed | `unsent` |
-//! | does a silent connection live | `awaited` by timeouts, `ping` for endless replies |
+//! | is a silent connection alive | `awaited` by timeouts, `ping` for endless replies |
 //!
-//! Behind it stand hyper's HTTP/1.1 connection and the `h2` crate, not a pooled client. A pooled client opens a connection
-//! for each call that finds none idle, also if one becomes idle first, so that a burst leaves many times more connections
-//! than calls. It also hides which requests were never processed: only the protocol's own errors tell that.
+//! Built on hyper's HTTP/1.1 connection and the `h2` crate, not on a pooled client. A pooled client opens a connection
+//! for each call that finds none idle, even if one becomes idle first. A burst then leaves many more connections than
+//! calls. A pooled client also hides which requests were never processed: only the protocol's own errors show that.
 //!
 //! Never retries a request that may have been processed, never follows a redirect, never inflates a body.
 
@@ -38,14 +38,14 @@ use http::{Request, Response, Uri};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Maximum number of connections that a call finds closed before it requires a new one.
+/// Maximum number of closed connections that a call may find before it requires a new one.
 const STALE_CONNECTIONS: u32 = 2;
 
 /// The connections to one instance.
 #[derive(Debug)]
 pub struct Connections {
     pool: Aging<Arc<ConnectionPool>>,
-    /// Made at the start.
+    /// Created at the start.
     first: Dialer,
     settings: Settings,
 }
@@ -56,7 +56,8 @@ enum Dialed {
 }
 
 impl Connections {
-    /// Calls are addressed to `uri`. Connections go to `detour` instead of the URL's host, if there is one.
+    /// Creates the connections of one instance. Calls are addressed to `uri`. If there is a `detour`, connections go
+    /// there instead of the URL's host.
     ///
     /// # Errors
     /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
@@ -80,7 +81,7 @@ impl Connections {
     /// connection.
     ///
     /// # Errors
-    /// No connection, a broken one, or a reply that is not HTTP.
+    /// No connection could be opened, it broke, or the reply is not HTTP.
     pub async fn send(
         &self,
         request: Request<Bytes>,
@@ -89,10 +90,11 @@ impl Connections {
         self.exchange(request, fresh, false).await
     }
 
-    /// The same for a reply that has no end: a stream of messages. Over HTTP/2 the connection is watched while it is silent.
+    /// Like [`Connections::send`], for a reply that has no end: a stream of messages. Over HTTP/2, the connection is
+    /// watched while it is silent.
     ///
     /// # Errors
-    /// As of [`Connections::send`].
+    /// The same as those of [`Connections::send`].
     pub async fn stream(
         &self,
         request: Request<Bytes>,

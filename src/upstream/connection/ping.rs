@@ -1,8 +1,9 @@
-//! Asks whether a silent HTTP/2 connection lives.
+//! Checks with pings whether a silent HTTP/2 connection is alive.
 //!
-//! Services count pings: by gRPC's default, more than one in five minutes without data in between ends the connection
-//! (`ENHANCE_YOUR_CALM`, "too_many_pings"). So there is one ping for each silence, which lasts until the service sends
-//! something else than the answer, and another one in the same silence only after those five minutes.
+//! Services count pings. By gRPC's default, more than one ping in five minutes without data in between ends the
+//! connection (`ENHANCE_YOUR_CALM`, "too_many_pings"). So one ping is sent per silence. A silence lasts until the
+//! service sends something other than the ping's answer. The same silence gets another ping only after those five
+//! minutes.
 
 use futures_util::FutureExt as _;
 use h2::{Ping, PingPong};
@@ -11,20 +12,20 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// The silence after which a ping is sent.
+/// Silence after which a ping is sent.
 const PING_AFTER: Duration = Duration::from_secs(20);
 
-/// The time that an answer may take.
+/// Maximum time for the answer.
 const PING_WITHIN: Duration = Duration::from_secs(5);
 
-/// The time until the next ping of the same silence.
+/// Time until the next ping of the same silence.
 const PING_AGAIN: Duration = Duration::from_secs(310);
 
 pub(super) struct Pings(Mutex<State>);
 
 struct State {
     pings: PingPong,
-    /// When the last ping was answered, and what had been heard by then.
+    /// Time of the last answer to a ping, and the value of `heard` at that time.
     answered: Option<(Instant, u64)>,
     /// Value of `heard` when a ping was not answered.
     lost: Option<u64>,
@@ -35,7 +36,7 @@ impl Pings {
         Self(Mutex::new(State { pings, answered: None, lost: None }))
     }
 
-    /// Done when a ping is not answered. `heard` counts what the service sends.
+    /// Completes when a ping is not answered. `heard` counts what the service sends.
     pub async fn unanswered(&self, heard: impl Fn() -> u64) {
         loop {
             let before = heard();
@@ -60,7 +61,7 @@ impl Pings {
         }
         // A late answer to an earlier ping does not count as an answer to this one.
         let _ = poll_fn(|context| state.pings.poll_pong(context)).now_or_never();
-        // Fails if one is out already, of a stream that was closed meanwhile: its answer is as good.
+        // Fails if a ping of a closed stream is still out: its answer serves as well.
         let _ = state.pings.send_ping(Ping::opaque());
         let answer = poll_fn(|context| state.pings.poll_pong(context));
         match tokio::time::timeout(PING_WITHIN, answer).await {
@@ -69,7 +70,7 @@ impl Pings {
                 state.lost = Some(before);
                 return false;
             }
-            // Something else was heard, or the connection broke: its streams get that error.
+            // Something else was received, or the connection broke and its streams get that error.
             Err(_) | Ok(Err(_)) => {}
         }
         true
@@ -88,20 +89,20 @@ mod tests {
     const PING: u8 = 6;
     const ACK: u8 = 1;
 
-    /// Behaviour of a service towards pings.
+    /// How a service treats pings.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Manner {
         Answers,
         Dead,
-        /// Answers the first ping ten seconds late, and is dead afterwards.
+        /// Answers the first ping ten seconds late, and no ping afterwards.
         AnswersOnceLate,
     }
 
-    /// Counts pings, and answers them according to its manner.
+    /// Counts pings, and answers them as `manner` says.
     async fn service(mut stream: DuplexStream, manner: Manner, pings: Arc<AtomicU64>) {
         let mut preface = [0; 24];
         stream.read_exact(&mut preface).await.expect("a preface");
-        // Its settings: none.
+        // Its settings frame, which is empty.
         stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.expect("written");
         let mut head = [0; 9];
         while stream.read_exact(&mut head).await.is_ok() {
@@ -140,11 +141,12 @@ mod tests {
         Watched { pings, count, _sender: sender }
     }
 
-    /// Pings in an hour, and whether one of them was not answered. A service that `speaks` does so every ten seconds.
+    /// Returns the number of pings in an hour, and whether one of them was not answered. A service that `speaks` sends
+    /// something every ten seconds.
     async fn an_hour(lives: bool, speaks: bool) -> (u64, bool) {
         let watched = watched(if lives { Manner::Answers } else { Manner::Dead }).await;
         let began = Instant::now();
-        // An answer to a ping is heard like anything else.
+        // An answer to a ping counts like anything else that is received.
         let heard = || {
             let answers = if lives { watched.count.load(Ordering::SeqCst) } else { 0 };
             answers + if speaks { began.elapsed().as_secs() / 10 } else { 0 }
@@ -176,7 +178,7 @@ mod tests {
     async fn an_answer_that_came_too_late_is_none_to_the_next_ping() {
         let watched = watched(Manner::AnswersOnceLate).await;
         let began = Instant::now();
-        // Something is heard in time after the first ping, and then its late answer.
+        // Something is received in time after the first ping, and then its late answer.
         let heard =
             || [22, 30].iter().filter(|at| began.elapsed().as_secs() >= **at).count() as u64;
         let lost = watched.pings.unanswered(heard);

@@ -1,11 +1,11 @@
-//! Which connection a call takes, and when one more is opened.
+//! Decides which connection a call takes, and when one more is opened.
 //!
 //! A connection is opened only if more calls wait than connections are coming: being opened, or about to finish their
-//! last exchange. So there are no more connections than calls were in flight at once. Whichever comes first goes to
-//! the call that has waited longest. Over HTTP/1.1, two kinds of connections are added: new ones that calls require
-//! (a probe, or a call that found two closed), one for each such call; and those to services that reply without
-//! having read the request, for [`SETTLING`] at most. HTTP/2 has one connection for all calls, and one being opened
-//! at most, also for calls that require a new one.
+//! last exchange. So there are never more connections than calls were in flight at once. The first connection that is
+//! ready goes to the call that has waited longest. Over HTTP/1.1, there are two exceptions. A call that requires a new
+//! connection (a probe, or a call that found two closed ones) gets one of its own. A service that replies without
+//! having read the request keeps its connection for at most [`SETTLING`]. HTTP/2 uses one connection for all calls, and
+//! opens at most one at a time, also for calls that require a new one.
 
 use super::super::{Failure, Settings};
 use super::Dialed;
@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// Idle connections of HTTP/1.1 that are kept.
+/// Maximum number of idle HTTP/1.1 connections.
 const MAX_IDLE: usize = 1024;
 
-/// The time that a connection may take from the end of a reply until it takes the next request. It takes longer where the
-/// service replied before it had read the whole request.
+/// Maximum time from the end of a reply until the connection takes the next request. It takes longer if the service
+/// replied before it had read the whole request.
 const SETTLING: Duration =
     if cfg!(test) { Duration::from_hours(1) } else { Duration::from_secs(1) };
 
@@ -38,15 +38,15 @@ pub(super) struct ConnectionPool {
 }
 
 struct State {
-    /// Those used last are at the end, and used first.
+    /// Idle connections. The last one used is at the end, and is reused first.
     idle: VecDeque<Idle>,
     shared: Option<Arc<Http2>>,
     waiting: VecDeque<oneshot::Sender<Result<Dialed, Failure>>>,
-    /// Connections that will be given to those who wait.
+    /// Number of connections that will be given to waiting calls.
     coming: usize,
-    /// Calls share a connection; `None`: not known yet.
+    /// Calls share a connection; `None` if that is not known yet.
     is_shared: Option<bool>,
-    /// Idle connections are being closed when their time is over.
+    /// The task that closes idle connections is running.
     is_reaped: bool,
 }
 
@@ -74,16 +74,18 @@ impl ConnectionPool {
         }
     }
 
-    /// A call that has waited this long without a byte makes its connection doubtful.
+    /// Returns the time without a byte after which a waiting call makes its connection doubtful.
     pub fn patience(&self) -> Duration {
         self.patience
     }
 
+    /// Returns a connection for one call. `fresh` requires a new one.
+    ///
     /// # Errors
     /// No connection could be opened.
     pub async fn checkout(self: &Arc<Self>, fresh: bool) -> Result<Dialed, Failure> {
         if fresh && self.state().is_shared != Some(true) {
-            // Rare, and large.
+            // Rare, and a large future.
             return Box::pin(self.open_one()).await;
         }
         let mut waiting = {
@@ -100,7 +102,7 @@ impl ConnectionPool {
         (&mut waiting.coming).await.unwrap_or_else(|_| none())
     }
 
-    /// Opens a connection for one call. If it is of HTTP/2, all calls share it.
+    /// Opens a connection for one call. If it speaks HTTP/2, all calls share it.
     async fn open_one(&self) -> Result<Dialed, Failure> {
         let connection = self.dialer.dial().await?;
         let mut state = self.state();
@@ -127,7 +129,7 @@ impl ConnectionPool {
         }
     }
 
-    /// Takes back a connection whose exchange is over.
+    /// Takes back a connection whose exchange has ended.
     pub fn put(self: Arc<Self>, mut connection: Http1) {
         if connection.is_ready() {
             return self.hand_over(&mut self.state(), connection);
@@ -144,7 +146,7 @@ impl ConnectionPool {
                 }
                 return;
             }
-            // Calls that wait get another one.
+            // Waiting calls get another connection.
             drop(coming);
             let settled = tokio::time::timeout(SETTLING, connection.settled()).await;
             if settled == Ok(true) {
@@ -153,7 +155,7 @@ impl ConnectionPool {
         });
     }
 
-    /// To the call that has waited longest, or to the idle ones.
+    /// Gives the connection to the call that has waited longest, or adds it to the idle ones.
     fn hand_over(self: &Arc<Self>, state: &mut State, mut connection: Http1) {
         while let Some(waiting) = state.waiting.pop_front() {
             match waiting.send(Ok(Dialed::Http1(connection))) {
@@ -171,7 +173,8 @@ impl ConnectionPool {
         }
     }
 
-    /// A call got no byte in answer since then: connections that were idle before may be dead as well.
+    /// Removes the connections that were idle before `since`: a call got no byte in answer since then, so they may be
+    /// dead as well.
     pub fn doubt(&self, since: Instant) {
         self.state().idle.retain(|idle| idle.since >= since);
     }
@@ -198,7 +201,7 @@ impl State {
     }
 }
 
-/// A connection that others count on. Dropped without one, more are opened if calls wait.
+/// A connection that waiting calls count on. If it is dropped without one, more are opened for the calls that wait.
 struct Coming<'a> {
     pool: &'a Arc<ConnectionPool>,
 }
@@ -214,13 +217,13 @@ impl Coming<'_> {
             Ok(Dialed::Http2(shared)) => {
                 state.is_shared = Some(true);
                 for waiting in state.waiting.drain(..) {
-                    // Whoever does not wait any more needs none.
+                    // A call that no longer waits needs no connection.
                     let _ = waiting.send(Ok(Dialed::Http2(Arc::clone(&shared))));
                 }
                 state.shared = Some(shared);
             }
             Err(failure) => {
-                // Each call has one that is opened for it, unless all wait for the same.
+                // Each call has a connection that is opened for it, unless all wait for the same one.
                 let all = state.waiting.len();
                 let failed = if state.is_shared == Some(false) { all.min(1) } else { all };
                 for waiting in state.waiting.drain(..failed) {
@@ -239,7 +242,7 @@ impl Drop for Coming<'_> {
     }
 }
 
-/// A call that waits for a connection. Dropped with one, it gives the connection back.
+/// A call that waits for a connection. If it is dropped after it got one, it gives the connection back.
 struct WaitingCall<'a> {
     pool: &'a Arc<ConnectionPool>,
     coming: oneshot::Receiver<Result<Dialed, Failure>>,
@@ -249,14 +252,14 @@ impl Drop for WaitingCall<'_> {
     fn drop(&mut self) {
         self.coming.close();
         let given = self.coming.try_recv();
-        // Without a runtime, the connection ends with it.
+        // Without a runtime, the connection is closed.
         if let (Ok(Ok(Dialed::Http1(connection))), Ok(_)) = (given, Handle::try_current()) {
             Arc::clone(self.pool).put(connection);
         }
     }
 }
 
-/// Closes idle connections when their time is over; ends when there are none.
+/// Closes idle connections when their time is over. Ends when none are left.
 async fn reap(pool: Weak<ConnectionPool>, keep_alive: Duration) {
     loop {
         tokio::time::sleep(keep_alive).await;

@@ -1,5 +1,5 @@
-//! The way to an instance: a TCP connection to it, one to a forward proxy, with a tunnel through it where one is needed, or
-//! a Unix socket.
+//! The route to an instance: a TCP connection to it, a connection to a forward proxy (with a tunnel if needed), or a
+//! Unix socket.
 
 use super::super::discovery::Address;
 use super::super::interim::MAX_INTERIM;
@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tower::Service;
 
-/// Bytes of a proxy's answer to CONNECT.
+/// Maximum size of a proxy's answer to CONNECT, in bytes.
 const MAX_HEAD: usize = 16 << 10;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -27,7 +27,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) struct Route {
     pub tcp: HttpConnector<Resolver>,
     pub hop: Option<Hop>,
-    /// A Unix socket in place of both.
+    /// Unix socket to use instead of host and port.
     pub socket: Option<Arc<Path>>,
 }
 
@@ -35,11 +35,11 @@ pub(super) struct Route {
 #[derive(Debug, Clone)]
 pub(super) struct Hop {
     pub proxy: Arc<Proxy>,
-    /// Where the tunnel ends; `None`: requests are written for the proxy, in absolute form.
+    /// End of the tunnel; `None`: requests are written for the proxy, in absolute form.
     pub target: Option<Address>,
 }
 
-/// Why there is no way through a proxy.
+/// Reasons why a proxy gives no connection.
 #[derive(Debug, thiserror::Error)]
 enum NoWay {
     #[error("no connection to the proxy {0}")]
@@ -56,7 +56,7 @@ enum NoWay {
     Unauthorized(String),
 }
 
-/// What a proxy's 407 means.
+/// Explains a proxy's 407.
 pub(super) fn unauthorized(proxy: &Proxy) -> String {
     let given = if proxy.authorization.is_some() { "other credentials" } else { "credentials" };
     format!("the proxy {} asks for {given} (status 407); see `proxy` of the source", proxy.shown())
@@ -96,7 +96,7 @@ fn of_tcp(stream: TcpStream) -> TokioIo<Socket> {
     TokioIo::new(Socket::Tcp(stream))
 }
 
-/// CONNECT (RFC 9110, section 9.3.6). The dialer bounds its time.
+/// Opens a tunnel with CONNECT (RFC 9110, section 9.3.6). The dialer limits its time.
 async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, target: &Address) -> Result<(), NoWay> {
     let target = target.authority();
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n").into_bytes();
@@ -111,7 +111,7 @@ async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, target: &Address) -> Resu
     for _ in 0..=MAX_INTERIM {
         let head = read_head(stream).await.map_err(broken)?;
         return match head.as_deref().and_then(status) {
-            // Interim replies come before the answer (RFC 9110, section 15.2). 101 is an answer, and no tunnel.
+            // Interim replies come before the answer (RFC 9110, section 15.2). 101 is an answer, but opens no tunnel.
             Some(100 | 102..=199) => continue,
             Some(200..=299) => Ok(()),
             Some(407) => Err(NoWay::Unauthorized(unauthorized(proxy))),
@@ -122,7 +122,8 @@ async fn tunnel(stream: &mut TcpStream, proxy: &Proxy, target: &Address) -> Resu
     Err(NoWay::Endless(proxy.shown()))
 }
 
-/// The head of an answer, and nothing of what follows it: over HTTP/2 the service may speak first. `None`: too large.
+/// Reads the head of an answer and nothing after it: over HTTP/2 the service may send first. Returns `None` if the head
+/// is too large.
 async fn read_head(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     let (mut head, mut part) = (Vec::new(), [0; 1024]);
     while head.len() < MAX_HEAD {

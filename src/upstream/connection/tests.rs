@@ -1,4 +1,4 @@
-//! Connections against servers on loopback ports: how many are opened, which requests count as never processed, and what a
+//! Connections against servers on loopback ports: how many are opened, which requests count as unprocessed, and what a
 //! silent connection means for other calls.
 
 mod floods;
@@ -46,7 +46,7 @@ async fn text(reply: Result<Response<ReplyBody>, Failure>) -> Result<String, Fai
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// Serves both versions, and counts connections; `respond` gets the connection's number, from 1, and the request.
+/// Serves both versions and counts connections. `respond` gets the connection's number, from 1, and the request.
 async fn serve<F, A>(respond: F) -> (SocketAddr, Arc<AtomicUsize>)
 where
     F: Fn(usize, Request<Incoming>) -> A + Clone + Send + Sync + 'static,
@@ -94,7 +94,7 @@ async fn http1_opens_no_more_connections_than_calls_are_in_flight() {
     let replies: Vec<_> = calls.collect().await;
     assert!(replies.into_iter().all(|reply| reply.expect("no panic").is_ok()));
     let accepted = accepted.load(Ordering::SeqCst);
-    // One whose last exchange has not settled after some milliseconds is not waited for.
+    // A connection whose last exchange does not settle within milliseconds is not waited for.
     assert!(accepted <= 66, "{accepted} connections for 44 calls at once");
 }
 
@@ -120,7 +120,7 @@ async fn a_fresh_connection_is_a_new_one() {
             let reply = text(connections.send(request(address, "/"), fresh).await).await;
             numbers.push(reply.expect("a reply"));
         }
-        // What a probe opened is used from then on.
+        // The connection that a probe opened is used from then on.
         assert_eq!(numbers, ["1", "1", "2", "2"], "{versions:?}");
     }
 }
@@ -146,7 +146,7 @@ async fn a_connection_that_a_dropped_call_was_given_is_used_by_the_next_one() {
     while accepted.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
-    // Its connection is there, and it is not polled again.
+    // Its connection is ready, but the call is not polled again.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -197,7 +197,7 @@ fn go_away(last: u32, reason: u32) -> Vec<u8> {
     frame(7, 0, &[last, reason])
 }
 
-/// Reads the preface, then frames until one opens a stream: its number.
+/// Reads the preface, then frames until one opens a stream. Returns the stream's number.
 async fn opened(stream: &mut TcpStream) -> u32 {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await.expect("a preface");
@@ -210,7 +210,7 @@ async fn opened(stream: &mut TcpStream) -> u32 {
     }
 }
 
-/// The nine bytes in front of a frame, and its payload.
+/// Reads the nine bytes in front of a frame, and its payload.
 async fn read_frame(stream: &mut TcpStream) -> std::io::Result<([u8; 9], Vec<u8>)> {
     let mut head = [0; 9];
     stream.read_exact(&mut head).await?;
@@ -220,7 +220,7 @@ async fn read_frame(stream: &mut TcpStream) -> std::io::Result<([u8; 9], Vec<u8>
     Ok((head, payload))
 }
 
-/// The head of a reply with status 200, and perhaps its `content-length` of ten.
+/// Writes the head of a reply with status 200, optionally with a `content-length` of ten.
 fn reply_head(stream: u32, announces_ten: bool) -> Vec<u8> {
     // Entries 8 and 28 of HPACK's static table.
     let fields: &[u8] = if announces_ten { b"\x88\x0f\x0d\x0210" } else { b"\x88" };
@@ -229,7 +229,7 @@ fn reply_head(stream: u32, announces_ten: bool) -> Vec<u8> {
     head.into_iter().chain(stream.to_be_bytes()).chain(fields.iter().copied()).collect()
 }
 
-/// How a call ends if the service answers its stream with these frames, and closes.
+/// Returns the outcome of a call if the service answers its stream with these frames and closes.
 async fn ends(answer: fn(u32) -> Vec<u8>) -> Result<String, Failure> {
     let (listener, address) = listen().await;
     let connections = connections(address, Versions::Http2, &Settings::default());
@@ -238,7 +238,7 @@ async fn ends(answer: fn(u32) -> Vec<u8>) -> Result<String, Failure> {
         let number = opened(&mut stream).await;
         stream.write_all(&answer(number)).await.expect("written");
         stream.shutdown().await.expect("shut down");
-        // What is still on its way is read, so that no reset overtakes the answer.
+        // Reads what is still in transit, so that no reset overtakes the answer.
         drop(stream.read_to_end(&mut Vec::new()).await);
     };
     let call = async { text(connections.send(request(address, "/"), false).await).await };
@@ -382,7 +382,7 @@ async fn calls_beyond_the_services_limit_of_streams_wait_and_may_be_given_up() {
     assert_eq!(send().await, Ok("ok".to_owned()));
 }
 
-/// The first connection's requests are answered when `late` says so; those of the others at once.
+/// Serves the first connection's requests when `late` is notified, and those of other connections at once.
 async fn half_silent(late: Arc<Notify>) -> (SocketAddr, Arc<AtomicUsize>) {
     serve(move |number, asked| {
         let late = Arc::clone(&late);

@@ -1,31 +1,31 @@
-//! Where one instance lives.
+//! The address of one instance.
 
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
-/// What DNS allows a name.
+/// Maximum length of a DNS name.
 const LONGEST_NAME: usize = 253;
 
-/// Where one instance lives, as discovery found it.
+/// The address of one instance, as found by discovery.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
-    /// An IP address (v6 without brackets) or a name; nothing else ever.
+    /// An IP address (IPv6 without brackets) or a DNS name, and nothing else.
     pub host: String,
-    /// Never 0.
+    /// Port; never 0.
     pub port: u16,
-    /// How many of the calls are its, compared to the others. At least 1.
+    /// Share of the calls, relative to the weights of the others. At least 1.
     pub weight: u32,
-    /// Where it stands, if somebody said so.
+    /// Zone of the instance, if known.
     pub zone: Option<String>,
-    /// A Unix socket that is connected to instead of host and port.
+    /// Unix socket to connect to instead of host and port.
     pub socket: Option<PathBuf>,
 }
 
 impl Address {
-    /// With weight 1 and no zone.
+    /// Creates an address with weight 1 and no zone.
     ///
     /// # Errors
-    /// The host is neither address nor name, or the port is 0; one lowercase sentence.
+    /// The host is neither an address nor a name, or the port is 0; one lowercase sentence.
     pub fn new(host: impl Into<String>, port: u16) -> Result<Self, String> {
         let host = host.into();
         if !is_host(&host) {
@@ -37,10 +37,11 @@ impl Address {
         Ok(Self { host, port, weight: 1, zone: None, socket: None })
     }
 
-    /// A Unix socket; calls are addressed to `localhost`.
+    /// Creates the address of a Unix socket. Calls are addressed to `localhost`.
     ///
     /// # Errors
-    /// The path is too long for a socket or holds a zero byte, or the system has no Unix sockets; one lowercase sentence.
+    /// The path is too long for a socket or contains a zero byte, or the system has no Unix sockets; one lowercase
+    /// sentence.
     pub fn socket(path: PathBuf) -> Result<Self, String> {
         #[cfg(unix)]
         std::os::unix::net::SocketAddr::from_pathname(&path)
@@ -51,10 +52,10 @@ impl Address {
         Ok(Self { socket: Some(path), ..Self::new("localhost", 80)? })
     }
 
-    /// Out of `host:port`, as in a URL: an IPv6 address stands in brackets.
+    /// Parses `host:port`, as in a URL: an IPv6 address stands in brackets.
     ///
     /// # Errors
-    /// Anything else; one lowercase sentence.
+    /// The text has another form; one lowercase sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
         let Some((host, port)) = parts else {
@@ -68,13 +69,13 @@ impl Address {
         }
     }
 
-    /// Both are the same host and port or socket, whatever their weights and zones.
+    /// Returns whether both have the same host and port, or the same socket. Weights and zones are ignored.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         (&self.host, self.port, &self.socket) == (&other.host, other.port, &other.socket)
     }
 
-    /// For people: host and port, or the socket.
+    /// Returns the address for people: host and port, or the socket.
     #[must_use]
     pub fn shown(&self) -> String {
         match &self.socket {
@@ -83,7 +84,7 @@ impl Address {
         }
     }
 
-    /// Host and port as in a URL.
+    /// Returns host and port, as in a URL.
     #[must_use]
     pub fn authority(&self) -> String {
         if self.host.contains(':') {
@@ -100,7 +101,7 @@ fn is_host(text: &str) -> bool {
     name || text.parse::<Ipv6Addr>().is_ok()
 }
 
-/// Sorted, and each host and port once.
+/// Sorts addresses, and keeps each host and port once.
 pub(super) fn tidy(mut addresses: Vec<Address>) -> Vec<Address> {
     addresses.sort_unstable();
     addresses.dedup_by(|later, first| later.is_same(first));

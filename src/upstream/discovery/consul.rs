@@ -1,9 +1,10 @@
-//! Instances that a Consul agent knows, by blocking queries: the agent answers when something changed.
+//! Discovery by Consul: instances that an agent lists, by blocking queries, which the agent answers when something has
+//! changed.
 //!
-//! <https://developer.hashicorp.com/consul/api-docs/features/blocking> says how an index is to be treated. An empty list
-//! is believed, since a service can be scaled to nothing; any answer but 200 with a whole list is not, and neither is an
-//! empty list that is so because the token may not see more. The agent is asked in its default consistency mode, never
-//! twice within half a second, and never trusted to be quick, small or there.
+//! <https://developer.hashicorp.com/consul/api-docs/features/blocking> says how an index is handled. An empty list is
+//! accepted, since a service can be scaled to zero. Not accepted are replies other than 200 with a complete list, and
+//! lists that are empty because the token may not see more. The agent is queried in its default consistency mode, at
+//! most once per half second. Its replies are limited in time and size.
 
 mod reply;
 
@@ -20,10 +21,10 @@ const WAIT: Duration = Duration::from_mins(5);
 
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Thousands of instances with their checks.
+/// Maximum size of a reply in bytes: thousands of instances with their checks.
 const LARGEST_REPLY: usize = 8 << 20;
 
-/// Of an agent's complaint, what is worth repeating.
+/// Maximum length, in characters, of an agent's error text that is repeated.
 const LONGEST_COMPLAINT: usize = 200;
 
 const INDEX: &str = "x-consul-index";
@@ -31,7 +32,7 @@ const FILTERED: &str = "x-consul-results-filtered-by-acls";
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// An agent, and how it is spoken to.
+/// A Consul agent, and the client that calls it.
 #[derive(Debug)]
 pub(super) struct Agent {
     client: HttpClient,
@@ -44,13 +45,13 @@ pub(super) struct Agent {
 pub(super) struct Service {
     agent: Agent,
     name: String,
-    /// Path and query without index and wait.
+    /// Path and query, without index and wait.
     question: String,
-    /// Of the newest answer; 0 asks for an answer at once.
+    /// Index of the latest answer; 0 requests an answer at once.
     index: u64,
-    /// For how long the agent may wait for a change.
+    /// Time for which the agent may wait for a change.
     pub(super) wait: Duration,
-    /// What an answer may take beyond that.
+    /// Time that an answer may take beyond that.
     pub(super) grace: Duration,
 }
 
@@ -62,7 +63,7 @@ impl Agent {
         Ok(Self { client: HttpClient::new(&settings, agent, None)?, url, token: hidden(token) })
     }
 
-    /// Headers and body of a good answer, and otherwise a sentence that names the agent.
+    /// Returns headers and body of a valid answer. Otherwise the error is a sentence that names the agent.
     pub(super) async fn ask(
         &self,
         method: Method,
@@ -103,7 +104,7 @@ impl Agent {
     }
 }
 
-/// Why an agent's answer is of no use.
+/// Reasons why an agent's answer cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("{1}")]
@@ -112,7 +113,7 @@ pub(super) enum Refusal {
     Call(String),
 }
 
-/// Status and the beginning of the text, which says what Consul lacks, such as a leader or a right.
+/// Returns the status and the beginning of the text, which names what Consul lacks, such as a leader or a permission.
 async fn complaint(mut reply: HttpReply) -> String {
     let status = reply.status;
     let part = reply.part().await.ok().flatten().unwrap_or_default();
@@ -122,7 +123,7 @@ async fn complaint(mut reply: HttpReply) -> String {
     if line.is_empty() { format!("status {status}") } else { format!("status {status}: {line}") }
 }
 
-/// As one part of a path or as a query's value.
+/// Encodes a text as one path segment or as a query value.
 pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
@@ -155,7 +156,7 @@ impl Service {
     pub(super) async fn round(&mut self) -> Result<Round, String> {
         let round = self.listed().await;
         if round.is_err() {
-            // An agent that comes back, perhaps without what it knew, is to answer at once.
+            // An agent that comes back, perhaps without its earlier data, must answer at once.
             self.index = 0;
         }
         round
@@ -172,11 +173,11 @@ impl Service {
             return Err(self.agent.said(text));
         }
         self.index = next_index(self.index, &headers);
-        // Again at once, since the agent waits.
+        // Queries again at once, since the agent waits.
         Ok(Round { addresses: Some(addresses), error, again: Some(Duration::ZERO) })
     }
 
-    /// With the time an answer may take.
+    /// Returns the next query, and the time that its answer may take.
     fn next_question(&self) -> (String, Duration) {
         if self.index == 0 {
             return (self.question.clone(), self.grace);
@@ -190,8 +191,8 @@ impl Service {
     }
 }
 
-/// An index that went backwards begins anew; one that is missing or 0, which is a fault, must not keep the next question
-/// from waiting.
+/// Returns the next index. If the index went backwards, the query starts over from 0. A missing index, or 0, is a fault
+/// of the agent. It becomes 1, so that the next query waits.
 fn next_index(before: u64, headers: &HeaderMap) -> u64 {
     let told = headers.get(INDEX).and_then(|value| value.to_str().ok()?.parse().ok());
     match told.unwrap_or(0) {

@@ -1,8 +1,8 @@
-//! Instances that a file names, read again each second and compared by content.
+//! Discovery by a file of instances, which is read each second and compared by content.
 //!
-//! Comparing content also sees what a cluster swaps behind a link, and what is written twice within one tick of the
-//! file system's clock. A file is a list or it is not: one that is half written, gone or broken changes nothing, and
-//! the mistake is said with its line and column.
+//! Comparing the content also detects a change behind a symbolic link, and two writes within one tick of the file
+//! system's clock. If a file is incomplete, missing or invalid, the set stays, and the error is reported with line and
+//! column.
 
 use super::{Address, Round};
 use serde::de::{
@@ -15,14 +15,14 @@ use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// More than this is no list of instances.
+/// Maximum size of a file, in bytes.
 const LARGEST: u64 = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
     bytes: Vec<u8>,
-    /// What `bytes` came to; nothing before the first reading.
+    /// Result of parsing `bytes`; `None` before the first read.
     parsed: Option<Result<Vec<Address>, String>>,
 }
 
@@ -59,7 +59,7 @@ impl File {
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    // Opening a pipe would wait for somebody who writes to it.
+    // Opening a pipe would block until another process writes to it.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err("is not a file".to_owned());
     }
@@ -78,7 +78,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Address>, String> {
     Ok(listed.into_iter().map(|Listed(address)| address).collect())
 }
 
-/// An instance as the file has it: a text, or an object with a text.
+/// An instance as written in the file: a text, or an object with a text.
 struct Listed(Address);
 
 #[derive(serde::Deserialize)]
@@ -91,7 +91,7 @@ struct Detailed {
 
 impl<'de> Deserialize<'de> for Listed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not an untagged enum, which could not say where and what the mistake is.
+        // Not an untagged enum, whose errors would not name the place and the cause.
         struct Either;
         impl<'de> Visitor<'de> for Either {
             type Value = Listed;

@@ -1,9 +1,9 @@
-//! Who answers for a source now: its instances as DNS, Consul or a file names them, followed as they change.
+//! Service discovery: the instances of a source as DNS, Consul or a file list them, followed as they change.
 //!
-//! [`Discovery::next`] waits until there is news. What is known outlives whoever told it: a name server that times out,
-//! a Consul without a leader or a file that is half written takes no instance away, it only says why there is nothing
-//! newer. It never calls an instance, never judges whether one is well, and knows nothing of who asks. While nobody
-//! polls `next`, nobody is asked. Imports nothing of ours but the HTTP client.
+//! [`Discovery::next`] waits for a change. If a name server times out, Consul has no leader or a file is incomplete,
+//! the last known set stays, and the error is reported beside it. Discovery never calls an instance, does not judge
+//! health, and does not know its users. While `next` is not polled, no queries are sent. Imports nothing of ours but
+//! the HTTP client.
 
 mod address;
 mod consul;
@@ -19,12 +19,12 @@ pub use settings::{Record, Settings};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Who exists now.
+/// The current instances of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// The newest good set: sorted, each host and port once.
+    /// Latest valid set: sorted, each host and port once.
     pub addresses: Vec<Address>,
-    /// Why there is none newer, or why it is empty or not whole; a sentence for operators, without secrets.
+    /// Why the set is not newer, or why it is empty or incomplete; a sentence for operators, without secrets.
     pub error: Option<String>,
 }
 
@@ -32,12 +32,12 @@ pub struct Found {
 #[derive(Debug)]
 pub struct Discovery {
     source: Source,
-    /// The newest good set.
+    /// Latest valid set.
     known: Vec<Address>,
     told: Option<Found>,
-    /// Rounds since the last good one.
+    /// Failed rounds since the last success.
     failures: u32,
-    /// When the next round may begin.
+    /// Time at which the next round may begin.
     due: Option<Instant>,
 }
 
@@ -48,18 +48,18 @@ enum Source {
     File(file::File),
 }
 
-/// What asking once came to.
+/// Result of one round of queries.
 #[derive(Debug)]
 struct Round {
-    /// `None` leaves what was known.
+    /// `None` keeps the known set.
     addresses: Option<Vec<Address>>,
     error: Option<String>,
-    /// After this time; `None` after a failure, when it is longer each time.
+    /// Time until the next round; `None` after a failure, when the wait grows with each one.
     again: Option<Duration>,
 }
 
 impl Discovery {
-    /// Asks nobody yet, and may be called outside a runtime.
+    /// Creates the discovery. Sends no queries yet, and may be called outside a runtime.
     ///
     /// # Errors
     /// Settings that can never work; one lowercase sentence.
@@ -79,14 +79,14 @@ impl Discovery {
         Ok(Self { source, known: Vec::new(), told: None, failures: 0, due: None })
     }
 
-    /// Done when the set or the reason is another than the one before, and the first time in any case. Dropping the
-    /// future loses nothing that was known; what it was waiting for is asked for again.
+    /// Completes when the set or the error has changed, and at the first call in any case. If the future is dropped,
+    /// the known set stays, and the pending query is sent again later.
     pub async fn next(&mut self) -> Found {
         loop {
             if let Some(due) = self.due {
                 tokio::time::sleep_until(due).await;
             }
-            // Set before, so that a future that is dropped again and again asks no more often.
+            // Set before, so that a future that is dropped repeatedly does not query more often.
             self.due = Some(Instant::now() + pace::SHORTEST);
             let round = self.source.round().await;
             let found = self.take(round);

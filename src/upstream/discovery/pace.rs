@@ -1,28 +1,28 @@
-//! How long to wait: after failures, and so that many gateways do not ask in step.
+//! Waits between rounds: after failures, and with jitter, so that many gateways do not query in step.
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::time::Duration;
 
-/// Of two rounds, the least time between their beginnings.
+/// Minimum time between the starts of two rounds.
 pub(super) const SHORTEST: Duration = Duration::from_millis(500);
-/// However often it failed.
+/// Maximum pause, after any number of failures.
 pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
-/// After so many failures in a row: from the upper half of 1, 2, 4 … 30 s.
+/// Returns the pause after `failures` failures in a row: from the upper half of 1, 2, 4 … 30 s.
 pub(super) fn pause(failures: u32, random: f64) -> Duration {
     let most = (2 * SHORTEST).saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST);
     jittered(most, 0.5, random)
 }
 
-/// Up to this part of it shorter.
+/// Returns `most`, shortened at random by up to `part` of it.
 pub(super) fn jittered(most: Duration, part: f64, random: f64) -> Duration {
     most.mul_f64(1.0 - part * random)
 }
 
-/// At least 0, less than 1.
+/// Returns a random number: at least 0, less than 1.
 pub(super) fn random() -> f64 {
     let mut bytes = [0; 4];
-    // Without randomness gateways ask in step, which harms nothing else.
+    // Without randomness, gateways query in step, which does no other harm.
     let _ = SystemRandom::new().fill(&mut bytes);
     f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
 }

@@ -1,9 +1,9 @@
-//! This process as an instance that others discover: registered in Consul while it runs, and gone when it drains.
+//! Registers this process as an instance in Consul while it runs, and deregisters it when it drains.
 //!
-//! The agent checks by itself, over HTTP, whether the process is ready; nothing is renewed to stay well. Looked after is
-//! only that the agent still knows it, since one that starts empty has forgotten. A process that is killed cannot
-//! deregister: Consul drops it when its check was critical for [`Settings::forget_after`]. Failures are logged when they
-//! begin and when they end, are tried again for as long as it runs, and never keep the process from serving.
+//! The agent checks over HTTP whether the process is ready, so no renewals are sent. The process only verifies that the
+//! agent still has its registration, because an agent that starts empty has lost it. A process that is killed cannot
+//! deregister: Consul removes it when its check was critical for [`Settings::forget_after`]. Failures are logged when
+//! they begin and when they end, and are retried for as long as the process runs. They never keep it from serving.
 
 use super::consul::{Agent, Refusal, encoded};
 use super::{Address, pace};
@@ -15,34 +15,37 @@ use tokio::time::{sleep, timeout};
 
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// For one answer of the agent.
+/// Timeout of one request to the agent.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// For what is under way when draining begins: one that is cut off may be carried out after the deregistration.
+/// Time for a request that is in flight when draining begins: if it were cut off, the agent might process it after the
+/// deregistration.
 const FINISH: Duration = Duration::from_secs(1);
 
-/// For deregistering, all tries together.
+/// Time for deregistering, all attempts together.
 const LEAVE: Duration = Duration::from_secs(3);
 
-/// What the agent's check may take.
+/// Timeout of the agent's check.
 const CHECK: Duration = Duration::from_secs(2);
 
-/// As what, where, and at which agent.
+/// Name, address and agent of a registration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Scheme, host and port, such as `http://127.0.0.1:8500`.
     pub agent: Uri,
-    /// Sent as `X-Consul-Token`; it has to be allowed `service:write`. To be marked sensitive, so that nothing prints it.
+    /// Sent as `X-Consul-Token`; it needs the permission `service:write`. Must be marked sensitive, so that it is never
+    /// printed.
     pub token: Option<HeaderValue>,
     pub service: String,
-    /// Where others reach this process.
+    /// Host at which others reach this process.
     pub host: String,
     pub port: u16,
     pub tags: Vec<String>,
-    /// Asked by the agent; 2xx is well.
+    /// URL that the agent checks. 2xx is healthy.
     pub check: Uri,
     pub check_every: Duration,
-    /// How long the check is critical until Consul drops the instance. Consul makes less than a minute one minute.
+    /// Time for which the check is critical until Consul removes the instance. Consul raises less than a minute to one
+    /// minute.
     pub forget_after: Duration,
 }
 
@@ -53,12 +56,12 @@ pub struct Registration {
     id: String,
     body: Bytes,
     forget_after: Duration,
-    /// How often the agent is asked whether it still knows it.
+    /// Interval of the requests that verify the registration.
     pub(super) look_every: Duration,
 }
 
 impl Registration {
-    /// Asks nobody yet, and may be called outside a runtime.
+    /// Creates a registration. Sends no requests yet, and may be called outside a runtime.
     ///
     /// # Errors
     /// Settings that can never work; one lowercase sentence.
@@ -74,21 +77,21 @@ impl Registration {
             return Err(format!("the check `{}` is not an http or https URL", settings.check));
         }
         let agent = Agent::new(&settings.agent, settings.token.clone())?;
-        // The same after a restart, so that it takes its own place again.
+        // The same after a restart, so that it replaces its own registration.
         let id = format!("{}-{}-{}", settings.service, address.host, address.port);
         let body = Bytes::from(body(&id, settings).to_string());
         let forget_after = settings.forget_after;
         Ok(Self { agent, id, body, forget_after, look_every: LOOK_EVERY })
     }
 
-    /// The instance's name at its agent.
+    /// Returns the instance's ID at its agent.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Registers, and stays registered until `drained` is done; then deregisters, which takes four seconds at most.
-    /// A future that is dropped deregisters nothing.
+    /// Registers, and stays registered until `drained` completes. Then it deregisters, which takes at most four
+    /// seconds. If the future is dropped, nothing is deregistered.
     pub async fn run(self, drained: impl Future<Output = ()>) {
         tokio::pin!(drained);
         let mut known = Known::default();
@@ -110,7 +113,7 @@ impl Registration {
         self.leave().await;
     }
 
-    /// With the time until the next look.
+    /// Verifies or renews the registration. Returns the time until the next check.
     async fn stay(&self, known: &mut Known) -> Duration {
         let outcome = match self.is_known(known).await {
             Ok(true) => Ok(()),
@@ -177,9 +180,9 @@ impl Registration {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The agent has said so, once.
+    /// The agent has confirmed the registration once.
     registered: bool,
-    /// In a row.
+    /// Failures in a row.
     failures: u32,
 }
 
@@ -201,7 +204,7 @@ fn body(id: &str, settings: &Settings) -> serde_json::Value {
     })
 }
 
-/// As Go reads it.
+/// Formats a duration as Go parses it.
 fn duration(duration: Duration) -> String {
     format!("{}ms", duration.as_millis())
 }

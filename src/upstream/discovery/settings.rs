@@ -1,41 +1,41 @@
-//! Where instances are looked for, and what of it can be seen to be wrong before anybody is asked.
+//! Settings of discovery, and which of them are invalid without sending a query.
 
 use http::{HeaderValue, Uri};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Who knows the instances of a source.
+/// Source of the list of instances.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settings {
-    /// A name server.
+    /// DNS.
     Dns {
-        /// A name without a final dot is tried under the system's search domains too.
+        /// A name without a final dot is also tried under the system's search domains.
         name: String,
         record: Record,
-        /// Of every instance. SRV records bring ports of their own, and it is not looked at.
+        /// Port of every instance. SRV records contain their own ports, so it is ignored for them.
         port: u16,
-        /// Asked instead of those the system is set up with.
+        /// Name server to use instead of the system's.
         server: Option<SocketAddr>,
     },
     /// A Consul agent.
     Consul {
-        /// Scheme, host and port, such as `http://127.0.0.1:8500`; a path is put before the API's.
+        /// Scheme, host and port, such as `http://127.0.0.1:8500`. A path is prepended to the API's paths.
         agent: Uri,
         service: String,
-        /// An instance needs all of them.
+        /// An instance must have all of these tags.
         tag: Vec<String>,
-        /// Only instances of which no check fails or warns.
+        /// Only instances with no failing or warning check.
         passing: bool,
-        /// The agent's own without one.
+        /// Default: the agent's own.
         datacenter: Option<String>,
-        /// Sent as `X-Consul-Token`. To be marked sensitive, so that nothing prints it.
+        /// Sent as `X-Consul-Token`. Must be marked sensitive, so that it is never printed.
         token: Option<HeaderValue>,
     },
     /// A file with a JSON array of `"host:port"` and `{"address": "host:port", "weight": 2, "zone": "a"}`.
     File { path: PathBuf },
 }
 
-/// Which records a name is asked for.
+/// Type of the records that are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record {
     A,
@@ -43,7 +43,7 @@ pub enum Record {
     Srv,
 }
 
-/// The agent's address as the beginning of URLs, without a final slash.
+/// Returns the agent's address as a prefix of URLs, without a final slash.
 pub(super) fn agent_url(agent: &Uri) -> Result<String, String> {
     let (Some("http" | "https"), Some(authority)) = (agent.scheme_str(), agent.authority()) else {
         return Err(format!("the agent `{agent}` is not an http or https URL"));
@@ -59,7 +59,7 @@ pub(super) fn agent_url(agent: &Uri) -> Result<String, String> {
     Ok(agent.to_string().trim_end_matches('/').to_owned())
 }
 
-/// A token whose bytes no log shows, whoever made it.
+/// Marks a token sensitive, so that logs do not show it.
 pub(super) fn hidden(token: Option<HeaderValue>) -> Option<HeaderValue> {
     token.map(|mut token| {
         token.set_sensitive(true);

@@ -20,7 +20,7 @@ fn calls(count: usize, health: &mut Health, verdict: Verdict, now: Instant) {
     }
 }
 
-/// An attempt that ends at `now`.
+/// Runs an attempt that ends at `now`.
 fn attempt(health: &mut Health, verdict: Verdict, took: Duration, now: Instant) -> Consequence {
     health.begin(now);
     health.end(verdict, took, &Ejection::default(), now)
@@ -279,7 +279,7 @@ fn an_outlier_is_far_below_the_mean_of_enough() {
     let few = [rate(1000, 990), rate(1000, 990), rate(1000, 990), rate(1000, 0)];
     assert_eq!(outliers(&few), [0; 0], "too few to compare");
     assert_eq!(outliers(&[rate(1000, 500); 8]), [0; 0], "alike");
-    // Three alike of fourteen are 1.91 standard deviations below, and of thirteen 1.83.
+    // Three equal ones of fourteen are 1.91 standard deviations below, of thirteen 1.83.
     let some_ill = |all| {
         let mut rates = vec![rate(1000, 990); all];
         rates[..3].fill(rate(1000, 700));
@@ -295,7 +295,7 @@ fn at_most_half_are_ejected() {
     assert_eq!([1, 2, 3, 4, 10].map(most), [0, 1, 1, 2, 5]);
 }
 
-/// The balancer's average counts failures, silence and age; what people see does not.
+/// The balancer's average includes failures, silence and age; the shown latency does not.
 #[test]
 fn latencies_for_people_are_those_of_successful_attempts() {
     let now = Instant::now();

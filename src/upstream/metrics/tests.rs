@@ -6,7 +6,7 @@ use crate::upstream::{Attempt, Instances, Repeat, Settings, Site, Terms, Upstrea
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use std::time::Duration;
 
-/// An upstream whose instances are `a`, `b` and so on, counted in a recorder of its own.
+/// Creates an upstream with instances `a`, `b` and so on, counted in its own recorder.
 fn upstream(
     recorder: &PrometheusRecorder,
     source: &str,
@@ -26,7 +26,7 @@ fn address(name: &str) -> Address {
     Address::new(name, 80).unwrap()
 }
 
-/// Calls whose attempts end as `answer` says of their instance.
+/// Makes calls whose attempts end as `answer` returns for their instance.
 async fn call(upstream: &Upstream<String>, times: usize, answer: fn(&str) -> Result<(), Failure>) {
     for _ in 0..times {
         let terms = Terms { deadline: now() + Duration::from_secs(15), repeat: Repeat::Always };
@@ -42,7 +42,7 @@ fn away() -> Failure {
     Failure::status(503, "", Fault::Away)
 }
 
-/// The value of a series of `portcullis_upstream_…`; `None` where it is not there.
+/// Returns the value of a series of `portcullis_upstream_…`; `None` if there is no such series.
 fn value(recorder: &PrometheusRecorder, series: &str) -> Option<f64> {
     let (text, series) = (recorder.handle().render(), format!("portcullis_upstream_{series} "));
     text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
@@ -188,7 +188,7 @@ fn discovery_that_fails_is_seen() {
     expect(&recorder, &[(failing, 0.0), (errors, 1.0)]);
 }
 
-/// Whatever discovery brings, and however often.
+/// Whatever discovery finds, and however often.
 #[test]
 fn a_hundred_instances_have_a_name() {
     let recorder = PrometheusBuilder::new().build_recorder();

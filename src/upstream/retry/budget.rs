@@ -1,9 +1,9 @@
 //! The retry budget of a source: the load that retries may add to it.
 //!
-//! In any second, a share of that second's calls, and a few on top. At the beginning of a fault some more are allowed, once: a
-//! fault is over when the budget has not been empty for a while. So a source that fails everything gets a tenth more calls,
-//! and not three times as many. Hedges are paid out of it as well; attempts after one that was not sent are not. Time is an
-//! argument.
+//! Each second allows retries for a share of that second's calls, plus a fixed few. At the beginning of a fault some
+//! more are allowed, once. A fault has ended when the budget has not been empty for a while. So a source that fails
+//! everything gets a tenth more calls, not three times as many. Hedges use the same budget. Attempts after one that was
+//! not sent do not. Time is an argument.
 
 use super::super::settings::Retry;
 use super::super::window::{Counts, Window};
@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A window of this length never forgets what was spent within the last second: it is ten slices, of which the latest has
-/// only begun.
+/// Length of a window that never forgets what was spent within the last second: it has ten slices, of which the latest
+/// has only begun.
 const MORE_THAN_A_SECOND: Duration = Duration::from_millis(1_120);
 
-/// So long after the budget was last empty, the next fault is another one.
+/// Time after which a budget that was not empty again ends the fault.
 const FAULT_ENDS_AFTER: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub struct Budget {
     share: f64,
-    /// Beside the share, each second.
+    /// Retries per second beside the share.
     free: f64,
-    /// Beside both, once for each fault.
+    /// Retries beside both, once per fault.
     burst: u32,
     burst_left: u32,
-    /// When the share and the free ones were last used up.
+    /// Time when the share and the free retries were last used up.
     empty: Option<Instant>,
     calls: Window,
     spent: Window,
@@ -46,12 +46,12 @@ impl Budget {
         }
     }
 
-    /// A call begins. Its retries do not count.
+    /// Counts the start of a call. Retries do not count.
     pub fn count(&mut self, now: Instant) {
         self.calls.count(Counts { calls: 1, marked: 0 }, now);
     }
 
-    /// Takes one retry out of it, if there is one.
+    /// Takes one retry from the budget. Returns whether there was one.
     pub fn spend(&mut self, now: Instant) -> bool {
         self.calls.turn_to(now);
         self.spent.turn_to(now);
@@ -68,13 +68,13 @@ impl Budget {
         is_paid
     }
 
-    /// Retries that are left, as of the last call or retry.
+    /// Returns the retries left, as of the last call or retry.
     #[must_use]
     pub fn left(&self) -> f64 {
         self.steady() + f64::from(self.burst_left)
     }
 
-    /// Without the burst.
+    /// Returns the budget without the burst.
     fn steady(&self) -> f64 {
         let allowed = f64::from(self.calls.sum().calls) * self.share + self.free;
         (allowed - f64::from(self.spent.sum().marked)).max(0.0)

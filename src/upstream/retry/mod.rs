@@ -1,7 +1,7 @@
-//! Whether, and after what wait, a call that failed is tried again.
+//! Decides whether, and after what wait, a failed call is retried.
 //!
-//! A policy over what the failure says ([`Failure::repeatable`]), what the call allows ([`Repeat`]), the time that is
-//! left and the budget. It knows nothing of instances: the balancer takes another one by itself.
+//! The policy depends on the failure ([`Failure::repeatable`]), on what the call allows ([`Repeat`]), on the time left
+//! and on the budget. It knows nothing of instances: the balancer picks another one by itself.
 
 pub mod budget;
 
@@ -9,22 +9,23 @@ use super::failure::{Failure, Repeat};
 use super::settings::Retry;
 use std::time::Duration;
 
-/// A try that failed, and what is known of the next one.
+/// A failed attempt, and what is known about the next one.
 #[derive(Debug)]
 pub struct Tried<'a> {
     pub failure: &'a Failure,
-    /// Which try it was, from 1.
+    /// Number of the attempt, from 1.
     pub number: u32,
     pub repeat: Repeat,
-    /// Until the request's deadline.
+    /// Time until the request's deadline.
     pub left: Duration,
-    /// What half of the calls take, if that is known.
+    /// Median latency of calls, if known.
     pub p50: Option<Duration>,
 }
 
-/// How long to wait before the next try; `None`: there is none. `dice` is between 0 and 1. The budget has yet to agree.
+/// Returns the wait before the next attempt; `None`: there is none. `dice` is between 0 and 1. The budget is checked
+/// separately.
 ///
-/// Full jitter (M. Brooker, "Exponential Backoff And Jitter"), unless the upstream said when it wants to be asked.
+/// Full jitter (M. Brooker, "Exponential Backoff And Jitter"), unless the upstream sent a time to wait.
 #[must_use]
 pub fn wait(settings: &Retry, tried: &Tried<'_>, dice: f64) -> Option<Duration> {
     let needed = tried.failure.repeatable()?;

@@ -1,4 +1,4 @@
-//! After which failures a call is tried again, how long is waited, and what the budget pays for.
+//! After which failures a call is retried, how long the wait is, and what the budget allows.
 
 use super::budget::Budget;
 use super::*;
@@ -124,14 +124,14 @@ fn the_budget_is_a_tenth_and_three_a_second_and_ten_once_for_a_fault() {
 }
 
 proptest! {
-    /// Whenever a retry is paid for, those of the last second are at most a tenth of that second's calls, three, and ten
-    /// once, as the fault never ends.
+    /// For any sequence: if a retry is allowed, the retries of the last second are at most a tenth of that second's
+    /// calls, plus three, plus ten once, as the fault never ends.
     #[test]
     fn never_more_than_its_share(steps in proptest::collection::vec((0..100_u64, 0..40_u32, 1..40_u32), 1..400)) {
         let start = Instant::now();
         let mut budget = Budget::new(&Retry::default(), start);
         let (mut time, mut beyond) = (0, 0.0);
-        // When, calls, spent.
+        // Time, calls, retries.
         let mut seen: Vec<(u64, u32, u32)> = Vec::new();
         for (pass, calls, wanted) in steps {
             time += pass;

@@ -1,4 +1,4 @@
-//! Calls that their service did not process, asks to wait, or has not replied to yet.
+//! Calls that their service did not process, asks to wait with, or has not replied to yet.
 
 use super::*;
 
@@ -118,7 +118,7 @@ async fn a_call_that_gets_no_place_again_ends_with_what_its_service_said() {
         let reply = upstream.call(terms(Repeat::Always), |_| async { Err::<(), _>(busy()) }).await;
         (reply, now() - start)
     };
-    // One has the place then, and the other one waits for it.
+    // One has the place, and the other one waits for it.
     let other = || {
         upstream.call(terms(Repeat::IfNotSent), |_| async {
             tokio::time::sleep(Duration::from_secs(4)).await;

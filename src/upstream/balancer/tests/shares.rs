@@ -1,4 +1,5 @@
-//! Shares of calls in a simulation: so many calls at a time, each as long as its instance takes, on a clock of its own.
+//! Shares of calls in a simulation with its own clock: a fixed number of calls in flight, each as long as its instance
+//! takes.
 
 use super::super::*;
 use super::ALL;
@@ -12,16 +13,16 @@ use std::time::{Duration, Instant};
 
 const SLOW_START: Duration = Duration::from_secs(10);
 
-/// The mean time of a call, in seconds.
+/// Mean duration of a call, in seconds.
 const MEAN: f64 = 0.02;
 
-/// Instances with their weights and real state.
+/// Instances with their weights and their real health state.
 struct Simulation {
     balancer: Balancer,
     random: RefCell<fastrand::Rng>,
     health: Vec<RefCell<Health>>,
     weights: Vec<u32>,
-    /// By how much a time differs from the mean at most, as a part of it.
+    /// Largest deviation of a duration from the mean, as a part of the mean.
     spread: f64,
     now: Instant,
     ends: BinaryHeap<Reverse<(Instant, usize, Duration)>>,
@@ -41,7 +42,7 @@ impl Simulation {
         }
     }
 
-    /// The calls that each instance gets, of those that `lasts` allows, with `at_a_time` in flight.
+    /// Returns the number of calls per instance while `lasts` holds, with `at_a_time` calls in flight.
     fn run(&mut self, at_a_time: usize, lasts: impl Fn(&Self, usize) -> bool) -> Vec<usize> {
         let mut counts = vec![0; self.weights.len()];
         for call in 0.. {
@@ -110,7 +111,7 @@ fn points(counts: &[usize]) -> Vec<f64> {
     counts.iter().map(|count| 100.0 * *count as f64 / all as f64).collect()
 }
 
-/// Within five points, for each way to balance and any number of calls at a time.
+/// Within five percentage points, for each strategy and any number of calls in flight.
 #[test]
 fn shares_are_as_the_weights_say() {
     let mut wrong = Vec::new();
@@ -138,7 +139,7 @@ fn shares_are_as_the_weights_say() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A second instance gets a tenth of its share at first, and all of it when its slow start is over.
+/// A second instance gets a tenth of its share at first, and its full share when its slow start is over.
 #[test]
 fn a_slow_start_is_a_ramp() {
     for balance in ALL {

@@ -1,18 +1,18 @@
-//! Services that never stop sending frames that belong to no reply: the connection is closed, with or without a call.
+//! Services that endlessly send frames that belong to no reply: the connection is closed, with or without a call.
 
 use super::*;
 use tokio::io::AsyncRead;
 
-/// Bytes after which a service stops, which no gateway should take.
+/// Bytes after which the service stops. The gateway must close the connection before.
 const MOST: usize = 32 << 20;
 
-/// Type, flags, stream and payload (RFC 9113, section 4.1).
+/// Writes type, flags, stream and payload of a frame (RFC 9113, section 4.1).
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("a short one").to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Reads the preface, and frames up to the head of a request, so that its stream is there before anything is said of it.
+/// Reads the preface, and frames up to the head of a request, so that its stream exists before it is answered.
 async fn until_asked(reading: &mut (impl AsyncRead + Unpin)) {
     let mut skipped = vec![0; 24];
     let mut head = [0; 9];
@@ -24,8 +24,8 @@ async fn until_asked(reading: &mut (impl AsyncRead + Unpin)) {
     }
 }
 
-/// Answers the first connection with `then` again and again. Returns whether the connection was closed, and the
-/// outcome of a call.
+/// Answers the first connection with `then` again and again. Returns whether the connection was closed, and the outcome
+/// of a call.
 async fn flooded(then: Vec<u8>) -> (bool, Result<String, Failure>) {
     let (listener, address) = listen().await;
     let service = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! HTTP/2 without TLS by prior knowledge, for REST: what it takes, and services that do not speak it.
+//! HTTP/2 without TLS by prior knowledge, for REST: what it needs, and services that do not speak it.
 
 use super::*;
 use crate::upstream::http::HttpClient;
@@ -26,7 +26,7 @@ async fn calls_share_one_connection_of_http2() {
     assert_eq!(accepted.load(Ordering::SeqCst), 1);
 }
 
-/// A server that reads the preface, and answers in these pieces.
+/// A server that reads the preface and answers in these pieces.
 async fn answers(pieces: &'static [&'static str]) -> SocketAddr {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
@@ -39,7 +39,7 @@ async fn answers(pieces: &'static [&'static str]) -> SocketAddr {
                     tokio::task::yield_now().await;
                 }
                 stream.shutdown().await?;
-                // Until the client closes: what it sent and nobody read would reset the connection.
+                // Until the client closes: unread bytes would reset the connection.
                 tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
             });
         }

@@ -3,16 +3,16 @@
 use super::*;
 use crate::upstream::{Proxies, Proxy};
 
-/// What a proxy does with a connection.
+/// How a proxy treats a connection.
 #[derive(Clone, Copy)]
 enum Manner {
     /// Answers requests in absolute form itself, and opens tunnels to this address whatever their target.
     Proxy(SocketAddr),
     Says(&'static str),
     Stalls,
-    /// Opens the tunnel, and stalls then: TLS never begins.
+    /// Opens the tunnel and stalls: TLS never begins.
     Establishes,
-    /// Begins an answer that has no end.
+    /// Starts an answer that has no end.
     Floods,
 }
 
@@ -43,7 +43,7 @@ async fn serve_one(
     match manner {
         Manner::Proxy(target) if tunnels => {
             let mut there = TcpStream::connect(target).await?;
-            // The service's first bytes may follow the head at once.
+            // The service's first bytes may directly follow the head.
             stream
                 .write_all(
                     b"HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
@@ -105,7 +105,7 @@ async fn http2_goes_through_a_tunnel_and_loses_no_byte_that_follows_the_head() {
     let (service, _) = serve(|_, asked| async move { asked.uri().to_string() }).await;
     let (listener, ahead) = listen().await;
     tokio::spawn(async move {
-        // An HTTP/2 server that speaks first, as many do.
+        // An HTTP/2 server that sends first, as many do.
         let (mut here, _) = listener.accept().await.unwrap();
         here.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
         let mut there = TcpStream::connect(service).await.unwrap();

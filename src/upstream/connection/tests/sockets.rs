@@ -97,7 +97,7 @@ async fn a_socket_with_a_full_queue_is_waited_for_within_the_time_of_a_connectio
     let socket = UnixSocket::new_stream().unwrap();
     socket.bind(&path).unwrap();
     let listener = socket.listen(1).unwrap();
-    // A queue of one takes two.
+    // A queue of length one takes two.
     let _waiting = [(); 2].map(|()| std::os::unix::net::UnixStream::connect(&path).unwrap());
     let failure = call(&path, Versions::Negotiated).await.unwrap_err();
     assert!(failure.to_string().contains("no connection within 700 ms"), "{failure}");

@@ -3,7 +3,7 @@
 use super::super::Address;
 use serde::Deserialize;
 
-/// Consul's own bound.
+/// Maximum weight that Consul allows.
 const HEAVIEST: u32 = 65_535;
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ struct Node {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Service {
-    /// Empty where it is the node's.
+    /// Empty if it is the node's address.
     #[serde(default)]
     address: String,
     #[serde(default)]
@@ -44,10 +44,10 @@ struct Meta {
     zone: Option<String>,
 }
 
-/// All that can be called, and what is wrong with the others.
+/// Returns all instances that can be called, and what is wrong with the others.
 ///
 /// # Errors
-/// The text is no such list, or has instances of which none can be called.
+/// The text is not such a list, or none of its instances can be called.
 pub(super) fn addresses(
     service: &str,
     body: &[u8],

@@ -1,8 +1,9 @@
-//! Instances that DNS knows: each address of a name, or each target of its SRV records.
+//! Discovery by DNS: each address of a name, or each target of its SRV records.
 //!
-//! Asked again when the shortest TTL of an answer is over, but not more than once a second and at least every five
-//! minutes. No answer (SERVFAIL, a timeout) changes nothing. "No such name" and "no such records" are believed when three
-//! answers in a row say so, because a name server that is being set up says so too; meanwhile everything stays.
+//! Names are resolved again when the shortest TTL of an answer is over: at most once a second, at least every five
+//! minutes. If there is no answer (SERVFAIL, a timeout), the set stays as it is. "No such name" and "no such records"
+//! are accepted after three such answers in a row, because a name server that is being set up gives them too. Until
+//! then the set stays.
 
 mod resolver;
 mod srv;
@@ -16,13 +17,13 @@ use std::time::Duration;
 const SHORTEST_TTL: Duration = Duration::from_secs(1);
 const LONGEST_TTL: Duration = Duration::from_mins(5);
 
-/// For how long an empty set is believed if the answer does not say it.
+/// Time for which an empty set is kept if the answer has no TTL.
 const EMPTY_TTL: Duration = Duration::from_secs(5);
 
-/// All questions of one round together.
+/// Maximum time of one round, all queries together.
 const LONGEST_ROUND: Duration = Duration::from_secs(15);
 
-/// How many answers must say that there is nothing.
+/// Number of answers in a row that must say that there are no records.
 const CONFIRMED: u32 = 3;
 
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) struct Dns {
     name: Name,
     record: Record,
     port: u16,
-    /// Answers since the last one with records that said there are none.
+    /// Answers without records since the last one with records.
     empty_answers: u32,
     targets: srv::Known,
 }

@@ -1,7 +1,7 @@
-//! Asking name servers, once for each name that a text can stand for.
+//! Queries name servers, once for each name that a text can mean.
 //!
-//! The search list is walked here and not by the library, which goes on to the next name after a failure, and so could
-//! take another domain's answer, or its "no such name", for that of a server that did not answer.
+//! The search list is walked here and not by the library. The library continues with the next name after a failure. So
+//! it could accept another domain's answer, or its "no such name", although the right server did not answer.
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
@@ -12,13 +12,13 @@ use hickory_resolver::system_conf::read_system_conf;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// For one try at one server, of those that a system's settings do not name.
+/// Timeout of one query to one server that is configured here rather than by the system.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Resolver {
     asking: TokioResolver,
-    /// Tried in this order.
+    /// Search domains, tried in this order.
     search: Vec<Name>,
     ndots: usize,
 }
@@ -26,21 +26,21 @@ pub(super) struct Resolver {
 /// Records of the wanted type; at least one.
 pub(super) struct Answer {
     pub(super) records: Vec<RData>,
-    /// The shortest of all that led to them.
+    /// Shortest TTL of all records that led to the answer.
     pub(super) ttl: Duration,
 }
 
-/// Why there are no records.
+/// Reasons why there are no records.
 #[derive(Debug)]
 pub(super) enum Nothing {
-    /// A name server says that there are none; with the time it says so for.
+    /// A name server reports that there are none. Holds the reason, and the TTL of that answer.
     Empty(String, Option<Duration>),
-    /// Nobody knows.
+    /// The lookup failed, so it is unknown whether there are records.
     Failed(String),
 }
 
 impl Resolver {
-    /// Reads the system's settings, now and never again, unless a server is given.
+    /// Creates a resolver. Unless a server is given, the system's settings are read, once.
     pub(super) fn new(server: Option<SocketAddr>) -> Result<Self, String> {
         let (config, options) = match server {
             Some(server) => of_server(server),
@@ -53,7 +53,7 @@ impl Resolver {
         let mut builder =
             TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
                 .with_options(options);
-        // Whoever asks again wants to know what is true now.
+        // Each lookup must see the current records.
         builder.options_mut().cache_size = 0;
         let asking =
             builder.build().map_err(|error| format!("name servers cannot be asked: {error}"))?;
@@ -71,7 +71,8 @@ impl Resolver {
         Err(nothing)
     }
 
-    /// As resolv.conf(5) has it: names with fewer than `ndots` dots are tried as they are last.
+    /// Returns the names to try, as in resolv.conf(5): if a name has fewer than `ndots` dots, the name as written is
+    /// tried last.
     fn candidates(&self, name: &Name) -> Vec<Name> {
         let mut whole = name.clone();
         whole.set_fqdn(true);

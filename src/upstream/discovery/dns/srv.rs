@@ -1,7 +1,7 @@
-//! SRV records (RFC 2782): of the targets that can be reached, only those of the lowest priority.
+//! SRV records (RFC 2782): of the targets that can be reached, only those of the lowest priority are used.
 //!
-//! A target that no server answers for keeps the addresses it had, so that one broken name neither takes an instance
-//! away nor keeps the others from being seen.
+//! If a target's name cannot be resolved, its previous addresses are kept. So one broken name neither removes an
+//! instance nor hides the others.
 
 use super::super::Address;
 use super::resolver::{Nothing, Resolver};
@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Further targets are left out, and that is said.
+/// Maximum number of targets. Further ones are left out, which is reported.
 const MOST_TARGETS: usize = 256;
 
-/// Lookups under way at the same time.
+/// Maximum number of concurrent lookups.
 const AT_ONCE: usize = 8;
 
-/// What targets came to when they were last known.
+/// Addresses of targets when they were last resolved.
 pub(super) type Known = BTreeMap<Name, Vec<IpAddr>>;
 
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ pub(super) async fn look(
     }
 }
 
-/// None for the root, by which a domain says that it decidedly does not offer the service.
+/// Returns the record, or `None` for a target that is the root: the domain states that it does not offer the service.
 fn service(record: RData) -> Option<SRV> {
     match record {
         RData::SRV(service) if !service.target.is_root() => Some(service),
@@ -63,7 +63,7 @@ fn service(record: RData) -> Option<SRV> {
     }
 }
 
-/// Adds the addresses of one priority's targets; true if some target stayed unknown.
+/// Adds the addresses of one priority's targets. Returns true if the addresses of some target are unknown.
 async fn resolve(
     resolver: &Resolver,
     level: &[SRV],
@@ -98,7 +98,7 @@ async fn resolve(
     unknown
 }
 
-/// IPv4 where there is any, so that an instance with both is one instance.
+/// Resolves a target to its IPv4 addresses if it has any, so that an instance with both versions is one instance.
 async fn resolve_one(
     resolver: &Resolver,
     target: &Name,

@@ -1,4 +1,4 @@
-//! A Consul agent on a real socket: the part of its HTTP API that is used, well or not.
+//! A Consul agent on a real socket: the used part of its HTTP API, healthy or not.
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
@@ -22,24 +22,24 @@ use tokio::time::Instant;
 type Body = BoxBody<Bytes, std::io::Error>;
 type Reply = Response<Body>;
 
-/// How it answers.
+/// How the agent answers.
 #[derive(Debug, Clone, Default)]
 pub enum Mood {
     #[default]
     Well,
     Says(u16, &'static str),
     Redirects,
-    /// Not at all.
+    /// Never.
     Hangs,
     /// With the beginning of a body.
     Stalls,
-    /// By closing the connection in the middle of a body.
+    /// Closes the connection in the middle of a body.
     Breaks,
     /// With a body that has no end.
     Endless,
-    /// Well, but without ever waiting, and with this index.
+    /// Correctly, but without ever waiting, and with this index.
     AtOnce(Option<&'static str>),
-    /// As one whose token may see nothing.
+    /// Like an agent whose token may see nothing.
     Filters,
 }
 
@@ -49,9 +49,9 @@ struct State {
     index: u64,
     /// Entries of the health API.
     instances: Vec<Value>,
-    /// Bodies of registrations, by id.
+    /// Bodies of registrations, by ID.
     registered: BTreeMap<String, Value>,
-    /// Wanted of everybody.
+    /// Required in every request.
     token: Option<&'static str>,
 }
 
@@ -77,7 +77,7 @@ impl Drop for Agent {
     }
 }
 
-/// An instance as the health API shows it. `checks` is the worst status of its checks.
+/// Builds an instance as in the health API. `checks` is the worst status of its checks.
 pub fn instance(address: &str, port: u16, checks: &str, tags: &[&str]) -> Value {
     json!({
         "Node": { "ID": "1", "Node": "node", "Address": "10.9.9.9", "Datacenter": "dc1",
@@ -106,7 +106,7 @@ impl Agent {
         format!("http://{}", self.address).parse().unwrap()
     }
 
-    /// A new list, as after a change.
+    /// Replaces the list, as after a change.
     pub fn list(&self, instances: &[Value]) {
         self.state.send_modify(|state| {
             state.instances = instances.to_vec();
@@ -114,7 +114,7 @@ impl Agent {
         });
     }
 
-    /// As after a change of something else, or of a restored snapshot.
+    /// Sets the index, as after another change or a restored snapshot.
     pub fn set_index(&self, index: u64) {
         self.state.send_modify(|state| state.index = index);
     }
@@ -135,7 +135,7 @@ impl Agent {
         self.state.send_modify(|state| state.registered.clear());
     }
 
-    /// When the registrations are so.
+    /// Waits until `is_so` holds for the registrations.
     pub async fn until_registered(&self, is_so: impl Fn(&BTreeMap<String, Value>) -> bool) {
         let mut state = self.state.subscribe();
         super::within(state.wait_for(|state| is_so(&state.registered))).await.unwrap();
@@ -145,7 +145,7 @@ impl Agent {
         self.asked.borrow().clone()
     }
 
-    /// When it was asked so often.
+    /// Waits until this many requests have arrived.
     pub async fn until_asked(&self, times: usize) -> Asked {
         let mut asked = self.asked.subscribe();
         let seen = super::within(asked.wait_for(|asked| asked.len() >= times)).await;
@@ -215,7 +215,7 @@ fn parameters<'a>(uri: &'a Uri, wanted: &str) -> Vec<&'a str> {
     pairs.filter(|(name, _)| *name == wanted).map(|(_, value)| value).collect()
 }
 
-/// What makes a query blocking.
+/// Waits for a change, as a blocking query does.
 async fn wait_for_change(uri: &Uri, state: &watch::Sender<State>) {
     let Some(index) = parameters(uri, "index").first().map(|index| index.parse::<u64>().unwrap())
     else {

@@ -1,4 +1,5 @@
-//! A service in Consul: what is asked, what is believed, and what becomes of it when Consul is away.
+//! A service in Consul: which queries are sent, which answers are accepted, and what happens while Consul is
+//! unavailable.
 
 use super::agent::{Agent, Mood, instance};
 use super::*;
@@ -107,7 +108,7 @@ async fn a_change_is_told_by_the_agent() {
     agent.list(&[well("a", 1), well("b", 2), instance("c", 3, "critical", &[])]);
     expect(&within(next).await, &["a:1 zone of-node", "b:2 zone of-node"]);
     assert_eq!(agent.asked().len(), 2);
-    // Scaled to nothing.
+    // Scaled to zero.
     agent.list(&[]);
     expect(&within(discovery.next()).await, &[]);
 }
@@ -206,7 +207,7 @@ async fn an_agent_that_comes_back_is_asked_anew() {
     assert!(!agent.asked()[0].what.contains("index"));
 }
 
-/// The next set without an error; a refused connection may be told in more than one way.
+/// Returns the next set without an error. A refused connection may be reported in more than one way.
 async fn found_well(discovery: &mut Discovery) -> Found {
     loop {
         let found = within(discovery.next()).await;
@@ -300,7 +301,7 @@ async fn flapping_makes_news_only_when_the_set_is_another() {
                 _ = agent.until_asked(times) => agent.list(&[well("b", 1), well("a", 1)]),
             }
         }
-        // Gone and back while nobody looks.
+        // Gone and back while `next` is not polled.
         tokio::select! {
             found = &mut next => panic!("nothing new: {found:?}"),
             _ = agent.until_asked(4) => {}

@@ -1,4 +1,4 @@
-//! Names and their records: what is asked, how often, and what is believed.
+//! Names and their records: which queries are sent, how often, and which answers are accepted.
 
 use super::name_server::{NameServer, Says, a, aaaa, cname, srv};
 use super::*;
@@ -82,7 +82,7 @@ async fn nothing_is_believed_when_three_answers_say_it() {
         expect_error(&round(&mut discovery).await, &set, part);
         assert!(due(&discovery) <= Duration::from_secs(1), "asked again soon");
         expect_error(&round(&mut discovery).await, &set, part);
-        // An answer in between begins anew; none in between does not.
+        // An answer in between starts the count over; a missing one does not.
         says_a(&server, &["10.0.0.1"], 60);
         expect(&round(&mut discovery).await, &set);
         server.set(USERS, RecordType::A, nothing.clone());
@@ -127,7 +127,7 @@ async fn a_failure_is_told_once_and_so_is_its_end() {
     server.set(USERS, RecordType::A, Says::Fails);
     let mut discovery = discovery(&server, USERS, Record::A);
     expect_error(&within(discovery.next()).await, &[], "Server Failure");
-    // A question may be tried twice in a round; when the third round has begun, the second is over.
+    // A query may be sent twice in a round; when the third round has begun, the second has ended.
     let in_a_round = server.asked().len();
     tokio::select! {
         found = discovery.next() => panic!("nothing new: {found:?}"),
@@ -172,13 +172,13 @@ async fn spares_stand_in_where_no_target_of_the_first_choice_has_an_address() {
     server.set("spare.test", RecordType::A, Says::Records(vec![a("spare.test", "10.0.0.9", 60)]));
     let mut discovery = discovery(&server, SERVICE, Record::Srv);
     expect(&round(&mut discovery).await, &["10.0.0.9:82"]);
-    // No spare either: believed as any nothing is.
+    // No spare either: accepted like any empty answer.
     server.set("spare.test", RecordType::A, Says::NoSuchName);
     let part = "no target of `_http._tcp.users.test` has an address";
     expect_error(&round(&mut discovery).await, &["10.0.0.9:82"], part);
     round(&mut discovery).await;
     expect_error(&round(&mut discovery).await, &[], part);
-    // The root: decidedly not offered.
+    // The root: the domain does not offer the service.
     let root = vec![srv(SERVICE, [0, 0, 0], ".", 60)];
     server.set(SERVICE, RecordType::SRV, Says::Records(root));
     expect_error(&round(&mut discovery).await, &[], part);

@@ -1,4 +1,4 @@
-//! A file of instances: its forms, its mistakes, and how it is followed.
+//! A file of instances: its forms, its errors, and how it is followed.
 
 use super::*;
 use std::path::Path;
@@ -34,7 +34,7 @@ async fn a_change_is_seen() {
     std::fs::write(&path, r#"["b:1"]"#).unwrap();
     expect(&within(discovery.next()).await, &["b:1"]);
     assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
-    // Nobody is to be called.
+    // An empty list.
     std::fs::write(&path, "[]").unwrap();
     expect(&round(&mut discovery).await, &[]);
     assert!(due(&discovery) <= Duration::from_secs(1));

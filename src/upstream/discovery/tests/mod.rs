@@ -13,26 +13,26 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.expect("within the deadline")
 }
 
-/// One round, whether or not it is time for it.
+/// Runs one round, whether or not it is due.
 async fn round(discovery: &mut Discovery) -> Found {
     discovery.due = None;
     let round = within(discovery.source.round()).await;
     discovery.take(round)
 }
 
-/// When the next round is due, from now.
+/// Returns the time until the next round is due.
 fn due(discovery: &Discovery) -> Duration {
     discovery.due.unwrap().saturating_duration_since(Instant::now())
 }
 
-/// The next round is due in so many seconds.
+/// Asserts that the next round is due in this many seconds.
 #[track_caller]
 fn expect_due(discovery: &Discovery, seconds: u64) {
     let (due, at_most) = (due(discovery), Duration::from_secs(seconds));
     assert!(due <= at_most && due > at_most.saturating_sub(Duration::from_secs(1)), "{due:?}");
 }
 
-/// As `host:port`, and what is not usual.
+/// Returns each address as `host:port`, with whatever differs from the defaults.
 fn shown(found: &Found) -> Vec<String> {
     let of = |address: &Address| {
         let mut text = address.authority();
@@ -47,14 +47,14 @@ fn shown(found: &Found) -> Vec<String> {
     found.addresses.iter().map(of).collect()
 }
 
-/// The set, and that nothing is wrong.
+/// Asserts the set, and that there is no error.
 #[track_caller]
 fn expect(found: &Found, addresses: &[&str]) {
     assert_eq!(found.error, None);
     assert_eq!(shown(found), addresses);
 }
 
-/// The set, and what is wrong.
+/// Asserts the set, and a part of the error.
 #[track_caller]
 fn expect_error(found: &Found, addresses: &[&str], part: &str) {
     assert_eq!(shown(found), addresses, "{:?}", found.error);

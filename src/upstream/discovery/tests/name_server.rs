@@ -1,4 +1,4 @@
-//! A name server on loopback, over UDP and TCP, that says what a test wants to hear.
+//! A name server on loopback, over UDP and TCP, that gives the answers a test sets.
 
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, SOA, SRV};
@@ -14,11 +14,11 @@ use tokio::task::JoinHandle;
 #[derive(Debug, Clone, Default)]
 pub enum Says {
     Records(Vec<Record>),
-    /// Over TCP; over UDP there is no room.
+    /// Over TCP; too long for UDP.
     Long(Vec<Record>),
     #[default]
     NoSuchName,
-    /// The name exists; with this TTL of the answer.
+    /// The name exists; the answer has this TTL.
     NoSuchRecords(u32),
     Fails,
     Silence,
@@ -26,7 +26,7 @@ pub enum Says {
 
 type Zone = HashMap<(Name, RecordType), Says>;
 
-/// What it knows, and what it was asked.
+/// Its records, and the queries it received.
 #[derive(Debug)]
 struct Shelf {
     zone: Mutex<Zone>,
@@ -64,7 +64,7 @@ pub fn cname(owner: &str, target: &str, ttl: u32) -> Record {
     Record::from_rdata(name(owner), ttl, RData::CNAME(CNAME(name(target))))
 }
 
-/// With priority, weight and port.
+/// Creates a record with priority, weight and port.
 pub fn srv(owner: &str, [priority, weight, port]: [u16; 3], target: &str, ttl: u32) -> Record {
     let data = SRV::new(priority, weight, port, name(target));
     Record::from_rdata(name(owner), ttl, RData::SRV(data))
@@ -93,12 +93,12 @@ impl NameServer {
         self.shelf.zone.lock().unwrap().insert((name(owner), wanted), says);
     }
 
-    /// `NAME TYPE` of each question.
+    /// Returns `NAME TYPE` of each query.
     pub fn asked(&self) -> Vec<String> {
         self.shelf.asked.borrow().clone()
     }
 
-    /// When it was asked so often.
+    /// Waits until this many queries have arrived.
     pub async fn until_asked(&self, times: usize) {
         let mut asked = self.shelf.asked.subscribe();
         super::within(asked.wait_for(|asked| asked.len() >= times)).await.unwrap();

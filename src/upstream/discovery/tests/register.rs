@@ -1,4 +1,4 @@
-//! This process at an agent: there, there again, and gone.
+//! This process at an agent: registered, registered again, and deregistered.
 
 use super::agent::{Agent, Mood};
 use super::*;
@@ -24,7 +24,7 @@ fn settings(agent: &Agent) -> Settings {
     }
 }
 
-/// A registration under way, and what makes it drain.
+/// Runs a registration, and returns its task and what makes it drain.
 fn run(registration: Registration) -> (JoinHandle<()>, oneshot::Sender<()>) {
     let (drain, drained) = oneshot::channel::<()>();
     (tokio::spawn(registration.run(async { drop(drained.await) })), drain)
@@ -71,7 +71,7 @@ async fn an_agent_that_forgot_it_is_told_again() {
     assert!(looks.into_iter().all(|asked| asked.what == format!("GET /v1/agent/service/{ID}")));
     agent.forget_all();
     agent.until_registered(|registered| registered.contains_key(ID)).await;
-    // What is not well says nothing about what it knows.
+    // An agent that answers with an error says nothing about its registrations.
     agent.turn(Mood::Says(500, "No cluster leader"));
     let before = agent.asked().len();
     let asked = agent.until_asked(before + 2).await;
@@ -116,7 +116,7 @@ async fn what_is_under_way_when_draining_begins_comes_first() {
     agent.until_asked(1).await;
     drain.send(()).unwrap();
     agent.turn(Mood::Well);
-    // The first one is never answered; what it would have done is undone all the same.
+    // The first one is never answered; its effect is undone all the same.
     within(running).await.unwrap();
     let asked = agent.asked();
     let last = asked.last().unwrap();
