@@ -2,6 +2,7 @@
 //! it; the last tests run all of them over the repository.
 
 mod names;
+mod programs;
 mod text;
 mod walls;
 
