@@ -1,11 +1,10 @@
-//! Batched requests: splits a JSON list of operations into its elements, and joins their responses
-//! into a list (GraphQL over HTTP, draft appendix "Request Batching").
+//! Batched requests: splits a JSON list of operations into its elements, and joins their responses into a list (GraphQL
+//! over HTTP, draft appendix "Request Batching").
 //!
-//! Off by default: a list multiplies the work of one request, and hides it from anything that
-//! counts requests. If it is on, the length of a list is limited, and all other limits apply to
-//! each element. Elements run concurrently, as the draft asks, so a client that needs an order
-//! writes one mutation. An invalid element gets an error of its own. Only a body that is not a
-//! list, or a list that is too long, is refused as a whole.
+//! Off by default: a list multiplies the work of one request, and hides it from anything that counts requests. If it is
+//! on, the length of a list is limited, and all other limits apply to each element. Elements run concurrently, as the
+//! draft asks, so a client that needs an order writes one mutation. An invalid element gets an error of its own. Only a
+//! body that is not a list, or a list that is too long, is refused as a whole.
 
 use super::payload::Mistake;
 use crate::engine;

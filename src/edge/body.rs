@@ -1,9 +1,9 @@
 //! Reads a request's body, up to a limit and within a timeout.
 //!
-//! A body that arrives in one piece, as most do, is not copied. One that is too large is refused as
-//! soon as it exceeds the limit, even if it never ends. The rest is then read and discarded for a
-//! while after the response: a client that cannot go on sending mostly sees a broken connection
-//! instead of the response. A client that waits for `100 Continue` sends nothing.
+//! A body that arrives in one piece, as most do, is not copied. One that is too large is refused as soon as it exceeds
+//! the limit, even if it never ends. The rest is then read and discarded for a while after the response: a client that
+//! cannot go on sending mostly sees a broken connection instead of the response. A client that waits for `100 Continue`
+//! sends nothing.
 
 use super::inflate::{self, Coding};
 use super::intake::Taken;
@@ -15,13 +15,12 @@ use http_body::Frame;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
 
-/// Maximum bytes and time for which the rest of a body that is too large is discarded. Then the connection is given
-/// up.
+/// Maximum bytes and time for which the rest of a body that is too large is discarded. Then the connection is given up.
 const DRAIN: usize = 32 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// If a compressed body pauses for this long, the part that has arrived is inflated. So one without
-/// an end is refused, too.
+/// If a compressed body pauses for this long, the part that has arrived is inflated. So one without an end is refused,
+/// too.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Maximum number of pauses of one body at which it is inflated.
@@ -35,8 +34,7 @@ pub(super) enum Mistake {
     TooSlow,
     /// Other requests of the connection already hold all the bytes that it may hold.
     Crowded,
-    /// The client disconnected, broke the protocol, or sent something other than its headers
-    /// declare.
+    /// The client disconnected, broke the protocol, or sent something other than its headers declare.
     Broken,
 }
 
@@ -54,6 +52,7 @@ impl From<inflate::Mistake> for Mistake {
 pub(super) struct Bounds {
     /// Maximum size in bytes, both as sent and inflated.
     pub limit: usize,
+    /// Timeout for the whole body.
     pub time: Duration,
     /// Compressed bodies are allowed.
     pub inflate: bool,

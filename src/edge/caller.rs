@@ -1,8 +1,7 @@
-//! Authenticates the caller of a request: its address, its headers, and the verified claims of its
-//! token.
+//! Authenticates the caller of a request: its address, its headers, and the verified claims of its token.
 //!
-//! An invalid token is 401 and never anonymous (RFC 6750 §3.1), with either media type. The reason
-//! is logged under the id that the client gets.
+//! An invalid token is 401 and never anonymous (RFC 6750 §3.1), with either media type. The reason is logged under the
+//! id that the client gets.
 
 use super::negotiate::Media;
 use super::trace::Ids;
@@ -31,8 +30,8 @@ pub(super) async fn of_request(
     Ok(caller(parts, verified))
 }
 
-/// The caller of a WebSocket, as far as the upgrade request identifies it. A token may still arrive
-/// with `connection_init`.
+/// The caller of a WebSocket, as far as the upgrade request identifies it. A token may still arrive with
+/// `connection_init`.
 pub(super) struct Guest {
     caller: Arc<Caller>,
     /// The request had a token.
@@ -47,8 +46,8 @@ pub(super) async fn of_upgrade(identity: &Identity, parts: &mut Parts) -> Result
 }
 
 impl Guest {
-    /// Returns the caller for the lifetime of the socket. The token comes from the request or from
-    /// the payload, never from both.
+    /// Returns the caller for the lifetime of the socket. The token comes from the request or from the payload, never
+    /// from both.
     pub(super) async fn begin(
         self,
         identity: &Identity,

@@ -1,8 +1,7 @@
-//! Compresses responses if `Accept-Encoding` asks for it, by its quality values: gzip, brotli or
-//! deflate.
+//! Compresses responses if `Accept-Encoding` asks for it, by its quality values: gzip, brotli or deflate.
 //!
-//! Small responses are not compressed, because that gains nothing. Event streams are not, because
-//! an encoder would hold events back. Every response has `Vary: Accept-Encoding`.
+//! Small responses are not compressed, because that gains nothing. Event streams are not, because an encoder would hold
+//! events back. Every response has `Vary: Accept-Encoding`.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;

@@ -1,11 +1,11 @@
 //! Timeouts of connections: for the head of a request, and for idle connections.
 //!
-//! The first request's head is due within the header timeout, counted from when the connection is
-//! served, including the TLS handshake. A later head is timed from its first byte.
+//! The first request's head is due within the header timeout, counted from when the connection is served, including the
+//! TLS handshake. A later head is timed from its first byte.
 //!
-//! hyper times only the head of an HTTP/1 request, and not the first bytes, which decide between
-//! HTTP/1 and HTTP/2. So the socket and the requests report their progress here. A connection that
-//! is idle for too long, or takes too long to send a head, is closed, whatever protocol it speaks.
+//! hyper times only the head of an HTTP/1 request, and not the first bytes, which decide between HTTP/1 and HTTP/2. So
+//! the socket and the requests report their progress here. A connection that is idle for too long, or takes too long to
+//! send a head, is closed, whatever protocol it speaks.
 
 use super::server::{Framing, PREFACE};
 use crate::overhead::{Frames, Overhead};
@@ -19,27 +19,24 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// State of a connection. The orderings are relaxed: a connection is polled by one task at a time,
-/// and a timeout that reads a moment late closes a moment late.
+/// State of a connection. The orderings are relaxed: a connection is polled by one task at a time, and a timeout that
+/// reads a moment late closes a moment late.
 pub(super) struct Activity {
     opened: Instant,
     /// Number of requests in flight, or [`RETIRED`].
     in_flight: AtomicUsize,
     /// Number of responses that are being sent.
     answering: AtomicUsize,
-    /// Start of the current wait, in milliseconds after `opened`: of the first head, of being idle,
-    /// or of a later head.
+    /// Start of the current wait, in milliseconds after `opened`: of the first head, of being idle, or of a later head.
     since: AtomicU64,
     head: AtomicBool,
     http2: AtomicBool,
     /// Number of requests that have begun.
     begun: AtomicU64,
     handed_over: AtomicBool,
-    /// Number of the request whose length is ambiguous (see `Framing`); `u64::MAX` if there is
-    /// none.
+    /// Number of the request whose length is ambiguous (see `Framing`); `u64::MAX` if there is none.
     ambiguous: AtomicU64,
-    /// The connection is closed after the current response, because the rest of its request is not
-    /// read.
+    /// The connection is closed after the current response, because the rest of its request is not read.
     closes: AtomicBool,
     overhead: Arc<Overhead>,
     header_timeout: Duration,
@@ -104,14 +101,13 @@ impl Activity {
         Some(InFlight { activity: Arc::clone(self), number })
     }
 
-    /// Prevents further requests, so that the connection can be closed without interrupting one.
-    /// Returns `false` and changes nothing while a request is in flight.
+    /// Prevents further requests, so that the connection can be closed without interrupting one. Returns `false` and
+    /// changes nothing while a request is in flight.
     pub(super) fn retire(&self) -> bool {
         self.in_flight.compare_exchange(0, RETIRED, Relaxed, Relaxed).is_ok()
     }
 
-    /// Closes the connection after the current response. For HTTP/1 only, which has one response at
-    /// a time.
+    /// Closes the connection after the current response. For HTTP/1 only, which has one response at a time.
     pub(super) fn close_after_answer(&self) {
         self.closes.store(true, Relaxed);
     }
@@ -171,8 +167,7 @@ impl Activity {
         self.handed_over.store(true, Relaxed);
     }
 
-    /// Returns the time at which the connection is closed; `None` while a request is being
-    /// answered.
+    /// Returns the time at which the connection is closed; `None` while a request is being answered.
     fn deadline(&self) -> Option<Instant> {
         if self.in_flight.load(Relaxed) > 0 {
             return None;

@@ -1,9 +1,8 @@
 //! CORS: access of web pages of other origins to the endpoint (Fetch standard, "CORS protocol").
 //!
-//! Closed until an origin is listed: then no CORS header is sent at all. Only listed origins are
-//! echoed, `null` cannot be listed, and every response has `Vary: Origin`, so that no cache gives
-//! one page's response to another. Pages of the public network get no access to a private one. Only
-//! the endpoint is covered, not the playground and the probes.
+//! Closed until an origin is listed: then no CORS header is sent at all. Only listed origins are echoed, `null` cannot
+//! be listed, and every response has `Vary: Origin`, so that no cache gives one page's response to another. Pages of
+//! the public network get no access to a private one. Only the endpoint is covered, not the playground and the probes.
 
 use super::Cors;
 use http::Method;

@@ -40,8 +40,7 @@ enum Sender {
     Unsaid,
 }
 
-/// Refuses a request that a website may have sent without the user's consent. The error is a
-/// sentence for the client.
+/// Refuses a request that a website may have sent without the user's consent. The error is a sentence for the client.
 pub(super) fn check(parts: &Parts, settings: &Settings) -> Result<(), &'static str> {
     let headers = &parts.headers;
     if settings.csrf.headers.iter().any(|name| headers.contains_key(name)) {
@@ -82,8 +81,8 @@ fn sender(parts: &Parts, settings: &Settings) -> Sender {
     }
 }
 
-/// Returns `true` if the origin's host is the requested host. The scheme is ignored: a proxy in
-/// front may have terminated TLS.
+/// Returns `true` if the origin's host is the requested host. The scheme is ignored: a proxy in front may have
+/// terminated TLS.
 fn is_own(origin: &HeaderValue, headers: &HeaderMap, uri: &Uri) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let asked = host.or_else(|| uri.authority().map(Authority::as_str));
@@ -119,8 +118,7 @@ mod tests {
     const EVIL: (&str, &str) = ("origin", "https://evil.example");
     const NULL: (&str, &str) = ("origin", "null");
 
-    /// Tests every method, content type and `Sec-Fetch-Site`, without and with a header that needs
-    /// a preflight.
+    /// Tests every method, content type and `Sec-Fetch-Site`, without and with a header that needs a preflight.
     #[test]
     fn each_combination() {
         let sites = [

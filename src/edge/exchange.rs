@@ -1,9 +1,8 @@
 //! Access log and metrics of one request, from its head to the last byte of its response.
 //!
-//! A request ends when the response's body was handed to the connection in full, or was dropped
-//! because the client disconnected. Either way it is reported once. The log line has method, path,
-//! status, operation, ids, bytes and time. It never has query strings, headers or bodies, which may
-//! hold secrets.
+//! A request ends when the response's body was handed to the connection in full, or was dropped because the client
+//! disconnected. Either way it is reported once. The log line has method, path, status, operation, ids, bytes and time.
+//! It never has query strings, headers or bodies, which may hold secrets.
 
 use super::metrics::Metrics;
 use super::trace::Ids;
@@ -16,9 +15,10 @@ use std::time::Instant;
 /// The operation, stored in a response's extensions for the log line.
 #[derive(Clone)]
 pub(super) struct Operation {
+    /// Operation name of the request, as the client sent it.
     pub name: Option<String>,
-    /// First 16 hexadecimal digits of the SHA-256 of the text, or the first 16 characters of a
-    /// persisted document's id or hash.
+    /// First 16 hexadecimal digits of the SHA-256 of the text, or the first 16 characters of a persisted document's id
+    /// or hash.
     pub hash: String,
 }
 

@@ -1,8 +1,7 @@
-//! Implements async-graphql's `Executor` over the engine, so that transports written for it can
-//! serve the same engine.
+//! Implements async-graphql's `Executor` over the engine, so that transports written for it can serve the same engine.
 //!
-//! Plain HTTP requests do not pass here: they get the engine's bytes as they are, while here the
-//! bytes are parsed into values again.
+//! Plain HTTP requests do not pass here: they get the engine's bytes as they are, while here the bytes are parsed into
+//! values again.
 
 use super::graphql::guarded;
 use crate::engine::{self, Answers, Document, Engine};
@@ -13,9 +12,8 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// An engine as an executor. Cheap to clone. The caller is the `Arc<Caller>` in the request's or
-/// the session's data; without one it is anonymous. All other data of a request is kept until its
-/// answers are dropped.
+/// An engine as an executor. Cheap to clone. The caller is the `Arc<Caller>` in the request's or the session's data;
+/// without one it is anonymous. All other data of a request is kept until its answers are dropped.
 #[derive(Clone)]
 pub struct Executor {
     engine: Engine,
@@ -75,8 +73,8 @@ impl async_graphql::Executor for Executor {
     }
 }
 
-/// Returns the document of a request. Transports of async-graphql pass the text and the extensions,
-/// and an absent text as an empty one.
+/// Returns the document of a request. Transports of async-graphql pass the text and the extensions, and an absent text
+/// as an empty one.
 fn document(text: String, extensions: &async_graphql::Extensions) -> Document {
     let hash = extensions.0.get("persistedQuery").and_then(|query| match query {
         async_graphql::Value::Object(members) => match members.get("sha256Hash") {
@@ -96,16 +94,15 @@ fn caller_of(data: &Data) -> Option<Arc<Caller>> {
 }
 
 fn variables(variables: async_graphql::Variables) -> Map<String, Value> {
-    // Numbers that a transport parsed from text are objects until they are converted to a JSON
-    // value.
+    // Numbers that a transport parsed from text are objects until they are converted to a JSON value.
     match variables.into_value().into_json().and_then(serde_json::from_value) {
         Ok(Value::Object(variables)) => variables,
         _ => Map::new(),
     }
 }
 
-/// Parses a response. Numbers keep their digits only if they pass through JSON values: parsed from
-/// text, they become objects.
+/// Parses a response. Numbers keep their digits only if they pass through JSON values: parsed from text, they become
+/// objects.
 fn read(body: &[u8]) -> serde_json::Result<async_graphql::Response> {
     let mut whole: Value = serde_json::from_slice(body)?;
     let data = whole.get_mut("data").map(Value::take).unwrap_or_default();

@@ -1,14 +1,12 @@
 //! The client's address behind proxies (`$request.ip`).
 //!
-//! `X-Forwarded-For` is a list. Each proxy appends, on the right, the address that called it.
-//! Everything left of that was sent by the caller, which may be anyone. So the list is read from
-//! the right, and an entry is trusted only if a trusted proxy appended it. Reading ends at the
-//! first address that is not a trusted proxy, at an entry that is not an address, or after 32
-//! entries. Without trusted proxies the header is ignored.
+//! `X-Forwarded-For` is a list. Each proxy appends, on the right, the address that called it. Everything left of that
+//! was sent by the caller, which may be anyone. So the list is read from the right, and an entry is trusted only if a
+//! trusted proxy appended it. Reading ends at the first address that is not a trusted proxy, at an entry that is not an
+//! address, or after 32 entries. Without trusted proxies the header is ignored.
 //!
-//! `Forwarded` (RFC 7239) is not read: a proxy that writes only the other header would pass a
-//! forged one on, and nothing shows which of the two to trust. Proxies that can write it can write
-//! `X-Forwarded-For`.
+//! `Forwarded` (RFC 7239) is not read: a proxy that writes only the other header would pass a forged one on, and
+//! nothing shows which of the two to trust. Proxies that can write it can write `X-Forwarded-For`.
 
 use http::HeaderMap;
 use ipnet::IpNet;
@@ -39,15 +37,15 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
     client
 }
 
-/// Returns `true` if an address is a trusted proxy's. Its header is trusted, and its connections
-/// belong to many clients.
+/// Returns `true` if an address is a trusted proxy's. Its header is trusted, and its connections belong to many
+/// clients.
 pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     let address = address.to_canonical();
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// Parses `192.0.2.1` and `2001:db8::1`, also with a port, as some proxies write them:
-/// `192.0.2.1:80`, `[2001:db8::1]:80`.
+/// Parses `192.0.2.1` and `2001:db8::1`, also with a port, as some proxies write them: `192.0.2.1:80`,
+/// `[2001:db8::1]:80`.
 fn address(entry: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(entry).ok()?;
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);

@@ -1,7 +1,7 @@
 //! The GraphQL endpoint: from an HTTP request to the engine and back (GraphQL over HTTP).
 //!
-//! Nothing is spawned here: when the client disconnects, the server drops this future, and with it
-//! every call that it made. A panic ends the one request, not the process.
+//! Nothing is spawned here: when the client disconnects, the server drops this future, and with it every call that it
+//! made. A panic ends the one request, not the process.
 
 use super::body::{self, Bounds};
 use super::exchange::{self, Operation};
@@ -208,8 +208,7 @@ impl Endpoint {
         }
     }
 
-    /// Authenticates the caller. This is the last step, so that invalid requests cost no
-    /// verification of a token.
+    /// Authenticates the caller. This is the last step, so that invalid requests cost no verification of a token.
     async fn run(&self, media: Media, mut parts: Parts) -> Refused<Run<'_>> {
         let caller = caller::of_request(&self.identity, &mut parts).await;
         Ok(Run {

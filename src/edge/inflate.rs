@@ -1,8 +1,7 @@
 //! Decompresses request bodies (RFC 9110 §8.4). The body limit holds for every step.
 //!
-//! A body is inflated once it has arrived in full, in one go and without awaiting. So there are
-//! never more decoder windows in memory than threads. A kilobyte that expands to a gigabyte is
-//! given up at the limit.
+//! A body is inflated once it has arrived in full, in one go and without awaiting. So there are never more decoder
+//! windows in memory than threads. A kilobyte that expands to a gigabyte is given up at the limit.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -21,8 +20,7 @@ pub(super) enum Mistake {
     /// A coding that is unknown, or too many of them.
     Unknown,
     TooLarge,
-    /// Not in the declared format, cut off, or (as far as the decoder reports it) followed by other
-    /// bytes.
+    /// Not in the declared format, cut off, or (as far as the decoder reports it) followed by other bytes.
     Broken,
 }
 
@@ -78,8 +76,8 @@ pub(super) fn exceeds(codings: &[Coding], beginning: &[u8], limit: usize) -> boo
 }
 
 impl Coding {
-    /// Inflates up to one byte past the limit, and leaves the remaining bytes in `input`. Returns
-    /// the bytes, and whether the input is valid as far as it was read.
+    /// Inflates up to one byte past the limit, and leaves the remaining bytes in `input`. Returns the bytes, and
+    /// whether the input is valid as far as it was read.
     fn read_part(self, input: &mut &[u8], limit: usize) -> (Vec<u8>, bool) {
         match self {
             Self::Gzip => read_up_to(limit, flate2::bufread::MultiGzDecoder::new(input)),
@@ -161,8 +159,7 @@ mod tests {
         }
     }
 
-    /// Gzip members of a megabyte of zeros, one after the other: a megabyte of them expands to a
-    /// gigabyte.
+    /// Gzip members of a megabyte of zeros, one after the other: a megabyte of them expands to a gigabyte.
     #[test]
     fn a_bomb_is_given_up_at_the_limit() {
         let member = deflate(Coding::Gzip, &vec![0; 1 << 20]);

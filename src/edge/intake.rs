@@ -1,9 +1,9 @@
-//! Memory limit of one connection's requests: bodies as they arrive, and the data parsed from them,
-//! for as long as it is needed.
+//! Memory limit of one connection's requests: bodies as they arrive, and the data parsed from them, for as long as it
+//! is needed.
 //!
-//! `limits.body` bounds one request. This bounds all requests in flight on a connection, over the
-//! streams of HTTP/2 or the operations of a WebSocket. A request that exceeds it is refused and
-//! does not wait: a waiting stream would hold the flow-control window that the others need.
+//! `limits.body` bounds one request. This bounds all requests in flight on a connection, over the streams of HTTP/2 or
+//! the operations of a WebSocket. A request that exceeds it is refused and does not wait: a waiting stream would hold
+//! the flow-control window that the others need.
 
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -55,8 +55,8 @@ impl Intake {
 }
 
 impl Taken {
-    /// Counts the bytes of a running request with their copies: the parsed request, and the
-    /// requests of its calls. A request that is alone on its connection always fits.
+    /// Counts the bytes of a running request with their copies: the parsed request, and the requests of its calls. A
+    /// request that is alone on its connection always fits.
     pub(super) fn add_running(&mut self, bytes: usize) -> Result<(), Exhausted> {
         self.add(bytes.saturating_mul(RUNNING).min(self.intake.bytes))
     }

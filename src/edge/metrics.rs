@@ -1,5 +1,4 @@
-//! Metrics of the edge. Without a recorder in the process they cost nothing. This file does not
-//! know who reads them.
+//! Metrics of the edge. Without a recorder in the process they cost nothing. This file does not know who reads them.
 
 use metrics::{Counter, Gauge, Histogram, Unit};
 use std::sync::Arc;

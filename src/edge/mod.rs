@@ -1,8 +1,8 @@
 //! HTTP in and out: from a socket to the engine.
 //!
-//! A request becomes an [`engine::Request`](crate::engine::Request), and the engine's bytes go out
-//! as they are. The edge knows GraphQL over HTTP (methods, media types, status codes, limits) and
-//! no data sources. Everything a client can send is bounded here: connections, time, sizes, depth.
+//! A request becomes an [`engine::Request`](crate::engine::Request), and the engine's bytes go out as they are. The
+//! edge knows GraphQL over HTTP (methods, media types, status codes, limits) and no data sources. Everything a client
+//! can send is bounded here: connections, time, sizes, depth.
 
 mod batch;
 mod body;
@@ -143,25 +143,24 @@ impl Edge {
         Ok(self)
     }
 
-    /// Returns the probes and metrics of this edge, for a separate address. Plain HTTP unless
-    /// `metrics.tls` is set. Requests are not logged and not counted.
+    /// Returns the probes and metrics of this edge, for a separate address. Plain HTTP unless `metrics.tls` is set.
+    /// Requests are not logged and not counted.
     #[must_use]
     pub fn probes(&self) -> Self {
         let router = probes(&self.draining, self.exposition.clone());
         self.beside(router, self.settings.metrics.tls)
     }
 
-    /// Returns operators' pages for a separate address, `listen`. Plain HTTP unless `admin.tls` is
-    /// set. The pages are read-only, other websites cannot reach them, and requests are not logged
-    /// and not counted.
+    /// Returns operators' pages for a separate address, `listen`. Plain HTTP unless `admin.tls` is set. The pages are
+    /// read-only, other websites cannot reach them, and requests are not logged and not counted.
     #[must_use]
     pub fn private(&self, pages: Router, listen: SocketAddr) -> Self {
         let tls = self.settings.admin.tls;
         self.beside(private::guarded(pages, scheme(tls), listen), tls)
     }
 
-    /// Returns an edge for another address of this gateway. With `tls` it uses the endpoint's
-    /// certificate, which the endpoint keeps current.
+    /// Returns an edge for another address of this gateway. With `tls` it uses the endpoint's certificate, which the
+    /// endpoint keeps current.
     fn beside(&self, router: Router, tls: bool) -> Self {
         let settings = Settings {
             tls: self.settings.tls.clone().filter(|_| tls),

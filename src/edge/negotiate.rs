@@ -1,8 +1,7 @@
 //! Content negotiation: the media type that the client accepts, and the one that it sent.
 //!
-//! Headers are parsed as RFC 9110 §12.5.1 and §8.3 say (quality values, wildcards, parameters,
-//! quoted strings), never searched for a substring. Linear in the header's length. A header that
-//! cannot be parsed is ignored.
+//! Headers are parsed as RFC 9110 §12.5.1 and §8.3 say (quality values, wildcards, parameters, quoted strings), never
+//! searched for a substring. Linear in the header's length. A header that cannot be parsed is ignored.
 
 use super::Statuses;
 use http::HeaderMap;
@@ -44,8 +43,8 @@ impl Streaming {
     }
 }
 
-/// Returns the stream type that the client accepts, if it names one: wildcards do not match
-/// streams. If it accepts both, the preferred one wins, otherwise the one named first.
+/// Returns the stream type that the client accepts, if it names one: wildcards do not match streams. If it accepts
+/// both, the preferred one wins, otherwise the one named first.
 pub(super) fn streaming(headers: &HeaderMap) -> Option<Streaming> {
     let mut best: Option<(u16, Streaming)> = None;
     for header in headers.get_all(ACCEPT) {
@@ -74,8 +73,8 @@ enum Fit {
     Exact,
 }
 
-/// Returns the media type of the answer; `None` if the client accepts none. Without `Accept`, and
-/// for `*/*`, it is `application/json`, as the published audit of GraphQL over HTTP asks.
+/// Returns the media type of the answer; `None` if the client accepts none. Without `Accept`, and for `*/*`, it is
+/// `application/json`, as the published audit of GraphQL over HTTP asks.
 pub(super) fn accept(headers: &HeaderMap, statuses: Statuses) -> Option<Media> {
     let (mut json, mut graphql) = (None, None);
     let mut anything = false;
@@ -122,8 +121,8 @@ pub(super) fn sends_json(headers: &HeaderMap) -> bool {
     range.fit("application", "json") == Some(Fit::Exact)
 }
 
-/// Returns `true` if a website could make a browser send this body without a preflight (Fetch
-/// standard, "CORS-safelisted request-header"). A body that is not clearly declared counts as such.
+/// Returns `true` if a website could make a browser send this body without a preflight (Fetch standard,
+/// "CORS-safelisted request-header"). A body that is not clearly declared counts as such.
 pub(super) fn sends_simple(headers: &HeaderMap) -> bool {
     const SIMPLE: [(&str, &str); 3] =
         [("text", "plain"), ("application", "x-www-form-urlencoded"), ("multipart", "form-data")];

@@ -1,10 +1,9 @@
 //! Parses a GraphQL request from a JSON body or a query string.
 //!
-//! Parsing is strict, because a lenient parser hides errors. It refuses wrong JSON types, invalid
-//! UTF-8, broken percent-encoding, repeated parameters, two documents at once, and lists of
-//! operations. Each error is a sentence that names the cause. A valid body is parsed in one pass;
-//! the sentence is found in a second one, only if the first failed. The JSON parser limits the
-//! depth (128 levels).
+//! Parsing is strict, because a lenient parser hides errors. It refuses wrong JSON types, invalid UTF-8, broken
+//! percent-encoding, repeated parameters, two documents at once, and lists of operations. Each error is a sentence that
+//! names the cause. A valid body is parsed in one pass; the sentence is found in a second one, only if the first
+//! failed. The JSON parser limits the depth (128 levels).
 
 use crate::engine::Document;
 use percent_encoding::percent_decode_str;
@@ -212,8 +211,7 @@ fn object(name: &str, text: &str) -> Result<Map<String, Value>, Mistake> {
     }
 }
 
-/// Decodes `application/x-www-form-urlencoded` text (WHATWG URL). Unlike WHATWG, invalid UTF-8 is
-/// refused.
+/// Decodes `application/x-www-form-urlencoded` text (WHATWG URL). Unlike WHATWG, invalid UTF-8 is refused.
 fn decode(text: &str) -> Result<Cow<'_, str>, Mistake> {
     let spaced = if text.contains('+') { text.replace('+', " ").into() } else { Cow::from(text) };
     let refused = |_| Mistake::from("the URL's parameters are not valid UTF-8");

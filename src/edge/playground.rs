@@ -1,5 +1,5 @@
-//! The playground: GraphiQL, served from the binary. The page loads nothing from other hosts, and
-//! its headers make the browser enforce that.
+//! The playground: GraphiQL, served from the binary. The page loads nothing from other hosts, and its headers make the
+//! browser enforce that.
 
 use super::{Settings, reply};
 use axum::Router;

@@ -1,10 +1,9 @@
 //! Operators' pages, on a separate address.
 //!
-//! There is no login: access to the address is access to the pages. So other websites must not
-//! reach it through a visitor's browser. A request for another host name that resolves to this
-//! address (DNS rebinding) is refused, and so is one that another page's script sends. The headers
-//! of a response keep browsers from framing it, from storing it, and from loading anything else for
-//! it.
+//! There is no login: access to the address is access to the pages. So other websites must not reach it through a
+//! visitor's browser. A request for another host name that resolves to this address (DNS rebinding) is refused, and so
+//! is one that another page's script sends. The headers of a response keep browsers from framing it, from storing it,
+//! and from loading anything else for it.
 
 use super::reply;
 use axum::Router;
@@ -72,8 +71,7 @@ fn host(request: &Request) -> Option<&str> {
     request.uri().authority().map(Authority::as_str).or(header)
 }
 
-/// Returns `true` for `localhost` and for IP addresses of this listener, which cannot be rebound by
-/// DNS.
+/// Returns `true` for `localhost` and for IP addresses of this listener, which cannot be rebound by DNS.
 fn is_own(host: &str, listen: SocketAddr) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host();

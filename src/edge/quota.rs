@@ -1,8 +1,7 @@
 //! Fair share of a pool: limits one client, so that no client takes all of it.
 //!
-//! While at most half of a pool is taken, every client may take more, so the rule costs a single
-//! client nothing. Past that, a client that holds its share may not take more. It keeps what it
-//! already holds.
+//! While at most half of a pool is taken, every client may take more, so the rule costs a single client nothing. Past
+//! that, a client that holds its share may not take more. It keeps what it already holds.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -22,15 +21,14 @@ impl Quota {
         Self { pool, share: share.max(LEAST) }
     }
 
-    /// Returns `true` if a client may take one more. Including that one, `taken` of the pool are
-    /// taken, and the client holds `held` of them.
+    /// Returns `true` if a client may take one more. Including that one, `taken` of the pool are taken, and the client
+    /// holds `held` of them.
     pub(super) fn allows(self, taken: usize, held: usize) -> bool {
         taken <= self.pool / 2 || held <= self.share
     }
 }
 
-/// Returns the address that counts as one client. For IPv6 that is the /64, because a client
-/// usually owns all of it.
+/// Returns the address that counts as one client. For IPv6 that is the /64, because a client usually owns all of it.
 pub(super) fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -39,8 +39,8 @@ pub(super) fn answer(media: Media, response: engine::Response) -> Response {
     reply
 }
 
-/// Returns the response to a batch. Each answer has its own errors, so the status of the batch is
-/// success. The rate limit headers are those of the emptiest bucket.
+/// Returns the response to a batch. Each answer has its own errors, so the status of the batch is success. The rate
+/// limit headers are those of the emptiest bucket.
 pub(super) fn answers(media: Media, responses: &[engine::Response], account: &Account) -> Response {
     let content_type = HeaderValue::from_static(media.content_type());
     let joined = account.answer(batch::join(responses));
@@ -132,8 +132,8 @@ fn partly(media: Media) -> StatusCode {
     }
 }
 
-/// Returns the status of a refusal (GraphQL over HTTP, "Status Codes"). With `application/json` a
-/// well-formed request gets 200 even if its operation is refused.
+/// Returns the status of a refusal (GraphQL over HTTP, "Status Codes"). With `application/json` a well-formed request
+/// gets 200 even if its operation is refused.
 fn status(media: Media, code: ErrorCode) -> StatusCode {
     if media == Media::Json && well_formed(code) {
         return StatusCode::OK;

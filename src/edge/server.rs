@@ -1,10 +1,9 @@
 //! The server: accepts connections, serves each with hyper, and drains them at shutdown.
 //!
-//! The accept loop is our own and not a ready-made one, because of these guarantees. An accept
-//! error (such as no free descriptors) pauses the loop and never ends it. Open connections are
-//! limited, in all and by address. A silent connection makes room for another client. A slow client
-//! loses its connection, whether it is slow to send or to read. At shutdown, requests in flight get
-//! the grace period and no more.
+//! The accept loop is our own and not a ready-made one, because of these guarantees. An accept error (such as no free
+//! descriptors) pauses the loop and never ends it. Open connections are limited, in all and by address. A silent
+//! connection makes room for another client. A slow client loses its connection, whether it is slow to send or to read.
+//! At shutdown, requests in flight get the grace period and no more.
 
 mod addresses;
 mod drain;
@@ -54,21 +53,19 @@ use unread::Received;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Timeout for a slot that was freed, before another connection is closed.
 const ROOM_WAIT: Duration = Duration::from_millis(20);
-/// Maximum number of streams of one connection, and so of responses that wait in it for a client
-/// that does not read.
+/// Maximum number of streams of one connection, and so of responses that wait in it for a client that does not read.
 const HTTP2_STREAMS: u32 = 100;
 const HTTP2_HEADERS: u32 = 64 << 10;
 const HTTP2_PING: Duration = Duration::from_secs(30);
-/// Maximum number of streams that a client opened and reset before they were handled ("rapid
-/// reset", CVE-2023-44487).
+/// Maximum number of streams that a client opened and reset before they were handled ("rapid reset", CVE-2023-44487).
 const HTTP2_PENDING_RESETS: usize = 20;
 /// Maximum number of streams that we reset because the client broke the protocol.
 const HTTP2_LOCAL_RESETS: usize = 256;
 /// Maximum bytes of one stream's response that wait for the client to read.
 const HTTP2_SEND_BUFFER: usize = 256 << 10;
 
-/// Serves until `shutdown` completes, then drains for at most the grace period. Connections that
-/// are still open then are closed.
+/// Serves until `shutdown` completes, then drains for at most the grace period. Connections that are still open then
+/// are closed.
 pub async fn serve(listener: TcpListener, edge: Edge, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     if edge.settings.tls.is_some() && edge.certificates.is_none() {
@@ -149,10 +146,9 @@ impl Door {
         Some(Connection { stream, peer, activity, counted: Arc::new(counted), edge, protocols })
     }
 
-    /// Waits for a slot. If all are taken, it closes silent and idle connections for it. Returns
-    /// `None` if no connection can be closed and the client has other connections. Then waiting
-    /// would block the accept loop, and the next client may be one that a connection can be closed
-    /// for.
+    /// Waits for a slot. If all are taken, it closes silent and idle connections for it. Returns `None` if no
+    /// connection can be closed and the client has other connections. Then waiting would block the accept loop, and the
+    /// next client may be one that a connection can be closed for.
     async fn room(
         &self,
         slots: &Arc<Semaphore>,
@@ -256,8 +252,7 @@ impl Connection {
         // If the connection becomes a WebSocket, it keeps these.
         let held = (slot, Arc::clone(&counted), edge.metrics.open());
         let here = Here::new(&edge.settings, Arc::new(held));
-        // Without it, small responses wait for the client's acknowledgements. If it fails, they are
-        // late, not wrong.
+        // Without it, small responses wait for the client's acknowledgements. If it fails, they are late, not wrong.
         let _ = stream.set_nodelay(true);
         let displaced = edge.metrics.displaced.clone();
         let account = edge.account(peer.ip());
@@ -354,8 +349,7 @@ impl Talk {
     }
 }
 
-/// Drives a connection to its end. Once `over` completes, calls `finish` so that only requests in
-/// flight are completed.
+/// Drives a connection to its end. Once `over` completes, calls `finish` so that only requests in flight are completed.
 async fn until_over<C: Future<Output = hyper::Result<()>>>(
     connection: C,
     finish: impl FnOnce(Pin<&mut C>),
@@ -383,8 +377,7 @@ async fn until_over<C: Future<Output = hyper::Result<()>>>(
 }
 
 impl Edge {
-    /// Returns the account that requests from an address are counted on. A trusted proxy has many
-    /// clients.
+    /// Returns the account that requests from an address are counted on. A trusted proxy has many clients.
     fn account(&self, address: IpAddr) -> Account {
         if forwarded::is_trusted(address, &self.settings.trusted_proxies) {
             self.memory.account_of_many()
@@ -433,8 +426,7 @@ impl Edge {
     }
 }
 
-/// Returns the error of a request that hyper accepts but that must not be served (RFC 9112 §3.2,
-/// §6.1).
+/// Returns the error of a request that hyper accepts but that must not be served (RFC 9112 §3.2, §6.1).
 fn mistake(request: &Request, ambiguous: bool) -> Option<&'static str> {
     if request.headers().get_all(HOST).iter().nth(1).is_some() {
         Some("two `host` headers\n")
@@ -452,8 +444,8 @@ fn refuse(mistake: &'static str, version: Version) -> Response {
     response
 }
 
-/// Marks the connection to be closed after this response. HTTP/2 uses GOAWAY instead, and a
-/// connection that was handed over is not ours to close.
+/// Marks the connection to be closed after this response. HTTP/2 uses GOAWAY instead, and a connection that was handed
+/// over is not ours to close.
 fn say_goodbye(response: &mut Response, version: Version) {
     if version < Version::HTTP_2 && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -8,8 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Settings of the edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// Address of the GraphQL endpoint. Default: `127.0.0.1:4000`.
     pub listen: SocketAddr,
     /// Path of the GraphQL endpoint. Default: `/graphql`.
     pub path: String,
@@ -28,20 +30,16 @@ pub struct Settings {
     pub body_mode: Mode,
     /// Time that requests in flight get after the signal to stop. Default: 10 s.
     pub shutdown_grace: Duration,
-    /// Maximum number of open connections; further ones wait in the system's queue. Default:
-    /// 10,000.
+    /// Maximum number of open connections; further ones wait in the system's queue. Default: 10,000.
     pub connections: usize,
-    /// Maximum number of open connections of one client address; further ones are closed at once.
-    /// Default: 1,000.
+    /// Maximum number of open connections of one client address; further ones are closed at once. Default: 1,000.
     pub connections_per_ip: usize,
-    /// Maximum bytes of replies and answers that requests hold, in the whole process. Default: 512
-    /// MiB.
+    /// Maximum bytes of replies and answers that requests hold, in the whole process. Default: 512 MiB.
     pub memory: usize,
-    /// Maximum share of connections, of subscriptions and of `memory` that one client may hold once
-    /// more than half is taken; in thousandths. Default: 100, which is a tenth.
+    /// Maximum share of connections, of subscriptions and of `memory` that one client may hold once more than half is
+    /// taken; in thousandths. Default: 100, which is a tenth.
     pub client_share: u16,
-    /// Timeout for a request's head; the first one is timed from when the connection is accepted.
-    /// Default: 10 s.
+    /// Timeout for a request's head; the first one is timed from when the connection is accepted. Default: 10 s.
     pub header_timeout: Duration,
     /// Timeout for a request's body. Default: 30 s.
     pub body_timeout: Duration,
@@ -53,6 +51,7 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Compresses responses if the client accepts it, and accepts compressed bodies. Default: on.
     pub compression: bool,
+    /// TLS of the endpoint. `None` (the default) serves plain HTTP.
     pub tls: Option<Tls>,
     /// Share of new traces that are marked as sampled, in thousandths. Default: 1000, which is all.
     pub trace_sample: u16,
@@ -75,6 +74,7 @@ pub struct Scrape {
 /// Address of the admin page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admin {
+    /// Serves the admin page. Default: on.
     pub enabled: bool,
     /// Address to listen on. If it is [`Admin::USUAL`] and already in use, the page is not served.
     pub listen: SocketAddr,
@@ -83,6 +83,7 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// Default address of the admin page: `127.0.0.1:4099`.
     pub const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4099);
 }
 
@@ -97,8 +98,8 @@ impl Default for Admin {
 pub enum Statuses {
     /// The edition of the published audit. This is the default.
     Audited,
-    /// The edition of September 2026. It distinguishes syntax errors (400) from invalid requests
-    /// (422), and success (200) from partial success (294).
+    /// The edition of September 2026. It distinguishes syntax errors (400) from invalid requests (422), and success
+    /// (200) from partial success (294).
     Fine,
 }
 
@@ -107,6 +108,7 @@ pub enum Statuses {
 pub struct Tls {
     /// Path to the certificate, followed by the intermediate ones.
     pub cert: PathBuf,
+    /// Path to the private key of the certificate.
     pub key: PathBuf,
     /// Path to root certificates. If set, clients must have a certificate that one of these signed.
     pub client_ca: Option<PathBuf>,
@@ -123,11 +125,12 @@ pub struct Csrf {
     pub strict_get: bool,
 }
 
-/// CORS: origins whose pages may read answers in a browser. Without origins (the default) no CORS
-/// header is sent.
+/// CORS: origins whose pages may read answers in a browser. Without origins (the default) no CORS header is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
+    /// Origins whose pages may read responses; `*` allows any.
     pub origins: Vec<HeaderValue>,
+    /// Allows requests with credentials (`Access-Control-Allow-Credentials`). Default: off.
     pub credentials: bool,
     /// Time for which a browser may cache a preflight. Default: 10 minutes.
     pub max_age: Duration,
@@ -167,8 +170,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Returns the maximum size of a request body in bytes. It is larger than `body_limit` if that
-    /// is only measured.
+    /// Returns the maximum size of a request body in bytes. It is larger than `body_limit` if that is only measured.
     pub(super) fn body_bound(&self) -> usize {
         Limit::new(self.body_limit as u64, self.body_mode).bound(LimitName::Body) as usize
     }
@@ -210,6 +212,7 @@ impl Cors {
         self.origins.iter().any(|allowed| allowed == origin || allowed == "*")
     }
 
+    /// Returns `true` if every origin is allowed (`*`).
     #[must_use]
     pub fn any_origin(&self) -> bool {
         self.origins.iter().any(|origin| origin == "*")

@@ -1,11 +1,9 @@
-//! Rate limit headers: `RateLimit` and `RateLimit-Policy` as in
-//! draft-ietf-httpapi-ratelimit-headers-10 (structured fields, RFC 9651), and `Retry-After` (RFC
-//! 9110 §10.2.3).
+//! Rate limit headers: `RateLimit` and `RateLimit-Policy` as in draft-ietf-httpapi-ratelimit-headers-10 (structured
+//! fields, RFC 9651), and `Retry-After` (RFC 9110 §10.2.3).
 //!
-//! A token bucket has no window. The headers describe it as one: the quota is the capacity, and the
-//! window is the time in which an empty bucket fills. `r` is the remaining cost. `t` is the time
-//! until the bucket is full or, for a request that was refused, until it would pass. Units are
-//! those of cost, not requests.
+//! A token bucket has no window. The headers describe it as one: the quota is the capacity, and the window is the time
+//! in which an empty bucket fills. `r` is the remaining cost. `t` is the time until the bucket is full or, for a
+//! request that was refused, until it would pass. Units are those of cost, not requests.
 
 use crate::engine::Throttle;
 use crate::graphql::ErrorCode;
@@ -26,8 +24,7 @@ pub(super) fn of_answer(
 ) {
     match throttle {
         Some(throttle) => tell(headers, throttle),
-        // The level of the bucket is unknown (`fail: closed`), but a 429 needs a `Retry-After` all
-        // the same.
+        // The level of the bucket is unknown (`fail: closed`), but a 429 needs a `Retry-After` all the same.
         None if refusal == Some(ErrorCode::Throttled) => {
             headers.insert(RETRY_AFTER, HeaderValue::from(UNKNOWN));
         }

@@ -1,11 +1,9 @@
-//! Ids of a request: its own (`x-request-id`), and its place in a distributed trace (W3C Trace
-//! Context).
+//! Ids of a request: its own (`x-request-id`), and its place in a distributed trace (W3C Trace Context).
 //!
-//! An incoming trace is continued, with a span of our own. If there is none, or it is invalid, a
-//! new one begins. Calls of the request carry it to the services, and the log line has all ids. Any
-//! client can send any request id, so one is accepted only if the server knows that the request
-//! comes from a trusted proxy. Everything is parsed strictly and bounded. Invalid headers are not
-//! passed on.
+//! An incoming trace is continued, with a span of our own. If there is none, or it is invalid, a new one begins. Calls
+//! of the request carry it to the services, and the log line has all ids. Any client can send any request id, so one is
+//! accepted only if the server knows that the request comes from a trusted proxy. Everything is parsed strictly and
+//! bounded. Invalid headers are not passed on.
 
 use crate::source::Trace;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -16,8 +14,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// Maximum bytes of `tracestate` that are passed on: four times the 512 that "vendors SHOULD
-/// propagate at least".
+/// Maximum bytes of `tracestate` that are passed on: four times the 512 that "vendors SHOULD propagate at least".
 const LONGEST_STATE: usize = 2048;
 const MOST_MEMBERS: usize = 32;
 
@@ -33,8 +30,8 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// Returns the ids of a request with these headers. `trusted`: its request id is accepted. Of
-    /// new traces, `sampled` in a thousand are marked as sampled.
+    /// Returns the ids of a request with these headers. `trusted`: its request id is accepted. Of new traces, `sampled`
+    /// in a thousand are marked as sampled.
     pub(super) fn take(headers: &HeaderMap, trusted: bool, sampled: u16) -> Self {
         let random = RANDOM.with_borrow_mut(Random::next);
         let (fresh, rest) = random.split_at(16);
@@ -62,8 +59,7 @@ impl Ids {
 /// Random bytes for one request's ids: a new trace, a span, and the request.
 const NEEDED: usize = 16 + 8 + 16;
 
-/// Random bytes of the system, fetched for a hundred requests at a time, so that not every request
-/// needs a system call.
+/// Random bytes of the system, fetched for a hundred requests at a time, so that not every request needs a system call.
 struct Random {
     bytes: [u8; 100 * NEEDED],
     used: usize,
@@ -98,8 +94,7 @@ struct Parent<'a> {
 const KNOWN_FLAGS: u8 = 0b11;
 const IS_RANDOM: u8 = 0b10;
 
-/// Parses `traceparent` (Trace Context §3.2): exactly one header, of version 00, or of a later one
-/// that begins alike.
+/// Parses `traceparent` (Trace Context §3.2): exactly one header, of version 00, or of a later one that begins alike.
 fn parent(headers: &HeaderMap) -> Option<Parent<'_>> {
     let mut values = headers.get_all(TRACEPARENT).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
@@ -124,8 +119,7 @@ fn is_lower_hexadecimal(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Parses `tracestate` (Trace Context §3.3): the members of all headers as one list; `None` if any
-/// is malformed.
+/// Parses `tracestate` (Trace Context §3.3): the members of all headers as one list; `None` if any is malformed.
 fn state(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut joined = String::new();
     let mut keys: Vec<&str> = Vec::new();
@@ -171,15 +165,14 @@ fn is_value(value: &str) -> bool {
         && value.bytes().all(|byte| (b' '..=b'~').contains(&byte) && !b",=".contains(&byte))
 }
 
-/// Decides if a new trace is marked as sampled. Decided by its own id, so that the share is right
-/// without a counter.
+/// Decides if a new trace is marked as sampled. Decided by its own id, so that the share is right without a counter.
 fn decide(trace: &[u8], sampled: u16) -> u8 {
     let last = trace.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     IS_RANDOM | u8::from(last % 1000 < u64::from(sampled))
 }
 
-/// Returns `true` if an id may be logged and sent back: it is short, and has no characters with a
-/// meaning for other readers.
+/// Returns `true` if an id may be logged and sent back: it is short, and has no characters with a meaning for other
+/// readers.
 fn is_sane(id: &HeaderValue) -> bool {
     let bytes = id.as_bytes();
     (1..=128).contains(&bytes.len())

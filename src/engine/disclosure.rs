@@ -1,11 +1,9 @@
-//! Hides names of the schema in messages. If introspection is off, a message names only what the
-//! client wrote. Otherwise a client could read the schema out of errors, one type and one argument
-//! at a time.
+//! Hides names of the schema in messages. If introspection is off, a message names only what the client wrote.
+//! Otherwise a client could read the schema out of errors, one type and one argument at a time.
 //!
-//! All messages pass here, whatever wrote them (the parser, the validator, coercion, limits, the
-//! writer). Names of the schema that the request does not have are removed. Everything else stays,
-//! so no rule needs a second wording. Never changes what operators read: the log, `explain`,
-//! problems of the load.
+//! All messages pass here, whatever wrote them (the parser, the validator, coercion, limits, the writer). Names of the
+//! schema that the request does not have are removed. Everything else stays, so no rule needs a second wording. Never
+//! changes what operators read: the log, `explain`, problems of the load.
 
 use super::settings::Settings;
 use crate::graph::Graph;
@@ -70,8 +68,7 @@ impl Disclosure {
     }
 }
 
-/// Collects every name of a schema, except for the specification's own directives and introspection
-/// types.
+/// Collects every name of a schema, except for the specification's own directives and introspection types.
 fn collect(schema: &Schema, names: &mut HashSet<Name>) {
     let mut add = |name: &str| {
         if !name.starts_with("__") {
@@ -135,8 +132,7 @@ impl Words<'_> {
         if changed { Cow::Owned(out) } else { Cow::Borrowed(message) }
     }
 
-    /// Handles a quotation: a name, a coordinate such as `Query.user(id:)`, a type such as
-    /// `[User!]`, or another text.
+    /// Handles a quotation: a name, a coordinate such as `Query.user(id:)`, a type such as `[User!]`, or another text.
     fn quoted<'m>(&self, text: &'m str) -> Cow<'m, str> {
         if self.source == Some(text) || SETTINGS.contains(&text) {
             return Cow::Borrowed(text);
@@ -147,8 +143,7 @@ impl Words<'_> {
         self.replace(text, false)
     }
 
-    /// Returns the text without hidden names. `prose`: it contains English words, which are not
-    /// names.
+    /// Returns the text without hidden names. `prose`: it contains English words, which are not names.
     fn replace<'m>(&self, text: &'m str, prose: bool) -> Cow<'m, str> {
         let mut out = String::new();
         let (mut changed, mut has_name) = (false, false);
@@ -222,8 +217,8 @@ fn has_word(text: &str, name: &str) -> bool {
 const SETTINGS: [&str; 5] =
     ["server.introspection", "operationName", "@skip", "@include", "isSuccess"];
 
-/// English words, and words of this product's settings, that messages use outside of quotations. If
-/// a schema has fields of these names, the messages do not reveal them.
+/// English words, and words of this product's settings, that messages use outside of quotations. If a schema has fields
+/// of these names, the messages do not reveal them.
 const WORDS: &str = "\
     GET HTTP JSON KiB POST a again age aliases all allowed already an and anonymous answer \
     answered answers any applied are argument arguments array as asks at be became because been \

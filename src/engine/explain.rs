@@ -1,5 +1,5 @@
-//! Explains an operation without running it: the plan, the rendered calls, the cost, fields that
-//! the caller may not see, and refusals. Makes no calls, and takes nothing from a bucket.
+//! Explains an operation without running it: the plan, the rendered calls, the cost, fields that the caller may not
+//! see, and refusals. Makes no calls, and takes nothing from a bucket.
 
 use super::Engine;
 use super::guard::access::{self, Access, GuardMode};
@@ -15,6 +15,7 @@ use std::fmt::{self, Display, Formatter};
 #[derive(Debug)]
 pub struct Explanation {
     pub plan: ExplainedPlan,
+    /// Estimated cost.
     pub estimate: u64,
     /// Formula of `estimate`.
     pub formula: String,

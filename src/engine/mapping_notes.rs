@@ -1,5 +1,5 @@
-//! Reports keys that mappings did not find, for developers of a graph: under `extensions.mapping`
-//! of the response, and once in the log.
+//! Reports keys that mappings did not find, for developers of a graph: under `extensions.mapping` of the response, and
+//! once in the log.
 //!
 //! Only if `server.expose_upstream_errors` is on. In production there is nothing to report.
 

@@ -1,9 +1,8 @@
-//! Runs one operation from start to finish, without a socket: bytes → prepared operation (cached) →
-//! run the plan → bytes.
+//! Runs one operation from start to finish, without a socket: bytes → prepared operation (cached) → run the plan →
+//! bytes.
 //!
-//! Work that can be done once per operation is not repeated per request, and work that can be done
-//! at load is not repeated per operation. The engine knows no protocol: all calls go through
-//! [`crate::source`].
+//! Work that can be done once per operation is not repeated per request, and work that can be done at load is not
+//! repeated per operation. The engine knows no protocol: all calls go through [`crate::source`].
 
 mod disclosure;
 mod execute;
@@ -169,8 +168,7 @@ impl Engine {
         &self.settings
     }
 
-    /// Runs one request. Dropping the future cancels all its calls. Never panics, whatever a client
-    /// sends.
+    /// Runs one request. Dropping the future cancels all its calls. Never panics, whatever a client sends.
     pub async fn execute(&self, request: Request) -> Response {
         let caller = Arc::clone(&request.caller);
         let mut debit = Debit::new(self.buckets.as_deref(), &caller);
@@ -181,9 +179,8 @@ impl Engine {
         response.counted(&caller.account)
     }
 
-    /// Returns `true` if a JSON body holds far more values than the variables of `requests`
-    /// requests may. The body is not parsed for that, so values outside of the variables count as
-    /// well.
+    /// Returns `true` if a JSON body holds far more values than the variables of `requests` requests may. The body is
+    /// not parsed for that, so values outside of the variables count as well.
     #[must_use]
     pub fn exceeds_values(&self, body: &[u8], requests: usize) -> bool {
         let of_one = self.settings.limits.variables.bound(LimitName::Variables);
@@ -363,8 +360,7 @@ impl Engine {
         Ok(())
     }
 
-    /// With `guards.mode: reject`, refuses an operation that selects anything that the caller may
-    /// not see.
+    /// With `guards.mode: reject`, refuses an operation that selects anything that the caller may not see.
     fn reject_unseen(&self, operation: &Operation, conditions: &[bool]) -> Result<(), Refusal> {
         if self.settings.guards == GuardMode::Withhold || !operation.plan.is_guarded() {
             return Ok(());

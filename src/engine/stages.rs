@@ -1,5 +1,4 @@
-//! The stages of a request one by one, for benchmarks (`benches/inside`). Production code does not
-//! use this.
+//! The stages of a request one by one, for benchmarks (`benches/inside`). Production code does not use this.
 
 use super::execute::{self, Outcome, Snapshot};
 use super::guard::access::Access;

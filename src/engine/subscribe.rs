@@ -1,16 +1,14 @@
-//! Subscriptions (GraphQL spec, section 6.2.3): the root field's call is a stream, and the rest of
-//! the plan runs once for each of its events.
+//! Subscriptions (GraphQL spec, section 6.2.3): the root field's call is a stream, and the rest of the plan runs once
+//! for each of its events.
 //!
-//! A subscription is prepared and planned once. Events are handled one after another: the next one
-//! is requested once the last response has been taken, so a slow client slows its source down and
-//! nothing is queued. Each event has a request's timeout. It shares no call with earlier events,
-//! and none that was sent before it arrived: a reply from then may not reflect it yet. Dropping the
-//! stream closes the call.
+//! A subscription is prepared and planned once. Events are handled one after another: the next one is requested once
+//! the last response has been taken, so a slow client slows its source down and nothing is queued. Each event has a
+//! request's timeout. It shares no call with earlier events, and none that was sent before it arrived: a reply from
+//! then may not reflect it yet. Dropping the stream closes the call.
 //!
-//! Access rules that use an object are evaluated for every event, because each event has new
-//! objects. All others use the claims, the request and the arguments, which stay the same for the
-//! whole subscription. They are evaluated with its other conditions, before the call is opened.
-//! Claims are valid no longer than their token.
+//! Access rules that use an object are evaluated for every event, because each event has new objects. All others use
+//! the claims, the request and the arguments, which stay the same for the whole subscription. They are evaluated with
+//! its other conditions, before the call is opened. Claims are valid no longer than their token.
 
 use super::execute::{Event, deadline_of};
 use super::guard::Refusal;

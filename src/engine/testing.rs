@@ -1,5 +1,5 @@
-//! Helpers of the engine's tests: an upstream that is a closure, which may be slow, refuse, or
-//! forward headers; engines from SDL; and a small generator of random numbers.
+//! Helpers of the engine's tests: an upstream that is a closure, which may be slow, refuse, or forward headers; engines
+//! from SDL; and a small generator of random numbers.
 
 use super::{Engine, Request, Response, Settings};
 use crate::graph::{Graph, Sdl, load_with_env};
@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 type Answer = Result<Reply, source::Error>;
 type Script = dyn Fn(source::Request) -> BoxFuture<'static, Answer> + Send + Sync;
 
-/// A connector that speaks no protocol: `@call(source, target, forward, select, batch)`. `forward`
-/// names a header of the caller to forward. With `stream: true` it opens the stream that
-/// [`Upstream::stream`] prepared. Clones share the script and the record.
+/// A connector that speaks no protocol: `@call(source, target, forward, select, batch)`. `forward` names a header of
+/// the caller to forward. With `stream: true` it opens the stream that [`Upstream::stream`] prepared. Clones share the
+/// script and the record.
 #[derive(Clone)]
 pub(super) struct Upstream {
     script: Arc<Script>,

@@ -1,7 +1,7 @@
 //! `@alias`: names of enum values in services.
 //!
-//! Clients and rules use the names of the schema. Calls are written with the names of the service,
-//! and replies are read with them.
+//! Clients and rules use the names of the schema. Calls are written with the names of the service, and replies are read
+//! with them.
 
 use super::merge::Merged;
 use crate::graphql::Name;
@@ -41,8 +41,8 @@ pub enum Spelling {
 }
 
 impl EnumAliases {
-    /// Converts a value, or each of a list, to the names of the schema or of the service. Other
-    /// values stay as they are.
+    /// Converts a value, or each of a list, to the names of the schema or of the service. Other values stay as they
+    /// are.
     pub fn respell(&self, value: &mut Value, to: Spelling) {
         if let Value::Array(items) = value {
             return items.iter_mut().for_each(|item| self.respell(item, to));
@@ -72,8 +72,8 @@ impl Aliases {
         self.enums.contains_key(ty) || self.inputs.contains_key(ty)
     }
 
-    /// Converts a coerced value of this type, or of a list of it, to the service's names. The
-    /// recursion is as deep as the value, which was bounded when it was parsed.
+    /// Converts a coerced value of this type, or of a list of it, to the service's names. The recursion is as deep as
+    /// the value, which was bounded when it was parsed.
     pub fn spell(&self, ty: &str, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.spell(ty, item)),
@@ -164,8 +164,7 @@ fn is_unaliased(definition: &EnumType, name: &str) -> bool {
     definition.values.get(name).is_some_and(|value| !value.directives.has(ALIAS))
 }
 
-/// Collects the input objects that contain one of the enums, directly or indirectly. Repeats until
-/// nothing is added.
+/// Collects the input objects that contain one of the enums, directly or indirectly. Repeats until nothing is added.
 fn inputs(
     schema: &Schema,
     enums: &HashMap<Name, Arc<EnumAliases>>,

@@ -1,8 +1,7 @@
 //! The API schema: the bound schema without everything that is hidden from clients.
 //!
-//! Removed are bindings and all other built-in directives with their inputs, `@internal` fields,
-//! `@require`d arguments, and types that only these use. Everything else stays as it was written,
-//! in its order.
+//! Removed are bindings and all other built-in directives with their inputs, `@internal` fields, `@require`d arguments,
+//! and types that only these use. Everything else stays as it was written, in its order.
 
 use super::directive;
 use super::merge::Merged;

@@ -16,8 +16,8 @@ use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// All bindings of a graph, including those that failed to compile, so that later checks do not
-/// report their fields as unfilled.
+/// All bindings of a graph, including those that failed to compile, so that later checks do not report their fields as
+/// unfilled.
 #[derive(Default)]
 pub(super) struct Bindings {
     list: Vec<Binding>,
@@ -169,8 +169,7 @@ impl<'a> Compiling<'a> {
             batch: None,
         };
         if uses.len() > 1 {
-            // Two bindings of one kind break a rule of the type system as well, but this message is
-            // better.
+            // Two bindings of one kind break a rule of the type system as well, but this message is better.
             let uses: Vec<_> = uses.iter().map(|(directive, _)| *directive).collect();
             let places: Vec<_> =
                 uses.iter().map(|directive| self.merged.places.of(directive.location())).collect();
@@ -185,8 +184,7 @@ impl<'a> Compiling<'a> {
         self.bindings.add(bound);
     }
 
-    /// Records a field with an unknown directive. The directive is reported, and may be a misspelt
-    /// binding.
+    /// Records a field with an unknown directive. The directive is reported, and may be a misspelt binding.
     fn unknown(&mut self, type_name: &str, field: &FieldDefinition) {
         let defined = &self.merged.schema.directive_definitions;
         let unknown = field.directives.iter().find(|found| !defined.contains_key(&found.name));
@@ -302,8 +300,8 @@ impl<'a> Compiling<'a> {
         })
     }
 
-    /// Checks that a subscription field is filled by a stream of replies, and no other field is.
-    /// Connectors with streams report that more precisely; this covers the others.
+    /// Checks that a subscription field is filled by a stream of replies, and no other field is. Connectors with
+    /// streams report that more precisely; this covers the others.
     fn stream(&mut self, bound: &Bound, call: &dyn Call, operation: Operation) {
         let wanted = operation == Operation::Subscription;
         if call.streams() == wanted {
@@ -320,8 +318,7 @@ impl<'a> Compiling<'a> {
         self.problems.push(Problem::error("not-a-stream", message).at(bound.place.clone()));
     }
 
-    /// Returns `true` if there is a type system error inside the directive. Its arguments may be
-    /// invalid then.
+    /// Returns `true` if there is a type system error inside the directive. Its arguments may be invalid then.
     fn is_refused(&self, place: &Place) -> bool {
         let file = Arc::as_ptr(&place.file) as usize;
         let inside = (file, place.span.start)..(file, place.span.end);

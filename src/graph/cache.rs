@@ -1,9 +1,8 @@
 //! `@cacheControl`: lifetime and audience of the cached replies of a call.
 //!
-//! On a field it applies to the field's own call; a field without a call cannot have it. On a type
-//! it is the default of every call that returns the type, and a limit for every reply with an
-//! object of it (as in Apollo's cache policy). `PRIVATE` always wins. The engine decides what is
-//! cached.
+//! On a field it applies to the field's own call; a field without a call cannot have it. On a type it is the default of
+//! every call that returns the type, and a limit for every reply with an object of it (as in Apollo's cache policy).
+//! `PRIVATE` always wins. The engine decides what is cached.
 
 use super::binding::Bindings;
 use super::merge::Merged;
@@ -19,8 +18,11 @@ use hashbrown::HashMap;
 /// Values of `@cacheControl`; ages in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CacheHint {
+    /// Time for which a reply is fresh, in seconds.
     pub max_age: Option<u32>,
+    /// A reply is for its caller only (`PRIVATE`).
     pub private: bool,
+    /// Time past `max_age` in which a reply may replace an error, in seconds.
     pub stale_if_error: Option<u32>,
 }
 
@@ -92,8 +94,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Returns the hints of all types. An interface or union without a hint of its own is as strict
-    /// as the strictest of its members.
+    /// Returns the hints of all types. An interface or union without a hint of its own is as strict as the strictest of
+    /// its members.
     fn types(&mut self) -> HashMap<Name, CacheHint> {
         let schema = &self.merged.schema;
         let words = Words(schema);

@@ -1,5 +1,5 @@
-//! Policy of a field's own call, beside its binding: the timeout (`@timeout`), and the field's
-//! value if the call fails (`@onError`).
+//! Policy of a field's own call, beside its binding: the timeout (`@timeout`), and the field's value if the call fails
+//! (`@onError`).
 
 use super::binding::{Bindings, Bound};
 use super::merge::Merged;
@@ -109,8 +109,7 @@ impl Reading<'_> {
         if let Some(Argument { value: ArgumentValue::Enum(action), place, .. }) = &argument
             && &**action != "NULL"
         {
-            // A value that the type lacks breaks a rule of the type system, but this message is
-            // better.
+            // A value that the type lacks breaks a rule of the type system, but this message is better.
             self.problems.retain(|problem| {
                 let is_inside = |found: &Place| {
                     std::sync::Arc::ptr_eq(&found.file, &place.file)

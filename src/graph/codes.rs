@@ -1,5 +1,5 @@
-//! Table of the codes that loading a graph may report. `docs/schema-language.md` explains each; a
-//! test compares both with the code.
+//! Table of the codes that loading a graph may report. `docs/schema-language.md` explains each; a test compares both
+//! with the code.
 
 use crate::problem::Severity;
 

@@ -1,9 +1,8 @@
-//! `@cost` and `@listSize` (IBM's "GraphQL Cost Directives" specification): the weight of a field,
-//! a type or a given value, and the maximum length of a list.
+//! `@cost` and `@listSize` (IBM's "GraphQL Cost Directives" specification): the weight of a field, a type or a given
+//! value, and the maximum length of a list.
 //!
-//! Weights are non-negative integers: a negative one could be used to get around every limit. As in
-//! IBM's specification a field of an interface has no weight of its own, because the field of the
-//! object counts.
+//! Weights are non-negative integers: a negative one could be used to get around every limit. As in IBM's specification
+//! a field of an interface has no weight of its own, because the field of the object counts.
 
 use super::merge::Merged;
 use super::words::{Words, is_list};
@@ -16,8 +15,8 @@ use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Node, Schema};
 use hashbrown::HashMap;
 
-/// Weights of leaves and of given values. Those of objects and their fields are in
-/// [`ObjectType`](super::ObjectType) and [`Field`](super::Field).
+/// Weights of leaves and of given values. Those of objects and their fields are in [`ObjectType`](super::ObjectType)
+/// and [`Field`](super::Field).
 #[derive(Debug, Default)]
 pub struct Costs {
     /// `@cost` of scalars and enums.
@@ -29,8 +28,8 @@ pub struct Costs {
 /// Cost of one value for an argument or an input field. A list costs the sum of its elements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputCost {
-    /// `@cost` if it is declared, otherwise that of its type, otherwise 1 for an input object and 0
-    /// for a scalar or an enum.
+    /// `@cost` if it is declared, otherwise that of its type, otherwise 1 for an input object and 0 for a scalar or an
+    /// enum.
     pub weight: u64,
     /// The input object whose fields count as well.
     pub object: Option<Name>,
@@ -164,8 +163,8 @@ pub(super) fn list_size(
     Some(size)
 }
 
-/// Returns the field with this argument that leads to the list, if the list itself has no
-/// arguments: `edges` of a connection.
+/// Returns the field with this argument that leads to the list, if the list itself has no arguments: `edges` of a
+/// connection.
 fn leading(schema: &Schema, list: &str, argument: &str) -> Option<String> {
     let (owner, name) = list.split_once('.')?;
     let field = schema.type_field(owner, name).ok()?;
@@ -207,8 +206,7 @@ impl Reading<'_> {
         size
     }
 
-    /// Returns paths from an argument through input objects, to a number or to a list whose length
-    /// counts.
+    /// Returns paths from an argument through input objects, to a number or to a list whose length counts.
     fn slicing(
         &mut self,
         coordinate: &str,

@@ -1,7 +1,7 @@
 //! Built-in directives, and those that this version must refuse.
 //!
-//! A directive of a later version is refused by name: accepting it silently would promise something
-//! that is not enforced.
+//! A directive of a later version is refused by name: accepting it silently would promise something that is not
+//! enforced.
 
 use crate::source::Connector;
 use std::fmt::Write;

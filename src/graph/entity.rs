@@ -1,5 +1,5 @@
-//! Reads object types and their fields, except for bindings: keys, `@require`, `@provides`, and,
-//! with [`cost`], weights and lengths of lists.
+//! Reads object types and their fields, except for bindings: keys, `@require`, `@provides`, and, with [`cost`], weights
+//! and lengths of lists.
 
 use super::binding::Bindings;
 use super::field_set::{self, Use};

@@ -1,7 +1,7 @@
 //! Field sets such as `id org { id }`: parsed from a string, and checked against a type.
 //!
-//! The SDL's parser is not used, because a field set has no aliases, arguments or fragments, and
-//! because an error must point inside the string.
+//! The SDL's parser is not used, because a field set has no aliases, arguments or fragments, and because an error must
+//! point inside the string.
 
 use super::FieldSelection;
 use super::KeyPath;
@@ -143,8 +143,7 @@ pub(super) enum Use {
     Other,
 }
 
-/// Checks a parsed set against `parent`. Adds errors to `problems`, and returns `None` if there are
-/// any.
+/// Checks a parsed set against `parent`. Adds errors to `problems`, and returns `None` if there are any.
 pub(super) fn check(
     schema: &Schema,
     parent: &str,

@@ -1,8 +1,7 @@
-//! Global IDs: a prefix of the `ID`s of a type, such as `user:1`, and the fields that find an
-//! object by its global ID.
+//! Global IDs: a prefix of the `ID`s of a type, such as `user:1`, and the fields that find an object by its global ID.
 //!
-//! Clients send and receive IDs with the prefix; services, keys and rules never see it.
-//! `Query.node` gets the type from the prefix, so an ID never causes calls to several sources.
+//! Clients send and receive IDs with the prefix; services, keys and rules never see it. `Query.node` gets the type from
+//! the prefix, so an ID never causes calls to several sources.
 
 use super::lookup::Found;
 use super::merge::Merged;
@@ -71,8 +70,8 @@ impl GlobalIds {
         self.nodes.contains(query_field)
     }
 
-    /// Removes the prefixes of the IDs in a value. An ID without its prefix becomes null. The
-    /// recursion is as deep as the value.
+    /// Removes the prefixes of the IDs in a value. An ID without its prefix becomes null. The recursion is as deep as
+    /// the value.
     pub fn strip(&self, place: &IdPlace, value: &mut Value) {
         match (place, value) {
             (_, Value::Array(items)) => items.iter_mut().for_each(|item| self.strip(place, item)),
@@ -91,8 +90,7 @@ impl GlobalIds {
         }
     }
 
-    /// Returns `true` if all IDs in the value have the prefix of their type. The recursion is as
-    /// deep as the value.
+    /// Returns `true` if all IDs in the value have the prefix of their type. The recursion is as deep as the value.
     #[must_use]
     pub fn fits(&self, place: &IdPlace, value: &Value) -> bool {
         match (place, value) {
@@ -125,8 +123,8 @@ impl GlobalIds {
         types
     }
 
-    /// Splits a global ID into the type and key of its object; null if no type has the prefix. Does
-    /// the same for each element of a list.
+    /// Splits a global ID into the type and key of its object; null if no type has the prefix. Does the same for each
+    /// element of a list.
     #[must_use]
     pub fn object_of(&self, id: &Value) -> Value {
         match id {
@@ -330,8 +328,7 @@ impl<'a> Reading<'a> {
         Some(of.into())
     }
 
-    /// Adds arguments and input fields that contain IDs through input objects. Repeats until
-    /// nothing is added.
+    /// Adds arguments and input fields that contain IDs through input objects. Repeats until nothing is added.
     fn inputs_of_inputs(&mut self) {
         if self.ids.inputs.is_empty() {
             return;

@@ -1,8 +1,7 @@
 //! Merges many files into one schema, and reports all syntax and type system errors at once.
 //!
-//! apollo-compiler provides the parser and the rules of the type system. Its errors are translated
-//! into our messages and places. It continues after an error, so that later checks can report in
-//! the same load.
+//! apollo-compiler provides the parser and the rules of the type system. Its errors are translated into our messages
+//! and places. It continues after an error, so that later checks can report in the same load.
 
 use super::directive;
 use super::place::Places;
@@ -165,8 +164,7 @@ impl Merging<'_> {
         self.broken.is_empty() && !self.lacks_files
     }
 
-    /// Returns `true` if the problem may follow from a syntax error, or from a file that could not
-    /// be read.
+    /// Returns `true` if the problem may follow from a syntax error, or from a file that could not be read.
     fn is_doubtful(&self, place: Option<&Place>, message: &str) -> bool {
         if self.is_whole() {
             return false;
@@ -202,8 +200,7 @@ impl Merging<'_> {
         });
     }
 
-    /// Refuses documents of operations. They are often kept beside the schema, but are not part of
-    /// it.
+    /// Refuses documents of operations. They are often kept beside the schema, but are not part of it.
     fn refuse_operations(&mut self, file: &Arc<SourceFile>) {
         let start = file.text.len() - file.text.trim_start().len();
         let end =
@@ -231,8 +228,7 @@ fn later_problem(name: &str, lack: &str) -> Problem {
         .help(format!("remove `@{name}`: to take it in silence would promise what nobody keeps"))
 }
 
-/// Translates an error of the compiler into our words. For an unknown name, it suggests the nearest
-/// known one.
+/// Translates an error of the compiler into our words. For an unknown name, it suggests the nearest known one.
 fn translate(schema: &Schema, message: &str, suggest: bool) -> Problem {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     let first = quoted.first().copied().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Loads SDL into a [`Graph`]: the bindings of fields, the keys of entities, and their lookups.
 //!
-//! Loading merges a folder of files, adds the built-in directive definitions, has every binding
-//! compiled by its connector, and reports all problems at once. The result is immutable and shared;
-//! a reload builds another one beside it. No IO but reading files.
+//! Loading merges a folder of files, adds the built-in directive definitions, has every binding compiled by its
+//! connector, and reports all problems at once. The result is immutable and shared; a reload builds another one beside
+//! it. No IO but reading files.
 
 mod alias;
 mod api_schema;
@@ -58,8 +58,7 @@ use std::time::Duration;
 
 /// The loaded schema that the engine plans and runs against. Immutable.
 pub struct Graph {
-    /// The schema for clients, for validation and introspection: no bindings, no `@internal`, no
-    /// `@require`d arguments.
+    /// The schema for clients, for validation and introspection: no bindings, no `@internal`, no `@require`d arguments.
     pub api_schema: Arc<Valid<Schema>>,
     /// The complete schema, including directives.
     pub schema: Arc<Valid<Schema>>,
@@ -142,8 +141,7 @@ pub struct Binding {
     /// Coordinate of the field, such as `User.orders`.
     pub coordinate: Name,
     pub call: Arc<dyn Call>,
-    /// The call may have side effects: it is made each time that the field is selected, and never
-    /// shared.
+    /// The call may have side effects: it is made each time that the field is selected, and never shared.
     pub changes: bool,
     /// Timeout by `@timeout`, if it is shorter than the source's.
     pub timeout: Option<Duration>,
@@ -162,11 +160,9 @@ pub struct Binding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     pub reply: BatchReply,
-    /// Names of the key fields in the mapping's result (or in the reply, without `select`), in the
-    /// order of `asked`.
+    /// Names of the key fields in the mapping's result (or in the reply, without `select`), in the order of `asked`.
     pub key: Vec<Name>,
-    /// Paths of the key fields. On an entity field: in the parent. On a lookup: in the entity, in
-    /// the argument's order.
+    /// Paths of the key fields. On an entity field: in the parent. On a lookup: in the entity, in the argument's order.
     pub asked: Vec<KeyPath>,
     pub max: usize,
     /// Time to wait for keys of other requests. Zero: no timer, and no such keys.
@@ -220,8 +216,8 @@ impl Graph {
         self.types.get(parent)?.fields.get(field)
     }
 
-    /// Returns the weight of one value of a field: `@cost` on the field, otherwise on its type (an
-    /// object, a scalar or an enum), otherwise 1 for an object and 0 for a leaf.
+    /// Returns the weight of one value of a field: `@cost` on the field, otherwise on its type (an object, a scalar or
+    /// an enum), otherwise 1 for an object and 0 for a leaf.
     #[must_use]
     pub fn weight(&self, field: Option<&Field>, ty: &str) -> u64 {
         let of_type = || match self.types.get(ty) {

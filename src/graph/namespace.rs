@@ -1,9 +1,7 @@
-//! Namespaces of mutations: types that are returned only by `@const` fields of `Mutation`, or of
-//! another namespace.
+//! Namespaces of mutations: types that are returned only by `@const` fields of `Mutation`, or of another namespace.
 //!
-//! The fields of such a type are mutations: their calls are neither shared nor repeated. A type
-//! that other fields return as well is an ordinary type: its fields are reads, and none of them may
-//! have side effects.
+//! The fields of such a type are mutations: their calls are neither shared nor repeated. A type that other fields
+//! return as well is an ordinary type: its fields are reads, and none of them may have side effects.
 
 use super::merge::Merged;
 use super::words::{Root, Words};
@@ -108,8 +106,7 @@ impl Namespaces {
         self.types.contains(type_name)
     }
 
-    /// Refuses a namespace of mutations that queries reach as well: its calls would be shared and
-    /// repeated like reads.
+    /// Refuses a namespace of mutations that queries reach as well: its calls would be shared and repeated like reads.
     pub(super) fn refuse_shared(&self, merged: &Merged, problems: &mut Vec<Problem>) {
         for Shared { by, type_name, other, mutation } in &self.shared {
             let Some((parent, field)) = by.split_once('.') else { continue };
@@ -133,8 +130,8 @@ fn is_empty(field: &FieldDefinition) -> bool {
     value.is_some_and(|value| value.chars().all(|c| "{}$() \t\n".contains(c)))
 }
 
-/// Returns `true` if the field's call has side effects: by its method or, below an empty object, as
-/// far as its binding shows it.
+/// Returns `true` if the field's call has side effects: by its method or, below an empty object, as far as its binding
+/// shows it.
 fn changes(field: &FieldDefinition, below_empty: bool) -> bool {
     let Some(rest) = field.directives.get("rest") else {
         return below_empty

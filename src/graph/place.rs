@@ -1,5 +1,4 @@
-//! Converts the parser's spans to places in our files, and its literals to the arguments that a
-//! connector reads.
+//! Converts the parser's spans to places in our files, and its literals to the arguments that a connector reads.
 
 use crate::problem::{Place, SourceFile};
 use crate::source::{Argument, ArgumentValue};
@@ -21,8 +20,8 @@ impl Places {
         self.files.insert(id, Arc::clone(file));
     }
 
-    /// Returns the place of a span, without the blanks and commas that the parser includes in a
-    /// node. `None` for definitions that are in no file, such as built-in ones of the GraphQL spec.
+    /// Returns the place of a span, without the blanks and commas that the parser includes in a node. `None` for
+    /// definitions that are in no file, such as built-in ones of the GraphQL spec.
     pub(super) fn of(&self, span: Option<SourceSpan>) -> Option<Place> {
         let span = span?;
         let file = self.files.get(&span.file_id())?;

@@ -1,8 +1,7 @@
 //! Requirements: the fields that a field needs first, because its call or its rules use them.
 //!
-//! Fields that need each other form chains, and each link of a chain is a round of calls. Planning
-//! follows them, so their length is bounded here. Walks have stacks of their own, because a chain
-//! can be as long as the schema.
+//! Fields that need each other form chains, and each link of a chain is a round of calls. Planning follows them, so
+//! their length is bounded here. Walks have stacks of their own, because a chain can be as long as the schema.
 
 use super::binding::Bindings;
 use super::guard::{Guard, Guards};
@@ -79,8 +78,8 @@ impl<'a> Requirements<'a> {
         paths
     }
 
-    /// Returns the fields on a path with their distance. For an abstract type, these are the fields
-    /// of all its object types.
+    /// Returns the fields on a path with their distance. For an abstract type, these are the fields of all its object
+    /// types.
     pub(super) fn steps(&self, ty: &str, path: &KeyPath) -> Vec<(Coordinate, usize)> {
         let mut steps = Vec::new();
         let mut at = ty;
@@ -174,8 +173,8 @@ impl Chains {
         })
     }
 
-    /// Returns the length of the chain of fields before each field. `None` if it is in a cycle, or
-    /// needs a field that is.
+    /// Returns the length of the chain of fields before each field. `None` if it is in a cycle, or needs a field that
+    /// is.
     fn lengths(&self) -> Vec<Option<usize>> {
         let mut needed_by = vec![Vec::new(); self.fields.len()];
         for (at, needs) in self.needs.iter().enumerate() {

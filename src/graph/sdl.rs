@@ -10,15 +10,14 @@ const CODE: &str = "schema-file";
 #[derive(Debug, Clone, Default)]
 pub struct Sdl {
     pub files: Vec<Arc<SourceFile>>,
-    /// Files that cannot be read, and patterns that match none. Definitions that other files lack
-    /// may be in them.
+    /// Files that cannot be read, and patterns that match none. Definitions that other files lack may be in them.
     pub problems: Vec<Problem>,
 }
 
 impl Sdl {
-    /// Reads every file that matches one of `patterns`, relative to `base`. `*` and `?` match
-    /// characters of a name, `**` matches folders. Files are sorted by path, without duplicates.
-    /// `places`: places of the patterns, if they are known.
+    /// Reads every file that matches one of `patterns`, relative to `base`. `*` and `?` match characters of a name,
+    /// `**` matches folders. Files are sorted by path, without duplicates. `places`: places of the patterns, if they
+    /// are known.
     #[must_use]
     pub fn read(base: &Path, patterns: &[String], places: &[Place]) -> Self {
         if patterns.is_empty() {

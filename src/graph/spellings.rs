@@ -32,8 +32,8 @@ pub(super) fn directive(name: &str) -> Option<&'static str> {
     DIRECTIVES.iter().find(|(known, _)| *known == name).map(|(_, ours)| *ours)
 }
 
-/// Returns the equivalent of another gateway's argument. `message` names the directive or field
-/// that it is not an argument of.
+/// Returns the equivalent of another gateway's argument. `message` names the directive or field that it is not an
+/// argument of.
 pub(super) fn argument(name: &str, of: &str, message: &str) -> Option<&'static str> {
     if !message.starts_with("the argument ") && !message.starts_with("field ") {
         return None;

@@ -66,8 +66,8 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Returns `true` if a value of type `from` is valid for type `to`: the same name, or two of the
-/// scalars that keys are written in.
+/// Returns `true` if a value of type `from` is valid for type `to`: the same name, or two of the scalars that keys are
+/// written in.
 pub(super) fn same_scalar(from: &Type, to: &Type) -> bool {
     let (from, to) = (from.inner_named_type().as_str(), to.inner_named_type().as_str());
     let key = |name: &str| matches!(name, "ID" | "String" | "Int");

@@ -1,5 +1,4 @@
-//! Table of error codes: the text of `extensions.code`, the HTTP status of a refusal, and the page
-//! that explains it.
+//! Table of error codes: the text of `extensions.code`, the HTTP status of a refusal, and the page that explains it.
 
 /// Creates the enum and all properties of each code from one table, so that no code lacks one.
 macro_rules! codes {
@@ -22,10 +21,9 @@ macro_rules! codes {
                 }
             }
 
-            /// Returns the HTTP status of a response whose operation was refused with this code,
-            /// for the media type `application/graphql-response+json` (GraphQL over HTTP, "Status
-            /// Codes"). Codes that are only field errors refuse nothing; their status is never
-            /// sent.
+            /// Returns the HTTP status of a response whose operation was refused with this code, for the media type
+            /// `application/graphql-response+json` (GraphQL over HTTP, "Status Codes"). Codes that are only field
+            /// errors refuse nothing; their status is never sent.
             #[must_use]
             pub fn status(self) -> u16 {
                 match self {

@@ -17,7 +17,9 @@ pub enum PathSegment {
 /// A location in the operation's text; line and column count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Location {
+    /// Line, from 1.
     pub line: usize,
+    /// Column in characters, from 1.
     pub column: usize,
 }
 
@@ -28,8 +30,7 @@ pub struct Error {
     pub code: ErrorCode,
     pub locations: Vec<Location>,
     pub path: Vec<PathSegment>,
-    /// The message is a service's own, passed on because its binding maps it. It contains no names
-    /// of the schema.
+    /// The message is a service's own, passed on because its binding maps it. It contains no names of the schema.
     pub is_verbatim: bool,
     /// Further members of `extensions`, such as `source` and `errorId`.
     pub extensions: Map<String, Value>,
@@ -48,8 +49,7 @@ impl Error {
         }
     }
 
-    /// Returns an internal error: the client gets an id, and the reason is logged under the same
-    /// id.
+    /// Returns an internal error: the client gets an id, and the reason is logged under the same id.
     #[must_use]
     pub fn internal(reason: impl std::fmt::Display) -> Self {
         let id = error_id();
@@ -87,8 +87,7 @@ impl Serialize for Error {
     }
 }
 
-/// Returns an id that a client can quote and that is in the log: differs between requests and
-/// between processes.
+/// Returns an id that a client can quote and that is in the log: differs between requests and between processes.
 #[must_use]
 pub fn error_id() -> String {
     static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));

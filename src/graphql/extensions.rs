@@ -1,5 +1,5 @@
-//! Table of members under an error's `extensions`. `docs/errors.md` has the same list; a test
-//! compares both with the code.
+//! Table of members under an error's `extensions`. `docs/errors.md` has the same list; a test compares both with the
+//! code.
 
 /// A member of `extensions`.
 pub struct ExtensionMember {

@@ -1,8 +1,6 @@
-//! Formats of custom scalars that are checked by name: `Date`, `DateTime`, `Email`, `Int64`,
-//! `UInt64`, `URL`, `UUID`.
+//! Formats of custom scalars that are checked by name: `Date`, `DateTime`, `Email`, `Int64`, `UInt64`, `URL`, `UUID`.
 //!
-//! Values are only checked, never changed: a reply's number stays a number, and a text stays as it
-//! was written.
+//! Values are only checked, never changed: a reply's number stays a number, and a text stays as it was written.
 
 use url::Url;
 
@@ -144,8 +142,8 @@ fn is_email(text: &str) -> bool {
         && domain.split('.').all(is_label)
 }
 
-/// An absolute URL as the URL standard parses it. The parser skips spaces around it, and tabs and line breaks everywhere, but
-/// texts are passed on as they are.
+/// An absolute URL as the URL standard parses it. The parser skips spaces around it, and tabs and line breaks
+/// everywhere, but texts are passed on as they are.
 fn is_url(text: &str) -> bool {
     let is_skipped =
         text.starts_with(' ') || text.ends_with(' ') || text.contains(char::is_control);

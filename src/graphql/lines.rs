@@ -1,5 +1,5 @@
-//! Lines and columns of positions in a text, for many lookups: one walk over the text, then a short
-//! one for each lookup.
+//! Lines and columns of positions in a text, for many lookups: one walk over the text, then a short one for each
+//! lookup.
 
 use super::Location;
 

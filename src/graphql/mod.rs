@@ -1,8 +1,6 @@
-//! Basic types of GraphQL that all rooms share: names, response paths, errors and their codes,
-//! formats of scalars.
+//! Basic types of GraphQL that all rooms share: names, response paths, errors and their codes, formats of scalars.
 //!
-//! Imports nothing of ours. The table of error codes is only here; the edge takes the HTTP status
-//! from it.
+//! Imports nothing of ours. The table of error codes is only here; the edge takes the HTTP status from it.
 
 mod code;
 mod error;

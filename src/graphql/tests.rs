@@ -1,5 +1,4 @@
-//! `docs/errors.md` lists every code, in the table's order, and each has a page that agrees with
-//! the table.
+//! `docs/errors.md` lists every code, in the table's order, and each has a page that agrees with the table.
 
 use super::{EXTENSIONS, ErrorCode};
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
-//! Methods. Each declares the kinds of values that it accepts. None accepts null, and the result is
-//! null, with three exceptions: `match` may have a case for null, `and` and `or` may be decided by
-//! the other operand, and `echo` ignores its receiver.
+//! Methods. Each declares the kinds of values that it accepts. None accepts null, and the result is null, with three
+//! exceptions: `match` may have a case for null, `and` and `or` may be decided by the other operand, and `echo` ignores
+//! its receiver.
 
 use super::calculate::{arithmetic, parse_float, parse_int, to_string};
 use super::compare::{combine, compare, member, not};

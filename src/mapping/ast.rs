@@ -1,5 +1,5 @@
-//! The syntax tree of a text. The evaluator reads it. The planner reads it, too, and compiles the
-//! part that only selects, renames, groups and unwraps into the reader of replies.
+//! The syntax tree of a text. The evaluator reads it. The planner reads it, too, and compiles the part that only
+//! selects, renames, groups and unwraps into the reader of replies.
 
 use serde_json::Value;
 use std::ops::Range;
@@ -14,6 +14,7 @@ pub struct Expr {
     pub span: Span,
 }
 
+/// Kind of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExprKind {
     /// `$`: the object that a selection is applied to.
@@ -28,11 +29,10 @@ pub enum ExprKind {
     List(Vec<Expr>),
     /// `{ name: expr … }`: a new object built from the current one (a group).
     Object(Vec<Field>),
-    /// `of.name`, or `of?.name` with `optional`. Applied to each element of a list. A missing key
-    /// is null.
+    /// `of.name`, or `of?.name` with `optional`. Applied to each element of a list. A missing key is null.
     Key { of: Box<Expr>, name: Box<str>, optional: bool },
-    /// `of { … }`: each field is evaluated with `of` as the current object; for a list, with each
-    /// element. Null and other scalars have no fields and stay as they are.
+    /// `of { … }`: each field is evaluated with `of` as the current object; for a list, with each element. Null and
+    /// other scalars have no fields and stay as they are.
     Select { of: Box<Expr>, fields: Vec<Field> },
     /// `of?`: null counts as absent.
     Optional { of: Box<Expr> },
@@ -42,17 +42,18 @@ pub enum ExprKind {
     Coalesce { left: Box<Expr>, right: Box<Expr> },
 }
 
-/// A named selection: `id` (a copy), `total: total_cents`, `"odd-key"`, `price: { … }`, `items { …
-/// }`. Without a name, it is a path with a selection (`$.profile { name }`) whose fields join the
-/// enclosing object.
+/// A named selection: `id` (a copy), `total: total_cents`, `"odd-key"`, `price: { … }`, `items { … }`. Without a name,
+/// it is a path with a selection (`$.profile { name }`) whose fields join the enclosing object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
+    /// Name of the selection, or `None` if its fields join the enclosing object.
     pub name: Option<Box<str>>,
     /// Span of the name, or of the value if there is no name.
     pub name_span: Span,
     pub value: Expr,
 }
 
+/// A variable, such as `$args`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Variable {
     Args,
@@ -117,8 +118,8 @@ pub enum Method {
 }
 
 impl Expr {
-    /// Returns the keys of a path that starts at the current object: `a.b.c` or `$.a.b.c`. Empty
-    /// for `$` itself; `None` if it contains anything but keys.
+    /// Returns the keys of a path that starts at the current object: `a.b.c` or `$.a.b.c`. Empty for `$` itself; `None`
+    /// if it contains anything but keys.
     #[must_use]
     pub fn simple_path(&self) -> Option<Vec<&str>> {
         let mut keys = Vec::new();
@@ -158,8 +159,8 @@ impl Expr {
         }
     }
 
-    /// Returns `true` if the whole expression only selects, renames, groups, unwraps and states
-    /// scalars. A reader can apply it while it parses a reply, without building a tree.
+    /// Returns `true` if the whole expression only selects, renames, groups, unwraps and states scalars. A reader can
+    /// apply it while it parses a reply, without building a tree.
     #[must_use]
     pub fn is_structural(&self) -> bool {
         match &self.kind {

@@ -7,8 +7,7 @@ use super::found::Found;
 use super::{Expr, Failure, Method};
 use serde_json::{Number, Value};
 
-/// Applies `add`, `sub`, `mul`, `div` or `mod` with each argument in turn. Null if an argument is
-/// null.
+/// Applies `add`, `sub`, `mul`, `div` or `mod` with each argument in turn. Null if an argument is null.
 pub(super) fn arithmetic<'a>(
     method: Method,
     receiver: &Found<'a>,

@@ -1,5 +1,5 @@
-//! Comparisons and logic, with null as "unknown": a comparison with null yields null, and so does
-//! `not`. So an access rule never becomes true because a claim or a field is missing.
+//! Comparisons and logic, with null as "unknown": a comparison with null yields null, and so does `not`. So an access
+//! rule never becomes true because a claim or a field is missing.
 
 use super::apply::argument;
 use super::decimal::by_size;
@@ -71,8 +71,7 @@ pub(super) fn member<'a>(
     Ok(boolean(false))
 }
 
-/// `and`, `or`: known operands may decide. `or` of true and null is true, `and` of true and null is
-/// null.
+/// `and`, `or`: known operands may decide. `or` of true and null is true, `and` of true and null is null.
 pub(super) fn combine<'a>(
     method: Method,
     receiver: &Found<'a>,

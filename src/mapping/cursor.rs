@@ -1,9 +1,7 @@
-//! Reads a text byte by byte: white space, comments, names, quoted strings, numbers. Collects the
-//! errors found.
+//! Reads a text byte by byte: white space, comments, names, quoted strings, numbers. Collects the errors found.
 //!
-//! There is no separate list of tokens, because the meaning of a quote or a brace depends on its
-//! position. It goes back only to remembered positions, and slices only at boundaries of
-//! characters.
+//! There is no separate list of tokens, because the meaning of a quote or a brace depends on its position. It goes back
+//! only to remembered positions, and slices only at boundaries of characters.
 
 use super::{ParseError, Span};
 use serde_json::Value;

@@ -7,9 +7,9 @@ use std::io::Write as _;
 /// Maximum number of digits that [`canonical`] writes without an exponent.
 const PLAIN_DIGITS: i128 = 64;
 
-/// Appends the canonical form of a JSON number, which is the same for all spellings of its value.
-/// An integer of at most [`PLAIN_DIGITS`] digits is written plainly (`100` for `1e2` and `100.0`),
-/// other numbers as `0.…e…`. Linear in the digits.
+/// Appends the canonical form of a JSON number, which is the same for all spellings of its value. An integer of at most
+/// [`PLAIN_DIGITS`] digits is written plainly (`100` for `1e2` and `100.0`), other numbers as `0.…e…`. Linear in the
+/// digits.
 pub(crate) fn canonical(text: &str, out: &mut Vec<u8>) {
     let decimal = Decimal::of(text);
     if decimal.sign() == 0 {

@@ -1,5 +1,5 @@
-//! Evaluation: walks the tree, and borrows values as long as it can. The parser's limits and the
-//! nesting of lists in the value bound its depth.
+//! Evaluation: walks the tree, and borrows values as long as it can. The parser's limits and the nesting of lists in
+//! the value bound its depth.
 
 use super::apply::{apply, at_item, refuse};
 use super::found::Found;
@@ -140,8 +140,7 @@ fn is_claim(expr: &Expr) -> bool {
     }
 }
 
-/// Refuses a text: a rule over a list of groups must not hold for a text that contains the group's
-/// name.
+/// Refuses a text: a rule over a list of groups must not hold for a text that contains the group's name.
 fn list_of_claim(receiver: Found<'_>) -> Result<Found<'_>, Failure> {
     let receiver = receiver.parsed()?;
     let is_text = receiver.value().is_some_and(Value::is_string);
@@ -271,8 +270,8 @@ fn of_each(value: &Value, name: &str) -> Value {
     }
 }
 
-/// Writes named selections at the top level. For a list they select from each element, and an
-/// element without fields stays as it is.
+/// Writes named selections at the top level. For a list they select from each element, and an element without fields
+/// stays as it is.
 pub(super) fn write_each(
     fields: &[Field],
     text: &str,

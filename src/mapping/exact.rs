@@ -1,5 +1,4 @@
-//! Exact decimal arithmetic on JSON numbers: integers of any size, and decimals that never pass
-//! through a float.
+//! Exact decimal arithmetic on JSON numbers: integers of any size, and decimals that never pass through a float.
 
 use super::Failure;
 use num_bigint::{BigInt, Sign};
@@ -8,8 +7,8 @@ use serde_json::Number;
 /// Maximum number of digits of an operand and of a result.
 pub(super) const MAX_DIGITS: usize = 1000;
 
-/// Significant digits of a quotient that does not terminate, as in IEEE 754 decimal128. Its integer
-/// part is always exact.
+/// Significant digits of a quotient that does not terminate, as in IEEE 754 decimal128. Its integer part is always
+/// exact.
 const QUOTIENT_DIGITS: usize = 34;
 
 /// `digits × 10^-scale`.
@@ -111,8 +110,7 @@ impl ExactNumber {
         Ok(Self { digits: left % right, scale })
     }
 
-    /// Returns the quotient. One that does not terminate is rounded to [`QUOTIENT_DIGITS`], half to
-    /// even.
+    /// Returns the quotient. One that does not terminate is rounded to [`QUOTIENT_DIGITS`], half to even.
     pub(super) fn div(&self, other: &Self) -> Result<Self, Inexact> {
         if other.is_zero() {
             return Err(Inexact::DivisionByZero);

@@ -1,5 +1,5 @@
-//! Result of an expression: mostly a reference to an existing value, so that
-//! `$batch.id->joinNotNull(',')` copies each key only once, into the text.
+//! Result of an expression: mostly a reference to an existing value, so that `$batch.id->joinNotNull(',')` copies each
+//! key only once, into the text.
 
 use super::Failure;
 use super::decimal::by_size;
@@ -148,8 +148,8 @@ impl<'a> Found<'a> {
         })
     }
 
-    /// Evaluates `.name`, for each element of a list. Absent if there is no such key, or the value
-    /// cannot have keys. Null stays null.
+    /// Evaluates `.name`, for each element of a list. Absent if there is no such key, or the value cannot have keys.
+    /// Null stays null.
     pub(super) fn key(self, name: &str, remaining: Remaining<'_>) -> Result<Self, Failure> {
         Ok(match self {
             Self::Borrowed(Value::Object(object)) => {
@@ -234,8 +234,7 @@ fn push(out: &mut String, value: &Value) {
     let _ = write!(out, "{value}");
 }
 
-/// Compares JSON values: numbers by value, so `1` equals `1.0`; objects independently of the order
-/// of their keys.
+/// Compares JSON values: numbers by value, so `1` equals `1.0`; objects independently of the order of their keys.
 pub(super) fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(left), Value::Number(right)) => by_size(left, right).is_eq(),

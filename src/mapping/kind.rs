@@ -19,6 +19,7 @@ impl Kinds {
     pub const SCALAR: Self = Self(1 | 2 | 4);
     pub const ANY: Self = Self(31);
 
+    /// Returns the kinds of both.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -95,8 +96,8 @@ impl Expr {
 }
 
 impl Mapping {
-    /// Returns `true` if it has a value for a reply without a body: it uses the reply's status or
-    /// headers, or nothing of the body.
+    /// Returns `true` if it has a value for a reply without a body: it uses the reply's status or headers, or nothing
+    /// of the body.
     #[must_use]
     pub fn needs_no_body(&self) -> bool {
         let of_reply = |variable| matches!(variable, Variable::Status | Variable::ResponseHeaders);

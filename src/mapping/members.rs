@@ -51,8 +51,8 @@ pub(super) fn listed<'a>(
     Ok(Found::List(items.collect::<Result<_, Failure>>()?))
 }
 
-/// `has(key)`: true if the key exists, even with a null value, or if the position exists. False for
-/// other values and keys.
+/// `has(key)`: true if the key exists, even with a null value, or if the position exists. False for other values and
+/// keys.
 pub(super) fn has<'a>(
     receiver: &Found<'a>,
     key: &'a Expr,
@@ -79,8 +79,8 @@ pub(super) fn has<'a>(
     Ok(Found::owned(holds))
 }
 
-/// `get(key)`: returns the value of a key, or the element or character at a position. Negative
-/// positions count from the end. Absent if it does not exist.
+/// `get(key)`: returns the value of a key, or the element or character at a position. Negative positions count from the
+/// end. Absent if it does not exist.
 pub(super) fn get<'a>(
     receiver: Found<'a>,
     key: &'a Expr,
@@ -122,8 +122,7 @@ fn at_position<'a>(
     }
 }
 
-/// Returns the number of elements of a list, or of characters of a text; `None` for everything
-/// else.
+/// Returns the number of elements of a list, or of characters of a text; `None` for everything else.
 fn length(receiver: &Found<'_>, frame: Frame<'_>) -> Result<Option<usize>, Failure> {
     Ok(match receiver {
         Found::List(items) => Some(items.len()),

@@ -1,5 +1,5 @@
-//! Names: the methods with their numbers of arguments, the variables, and suggestions for misspelt
-//! names. Never evaluates.
+//! Names: the methods with their numbers of arguments, the variables, and suggestions for misspelt names. Never
+//! evaluates.
 
 use super::{Kinds, Method, Variable};
 use std::ops::RangeInclusive;

@@ -1,8 +1,8 @@
 //! The expression language of URL templates, `select`, `body`, `message` and their like.
 //!
-//! Its syntax is a subset of what Apollo Connectors mappings use, so that existing knowledge
-//! applies. A text is parsed once, at load, into an [`Expr`] tree with spans; evaluation is pure,
-//! bounded by the size of its input, and never does IO. This room imports nothing of ours.
+//! Its syntax is a subset of what Apollo Connectors mappings use, so that existing knowledge applies. A text is parsed
+//! once, at load, into an [`Expr`] tree with spans; evaluation is pure, bounded by the size of its input, and never
+//! does IO. This room imports nothing of ours.
 
 mod apply;
 mod ast;
@@ -71,8 +71,8 @@ pub struct Reference {
     /// Span of the whole reference in the text.
     pub span: Span,
     pub position: Position,
-    /// The expression at this position is only this path, without methods and without `??`, so a
-    /// null or a list is passed on as it is.
+    /// The expression at this position is only this path, without methods and without `??`, so a null or a list is
+    /// passed on as it is.
     pub bare: bool,
 }
 
@@ -88,8 +88,7 @@ pub enum Position {
     Mapping,
 }
 
-/// Error of an evaluation for this request. The message names the position in the template, never a
-/// value.
+/// Error of an evaluation for this request. The message names the position in the template, never a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("a path segment of the URL would be empty")]
@@ -131,10 +130,9 @@ pub struct Mapping {
     expr: Expr,
 }
 
-/// A parsed template: literal text with `{expression}` parts. There are two kinds. In URLs, values
-/// are percent-encoded for their position. In query, header and metadata values, they are not;
-/// there `{{` and `}}` are literal braces, and a text without braces that begins with `$` is one
-/// expression.
+/// A parsed template: literal text with `{expression}` parts. There are two kinds. In URLs, values are percent-encoded
+/// for their position. In query, header and metadata values, they are not; there `{{` and `}}` are literal braces, and
+/// a text without braces that begins with `$` is one expression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
     text: Box<str>,
@@ -149,8 +147,7 @@ pub struct Scope<'a> {
     pub variables: &'a dyn Variables,
 }
 
-/// Inputs of an evaluation over the text of a reply. Only the parts that the expression reads are
-/// parsed.
+/// Inputs of an evaluation over the text of a reply. Only the parts that the expression reads are parsed.
 #[derive(Clone, Copy)]
 pub struct TextScope<'a> {
     /// Value of `$`: valid JSON, at most 128 levels deep.
@@ -158,8 +155,8 @@ pub struct TextScope<'a> {
     pub variables: &'a dyn Variables,
     /// Number of values that may be held meanwhile. Values that are held are deducted.
     pub values: &'a Cell<u64>,
-    /// Number of steps that evaluation may take for one reply, in addition to those for the text's
-    /// length. Initially [`MAX_STEPS`]. Steps that are taken are deducted.
+    /// Number of steps that evaluation may take for one reply, in addition to those for the text's length. Initially
+    /// [`MAX_STEPS`]. Steps that are taken are deducted.
     pub steps: &'a Cell<u64>,
 }
 
@@ -178,8 +175,7 @@ impl Mapping {
         }
     }
 
-    /// Returns the whole mapping as one expression. A list of named selections is an
-    /// [`ExprKind::Object`].
+    /// Returns the whole mapping as one expression. A list of named selections is an [`ExprKind::Object`].
     #[must_use]
     pub fn expr(&self) -> &Expr {
         &self.expr
@@ -190,8 +186,7 @@ impl Mapping {
         &self.text
     }
 
-    /// Returns every variable path that it uses, only the deepest ones: of `$args.input { sku }`
-    /// only `input.sku`.
+    /// Returns every variable path that it uses, only the deepest ones: of `$args.input { sku }` only `input.sku`.
     #[must_use]
     pub fn references(&self) -> Vec<Reference> {
         let mut collector = Collector::new();
@@ -293,8 +288,8 @@ impl Expr {
         Ok(Cow::Owned(out))
     }
 
-    /// Returns `true` if a field of these named selections uses the current value itself, as in
-    /// `items: $ { id }` and `$->size`.
+    /// Returns `true` if a field of these named selections uses the current value itself, as in `items: $ { id }` and
+    /// `$->size`.
     #[must_use]
     pub fn takes_current_whole(&self) -> bool {
         let ExprKind::Object(fields) = &self.kind else { return false };

@@ -1,9 +1,8 @@
-//! Parses expressions: the beginning of a path, literals, and `??`. `step.rs` parses the steps of a
-//! path, `select.rs` field lists, `template.rs` the text around the braces of a template.
+//! Parses expressions: the beginning of a path, literals, and `??`. `step.rs` parses the steps of a path, `select.rs`
+//! field lists, `template.rs` the text around the braces of a template.
 //!
-//! Two limits keep every recursion over the tree within the stack. The nesting of brackets is
-//! checked on the way in. The height of the tree is checked on the way out (`a.b.c` needs no
-//! bracket, but its tree is as high as it is long).
+//! Two limits keep every recursion over the tree within the stack. The nesting of brackets is checked on the way in.
+//! The height of the tree is checked on the way out (`a.b.c` needs no bracket, but its tree is as high as it is long).
 
 use super::cursor::{Cursor, Stop, is_name_start};
 use super::{Expr, ExprKind, Field, ParseError, Span, Variable, method, spellings};
@@ -290,8 +289,8 @@ impl<'t> Parser<'t> {
         self.cursor.rest().starts_with('.') || self.cursor.rest().starts_with("?.")
     }
 
-    /// Parses the part after the dot of `$request` and `$response`. If the part is unknown, records
-    /// the error and returns `None`.
+    /// Parses the part after the dot of `$request` and `$response`. If the part is unknown, records the error and
+    /// returns `None`.
     fn part(&mut self, start: usize, parts: &[(&str, Variable)]) -> Result<Option<Variable>, Stop> {
         let whole = &self.cursor.text[start..self.cursor.pos];
         let choices: Vec<String> =

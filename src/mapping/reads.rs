@@ -1,14 +1,13 @@
-//! The part of the current value that an expression reads, so that the decoder of a reply can skip
-//! the rest.
+//! The part of the current value that an expression reads, so that the decoder of a reply can skip the rest.
 //!
-//! Containers are included even if none of their values is read: evaluation needs to know that they
-//! exist, and how many elements they have.
+//! Containers are included even if none of their values is read: evaluation needs to know that they exist, and how many
+//! elements they have.
 
 use super::{Expr, ExprKind, Field, Method};
 use serde_json::Value;
 
-/// Keys that are read, in the elements of lists as well. If neither `whole` nor any key is set,
-/// only the presence of the value counts, and that of each element of a list.
+/// Keys that are read, in the elements of lists as well. If neither `whole` nor any key is set, only the presence of
+/// the value counts, and that of each element of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reads {
     /// The whole value is read.
@@ -51,8 +50,7 @@ impl Reads {
         }
     }
 
-    /// Adds everything that an expression reads, and returns the path of its value; `None` if the
-    /// value is computed.
+    /// Adds everything that an expression reads, and returns the path of its value; `None` if the value is computed.
     fn walk<'e>(&mut self, expr: &'e Expr, base: &Base<'e>) -> Option<Vec<&'e str>> {
         match &expr.kind {
             ExprKind::At if base.is_argument => base.at.clone(),

@@ -1,9 +1,7 @@
-//! References: the parts of the variables that a text uses, so that the planner fetches only those
-//! of the parent.
+//! References: the parts of the variables that a text uses, so that the planner fetches only those of the parent.
 //!
-//! The walk tracks the origin of every value: `$args.input { sku: productId }` uses `productId` of
-//! `input`, and `$args.lines->map(@.sku)` uses `sku` of `lines`. Only the deepest paths are
-//! returned.
+//! The walk tracks the origin of every value: `$args.input { sku: productId }` uses `productId` of `input`, and
+//! `$args.lines->map(@.sku)` uses `sku` of `lines`. Only the deepest paths are returned.
 
 use super::{Expr, ExprKind, Field, Method, Position, Reference};
 use serde_json::Value;
@@ -16,8 +14,8 @@ pub(super) struct Collector {
     position: Position,
 }
 
-/// Maximum number of origins of one value. Past it, no deeper paths are tracked: nested selections
-/// on `??` would double them at each level.
+/// Maximum number of origins of one value. Past it, no deeper paths are tracked: nested selections on `??` would double
+/// them at each level.
 const MAX_ORIGINS: usize = 64;
 
 /// Origins of `$` and `@`, and if a value is passed on unchanged.

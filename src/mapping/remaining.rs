@@ -1,8 +1,7 @@
 //! Budget of one evaluation: the values that it may hold, and the steps that it may take.
 //!
-//! A mapping of nested `map`s over a large reply could run for hours, and repeat a large value
-//! without end. Every evaluated expression takes a step, and so does every piece of text that is
-//! read, copied or written.
+//! A mapping of nested `map`s over a large reply could run for hours, and repeat a large value without end. Every
+//! evaluated expression takes a step, and so does every piece of text that is read, copied or written.
 
 use super::Failure;
 use serde_json::Value;

@@ -1,5 +1,4 @@
-//! Parses field lists: the content of the braces of a group or a selection, and a mapping as a
-//! whole.
+//! Parses field lists: the content of the braces of a group or a selection, and a mapping as a whole.
 
 use super::cursor::Stop;
 use super::parse::{Parser, Place, Tall};
@@ -148,8 +147,8 @@ impl Parser<'_> {
         Ok(self.cursor.identifier(false).map(Into::into))
     }
 
-    /// Converts items to fields. Only a path with a selection may join its fields to the others;
-    /// everything else needs a name.
+    /// Converts items to fields. Only a path with a selection may join its fields to the others; everything else needs
+    /// a name.
     fn fields(&mut self, items: Vec<Item>) -> (Vec<Field>, usize) {
         let height = items.iter().map(|item| item.height).max().unwrap_or(0);
         let fields: Vec<Field> = items.into_iter().map(|item| item.field).collect();
@@ -171,8 +170,8 @@ impl Parser<'_> {
         (fields, height)
     }
 
-    /// Refuses two selections of one name, also in objects whose fields join: the value of the
-    /// field would depend on which objects exist.
+    /// Refuses two selections of one name, also in objects whose fields join: the value of the field would depend on
+    /// which objects exist.
     pub(super) fn refuse_twins(&mut self, fields: &[Field]) {
         let mut named = Vec::new();
         gather_names(fields, false, &mut named);

@@ -1,7 +1,6 @@
 //! Syntax of other gateways, and its equivalent here.
 
-/// Returns the expression here for `{{.args.id}}`, `{{args.id}}` and the like, from the text
-/// between the braces.
+/// Returns the expression here for `{{.args.id}}`, `{{args.id}}` and the like, from the text between the braces.
 pub(super) fn doubled(inner: &str) -> Option<String> {
     let path = inner.trim().trim_start_matches(['.', '$']);
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));

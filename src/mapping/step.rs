@@ -1,5 +1,4 @@
-//! Parses the steps of a path: keys, methods with their arguments, and a selection, which is the
-//! last one.
+//! Parses the steps of a path: keys, methods with their arguments, and a selection, which is the last one.
 
 use super::calculate::base_of;
 use super::cursor::Stop;

@@ -81,8 +81,7 @@ pub(super) fn replace<'a>(
     Ok(Found::owned(text.replace(from, to)))
 }
 
-/// `split(separator, limit)`: returns the parts between separators, or the characters if the
-/// separator is empty.
+/// `split(separator, limit)`: returns the parts between separators, or the characters if the separator is empty.
 pub(super) fn split<'a>(
     receiver: &Found<'a>,
     arguments: &'a [Expr],

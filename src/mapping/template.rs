@@ -1,8 +1,7 @@
 //! Templates: literal text with expressions in braces, as a URL or as a single value.
 //!
-//! A URL is split here, at load, into path segments and query parameters, so that rendering knows
-//! the position of each value. Literal text is encoded once, here. Text that cannot be encoded
-//! validly is an error. Never decodes.
+//! A URL is split here, at load, into path segments and query parameters, so that rendering knows the position of each
+//! value. Literal text is encoded once, here. Text that cannot be encoded validly is an error. Never decodes.
 
 use super::apply::push_text;
 use super::cursor::Stop;
@@ -63,8 +62,7 @@ fn finish<T>(parser: Parser<'_>, read: Result<T, Stop>) -> Result<T, Vec<ParseEr
     }
 }
 
-/// Fills a value template: one expression's value as it is, otherwise text, or null if a part is
-/// null.
+/// Fills a value template: one expression's value as it is, otherwise text, or null if a part is null.
 pub(super) fn fill<'a>(
     parts: &'a [Part],
     position: Position,
@@ -228,8 +226,7 @@ impl Parser<'_> {
         Some(Parameter::Text((name + &value.text).into()))
     }
 
-    /// Collects text and values of a URL up to one of `ends`. If values are not allowed here,
-    /// `refusal` is the message.
+    /// Collects text and values of a URL up to one of `ends`. If values are not allowed here, `refusal` is the message.
     fn gather(&mut self, ends: &str, refusal: Option<&str>) -> Gathered {
         let mut gathered = Gathered::default();
         while let Some(char) = self.cursor.rest().chars().next() {

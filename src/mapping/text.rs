@@ -1,7 +1,7 @@
 //! JSON text that is parsed only as far as an expression reads it, and never made into a tree.
 //!
-//! A reply may have a million values of which a mapping reads ten. Every text here is valid JSON,
-//! at most 128 levels deep.
+//! A reply may have a million values of which a mapping reads ten. Every text here is valid JSON, at most 128 levels
+//! deep.
 
 use super::Failure;
 use super::found::Found;
@@ -21,8 +21,7 @@ pub(super) fn is_container(text: &str) -> bool {
 pub(super) fn parse(text: &str, remaining: Remaining<'_>) -> Result<Value, Failure> {
     remaining.read(text.len())?;
     if is_container(text) {
-        // A comma separates two values. Commas in strings are counted too, which matters only for a
-        // text at the limit.
+        // A comma separates two values. Commas in strings are counted too, which matters only for a text at the limit.
         remaining.hold(1 + text.bytes().filter(|byte| *byte == b',').count() as u64)?;
     }
     serde_json::from_str(text).map_err(|_| Failure::OutOfRange)
@@ -103,8 +102,8 @@ pub(super) struct Members<'a> {
     members: Vec<(Cow<'a, str>, &'a str)>,
 }
 
-/// Maximum number of members that are held without checking `wanted`. Of a larger object, only the
-/// wanted ones are held.
+/// Maximum number of members that are held without checking `wanted`. Of a larger object, only the wanted ones are
+/// held.
 const HELD: usize = 256;
 
 impl<'a> Members<'a> {

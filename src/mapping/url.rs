@@ -1,9 +1,8 @@
 //! Rendering of URLs: every value is percent-encoded for its position (RFC 3986).
 //!
-//! A value can never change the structure of the URL. In a segment and in a query value everything
-//! but the unreserved characters is encoded, so a slash, a question mark or a percent sign stays
-//! part of the value. Encoding cannot protect against a segment that is empty, `.` or `..`, so that
-//! is refused.
+//! A value can never change the structure of the URL. In a segment and in a query value everything but the unreserved
+//! characters is encoded, so a slash, a question mark or a percent sign stays part of the value. Encoding cannot
+//! protect against a segment that is empty, `.` or `..`, so that is refused.
 
 use super::evaluate::{Frame, evaluate};
 use super::found::Found;
@@ -163,8 +162,8 @@ pub(super) fn push_literal(out: &mut String, char: char) {
     out.extend(utf8_percent_encode(char.encode_utf8(&mut [0; 4]), LITERAL));
 }
 
-/// Returns `true` for `.` and `..`, also with a dot written as `%2e`, and also before a `;`,
-/// because some servers cut what comes after it off first.
+/// Returns `true` for `.` and `..`, also with a dot written as `%2e`, and also before a `;`, because some servers cut
+/// what comes after it off first.
 pub(super) fn is_dots(segment: &str) -> bool {
     let mut rest = segment.split(';').next().unwrap_or_default();
     let mut dots = 0;

@@ -1,16 +1,14 @@
-//! Connection limits by client address: no address takes all connections, and silent ones make
-//! room.
+//! Connection limits by client address: no address takes all connections, and silent ones make room.
 //!
-//! Three rules. An address has at most `per_address` connections. Once more than half of all are
-//! taken, it has at most its share (see [`Quota`]). One more then replaces its own longest silent
-//! connection, if it has one. When all are taken, room is made for the next one. First the longest
-//! silent connection is closed, of the address with the most silent ones. Then an idle one is
-//! closed, of the address with the most connections, if that has more than the newcomer's, or if
-//! the newcomer's has no other. A connection is silent until its first request's head has arrived,
+//! Three rules. An address has at most `per_address` connections. Once more than half of all are taken, it has at most
+//! its share (see [`Quota`]). One more then replaces its own longest silent connection, if it has one. When all are
+//! taken, room is made for the next one. First the longest silent connection is closed, of the address with the most
+//! silent ones. Then an idle one is closed, of the address with the most connections, if that has more than the
+//! newcomer's, or if the newcomer's has no other. A connection is silent until its first request's head has arrived,
 //! and idle between two requests.
 //!
-//! Connections of trusted proxies belong to many clients. They count in the total only, and are
-//! never closed for another one. The map never has more entries than there are open connections.
+//! Connections of trusted proxies belong to many clients. They count in the total only, and are never closed for
+//! another one. The map never has more entries than there are open connections.
 
 use crate::edge::connection::Activity;
 use crate::edge::quota::{Quota, client};
@@ -151,9 +149,8 @@ impl Open {
         oldest.is_some_and(|number| self.cut(address, number))
     }
 
-    /// Closes an idle connection in favour of an address that holds `held`. It belongs to the
-    /// address with the most connections among those that have more. For the first connection of an
-    /// address, any address qualifies.
+    /// Closes an idle connection in favour of an address that holds `held`. It belongs to the address with the most
+    /// connections among those that have more. For the first connection of an address, any address qualifies.
     fn cut_idle(&mut self, held: usize) -> bool {
         let idle = self.clients.iter().filter_map(|(address, client)| {
             let has = client.connections.len();

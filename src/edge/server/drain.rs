@@ -1,11 +1,10 @@
 //! Graceful shutdown, without cutting off clients that were accepted.
 //!
-//! Two kinds of requests are invisible on this side of a connection: those on a connection that the
-//! system has established and nothing has accepted yet, and those on their way over an idle
-//! connection. So waiting connections are accepted before the listener is closed. Idle connections
-//! are not closed at once: for a moment each gets `connection: close` with its next response, after
-//! which its client sends nothing more on it. (HTTP/2 needs neither: its GOAWAY reports which
-//! requests were processed.)
+//! Two kinds of requests are invisible on this side of a connection: those on a connection that the system has
+//! established and nothing has accepted yet, and those on their way over an idle connection. So waiting connections are
+//! accepted before the listener is closed. Idle connections are not closed at once: for a moment each gets `connection:
+//! close` with its next response, after which its client sends nothing more on it. (HTTP/2 needs neither: its GOAWAY
+//! reports which requests were processed.)
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,12 +12,11 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Longer than a client in use is idle. A client that keeps a connection for longer must expect to
-/// find it closed anyway.
+/// Longer than a client in use is idle. A client that keeps a connection for longer must expect to find it closed
+/// anyway.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// Stops listening. Accepts the connections that the system has established until then, as far as
-/// there are slots.
+/// Stops listening. Accepts the connections that the system has established until then, as far as there are slots.
 pub(super) fn waiting(
     listener: TcpListener,
     slots: &Arc<Semaphore>,
@@ -35,8 +33,8 @@ pub(super) fn waiting(
     waiting
 }
 
-/// Returns a moment after shutdown begins, after at most half of the grace period. Connections that
-/// remain are idle, or serve a request that takes longer.
+/// Returns a moment after shutdown begins, after at most half of the grace period. Connections that remain are idle, or
+/// serve a request that takes longer.
 pub(super) async fn is_over(mut draining: watch::Receiver<bool>, grace: Duration) {
     let _ = draining.wait_for(|draining| *draining).await;
     tokio::time::sleep(LAST_CALL.min(grace / 2)).await;

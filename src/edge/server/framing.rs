@@ -1,14 +1,11 @@
-//! Detects HTTP/1 requests with an ambiguous length: two lengths, or a length and chunks (RFC 9112
-//! §6.1, §6.3).
+//! Detects HTTP/1 requests with an ambiguous length: two lengths, or a length and chunks (RFC 9112 §6.1, §6.3).
 //!
-//! A proxy and a server that trust different ones see different requests in the same bytes (request
-//! smuggling). hyper trusts the chunks, drops the length, and closes the connection afterwards.
-//! That is safe for itself, but hides the ambiguity from the handler. So the bytes are followed
-//! here as they are read: heads by their lines, bodies by their declared length. Only an incomplete
-//! line is buffered.
+//! A proxy and a server that trust different ones see different requests in the same bytes (request smuggling). hyper
+//! trusts the chunks, drops the length, and closes the connection afterwards. That is safe for itself, but hides the
+//! ambiguity from the handler. So the bytes are followed here as they are read: heads by their lines, bodies by their
+//! declared length. Only an incomplete line is buffered.
 //!
-//! This is not a validating parser: hyper refuses malformed requests. After malformed bytes it
-//! stops following.
+//! This is not a validating parser: hyper refuses malformed requests. After malformed bytes it stops following.
 
 /// Maximum bytes of a line that can declare the length of a body. Longer ones are ignored.
 const LONGEST_LINE: usize = 1024;
@@ -64,8 +61,8 @@ impl Framing {
         self.state = State::Lost;
     }
 
-    /// Follows further bytes. Returns the number of the first request among them with an ambiguous
-    /// length, counted from 0.
+    /// Follows further bytes. Returns the number of the first request among them with an ambiguous length, counted from
+    /// 0.
     pub(in crate::edge) fn read(&mut self, mut bytes: &[u8]) -> Option<u64> {
         while !bytes.is_empty() {
             match &mut self.state {
@@ -102,8 +99,7 @@ impl Framing {
         self.piece.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 
-    /// Handles a line whose end was read. Returns `true` if it ended a head with an ambiguous
-    /// length.
+    /// Handles a line whose end was read. Returns `true` if it ended a head with an ambiguous length.
     fn line_ends(&mut self, end: &[u8]) -> bool {
         if self.piece.is_empty() {
             return self.line(end);

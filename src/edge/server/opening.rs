@@ -1,7 +1,7 @@
 //! Reads the first bytes of a connection: the HTTP version, and the first head.
 //!
-//! hyper would allocate 24 KiB for an HTTP/1 connection with its first byte. So a connection that
-//! is silent, or whose head arrives slowly, costs little more here than the bytes that it sent.
+//! hyper would allocate 24 KiB for an HTTP/1 connection with its first byte. So a connection that is silent, or whose
+//! head arrives slowly, costs little more here than the bytes that it sent.
 
 use bytes::{Bytes, BytesMut};
 use std::io;
@@ -21,8 +21,8 @@ pub(super) enum Opened {
     Http2,
 }
 
-/// Reads until the version is known and, for HTTP/1, the first head is complete, too long, or
-/// malformed; or until the client stops sending. Returns the bytes.
+/// Reads until the version is known and, for HTTP/1, the first head is complete, too long, or malformed; or until the
+/// client stops sending. Returns the bytes.
 pub(super) async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<(Opened, Bytes)> {
     let mut first = BytesMut::new();
     loop {

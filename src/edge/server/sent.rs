@@ -1,9 +1,8 @@
 //! Sends a response's body in pieces, to tell a client that reads from one that does not.
 //!
-//! A body mostly is one large piece, and the connection does not report how much of it was sent.
-//! HTTP/2 writes pings as well, so writes prove nothing. If the body is cut up, each piece that is
-//! requested shows that the earlier ones were taken. A client that stops reading is idle, and loses
-//! its connection as any other idle one. Cutting copies nothing.
+//! A body mostly is one large piece, and the connection does not report how much of it was sent. HTTP/2 writes pings as
+//! well, so writes prove nothing. If the body is cut up, each piece that is requested shows that the earlier ones were
+//! taken. A client that stops reading is idle, and loses its connection as any other idle one. Cutting copies nothing.
 
 use super::stalled::Progress;
 use crate::edge::connection::Activity;

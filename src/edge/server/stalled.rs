@@ -25,8 +25,7 @@ pub(super) struct Streams {
 /// The time of the last progress of a stream's answer.
 pub(super) struct Progress {
     begun: Instant,
-    /// Time of the last progress, in milliseconds after `begun`, plus one; 0 until the response
-    /// begins.
+    /// Time of the last progress, in milliseconds after `begun`, plus one; 0 until the response begins.
     last: AtomicU64,
 }
 

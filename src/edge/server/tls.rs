@@ -1,10 +1,9 @@
 //! TLS certificates from PEM files, reloaded when the files change.
 //!
-//! Open connections keep their certificate; new ones get the new one. If a new file is invalid,
-//! that is logged and the previous certificate stays in use. The files are read every few seconds
-//! and compared by content, which also detects what a cluster swaps behind a link, and at once on
-//! SIGHUP. TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN; no early data, which can be replayed.
-//! Nothing of a key is ever printed.
+//! Open connections keep their certificate; new ones get the new one. If a new file is invalid, that is logged and the
+//! previous certificate stays in use. The files are read every few seconds and compared by content, which also detects
+//! what a cluster swaps behind a link, and at once on SIGHUP. TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN; no early
+//! data, which can be replayed. Nothing of a key is ever printed.
 
 use crate::edge::settings::Tls;
 use rustls::crypto::ring;

@@ -1,11 +1,9 @@
-//! Handles the unread rest of a request's body: a refused request is answered while its body is
-//! still arriving.
+//! Handles the unread rest of a request's body: a refused request is answered while its body is still arriving.
 //!
-//! A connection that is closed while it holds unread bytes is reset. Many clients then report the
-//! reset and never read the response. So over HTTP/1 the rest is read for at most a second and 64
-//! KiB, and only then the connection is closed (RFC 9112, section 9.6 "Tear-down"). If the rest
-//! ends within that, the connection stays usable. Over HTTP/2 the stream is reset with NO_ERROR as
-//! soon as the body is dropped (RFC 9113, section 8.1).
+//! A connection that is closed while it holds unread bytes is reset. Many clients then report the reset and never read
+//! the response. So over HTTP/1 the rest is read for at most a second and 64 KiB, and only then the connection is
+//! closed (RFC 9112, section 9.6 "Tear-down"). If the rest ends within that, the connection stays usable. Over HTTP/2
+//! the stream is reset with NO_ERROR as soon as the body is dropped (RFC 9113, section 8.1).
 
 use crate::edge::connection::Activity;
 use bytes::Bytes;
@@ -110,8 +108,7 @@ mod tests {
     use std::convert::Infallible;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Returns a body of `pieces` of 16 KiB that then never ends. `taken` counts the pieces that
-    /// were read.
+    /// Returns a body of `pieces` of 16 KiB that then never ends. `taken` counts the pieces that were read.
     fn endless(
         pieces: usize,
         taken: Arc<AtomicUsize>,

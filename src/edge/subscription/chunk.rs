@@ -1,6 +1,5 @@
-//! Encoding of a stream of answers: as server-sent events (the GraphQL over SSE protocol, "distinct
-//! connections mode"), or as parts of a multipart body (Apollo's "HTTP callback and multipart
-//! subscription protocol", version 1.0).
+//! Encoding of a stream of answers: as server-sent events (the GraphQL over SSE protocol, "distinct connections mode"),
+//! or as parts of a multipart body (Apollo's "HTTP callback and multipart subscription protocol", version 1.0).
 
 use crate::edge::negotiate::Streaming;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -22,8 +21,7 @@ impl Chunks {
         })
     }
 
-    /// Encodes one answer. A part ends with the boundary of the next one, so that a reader need not
-    /// wait for it.
+    /// Encodes one answer. A part ends with the boundary of the next one, so that a reader need not wait for it.
     pub(super) fn answer(self, json: &[u8]) -> Bytes {
         let (before, after): (&[u8], &[u8]) = match self.0 {
             Streaming::Events => (b"event: next\ndata: ", b"\n\n"),
@@ -35,8 +33,8 @@ impl Chunks {
         chunk.put(before);
         chunk.put(json);
         if self.0 == Streaming::Events {
-            // A line break would end the event's data. In JSON it can only be space between two
-            // values, as a service may have put it into a custom scalar.
+            // A line break would end the event's data. In JSON it can only be space between two values, as a service
+            // may have put it into a custom scalar.
             for byte in &mut chunk[before.len()..] {
                 if matches!(byte, b'\n' | b'\r') {
                     *byte = b' ';

@@ -1,10 +1,9 @@
 //! Streams of answers: subscriptions over server-sent events, multipart, and WebSocket.
 //!
-//! A stream is polled when its client's socket has room, and only then the next event is requested,
-//! down to the socket of the service. So a slow client slows its own subscription down, and nothing
-//! is queued in between. A client that stops reading is idle, and loses its connection. Nothing is
-//! spawned for a stream that is an HTTP body: when the client disconnects, the server drops it, and
-//! with it every call that it made. All streams end at shutdown.
+//! A stream is polled when its client's socket has room, and only then the next event is requested, down to the socket
+//! of the service. So a slow client slows its own subscription down, and nothing is queued in between. A client that
+//! stops reading is idle, and loses its connection. Nothing is spawned for a stream that is an HTTP body: when the
+//! client disconnects, the server drops it, and with it every call that it made. All streams end at shutdown.
 
 mod chunk;
 mod places;
@@ -64,8 +63,8 @@ pub(super) struct Asked {
     pub taken: Taken,
 }
 
-/// Answers a request whose client accepts a stream. `plain` is the media type for an operation with
-/// a single answer, if the client accepts one.
+/// Answers a request whose client accepts a stream. `plain` is the media type for an operation with a single answer, if
+/// the client accepts one.
 pub(super) async fn answer(
     endpoint: &Endpoint,
     here: Option<&Here>,
@@ -88,8 +87,8 @@ pub(super) async fn answer(
         Ok(Answers::Many(answers)) => answers,
         Ok(Answers::One(answer)) if plain.is_some() => return reply::answer(media, answer),
         Ok(Answers::One(answer)) => stream::iter([answer]).boxed(),
-        // A client that accepts only events could not read another response. It gets the error in
-        // the stream, where the status would be 200 anyway.
+        // A client that accepts only events could not read another response. It gets the error in the stream, where the
+        // status would be 200 anyway.
         Err(refusal) if plain.is_none() && reply::is_well_formed(&refusal) => {
             stream::iter([refusal]).boxed()
         }

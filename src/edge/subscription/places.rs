@@ -1,10 +1,9 @@
-//! Limits the number of open subscriptions: in all, by client, and by connection. A place is
-//! returned when it is dropped.
+//! Limits the number of open subscriptions: in all, by client, and by connection. A place is returned when it is
+//! dropped.
 //!
-//! A client is an address (behind trusted proxies, the one that they forward) or a caller with a
-//! token. Neither may hold more than its share once more than half of all places are taken (see
-//! [`Quota`]), over however many connections, streams and transports. Nothing is stored about
-//! clients that hold no place.
+//! A client is an address (behind trusted proxies, the one that they forward) or a caller with a token. Neither may
+//! hold more than its share once more than half of all places are taken (see [`Quota`]), over however many connections,
+//! streams and transports. Nothing is stored about clients that hold no place.
 
 use crate::edge::forwarded::is_trusted;
 use crate::edge::intake::Intake;

@@ -1,11 +1,10 @@
-//! WebSockets: operations of any kind over one socket, in `graphql-transport-ws` or the older
-//! `graphql-ws`.
+//! WebSockets: operations of any kind over one socket, in `graphql-transport-ws` or the older `graphql-ws`.
 //!
-//! This file opens the socket: it checks access and picks the protocol. The exchange of messages is
-//! in [`conversation`], the rules of the two protocols in [`message`], those of RFC 6455 in
-//! [`frames`] and [`socket`]. The gateway implements the protocols itself, because the protection
-//! against slow clients is in the loop: a frame is answered before the next one is read, so no
-//! buffer grows for a client that does not read, and the engine's answers are sent as they are.
+//! This file opens the socket: it checks access and picks the protocol. The exchange of messages is in
+//! [`conversation`], the rules of the two protocols in [`message`], those of RFC 6455 in [`frames`] and [`socket`]. The
+//! gateway implements the protocols itself, because the protection against slow clients is in the loop: a frame is
+//! answered before the next one is read, so no buffer grows for a client that does not read, and the engine's answers
+//! are sent as they are.
 
 mod closing;
 mod conversation;
@@ -45,8 +44,8 @@ pub(in crate::edge) fn is_wanted(request: &Request) -> bool {
 /// Opens a WebSocket, or returns the refusal.
 pub(in crate::edge) async fn open(endpoint: Arc<Endpoint>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
-    // Browsers let any page open a WebSocket to any host, with the user's cookies and without a
-    // preflight, so the server must check the origin (RFC 6455, section 10.2).
+    // Browsers let any page open a WebSocket to any host, with the user's cookies and without a preflight, so the
+    // server must check the origin (RFC 6455, section 10.2).
     if let Err(message) = csrf::check(&parts, &endpoint.settings) {
         return reply::refuse(Media::Json, ErrorCode::CsrfBlocked, message);
     }
@@ -66,8 +65,7 @@ pub(in crate::edge) async fn open(endpoint: Arc<Endpoint>, request: Request) -> 
         Ok(guest) => guest,
         Err(refused) => return caller::refuse(Media::Json, &refused),
     };
-    // hyper hands the connection over once the response is sent. It is counted until the
-    // conversation ends.
+    // hyper hands the connection over once the response is sent. It is counted until the conversation ends.
     tokio::spawn(async move {
         match upgrade.await {
             Ok(stream) => {

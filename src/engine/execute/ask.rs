@@ -60,8 +60,8 @@ impl Run<'_> {
         arguments
     }
 
-    /// Groups objects by their key, and by the arguments that they provide. An object without a key
-    /// is left out: its fields stay null.
+    /// Groups objects by their key, and by the arguments that they provide. An object without a key is left out: its
+    /// fields stay null.
     fn group(
         &mut self,
         id: FetchId,
@@ -95,8 +95,8 @@ impl Run<'_> {
         self.take_held(id, fetch);
     }
 
-    /// If a key is missing because the call that should have provided it failed, that failure
-    /// becomes the reason here, too.
+    /// If a key is missing because the call that should have provided it failed, that failure becomes the reason here,
+    /// too.
     fn inherit_hole(&mut self, fetch: &Fetch, row: RowId, parts: &[KeyPart]) {
         let values = parts.iter().map(|part| value_of(&self.store, row, &part.path));
         let hole = values.into_iter().find(|value| matches!(value, Value::Hole(_)));

@@ -1,5 +1,4 @@
-//! Batches: sends distinct keys in chunks of at most `max`, and splits a chunk that the source
-//! refuses.
+//! Batches: sends distinct keys in chunks of at most `max`, and splits a chunk that the source refuses.
 
 use super::ask::object_of;
 use super::call::{Owned, What};
@@ -11,8 +10,8 @@ use crate::graphql::{ErrorCode, Name};
 use crate::source::ErrorKind;
 use serde_json::{Map, Value as Json};
 
-/// Splits allowed per fetch for each halving of its largest batch. One key that is refused needs
-/// one split per halving; this allows a few more. Past it, refused batches fail.
+/// Splits allowed per fetch for each halving of its largest batch. One key that is refused needs one split per halving;
+/// this allows a few more. Past it, refused batches fail.
 const SPLITS_FOR_EACH_HALVING: u32 = 4;
 
 impl Run<'_> {
@@ -88,8 +87,8 @@ impl Run<'_> {
         Json::Object(fields.iter().zip(parts).map(field).collect())
     }
 
-    /// Splits a refused batch in two and sends both, so that one invalid key does not fail the
-    /// others. Returns `false` if it cannot be split any further.
+    /// Splits a refused batch in two and sends both, so that one invalid key does not fail the others. Returns `false`
+    /// if it cannot be split any further.
     pub(super) fn bisect(&mut self, call: usize) -> bool {
         let id = self.calls[call].fetch;
         let What::Keys { group, keys } = &self.calls[call].what else { return false };
@@ -143,8 +142,8 @@ impl Run<'_> {
         }
     }
 
-    /// Sends a lookup for each key of a batch of aliases that has no object: the lookup of one
-    /// entity may find one that the list lacks, or that it was refused.
+    /// Sends a lookup for each key of a batch of aliases that has no object: the lookup of one entity may find one that
+    /// the list lacks, or that it was refused.
     pub(super) fn ask_unanswered(&mut self, id: FetchId, batch: FetchId, aliases: &[Alias]) {
         let given = std::mem::take(&mut self.fetches[batch.0 as usize].given);
         let open = |key: &u32| !self.is_final(given.results[*key as usize]);
@@ -159,8 +158,8 @@ impl Run<'_> {
         }
     }
 
-    /// Returns `true` if another call would change nothing: there is an object, or the source
-    /// failed. A source that failed (429, 503, no connection) is not called again for each alias.
+    /// Returns `true` if another call would change nothing: there is an object, or the source failed. A source that
+    /// failed (429, 503, no connection) is not called again for each alias.
     fn is_final(&self, value: Value) -> bool {
         let hole = match value {
             Value::Object(_) => return true,
@@ -176,8 +175,8 @@ impl Run<'_> {
         }
     }
 
-    /// Turns the results for the client's keys into a list in the client's order, and into the
-    /// values of the aliases with these keys.
+    /// Turns the results for the client's keys into a list in the client's order, and into the values of the aliases
+    /// with these keys.
     pub(super) fn finish_given(&mut self, id: FetchId) {
         let fetch = self.snapshot.plan.fetch(id);
         let aliases = match &fetch.asking {

@@ -121,8 +121,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Fails a call past the limit: one hole, and one line in the log, for all such calls of a
-    /// fetch.
+    /// Fails a call past the limit: one hole, and one line in the log, for all such calls of a fetch.
     fn make_none(&mut self, id: FetchId, what: &What) {
         let hole = self.fetches[id.0 as usize].too_many.unwrap_or_else(|| {
             let detail = format!("the request makes more than {MOST_CALLS} calls");
@@ -175,8 +174,8 @@ impl<'a> Run<'a> {
         self.pending.push(Pending { call: waiting.call, answer });
     }
 
-    /// Returns the call's lookup in the reply cache, if its reply may be cached. Only for queries:
-    /// see [`Snapshot::is_query`](super::Snapshot).
+    /// Returns the call's lookup in the reply cache, if its reply may be cached. Only for queries: see
+    /// [`Snapshot::is_query`](super::Snapshot).
     pub(super) fn ask_replies(
         &self,
         fetch: &Fetch,
@@ -290,8 +289,7 @@ impl<'a> Run<'a> {
         Judge { call, inputs, most_values: self.snapshot.pool.most_values }
     }
 
-    /// The same for a reply that may be cached; `None` if every reply that is a success for the
-    /// protocol may be.
+    /// The same for a reply that may be cached; `None` if every reply that is a success for the protocol may be.
     fn owned_judge(&self, call: usize) -> Option<Arc<OwnedJudge>> {
         let fetch = self.snapshot.plan.fetch(self.calls[call].fetch);
         let graph = self.snapshot.graph;
@@ -376,8 +374,7 @@ pub(in crate::engine) fn deadline_of(binding: &Binding, of_request: Instant) -> 
     binding.timeout.map_or(of_request, |timeout| of_request.min(Instant::now() + timeout))
 }
 
-/// Maximum number of calls of one request. A list of objects that need a call each can be as long
-/// as a reply.
+/// Maximum number of calls of one request. A list of objects that need a call each can be as long as a reply.
 const MOST_CALLS: usize = 10_000;
 
 fn too_late() -> source::Error {

@@ -1,5 +1,4 @@
-//! Evaluates rules over `$this` for each object: once, when a fetch depends on it or when all
-//! fetches are done.
+//! Evaluates rules over `$this` for each object: once, when a fetch depends on it or when all fetches are done.
 
 use super::Run;
 use super::ask::object_of;

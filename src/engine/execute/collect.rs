@@ -1,5 +1,5 @@
-//! Collects the objects of a fetch: walks from the root row to the fetch's place, through lists.
-//! Only reachable objects are found, each once, however many parents share it.
+//! Collects the objects of a fetch: walks from the root row to the fetch's place, through lists. Only reachable objects
+//! are found, each once, however many parents share it.
 
 use super::Run;
 use crate::engine::plan::{CheckId, Place};
@@ -18,8 +18,7 @@ impl Run<'_> {
                     objects(&self.store, self.store.get(row, *step), &mut below);
                 }
             }
-            // At each step: if entities are shared, the number of paths to them multiplies with
-            // each level.
+            // At each step: if entities are shared, the number of paths to them multiplies with each level.
             distinct(&mut below);
             rows = below;
         }
@@ -34,8 +33,8 @@ impl Run<'_> {
     }
 }
 
-/// Removes duplicates. Objects are read in order, so ascending rows are distinct; entities placed
-/// more than once break the order.
+/// Removes duplicates. Objects are read in order, so ascending rows are distinct; entities placed more than once break
+/// the order.
 fn distinct(rows: &mut Vec<RowId>) {
     if rows.is_sorted_by(|one, next| one < next) {
         return;

@@ -1,6 +1,5 @@
-//! Computed fields (`@const`): no call is made, so none is counted. They are available as soon as
-//! their inputs are. All computed fields of a request, or of an event, share one budget and the
-//! request's deadline.
+//! Computed fields (`@const`): no call is made, so none is counted. They are available as soon as their inputs are. All
+//! computed fields of a request, or of an event, share one budget and the request's deadline.
 
 use super::Run;
 use super::ask::object_of;
@@ -15,8 +14,7 @@ use std::time::{Duration, Instant};
 /// Number of computed objects between two reads of the clock.
 const OBJECTS_A_LOOK: u32 = 1_024;
 
-/// Budget of the computed fields of one request, because nothing else limits how often a large
-/// argument is repeated.
+/// Budget of the computed fields of one request, because nothing else limits how often a large argument is repeated.
 pub(super) struct Computing {
     budget: Budget,
     /// Number of objects computed so far.
@@ -153,8 +151,8 @@ impl Run<'_> {
     }
 }
 
-/// Finds a hole among the wanted fields of an object, including elements of lists. The recursion is
-/// as deep as the mapping, except for nested lists, which are as deep as a reply.
+/// Finds a hole among the wanted fields of an object, including elements of lists. The recursion is as deep as the
+/// mapping, except for nested lists, which are as deep as a reply.
 fn hole_in(store: &Store, row: RowId, wanted: &[Wanted]) -> Option<Value> {
     wanted.iter().find_map(|wanted| hole_at(store, store.get(row, wanted.slot), &wanted.fields))
 }

@@ -7,8 +7,7 @@ use crate::engine::response::{RowId, Value};
 use hashbrown::HashMap;
 
 impl Run<'_> {
-    /// Fills the objects of a lookup whose entity is already in the store, and removes them from
-    /// the keys to fetch.
+    /// Fills the objects of a lookup whose entity is already in the store, and removes them from the keys to fetch.
     pub(super) fn take_held(&mut self, id: FetchId, fetch: &Fetch) {
         for held in &fetch.held {
             let known = self.known(held);

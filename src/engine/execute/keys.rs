@@ -55,9 +55,8 @@ pub(super) fn value_of(store: &Store, row: RowId, path: &[Slot]) -> Value {
     value
 }
 
-/// Writes an object's key into `out`: the texts of its parts, each after its length, so that
-/// different keys give different bytes. Returns `false` if a part is null or not a scalar: then
-/// there is no key.
+/// Writes an object's key into `out`: the texts of its parts, each after its length, so that different keys give
+/// different bytes. Returns `false` if a part is null or not a scalar: then there is no key.
 pub(super) fn key_of<'p>(
     store: &Store,
     row: RowId,
@@ -111,8 +110,8 @@ pub(super) fn part_to_json(store: &Store, row: RowId, part: &KeyPart) -> serde_j
     scalar(to_json(store, value_of(store, row, &part.path)), part.id)
 }
 
-/// Converts a scalar: an `ID` becomes a string, whatever its type in the source, except in a JSON
-/// body (then `id` is false).
+/// Converts a scalar: an `ID` becomes a string, whatever its type in the source, except in a JSON body (then `id` is
+/// false).
 pub(super) fn scalar(value: serde_json::Value, id: bool) -> serde_json::Value {
     match value {
         serde_json::Value::Number(number) if id => number.to_string().into(),

@@ -1,9 +1,9 @@
 //! Runs a plan: one task drives all its fetches.
 //!
-//! A fetch starts when everything that it requires is in the store. Its objects are collected, and
-//! their keys are de-duplicated and grouped into calls. Each reply is read into the store when it
-//! arrives, and placed by key. A failed call leaves holes where its results belong, and nowhere
-//! else. There is no timer, no task per field and no lock in here.
+//! A fetch starts when everything that it requires is in the store. Its objects are collected, and their keys are
+//! de-duplicated and grouped into calls. Each reply is read into the store when it arrives, and placed by key. A failed
+//! call leaves holes where its results belong, and nowhere else. There is no timer, no task per field and no lock in
+//! here.
 
 mod ask;
 mod batch;
@@ -47,8 +47,8 @@ use std::time::{Duration, Instant};
 /// Maximum number of calls of one request in flight; more wait in a queue.
 const CALLS_AT_ONCE: usize = 256;
 
-/// Calls keep the deadline themselves, and report best which one was late. This long after it, all
-/// remaining calls are cancelled.
+/// Calls keep the deadline themselves, and report best which one was late. This long after it, all remaining calls are
+/// cancelled.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Inputs of one request's execution.
@@ -61,15 +61,14 @@ pub(super) struct Snapshot<'a> {
     pub deadline: Instant,
     pub pool: &'a Pool,
     pub loaders: &'a Loaders,
-    /// Only a query shares calls in flight with other requests: a mutation's reads must see its
-    /// writes, and data for an event must not be older than the event.
+    /// Only a query shares calls in flight with other requests: a mutation's reads must see its writes, and data for an
+    /// event must not be older than the event.
     pub is_query: bool,
     /// Clients get details of upstream errors.
     pub expose_upstream_errors: bool,
 }
 
-/// An event of a subscription's source. It replaces the reply of the root field's call, which is
-/// not made then.
+/// An event of a subscription's source. It replaces the reply of the root field's call, which is not made then.
 pub(super) struct Event {
     pub fetch: FetchId,
     /// Arguments of the root field.
@@ -112,8 +111,8 @@ pub(super) async fn execute(snapshot: Snapshot<'_>, event: Option<Event>) -> Out
 /// Numbers of calls that are charged or reported.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Calls {
-    /// Calls made, including splits of refused batches and calls shared with other requests. A call
-    /// whose reply the request or the reply cache already has is not made.
+    /// Calls made, including splits of refused batches and calls shared with other requests. A call whose reply the
+    /// request or the reply cache already has is not made.
     pub made: usize,
     /// Calls that repeat the parts of a refused batch: caused by a source, not by the client.
     pub splits: usize,
@@ -191,8 +190,7 @@ struct Group {
     keys: Keys,
 }
 
-/// The client's keys in their order, as numbers of keys (`None` for null), and the result of each
-/// key.
+/// The client's keys in their order, as numbers of keys (`None` for null), and the result of each key.
 #[derive(Default)]
 struct Given {
     asked: Vec<Option<u32>>,
@@ -241,8 +239,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Starts every fetch that is ready, in plan order. A fetch that needs no call is done at once
-    /// and may unblock others.
+    /// Starts every fetch that is ready, in plan order. A fetch that needs no call is done at once and may unblock
+    /// others.
     fn start_ready(&mut self) {
         loop {
             self.ask_ready();

@@ -38,8 +38,7 @@ impl Run<'_> {
         }
     }
 
-    /// Returns `true` if the call is for a single object, so that "not found" can only mean that
-    /// one.
+    /// Returns `true` if the call is for a single object, so that "not found" can only mean that one.
     pub(super) fn is_single(&self, call: usize) -> bool {
         match &self.calls[call].what {
             What::Object(_) | What::Key(_) => true,
@@ -186,9 +185,9 @@ impl Run<'_> {
         }
     }
 
-    /// Returns `true` if the failure of the field's own call makes it null (`@onError`). Errors
-    /// that the source did not cause stay errors: values that no call can be rendered from, limits,
-    /// and a reply for which the gateway has no memory.
+    /// Returns `true` if the failure of the field's own call makes it null (`@onError`). Errors that the source did not
+    /// cause stay errors: values that no call can be rendered from, limits, and a reply for which the gateway has no
+    /// memory.
     fn is_null_on_error(&self, fetch: &Fetch, error: &source::Error) -> bool {
         let is_own = self.snapshot.graph.binding(fetch.binding).null_on_error
             && matches!(fetch.target, Target::Slot(_));

@@ -1,10 +1,8 @@
-//! Reuse of identical safe calls: within a request, in flight between requests, and from the reply
-//! cache.
+//! Reuse of identical safe calls: within a request, in flight between requests, and from the reply cache.
 //!
-//! A call is identified by its rendered request, including every forwarded header, compared in
-//! full: callers whose credentials go upstream never share. Between requests only calls in flight
-//! are shared; their replies are kept only as [`Replies`] allows. Every safe call passes here,
-//! including those of batches that wait.
+//! A call is identified by its rendered request, including every forwarded header, compared in full: callers whose
+//! credentials go upstream never share. Between requests only calls in flight are shared; their replies are kept only
+//! as [`Replies`] allows. Every safe call passes here, including those of batches that wait.
 
 use crate::engine::Settings;
 use crate::engine::replies::{Answer, Asked, Found, Identity, Kept, Replies, Served};
@@ -21,8 +19,7 @@ type SharedCall = Shared<BoxFuture<'static, Answer>>;
 /// A request, and the timeout of its field.
 type TimedRequest = (Arc<Request>, Option<Duration>);
 
-/// Calls in flight, for all requests of an engine. Calls are removed when they end, so it does not
-/// grow.
+/// Calls in flight, for all requests of an engine. Calls are removed when they end, so it does not grow.
 #[derive(Default)]
 pub(in crate::engine) struct InFlight {
     calls: Mutex<HashMap<Identity, WeakShared<BoxFuture<'static, Answer>>>>,
@@ -52,8 +49,7 @@ pub(super) enum Reused {
 /// Reuse within one request, and with others.
 pub(super) struct Reuse {
     between: Option<Arc<InFlight>>,
-    /// `None` if no call can occur twice. Calls with timeouts of their own are shared by fields
-    /// with the same timeout.
+    /// `None` if no call can occur twice. Calls with timeouts of their own are shared by fields with the same timeout.
     within: Option<HashMap<TimedRequest, SharedCall>>,
 }
 
@@ -69,8 +65,7 @@ impl Reuse {
         }
     }
 
-    /// Returns the result of a safe call: of an identical one that was already made or is in
-    /// flight, or of this one.
+    /// Returns the result of a safe call: of an identical one that was already made or is in flight, or of this one.
     pub fn call(
         &mut self,
         call: &dyn Call,
@@ -190,9 +185,9 @@ impl Pool {
         }
     }
 
-    /// Renews a stale reply in the background: one call for all requests that get the stale reply.
-    /// It has a deadline of its own, and is not cancelled when requests end. After a failure the
-    /// next attempt waits for a pause, and is not made by the next request that gets the reply.
+    /// Renews a stale reply in the background: one call for all requests that get the stale reply. It has a deadline of
+    /// its own, and is not cancelled when requests end. After a failure the next attempt waits for a pause, and is not
+    /// made by the next request that gets the reply.
     fn refresh(
         &self,
         replies: &Arc<Replies>,
@@ -213,8 +208,7 @@ impl Pool {
             let fetched = fetch(&replies, call, asked, Some(Arc::clone(&stale)), deadline);
             async move {
                 let answer = fetched.await;
-                // Before the call is removed from the list, so that no other one is started in
-                // between.
+                // Before the call is removed from the list, so that no other one is started in between.
                 replies.tried_to_refresh(&stale);
                 answer
             }
@@ -239,8 +233,8 @@ fn fetch(
     Arc::clone(replies).fetch(Arc::clone(call), asked, stale, deadline)
 }
 
-/// Returns `true` if the request's deadline does not shorten the call's timeout. If it does, the
-/// call is not shared, so that it is not cut short for others.
+/// Returns `true` if the request's deadline does not shorten the call's timeout. If it does, the call is not shared, so
+/// that it is not cut short for others.
 fn is_whole(call: &dyn Call, deadline: Instant) -> bool {
     deadline >= Instant::now() + call.timeout()
 }
@@ -274,8 +268,7 @@ impl InFlight {
     fn has(&self, identity: &Identity) -> bool {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let known = calls.get(identity).and_then(WeakShared::upgrade);
-        // Unlocked first: this may be the call's last holder, and dropping it removes the call from
-        // the list.
+        // Unlocked first: this may be the call's last holder, and dropping it removes the call from the list.
         drop(calls);
         known.is_some()
     }
@@ -301,8 +294,7 @@ impl Drop for Leave {
         if self.answered || other.is_none() {
             calls.remove(&self.identity);
         }
-        // Dropped last, and unlocked: it may be the other call's last holder, and dropping it locks
-        // the list, too.
+        // Dropped last, and unlocked: it may be the other call's last holder, and dropping it locks the list, too.
         drop(calls);
         drop(other);
     }

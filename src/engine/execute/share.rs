@@ -21,8 +21,8 @@ impl Share {
         Self { left: Some(Duration::ZERO), ..Self::default() }
     }
 
-    /// Restricts the response to its caller if `is_for_one`: it depends on an access rule, or
-    /// contains the caller's rate limit.
+    /// Restricts the response to its caller if `is_for_one`: it depends on an access rule, or contains the caller's
+    /// rate limit.
     #[must_use]
     pub(in crate::engine) fn for_one(mut self, is_for_one: bool) -> Self {
         self.private |= is_for_one;
@@ -35,15 +35,13 @@ impl Share {
         self.left.unwrap_or_default().as_secs()
     }
 
-    /// Returns `true` if only the client itself may cache it, as long as it sends the same
-    /// credentials.
+    /// Returns `true` if only the client itself may cache it, as long as it sends the same credentials.
     #[must_use]
     pub fn private(&self) -> bool {
         self.private
     }
 
-    /// Returns the headers of the client's request that the response depends on, without
-    /// credentials.
+    /// Returns the headers of the client's request that the response depends on, without credentials.
     #[must_use]
     pub fn headers(&self) -> &[HeaderName] {
         &self.headers

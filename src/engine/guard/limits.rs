@@ -1,8 +1,7 @@
 //! Limits and their modes: `enforce` refuses, `measure` serves, logs and counts, `off` serves.
 //!
-//! Limits of the text are checked once, when the operation is prepared and cached, but reported for
-//! every request that sends it. The log has at most one line for each limit in ten seconds, so that
-//! measuring does not flood it.
+//! Limits of the text are checked once, when the operation is prepared and cached, but reported for every request that
+//! sends it. The log has at most one line for each limit in ten seconds, so that measuring does not flood it.
 
 #[cfg(test)]
 mod tests;
@@ -63,10 +62,9 @@ impl Limit {
 }
 
 impl LimitName {
-    /// Maximum that the process can bear, whatever is set. Parsing and validation take time and
-    /// memory for each byte, token and selection, and a response takes memory for each byte. The
-    /// other limits are bounded by these, or by bounds of their own (calls, nesting, steps of
-    /// planning).
+    /// Maximum that the process can bear, whatever is set. Parsing and validation take time and memory for each byte,
+    /// token and selection, and a response takes memory for each byte. The other limits are bounded by these, or by
+    /// bounds of their own (calls, nesting, steps of planning).
     #[must_use]
     pub fn bound(self) -> u64 {
         match self {
@@ -131,8 +129,7 @@ impl Verdict {
         }
     }
 
-    /// Records an exceeded limit. Of several operations and fragments in one text, the largest
-    /// value counts.
+    /// Records an exceeded limit. Of several operations and fragments in one text, the largest value counts.
     fn measure(&mut self, exceeded: Exceeded) {
         match self.measured.iter_mut().find(|known| known.limit == exceeded.limit) {
             Some(known) => known.found = known.found.max(exceeded.found),

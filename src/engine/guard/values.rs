@@ -1,13 +1,11 @@
-//! Limit on the number of values in a request's variables, which a client can make large beside its
-//! text.
+//! Limit on the number of values in a request's variables, which a client can make large beside its text.
 //!
-//! A body that holds far too many is refused before it is parsed: a megabyte of `[[],[],…]` would
-//! become some forty.
+//! A body that holds far too many is refused before it is parsed: a megabyte of `[[],[],…]` would become some forty.
 
 use serde_json::{Map, Value};
 
-/// Counts the values in variables, including those in lists and objects. Stops past `most`. Their
-/// depth was bounded when they were parsed.
+/// Counts the values in variables, including those in lists and objects. Stops past `most`. Their depth was bounded
+/// when they were parsed.
 pub(in crate::engine) fn count(variables: &Map<String, Value>, most: u64) -> u64 {
     let mut found = 0;
     for value in variables.values() {
@@ -36,8 +34,8 @@ fn add(value: &Value, most: u64, found: &mut u64) {
     }
 }
 
-/// Returns `true` if a JSON text holds more values than `most`. Counts commas and brackets outside
-/// of strings, so it never reports a text that holds fewer. Invalid JSON is left to the parser.
+/// Returns `true` if a JSON text holds more values than `most`. Counts commas and brackets outside of strings, so it
+/// never reports a text that holds fewer. Invalid JSON is left to the parser.
 pub(in crate::engine) fn exceed(json: &[u8], most: u64) -> bool {
     // A value and its separator take two bytes.
     if json.len() as u64 / 2 <= most {

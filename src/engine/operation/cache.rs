@@ -1,7 +1,7 @@
 //! Cache of prepared operations, by text and operation name, bounded by bytes.
 //!
-//! The key is compared in full. Each graph has a cache of its own (an `Engine` has one graph), so a
-//! reload never uses a plan of another graph.
+//! The key is compared in full. Each graph has a cache of its own (an `Engine` has one graph), so a reload never uses a
+//! plan of another graph.
 
 use super::Operation;
 use crate::engine::settings::Settings;

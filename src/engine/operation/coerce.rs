@@ -1,8 +1,8 @@
-//! Coercion of variables ("CoerceVariableValues", GraphQL spec, section 6.1.2): converts a client's
-//! value to its type, or returns a sentence that says where it is invalid.
+//! Coercion of variables ("CoerceVariableValues", GraphQL spec, section 6.1.2): converts a client's value to its type,
+//! or returns a sentence that says where it is invalid.
 //!
-//! Numbers are compared by their value, because JSON has one kind of them: `1.0` and `-0` are
-//! integers. Digits are kept.
+//! Numbers are compared by their value, because JSON has one kind of them: `1.0` and `-0` are integers. Digits are
+//! kept.
 
 use crate::engine::plan::constant;
 use crate::graph::{expected, format_of, is_one_of};
@@ -151,8 +151,8 @@ fn scalar(name: &str, format: Option<ScalarFormat>, value: Value, way: InputPath
 /// From here on, a float may represent several integers: 2^53.
 const AMBIGUOUS: f64 = 9_007_199_254_740_992.0;
 
-/// Returns the number if it is an integer, such as `1.0` and `-0`. A float from [`AMBIGUOUS`] on
-/// gives a number outside of the range of `Int`.
+/// Returns the number if it is an integer, such as `1.0` and `-0`. A float from [`AMBIGUOUS`] on gives a number outside
+/// of the range of `Int`.
 fn whole(number: &Number) -> Option<i128> {
     if let Some(number) = number.as_i64() {
         return Some(number.into());
@@ -166,8 +166,7 @@ fn whole(number: &Number) -> Option<i128> {
     Some(whole)
 }
 
-/// Returns the digits of an integer. A number with a fraction or an exponent must be its own
-/// nearest float.
+/// Returns the digits of an integer. A number with a fraction or an exponent must be its own nearest float.
 fn digits(number: &Number) -> Option<String> {
     let text = number.as_str();
     let is_plain = text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit());

@@ -1,6 +1,5 @@
-//! Introspection: `__schema` and `__type` (GraphQL spec, section 4), answered from the API schema
-//! by `apollo-compiler`. If no variable is involved, they are answered once per operation,
-//! otherwise per request.
+//! Introspection: `__schema` and `__type` (GraphQL spec, section 4), answered from the API schema by `apollo-compiler`.
+//! If no variable is involved, they are answered once per operation, otherwise per request.
 
 use super::is_one_of::{self, Marked};
 use super::limits;
@@ -98,8 +97,8 @@ impl Executable {
         let (document, operation) = (&self.document, &self.operation);
         let mut response = partial_execute(schema, &implementers, document, operation, &variables)
             .map_err(|error| vec![refusal(&error)])?;
-        // The selection was validated: only a variable's value can still be wrong. Other root
-        // fields are not executed here.
+        // The selection was validated: only a variable's value can still be wrong. Other root fields are not executed
+        // here.
         let is_asked = |error: &&GraphQLError| match error.path.first() {
             Some(ResponseDataPathSegment::Field(key)) => keys.iter().any(|asked| **asked == **key),
             _ => true,

@@ -1,6 +1,5 @@
-//! `__Type.isOneOf` (GraphQL spec, section 4.2.3), which `apollo-compiler` does not answer. The
-//! type's name is selected instead, under a key of its own, and replaced by `true`, `false` or null
-//! in the answer.
+//! `__Type.isOneOf` (GraphQL spec, section 4.2.3), which `apollo-compiler` does not answer. The type's name is selected
+//! instead, under a key of its own, and replaced by `true`, `false` or null in the answer.
 
 use crate::graph::is_one_of;
 use apollo_compiler::executable::{ExecutableDocument, Operation, Selection, SelectionSet};
@@ -16,8 +15,7 @@ pub(super) struct Marked {
     prefix: String,
 }
 
-/// Returns the document and the operation with names instead of `isOneOf`; `None` if it is not
-/// selected.
+/// Returns the document and the operation with names instead of `isOneOf`; `None` if it is not selected.
 pub(super) fn mark(
     schema: &Schema,
     document: &Valid<ExecutableDocument>,

@@ -1,6 +1,5 @@
-//! Size limits of an operation, checked in one pass over the syntax tree before any call. Each
-//! fragment is measured once and its measure reused, so thirty fragments that each spread the next
-//! one twice take thirty steps here.
+//! Size limits of an operation, checked in one pass over the syntax tree before any call. Each fragment is measured
+//! once and its measure reused, so thirty fragments that each spread the next one twice take thirty steps here.
 
 use crate::engine::guard::limits::{LimitName, Verdict};
 use crate::engine::settings::Limits;
@@ -171,25 +170,23 @@ pub(super) struct Extent {
     pub nesting: usize,
     /// Number of names, numbers, strings and punctuators (GraphQL spec, section 2.1.6).
     pub tokens: usize,
-    /// Number of runs of white space, commas and comments. They mean nothing, but cost the parser
-    /// as much as tokens do.
+    /// Number of runs of white space, commas and comments. They mean nothing, but cost the parser as much as tokens do.
     pub ignored: usize,
 }
 
-/// Maximum number of ignored pieces for each token that a text may have. A normal text has one or
-/// two.
+/// Maximum number of ignored pieces for each token that a text may have. A normal text has one or two.
 const IGNORED_FOR_EACH_TOKEN: usize = 8;
 
 impl Extent {
-    /// Returns `true` if the text has more tokens than `most`, or more ignored pieces than a normal
-    /// document of that size.
+    /// Returns `true` if the text has more tokens than `most`, or more ignored pieces than a normal document of that
+    /// size.
     pub fn exceeds(self, most: usize) -> bool {
         self.tokens > most || self.ignored > most.saturating_mul(IGNORED_FOR_EACH_TOKEN)
     }
 }
 
-/// Measures the text alone, so that the parser never gets an oversized text. As in the lexer, an
-/// unclosed string ends with its line. Stops once the limit is exceeded.
+/// Measures the text alone, so that the parser never gets an oversized text. As in the lexer, an unclosed string ends
+/// with its line. Stops once the limit is exceeded.
 pub(super) fn extent(text: &str, most: usize) -> Extent {
     let bytes = text.as_bytes();
     let (mut extent, mut depth, mut at) = (Extent::default(), 0_usize, 0);

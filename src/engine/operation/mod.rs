@@ -1,8 +1,8 @@
-//! Prepares operations: text and operation name are parsed, measured, validated and planned, once
-//! for all requests that send them.
+//! Prepares operations: text and operation name are parsed, measured, validated and planned, once for all requests that
+//! send them.
 //!
-//! Every property that could take more than linear time in the size of the text is measured first.
-//! A prepared operation holds no variable, claim or header.
+//! Every property that could take more than linear time in the size of the text is measured first. A prepared operation
+//! holds no variable, claim or header.
 
 mod cache;
 mod coerce;
@@ -32,8 +32,8 @@ use introspection::Introspection;
 use serde_json::{Map, Value};
 use variables::Variables;
 
-/// Size of a value that a schema's default adds to an operation, in bytes, including its key and
-/// its entry in an object.
+/// Size of a value that a schema's default adds to an operation, in bytes, including its key and its entry in an
+/// object.
 const VALUE: usize = 128;
 
 /// An operation that is ready to run.

@@ -99,8 +99,8 @@ fn mistakes(text: &str, diagnostics: &DiagnosticList) -> Vec<Error> {
         .collect()
 }
 
-/// Returns `true` for the error "no selections" of a field whose selections are all unknown. The
-/// errors of its selections are the real cause.
+/// Returns `true` for the error "no selections" of a field whose selections are all unknown. The errors of its
+/// selections are the real cause.
 fn is_echo(text: &str, mistake: &impl ToCliReport) -> bool {
     let field = mistake.location().and_then(|span| text.get(span.offset()..span.end_offset()));
     field.is_some_and(|field| field.ends_with('}'))

@@ -1,5 +1,4 @@
-//! Fetches a reply that may be cached: revalidates a stale one, stores the new one, and serves the
-//! stale one on errors.
+//! Fetches a reply that may be cached: revalidates a stale one, stores the new one, and serves the stale one on errors.
 
 use super::control::Stated;
 use super::freshness::{Audience, Lifetime, Use, is_covered};
@@ -17,8 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 const GRPC_FAILURES: [u16; 4] = [2, 4, 13, 14];
 
 impl Replies {
-    /// Sends the call, and caches its reply if that is allowed. `stale` is the cached reply found
-    /// before.
+    /// Sends the call, and caches its reply if that is allowed. `stale` is the cached reply found before.
     pub async fn fetch(
         self: Arc<Self>,
         call: Arc<dyn Call>,
@@ -85,8 +83,8 @@ impl Replies {
         }
     }
 
-    /// Returns a reply that another gateway cached. A reply that only its upstream declares private
-    /// is not looked up: identical calls in flight are shared by all who send them.
+    /// Returns a reply that another gateway cached. A reply that only its upstream declares private is not looked up:
+    /// identical calls in flight are shared by all who send them.
     async fn found_elsewhere(&self, asked: &Asked) -> Option<Arc<Kept>> {
         let shared = self.shared.as_ref().filter(|_| !asked.anew)?;
         let identity = asked.identity(None);
@@ -134,8 +132,7 @@ impl Replies {
 
 const NOT_MODIFIED: u16 = 304;
 
-/// Fails if the reply cannot be parsed. Then it is a failed call: it is not cached, and a stale
-/// reply may replace it.
+/// Fails if the reply cannot be parsed. Then it is a failed call: it is not cached, and a stale reply may replace it.
 fn readable(call: &dyn Call, reply: Reply) -> Result<Reply, source::Error> {
     let wrong = match &reply.body {
         Body::Json(body) if body.trim_ascii().is_empty() => None,
@@ -156,8 +153,8 @@ fn stands_in(stale: &Kept, asked: &Asked, error: &source::Error, now: Instant) -
     is_failure(error) && matches!(good_for, Use::Ask { serves_on_error: true })
 }
 
-/// Returns `true` for a server's failure (RFC 5861, section 4), as opposed to a refusal. A refusal
-/// may mean that the right to see the reply was revoked.
+/// Returns `true` for a server's failure (RFC 5861, section 4), as opposed to a refusal. A refusal may mean that the
+/// right to see the reply was revoked.
 fn is_failure(error: &source::Error) -> bool {
     match error.code {
         ErrorCode::UpstreamStatus => {

@@ -1,15 +1,15 @@
-//! Parses an upstream's caching headers: `Cache-Control` (RFC 9111, section 5.2.2; RFC 5861),
-//! `Age`, `Date`, `Expires`, `Vary`.
+//! Parses an upstream's caching headers: `Cache-Control` (RFC 9111, section 5.2.2; RFC 5861), `Age`, `Date`, `Expires`,
+//! `Vary`.
 //!
-//! Parsing is lenient in form and strict in meaning. An invalid directive is taken in its strictest
-//! sense, the stricter of two contradicting ones counts, and an argument that narrows a directive
-//! to some fields (`private="set-cookie"`) is ignored.
+//! Parsing is lenient in form and strict in meaning. An invalid directive is taken in its strictest sense, the stricter
+//! of two contradicting ones counts, and an argument that narrows a directive to some fields (`private="set-cookie"`)
+//! is ignored.
 
 use http::header::{AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderMap, HeaderName, SET_COOKIE, VARY};
 use std::time::{Duration, SystemTime};
 
-/// Maximum lifetime in seconds: long enough for every use, and far from every overflow (RFC 9111,
-/// section 1.2.2 has 2^31 seconds).
+/// Maximum lifetime in seconds: long enough for every use, and far from every overflow (RFC 9111, section 1.2.2 has
+/// 2^31 seconds).
 const LONGEST: u64 = 1 << 31;
 
 /// Caching headers of one reply.
@@ -26,8 +26,7 @@ pub(super) struct Stated {
     pub stale_if_error: Option<Duration>,
     /// `Expires`, relative to `Date` or to now. An invalid one means expired.
     pub expires_in: Option<Duration>,
-    /// Age of the reply when it arrived (RFC 9111, section 4.2.3), without the duration of the
-    /// call.
+    /// Age of the reply when it arrived (RFC 9111, section 4.2.3), without the duration of the call.
     pub age: Duration,
     pub vary: Vary,
 }
@@ -156,8 +155,7 @@ fn end_of_element(text: &str) -> usize {
     text.len()
 }
 
-/// Parses seconds. An invalid number is zero (RFC 9111, section 4.2.1: "encouraged to consider …
-/// stale").
+/// Parses seconds. An invalid number is zero (RFC 9111, section 4.2.1: "encouraged to consider … stale").
 fn seconds(argument: Option<&str>) -> Duration {
     let digits =
         argument.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));

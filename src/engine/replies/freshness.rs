@@ -1,9 +1,7 @@
-//! Lifetime of a cached reply: fresh, stale while it is being renewed, stale if renewing fails,
-//! expired.
+//! Lifetime of a cached reply: fresh, stale while it is being renewed, stale if renewing fails, expired.
 //!
-//! Pure: headers and times in, a decision out (RFC 9111, section 4.2; RFC 5861). [`Allowed`] is
-//! what the schema and the configuration allow. The upstream's headers make it shorter, and longer
-//! only if the configuration allows that.
+//! Pure: headers and times in, a decision out (RFC 9111, section 4.2; RFC 5861). [`Allowed`] is what the schema and the
+//! configuration allow. The upstream's headers make it shorter, and longer only if the configuration allows that.
 
 use super::control::{Stale, Stated, Vary};
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, ORIGIN, USER_AGENT};
@@ -17,8 +15,11 @@ const KEPT_FOR_ITS_VALIDATORS: Duration = Duration::from_mins(10);
 pub(super) struct Allowed {
     /// `None` if they set none. Then only the headers of a trusted upstream can allow caching.
     pub max_age: Option<Duration>,
+    /// The upstream's headers may allow caching, or a longer lifetime.
     pub from_upstream: bool,
+    /// Time past its freshness in which a reply may be served while it is renewed.
     pub stale_while_revalidate: Option<Duration>,
+    /// Time past its freshness in which a reply may replace an error.
     pub stale_if_error: Option<Duration>,
 }
 
@@ -34,6 +35,7 @@ pub(super) enum Audience {
 /// Phases of a reply's life, from when it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Lifetime {
+    /// Time in which it is served without asking the upstream.
     pub fresh: Duration,
     /// Time past `fresh` in which it is served while one renewal is in flight.
     pub while_revalidate: Duration,
@@ -56,8 +58,8 @@ pub(super) enum Use {
 }
 
 impl Lifetime {
-    /// Returns the lifetime of a reply with the headers `stated`; `None` if it must not be cached.
-    /// `took` is the duration of the call.
+    /// Returns the lifetime of a reply with the headers `stated`; `None` if it must not be cached. `took` is the
+    /// duration of the call.
     pub fn of(
         allowed: &Allowed,
         stated: &Stated,
@@ -70,8 +72,7 @@ impl Lifetime {
         if !may || stated.never {
             return None;
         }
-        // RFC 9111, section 4.2.3: the age that it arrived with, plus at most the whole duration of
-        // the call.
+        // RFC 9111, section 4.2.3: the age that it arrived with, plus at most the whole duration of the call.
         let upstream = upstream.map(|lifetime| lifetime.saturating_sub(stated.age + took));
         let mut lifetime = Self {
             fresh: lower(allowed.max_age, upstream).unwrap_or_default(),
@@ -103,8 +104,7 @@ impl Lifetime {
         self.fresh + self.while_revalidate.max(self.if_error).max(self.for_validators)
     }
 
-    /// Returns the permitted use at this age. `most` is the maximum age of a fresh reply that the
-    /// operation accepts.
+    /// Returns the permitted use at this age. `most` is the maximum age of a fresh reply that the operation accepts.
     pub fn at(&self, age: Duration, most: Option<Duration>) -> Use {
         let fresh = most.map_or(self.fresh, |most| most.min(self.fresh));
         let left = fresh.saturating_sub(age);
@@ -119,8 +119,8 @@ impl Lifetime {
     }
 }
 
-/// Returns the freshness that the upstream allows (RFC 9111, section 4.2.1). There is no heuristic
-/// freshness: without headers nothing is allowed.
+/// Returns the freshness that the upstream allows (RFC 9111, section 4.2.1). There is no heuristic freshness: without
+/// headers nothing is allowed.
 fn upstream_lifetime(stated: &Stated, audience: Audience) -> Option<Duration> {
     let shared = if audience == Audience::All { stated.s_maxage } else { None };
     shared.or(stated.max_age).or(stated.expires_in)
@@ -133,8 +133,7 @@ fn lower(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     }
 }
 
-/// Returns `true` if the call's identity covers every header in `Vary`: it was sent, or all our
-/// calls send it alike.
+/// Returns `true` if the call's identity covers every header in `Vary`: it was sent, or all our calls send it alike.
 pub(super) fn is_covered(vary: &Vary, sent: &[(HeaderName, http::HeaderValue)]) -> bool {
     const ALWAYS_ALIKE: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, ORIGIN, USER_AGENT];
     match vary {

@@ -1,5 +1,4 @@
-//! Cache keys: the whole rendered request, compared in full, and the caller if the reply is for one
-//! caller only.
+//! Cache keys: the whole rendered request, compared in full, and the caller if the reply is for one caller only.
 
 use crate::source::{Caller, Request};
 use http::header::{AUTHORIZATION, COOKIE};
@@ -33,8 +32,8 @@ impl Identity {
 }
 
 impl Partition {
-    /// Returns the partition of a caller: its verified identity (issuer and subject), or otherwise
-    /// its credentials. Anonymous callers are all alike, so they have none.
+    /// Returns the partition of a caller: its verified identity (issuer and subject), or otherwise its credentials.
+    /// Anonymous callers are all alike, so they have none.
     pub fn of(caller: &Caller) -> Option<Self> {
         let mut bytes = Vec::new();
         let claim = |name: &str| caller.claims.get(name).and_then(Value::as_str);

@@ -15,8 +15,7 @@ use std::time::{Duration, Instant};
 const OF_A_BODY: [HeaderName; 4] =
     [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING];
 
-/// Headers about caching. They stay in force after a renewal without them (RFC 9111, section
-/// 4.3.4).
+/// Headers about caching. They stay in force after a renewal without them (RFC 9111, section 4.3.4).
 const OF_REUSE: [HeaderName; 5] = [CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED, VARY];
 
 /// One cached reply.
@@ -24,8 +23,7 @@ const OF_REUSE: [HeaderName; 5] = [CACHE_CONTROL, ETAG, EXPIRES, LAST_MODIFIED, 
 pub(in crate::engine) struct Kept {
     pub(super) body: Body,
     pub(super) status: u16,
-    /// All headers if a mapping of the binding reads them; otherwise those that a renewal needs, if
-    /// one is possible.
+    /// All headers if a mapping of the binding reads them; otherwise those that a renewal needs, if one is possible.
     pub(super) headers: Arc<HeaderMap>,
     pub(super) lifetime: Lifetime,
     /// For the caller that it was fetched for.
@@ -79,8 +77,8 @@ impl Kept {
         self.age(now) < self.lifetime.whole()
     }
 
-    /// Returns the same reply after the upstream confirmed it. New headers replace the cached ones,
-    /// except those that describe a body (RFC 9111, section 3.2).
+    /// Returns the same reply after the upstream confirmed it. New headers replace the cached ones, except those that
+    /// describe a body (RFC 9111, section 3.2).
     pub(super) fn renewed(&self, said: &HeaderMap) -> Reply {
         let mut headers = HeaderMap::clone(&self.headers);
         for name in [DATE, AGE] {

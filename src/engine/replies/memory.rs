@@ -10,8 +10,7 @@ use moka::sync::Cache;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Size of an entry beside its data, in bytes: the cache's own records, headers of allocations,
-/// reference counts.
+/// Size of an entry beside its data, in bytes: the cache's own records, headers of allocations, reference counts.
 const OVERHEAD: usize = 640;
 
 pub(super) struct Memory {

@@ -1,5 +1,5 @@
-//! Metrics of the reply cache. Labels are source names and the fixed words below, so their number
-//! is bounded by the configuration.
+//! Metrics of the reply cache. Labels are source names and the fixed words below, so their number is bounded by the
+//! configuration.
 
 use crate::graphql::Name;
 use metrics::{counter, gauge};

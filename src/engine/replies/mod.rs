@@ -1,11 +1,10 @@
 //! The reply cache: replies are kept so that calls need not be repeated.
 //!
-//! The schema (`@cacheControl`), the configuration and the upstream's headers each limit what is
-//! cached and for how long; the strictest one counts ([`freshness`]). The key is the whole rendered
-//! request, compared in full, and the caller if the reply is for one caller only ([`identity`]).
-//! Only successful, readable replies to safe calls are cached; mutations neither read nor write the
-//! cache. The cache sends no call by itself: `execute/reuse.rs` sends them, and joins identical
-//! ones in flight.
+//! The schema (`@cacheControl`), the configuration and the upstream's headers each limit what is cached and for how
+//! long; the strictest one counts ([`freshness`]). The key is the whole rendered request, compared in full, and the
+//! caller if the reply is for one caller only ([`identity`]). Only successful, readable replies to safe calls are
+//! cached; mutations neither read nor write the cache. The cache sends no call by itself: `execute/reuse.rs` sends
+//! them, and joins identical ones in flight.
 
 mod answer;
 mod clock;
@@ -123,8 +122,8 @@ impl Replies {
         self.policies.get(binding.0 as usize)?.as_ref()
     }
 
-    /// Returns the lookup for a call; `None` if its reply is neither cached nor to be cached.
-    /// `hint` combines the cache hints of all types that the operation reads from the reply.
+    /// Returns the lookup for a call; `None` if its reply is neither cached nor to be cached. `hint` combines the cache
+    /// hints of all types that the operation reads from the reply.
     pub fn ask(
         &self,
         binding: BindingId,
@@ -188,15 +187,14 @@ impl Replies {
         }
     }
 
-    /// Returns a permit to renew a stale reply in the background; `None` if a renewal failed a
-    /// moment ago, or too many are in flight.
+    /// Returns a permit to renew a stale reply in the background; `None` if a renewal failed a moment ago, or too many
+    /// are in flight.
     pub fn may_refresh(&self, stale: &Kept) -> Option<OwnedSemaphorePermit> {
         let is_due = stale.retry.is_due(self.clock.now());
         is_due.then(|| Arc::clone(&self.refreshes).try_acquire_owned().ok())?
     }
 
-    /// Records that an attempt to renew it ended. If it succeeded, another reply has replaced this
-    /// one.
+    /// Records that an attempt to renew it ended. If it succeeded, another reply has replaced this one.
     pub fn tried_to_refresh(&self, stale: &Kept) {
         stale.retry.tried(self.clock.now());
     }
@@ -218,8 +216,7 @@ impl Replies {
 }
 
 impl Asked {
-    /// Returns the key by which identical calls in flight are joined. `stale` is the reply that
-    /// they may revalidate.
+    /// Returns the key by which identical calls in flight are joined. `stale` is the reply that they may revalidate.
     pub fn identity(&self, stale: Option<&Kept>) -> Identity {
         let private = self.private || stale.is_some_and(|stale| stale.private);
         let partition = self.partition.clone().filter(|_| private);
@@ -255,8 +252,8 @@ impl Asked {
     }
 }
 
-/// Connects the second tier. Logs an invalid address, which loading the configuration would have
-/// refused, and returns `None`.
+/// Connects the second tier. Logs an invalid address, which loading the configuration would have refused, and returns
+/// `None`.
 fn shared(settings: crate::shared::Settings, largest: u64) -> Option<Shared> {
     match Redis::new(settings) {
         Ok(redis) => Some(Shared::new(redis, largest)),

@@ -20,8 +20,8 @@ pub(in crate::engine) struct Policy {
     pub(super) private: bool,
     /// The client's credentials are forwarded.
     pub(super) forwards_credentials: bool,
-    /// A mapping of the source's bindings reads headers of replies, or clients receive some. Then
-    /// they are cached as well.
+    /// A mapping of the source's bindings reads headers of replies, or clients receive some. Then they are cached as
+    /// well.
     pub(super) reads_headers: bool,
     /// Parts of the caller's request that caches of clients must distinguish.
     pub reach: Reach,

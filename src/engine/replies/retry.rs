@@ -1,9 +1,9 @@
-//! Backoff of renewals that fail: a second after the first attempt, then twice as long each time,
-//! up to half a minute. Until then the stale reply is served without another attempt, so that an
-//! upstream that is down does not get a call for every client.
+//! Backoff of renewals that fail: a second after the first attempt, then twice as long each time, up to half a minute.
+//! Until then the stale reply is served without another attempt, so that an upstream that is down does not get a call
+//! for every client.
 //!
-//! The state belongs to one reply: after a successful renewal, another reply replaces it, with no
-//! failed attempts. Time is an argument.
+//! The state belongs to one reply: after a successful renewal, another reply replaces it, with no failed attempts. Time
+//! is an argument.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

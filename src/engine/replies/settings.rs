@@ -1,11 +1,11 @@
-//! Settings of the reply cache. Nothing is cached unless the schema or a source's settings allow
-//! it.
+//! Settings of the reply cache. Nothing is cached unless the schema or a source's settings allow it.
 
 use crate::graphql::Name;
 use crate::shared;
 use hashbrown::HashMap;
 use std::time::Duration;
 
+/// Settings of the reply cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheSettings {
     /// If off, no reply is cached, whatever the schema says. Default: on.
@@ -27,10 +27,13 @@ pub struct CacheSettings {
 /// Defaults for the calls of a source, if the schema sets none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SourceCache {
+    /// Time for which replies are fresh.
     pub max_age: Option<Duration>,
     /// Caches replies if only the upstream's headers allow it. Default: off.
     pub from_upstream: bool,
+    /// Time past its freshness in which a reply may be served while it is renewed.
     pub stale_while_revalidate: Option<Duration>,
+    /// Time past its freshness in which a reply may replace an error.
     pub stale_if_error: Option<Duration>,
 }
 

@@ -6,8 +6,8 @@ use crate::graphql::{Error, ErrorCode, PathSegment, error_id};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
-/// Maximum number of listed errors of one kind (one failed call, or one field with invalid values).
-/// The last one states how many more there are.
+/// Maximum number of listed errors of one kind (one failed call, or one field with invalid values). The last one states
+/// how many more there are.
 const LISTED_OF_ONE_KIND: usize = 10;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -57,8 +57,7 @@ impl Errors {
         }
     }
 
-    /// Adds the error of a failed call. Its errors are of one kind, as are those of its field with
-    /// this code.
+    /// Adds the error of a failed call. Its errors are of one kind, as are those of its field with this code.
     pub(super) fn add_hole(
         &mut self,
         hole: u32,

@@ -1,8 +1,8 @@
-//! Leaves: result coercion of scalars and enums (GraphQL spec, section 3.5 "Scalars" and "Result
-//! Coercion"), and leaves as keys and as values of templates.
+//! Leaves: result coercion of scalars and enums (GraphQL spec, section 3.5 "Scalars" and "Result Coercion"), and leaves
+//! as keys and as values of templates.
 //!
-//! Stricter than the spec where it leaves a choice: strings are not coerced to numbers, nor numbers
-//! to strings or booleans. Errors of a service should be visible, not passed on.
+//! Stricter than the spec where it leaves a choice: strings are not coerced to numbers, nor numbers to strings or
+//! booleans. Errors of a service should be visible, not passed on.
 
 use super::store::{Store, Value};
 use super::view::Leaf;
@@ -205,8 +205,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("readers check bodies before they slice them")
 }
 
-/// Returns the content of a string, copied only if it has escapes; `None` for other values and for
-/// a lone surrogate.
+/// Returns the content of a string, copied only if it has escapes; `None` for other values and for a lone surrogate.
 fn string(store: &Store, value: Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Text(slice) => Some(Cow::Borrowed(text(store.bytes(slice)))),
@@ -221,9 +220,8 @@ fn string(store: &Store, value: Value) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Appends a scalar's text as a key: a string's content, a number's or boolean's JSON. Thus `7` and
-/// `"7"` are the same key, as they are the same `ID`. For everything else, returns `false` and
-/// appends nothing.
+/// Appends a scalar's text as a key: a string's content, a number's or boolean's JSON. Thus `7` and `"7"` are the same
+/// key, as they are the same `ID`. For everything else, returns `false` and appends nothing.
 pub(in crate::engine) fn key_text(store: &Store, value: Value, out: &mut Vec<u8>) -> bool {
     match value {
         Value::Bool(boolean) => write_json(out, &boolean),

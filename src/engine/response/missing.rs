@@ -1,9 +1,8 @@
-//! Reports keys that mappings read and that no reply had, in development. A misspelt key is the
-//! most common reason for a null field.
+//! Reports keys that mappings read and that no reply had, in development. A misspelt key is the most common reason for
+//! a null field.
 //!
-//! In production there is no [`MissingKeys`] and no check. In development every reply is walked
-//! once more, after it has arrived, along the shape that reads it. Only names of keys are stored,
-//! never values, and their number is limited.
+//! In production there is no [`MissingKeys`] and no check. In development every reply is walked once more, after it has
+//! arrived, along the shape that reads it. Only names of keys are stored, never values, and their number is limited.
 
 use super::missing_walk::{KeyWalk, Spots};
 use super::shape::Shape;
@@ -76,8 +75,7 @@ pub(in crate::engine) struct MissingKey<'a> {
 }
 
 impl MissingKeys {
-    /// Checks one reply. A reply that cannot be parsed is ignored, because it has an error of its
-    /// own.
+    /// Checks one reply. A reply that cannot be parsed is ignored, because it has an error of its own.
     pub fn look(
         &mut self,
         binding: BindingId,
@@ -134,8 +132,7 @@ impl MissingKeys {
         })
     }
 
-    /// Returns the reason why a slot's field, or a binding's field, is null; `None` if no missing
-    /// key explains it.
+    /// Returns the reason why a slot's field, or a binding's field, is null; `None` if no missing key explains it.
     pub fn why_null(&self, coordinate: &Name, node: NodeId, slot: Slot) -> Option<String> {
         let is_of = |of: &BindingReads, seen: &Sighting| {
             let of_binding = seen.targets.is_empty() && of.coordinate == *coordinate;

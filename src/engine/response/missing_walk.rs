@@ -1,9 +1,8 @@
-//! Walks one reply along its shape, to find the keys that are present. Mappings are followed as far
-//! as they select values of the reply. The result of a method is not part of the reply, so nothing
-//! is read below it.
+//! Walks one reply along its shape, to find the keys that are present. Mappings are followed as far as they select
+//! values of the reply. The result of a method is not part of the reply, so nothing is read below it.
 //!
-//! A key that may be absent is not counted: on either side of `??`, or before `?`. Fields of a
-//! message are checked when the schema is loaded, so in messages only maps and JSON values count.
+//! A key that may be absent is not counted: on either side of `??`, or before `?`. Fields of a message are checked when
+//! the schema is loaded, so in messages only maps and JSON values count.
 
 use super::General;
 use super::missing::{BindingReads, KeyRead, Sighting};

@@ -1,9 +1,8 @@
-//! From replies to the response: bytes of replies are read into the slots of a [`Store`] along a
-//! [`Shape`], and written out along a [`View`] in one pass.
+//! From replies to the response: bytes of replies are read into the slots of a [`Store`] along a [`Shape`], and written
+//! out along a [`View`] in one pass.
 //!
-//! The planner creates shapes and views once. A leaf is a slice of its reply. It is checked against
-//! its GraphQL type as it is written, and never copied. Nothing here depends on the source of a
-//! reply.
+//! The planner creates shapes and views once. A leaf is a slice of its reply. It is checked against its GraphQL type as
+//! it is written, and never copied. Nothing here depends on the source of a reply.
 
 mod errors;
 mod leaf;

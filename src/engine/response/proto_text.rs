@@ -1,6 +1,5 @@
-//! Converts messages to JSON text (protobuf.dev, "ProtoJSON Format"), with field names as in the
-//! `.proto` file and integers as numbers. It reads the wire format directly: only fields that are
-//! read are written, and no tree is built.
+//! Converts messages to JSON text (protobuf.dev, "ProtoJSON Format"), with field names as in the `.proto` file and
+//! integers as numbers. It reads the wire format directly: only fields that are read are written, and no tree is built.
 
 use super::store::Store;
 use super::wire::{Occurrence, Scalar, merged, scan};

@@ -1,5 +1,5 @@
-//! Reads JSON replies into slots: one pass of `serde_json` over the body, guided by the shape.
-//! Unselected values are skipped; selected ones are kept as slices.
+//! Reads JSON replies into slots: one pass of `serde_json` over the body, guided by the shape. Unselected values are
+//! skipped; selected ones are kept as slices.
 
 use super::shape::{ObjectShape, Shape, Target};
 use super::store::{Budget, RowId, SCRATCH, Store, Unreadable, Value};
@@ -328,8 +328,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
     }
 }
 
-/// Reads an object. The last one of duplicate keys counts, as in every JSON parser that builds
-/// maps.
+/// Reads an object. The last one of duplicate keys counts, as in every JSON parser that builds maps.
 fn read_object<'de, A: MapAccess<'de>>(
     reader: &mut Reader<'_>,
     shape: &ObjectShape,

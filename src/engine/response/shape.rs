@@ -1,12 +1,11 @@
-//! Shapes: how a reply is read into slots. A shape is the selection composed with the mapping,
-//! arranged by the structure of the reply.
+//! Shapes: how a reply is read into slots. A shape is the selection composed with the mapping, arranged by the
+//! structure of the reply.
 
 use super::store::{NodeId, Slot, Value};
 use crate::graphql::Name;
 use crate::mapping::{Expr, Reads};
 
-/// Handling of the value at a position of a reply. A shape is applied to each element of a list, at
-/// every depth.
+/// Handling of the value at a position of a reply. A shape is applied to each element of a list, at every depth.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::engine) enum Shape {
     /// Keeps the text.
@@ -32,8 +31,7 @@ pub(in crate::engine) struct OneOfWhole {
 }
 
 impl Shape {
-    /// Returns the value of a scalar, for a shape that is not a leaf: it has no keys, and it is not
-    /// an object.
+    /// Returns the value of a scalar, for a shape that is not a leaf: it has no keys, and it is not an object.
     pub fn of_scalar(&self) -> Value {
         if matches!(self, Self::Key { .. }) { Value::Null } else { Value::Misfit }
     }
@@ -76,13 +74,13 @@ impl General {
 /// How an object of a reply fills a row, and the rows of its groups.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::engine) struct ObjectShape {
+    /// Number of slots of the row.
     pub width: u32,
     pub keys: Vec<KeyTargets>,
     /// Groups: objects of the response whose fields are in the same object of the reply.
     pub groups: Vec<Group>,
     pub constants: Vec<Constant>,
-    /// Slots of an entity's key. If all of them are null, the entity is null. Empty for plain
-    /// objects.
+    /// Slots of an entity's key. If all of them are null, the entity is null. Empty for plain objects.
     pub identity: Vec<Slot>,
 }
 

@@ -1,9 +1,8 @@
 //! The response store: an arena of slots.
 //!
-//! An object is a row: a run of slots. The planner decided which slot holds which field. A list is
-//! a run of items. A leaf is a slice of a reply's body. Everything is an index, so placing an
-//! entity in twenty parents copies slots and no data, and dropping a response is dropping a few
-//! vectors.
+//! An object is a row: a run of slots. The planner decided which slot holds which field. A list is a run of items. A
+//! leaf is a slice of a reply's body. Everything is an index, so placing an entity in twenty parents copies slots and
+//! no data, and dropping a response is dropping a few vectors.
 
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::MAX_STEPS;
@@ -77,6 +76,7 @@ pub(in crate::engine) struct Hole {
     pub message: String,
     /// `None` if the field is computed.
     pub source: Option<Name>,
+    /// Status of the upstream's reply, if there was one.
     pub status: Option<u16>,
     /// Outcome of a mutation's call: if it took effect.
     pub outcome: Option<&'static str>,
@@ -140,8 +140,7 @@ impl Budget {
     }
 }
 
-/// Steps that each object adds to those of a computed field, so that work that is linear in objects
-/// is never refused.
+/// Steps that each object adds to those of a computed field, so that work that is linear in objects is never refused.
 const STEPS_OF_OBJECT: u64 = 64;
 
 /// Body number of the scratch buffer.
@@ -274,12 +273,12 @@ impl Store {
         self.slots[(row.0 + slot) as usize] = value;
     }
 
+    /// Returns `len` elements of a list, from the position `start` in the arena.
     pub fn items(&self, start: u32, len: u32) -> &[Value] {
         &self.items[start as usize..(start + len) as usize]
     }
 
-    /// Returns the elements of a list, from the store or parsed from JSON text; `None` for other
-    /// values.
+    /// Returns the elements of a list, from the store or parsed from JSON text; `None` for other values.
     pub fn elements(&self, value: Value) -> Option<Cow<'_, [Value]>> {
         match value {
             Value::List { start, len } => Some(Cow::Borrowed(self.items(start, len))),
@@ -311,6 +310,7 @@ impl Store {
         self.stack.len()
     }
 
+    /// Adds an element to the innermost open list.
     pub fn push(&mut self, element: Value) {
         self.stack.push(element);
     }
@@ -322,6 +322,7 @@ impl Store {
         Value::List { start: start as u32, len: (self.items.len() - start) as u32 }
     }
 
+    /// Adds a failure. Returns the value for the slots that it leaves empty.
     pub fn hole(&mut self, hole: Hole) -> Value {
         self.holes.push(hole);
         Value::Hole(self.holes.len() as u32 - 1)

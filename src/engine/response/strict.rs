@@ -1,9 +1,7 @@
-//! Checks of a reply's JSON (RFC 8259), beyond those of skipping over it: no lone surrogates, and
-//! at most 128 levels.
+//! Checks of a reply's JSON (RFC 8259), beyond those of skipping over it: no lone surrogates, and at most 128 levels.
 //!
-//! A leaf is passed on as it was written, without unescaping. Everything that an unescaping reader
-//! would refuse is refused here, so that the same reply is always accepted or always refused,
-//! whichever parts are read.
+//! A leaf is passed on as it was written, without unescaping. Everything that an unescaping reader would refuse is
+//! refused here, so that the same reply is always accepted or always refused, whichever parts are read.
 
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
@@ -40,8 +38,7 @@ pub(super) fn is_empty(text: &str) -> bool {
 
 static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u"));
 
-/// Checks the `\u` escapes of the strings in a text. Other escapes, such as `\n`, are common and
-/// cannot be wrong here.
+/// Checks the `\u` escapes of the strings in a text. Other escapes, such as `\n`, are common and cannot be wrong here.
 fn surrogates(text: &[u8]) -> Result<(), String> {
     let mut at = 0;
     while let Some(found) = ESCAPE.find(&text[at..]) {

@@ -1,5 +1,5 @@
-//! Views: how the store is written. A view is the client's selection in the client's order. All
-//! decisions that do not depend on the data are already made.
+//! Views: how the store is written. A view is the client's selection in the client's order. All decisions that do not
+//! depend on the data are already made.
 
 use super::store::{NodeId, Slot};
 use crate::graph::EnumAliases;
@@ -44,8 +44,7 @@ pub(in crate::engine) struct Sound {
     pub condition: u32,
     /// Message for the client if it does not hold.
     pub message: Arc<str>,
-    /// Locations of the invalid selections, for an error at the root, which has no field to point
-    /// to.
+    /// Locations of the invalid selections, for an error at the root, which has no field to point to.
     pub at: Vec<Location>,
 }
 

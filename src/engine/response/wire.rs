@@ -26,8 +26,7 @@ pub(super) enum Scalar<'a> {
     Enum(i32),
 }
 
-/// Returns the occurrences of each field in `numbers`, in order, and counts them. Groups are
-/// skipped.
+/// Returns the occurrences of each field in `numbers`, in order, and counts them. Groups are skipped.
 pub(super) fn scan<'a>(
     message: &'a [u8],
     numbers: &[u32],

@@ -1,6 +1,5 @@
-//! Writes the store as the response: one pass to the output buffer, in the client's field order.
-//! Coercion, null bubbling and error paths happen here (GraphQL spec, section 6.4.4 "Handling
-//! Execution Errors").
+//! Writes the store as the response: one pass to the output buffer, in the client's field order. Coercion, null
+//! bubbling and error paths happen here (GraphQL spec, section 6.4.4 "Handling Execution Errors").
 
 use super::errors::{Errors, Kind};
 use super::leaf::write_leaf;
@@ -21,8 +20,7 @@ pub(in crate::engine) struct Written {
     /// `{"data":…`, without its closing brace.
     text: Vec<u8>,
     pub errors: Vec<Error>,
-    /// Cost of the written values, including those that became null with their parents: they were
-    /// fetched all the same.
+    /// Cost of the written values, including those that became null with their parents: they were fetched all the same.
     pub cost: u64,
     /// Length of the longest list without a declared length.
     pub longest: u64,
@@ -98,8 +96,7 @@ impl Written {
         if self.too_large { u64::MAX } else { self.text.len() as u64 }
     }
 
-    /// Returns the whole response: `"errors"` first if there are any, `"extensions"` last if there
-    /// are any.
+    /// Returns the whole response: `"errors"` first if there are any, `"extensions"` last if there are any.
     pub fn finish(self, extensions: Option<&impl Serialize>) -> Bytes {
         let mut out = self.text;
         if !self.errors.is_empty() {
@@ -187,8 +184,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Returns `true` if an object exists, or the value instead of it. An object that the caller
-    /// may not see is refused later.
+    /// Returns `true` if an object exists, or the value instead of it. An object that the caller may not see is refused
+    /// later.
     fn existence(&self, row: RowId, view: &View) -> Value {
         let View::ByType { typename, types } = view else { return Value::Bool(true) };
         // Either all types of a view have such a slot, or none.
@@ -297,8 +294,7 @@ impl Writer<'_> {
     fn value(&mut self, value: Value, output: &Output, path: &Path<'_>) -> Result<(), Bubble> {
         let start = self.out.len();
         self.visits += 1;
-        // A value takes at least two bytes, so this many visits are enough for any response within
-        // the limit.
+        // A value takes at least two bytes, so this many visits are enough for any response within the limit.
         if start > self.most || self.visits > self.most / 2 {
             self.too_large = true;
             return Err(Bubble);

@@ -1,5 +1,4 @@
-//! Error message for a field with several bindings: suggests a field for each of them, ready to
-//! paste into the schema.
+//! Error message for a field with several bindings: suggests a field for each of them, ready to paste into the schema.
 
 use crate::graph::merge::Merged;
 use crate::graph::words::Words;
@@ -10,8 +9,7 @@ use apollo_compiler::ast::{Directive, FieldDefinition};
 /// Maximum number of bindings for which a field is suggested.
 const MAX_SHOWN: usize = 4;
 
-/// Maximum size of a binding that is quoted, in bytes. If it is longer, or has several lines, only
-/// its source is named.
+/// Maximum size of a binding that is quoted, in bytes. If it is longer, or has several lines, only its source is named.
 const MAX_BINDING: usize = 160;
 
 /// Refuses a field with several bindings.
@@ -40,8 +38,7 @@ pub(super) fn refuse(
     Problem::error("two-bindings", message).at(second).help(help)
 }
 
-/// Returns a free name, such as `ordersFromUsers`. It gets a number if the type or this message
-/// already has that name.
+/// Returns a free name, such as `ordersFromUsers`. It gets a number if the type or this message already has that name.
 fn free_name(
     merged: &Merged,
     type_name: &str,

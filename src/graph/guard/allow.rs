@@ -1,5 +1,5 @@
-//! The text of `@allow`: one boolean expression over the token, the request, the field's arguments
-//! and its parent object.
+//! The text of `@allow`: one boolean expression over the token, the request, the field's arguments and its parent
+//! object.
 
 use super::{Allow, On};
 use crate::graph::words::{Words, dotted, insert_path, is_list};
@@ -12,8 +12,7 @@ use apollo_compiler::ast::Type;
 use serde_json::Value;
 use std::ops::Range;
 
-/// Reads one rule; `None` if the text cannot be parsed. Other errors still give a rule, but then
-/// the load fails.
+/// Reads one rule; `None` if the text cannot be parsed. Other errors still give a rule, but then the load fails.
 pub(super) fn read(
     words: Words<'_>,
     on: On<'_>,
@@ -215,8 +214,8 @@ impl Checking<'_> {
         insert_path(&mut self.this, &steps);
     }
 
-    /// Checks that an enum is compared with its own values, by their names in the schema. Any other
-    /// value gives a rule that is always false, or always true.
+    /// Checks that an enum is compared with its own values, by their names in the schema. Any other value gives a rule
+    /// that is always false, or always true.
     fn comparisons(&mut self, expr: &Expr) {
         expr.children().into_iter().for_each(|child| self.comparisons(child));
         let ExprKind::Method { of, method, arguments, .. } = &expr.kind else { return };

@@ -1,5 +1,5 @@
-//! Warns about rules and texts that use the caller's token if the gateway verifies no tokens: every
-//! caller is anonymous then.
+//! Warns about rules and texts that use the caller's token if the gateway verifies no tokens: every caller is anonymous
+//! then.
 
 use crate::graph::binding::Bindings;
 use crate::graph::merge::Merged;

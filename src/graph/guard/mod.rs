@@ -1,10 +1,8 @@
-//! Access rules: `@authenticated`, `@requiresScopes` and `@allow`, combined at load into the rules
-//! of every field.
+//! Access rules: `@authenticated`, `@requiresScopes` and `@allow`, combined at load into the rules of every field.
 //!
-//! A rule on a type holds for every field that returns it, one on an interface for every type that
-//! implements it, one on a field of an interface for that field of each such type, and one on a
-//! root type for each of its fields. This is resolved here, so a field's list of rules is complete.
-//! Nothing is evaluated here.
+//! A rule on a type holds for every field that returns it, one on an interface for every type that implements it, one
+//! on a field of an interface for that field of each such type, and one on a root type for each of its fields. This is
+//! resolved here, so a field's list of rules is complete. Nothing is evaluated here.
 
 mod allow;
 mod callers;
@@ -75,8 +73,8 @@ impl Guards {
         &self.list[id.0 as usize]
     }
 
-    /// Returns all rules of a field of an object type, including those of its type. The caller sees
-    /// the field only if all hold.
+    /// Returns all rules of a field of an object type, including those of its type. The caller sees the field only if
+    /// all hold.
     #[must_use]
     pub fn of_field(&self, ty: &str, field: &str) -> &[GuardId] {
         let found = self.fields.get(ty).and_then(|fields| fields.get(field));
@@ -102,8 +100,7 @@ impl Guards {
 }
 
 impl Guard {
-    /// Returns the rule if it uses the object of its field, so that it has to be evaluated for each
-    /// object.
+    /// Returns the rule if it uses the object of its field, so that it has to be evaluated for each object.
     #[must_use]
     pub fn of_object(&self) -> Option<&Allow> {
         match self {
@@ -194,8 +191,7 @@ fn rules(merged: &Merged, problems: &mut Vec<Problem>) -> (Guards, Placed) {
     (guards, placed)
 }
 
-/// Returns all interfaces of a type. The type system requires each of them to be listed on the
-/// type.
+/// Returns all interfaces of a type. The type system requires each of them to be listed on the type.
 fn interfaces(found: Option<&ExtendedType>) -> impl Iterator<Item = &str> {
     let names = match found {
         Some(ExtendedType::Object(object)) => Some(&object.implements_interfaces),
@@ -279,8 +275,7 @@ impl<'a> Reading<'a> {
         all
     }
 
-    /// Refuses a rule on an `@internal` field. Clients cannot select such a field, so the rule
-    /// would have no effect.
+    /// Refuses a rule on an `@internal` field. Clients cannot select such a field, so the rule would have no effect.
     fn refuse_hidden(&mut self, directive: &Node<Directive>, on: On<'_>) {
         let Some(field) = on.field.filter(|field| field.directives.has("internal")) else { return };
         let (ty, name) = (on.type_name, &field.name);

@@ -1,8 +1,8 @@
 //! Checks rules over `$this` against the requirements of other fields.
 //!
-//! Such a rule is evaluated for each object once the object has been fetched. So its field cannot
-//! be a part of a key, which is needed to fetch objects. It cannot be required of any object other
-//! than the one that is checked. And nothing that its rule requires may require it in turn.
+//! Such a rule is evaluated for each object once the object has been fetched. So its field cannot be a part of a key,
+//! which is needed to fetch objects. It cannot be required of any object other than the one that is checked. And
+//! nothing that its rule requires may require it in turn.
 
 use crate::graph::ObjectType;
 use crate::graph::requirement::{Coordinate, Requirements};

@@ -1,9 +1,7 @@
-//! "Input Object Default Value Has Cycle" (GraphQL spec, section 3.10): a default that contains
-//! itself never ends.
+//! "Input Object Default Value Has Cycle" (GraphQL spec, section 3.10): a default that contains itself never ends.
 //!
-//! A finite default may still multiply: ten input objects, each with the next one in two fields,
-//! are a thousand values. So each default is also counted with everything that it fills in, and one
-//! that is too large or too deep is refused.
+//! A finite default may still multiply: ten input objects, each with the next one in two fields, are a thousand values.
+//! So each default is also counted with everything that it fills in, and one that is too large or too deep is refused.
 
 use super::{InputValue, arguments, input_objects};
 use crate::graph::merge::Merged;
@@ -81,8 +79,8 @@ struct DefaultSearch<'a, 'p> {
 }
 
 impl<'a> DefaultSearch<'a, '_> {
-    /// Walks from one field's default to everything that it fills in. It has a stack of its own: a
-    /// chain may be as long as the schema.
+    /// Walks from one field's default to everything that it fills in. It has a stack of its own: a chain may be as long
+    /// as the schema.
     fn field(&mut self, start: FieldCoordinate<'a>) {
         let mut way: Vec<(FieldCoordinate<'a>, Vec<FieldCoordinate<'a>>)> = Vec::new();
         // The position of each field on the current path.

@@ -1,5 +1,5 @@
-//! Checks that defaults of arguments and input fields are values of their types (GraphQL spec,
-//! sections 3.6.1, 3.10 and 3.13).
+//! Checks that defaults of arguments and input fields are values of their types (GraphQL spec, sections 3.6.1, 3.10 and
+//! 3.13).
 
 use super::literal::misfits;
 use super::unique_fields::repeated_fields;

@@ -1,5 +1,5 @@
-//! "The `@deprecated` directive must not appear on required (non-null without a default) arguments or input object field
-//! definitions" (GraphQL spec, section 3.13.3): clients could not leave it out.
+//! "The `@deprecated` directive must not appear on required (non-null without a default) arguments or input object
+//! field definitions" (GraphQL spec, section 3.13.3): clients could not leave it out.
 
 use crate::graph::merge::Merged;
 use crate::problem::Problem;

@@ -1,8 +1,7 @@
-//! Checks that arguments of directives in the SDL are values of their types (GraphQL spec, sections
-//! 3.13 and 5.6).
+//! Checks that arguments of directives in the SDL are values of their types (GraphQL spec, sections 3.13 and 5.6).
 //!
-//! The parser's own validation covers most of it. It confuses null in a list with null for the
-//! list, and accepts duplicate fields.
+//! The parser's own validation covers most of it. It confuses null in a list with null for the list, and accepts
+//! duplicate fields.
 
 use super::literal::misfits;
 use super::unique_fields::repeated_fields;
@@ -14,8 +13,7 @@ use apollo_compiler::{Node, Schema};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Refuses invalid arguments of directives. Reports nothing more about an argument that is already
-/// refused.
+/// Refuses invalid arguments of directives. Reports nothing more about an argument that is already refused.
 pub(in crate::graph) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
     let schema = &merged.schema;
     let refused: BTreeSet<Start> =

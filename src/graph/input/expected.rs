@@ -1,5 +1,5 @@
-//! Error messages about input values of the wrong type: the same for literals of SDL and documents
-//! as for JSON of variables.
+//! Error messages about input values of the wrong type: the same for literals of SDL and documents as for JSON of
+//! variables.
 
 use crate::graphql::ScalarFormat;
 use apollo_compiler::ast::Type;
@@ -10,8 +10,8 @@ pub fn not_null(ty: &Type) -> String {
     format!("null cannot stand where `{ty}` is due")
 }
 
-/// Returns the message for a scalar with a value of another kind. `None` for a custom scalar
-/// without a format, which takes any value.
+/// Returns the message for a scalar with a value of another kind. `None` for a custom scalar without a format, which
+/// takes any value.
 pub fn other_scalar(name: &str, format: Option<ScalarFormat>, found: &str) -> Option<String> {
     let expected = match name {
         "Int" => "a whole number",

@@ -1,6 +1,5 @@
-//! "Values of Correct Type" (GraphQL spec, section 5.6.1) for one literal and everything inside it.
-//! Also the names of input fields (5.6.2), that none is missing (5.6.4), and exactly one in a
-//! `@oneOf` (3.10.1).
+//! "Values of Correct Type" (GraphQL spec, section 5.6.1) for one literal and everything inside it. Also the names of
+//! input fields (5.6.2), that none is missing (5.6.4), and exactly one in a `@oneOf` (3.10.1).
 //!
 //! Variables are skipped: their values depend on their declarations.
 
@@ -13,8 +12,8 @@ use apollo_compiler::schema::{EnumType, ExtendedType, InputObjectType};
 use apollo_compiler::{Name, Node, Schema};
 use hashbrown::HashSet;
 
-/// Reports every error in a literal of type `ty`. `schema` is the bound one. The recursion is as
-/// deep as the parser allows literals to be.
+/// Reports every error in a literal of type `ty`. `schema` is the bound one. The recursion is as deep as the parser
+/// allows literals to be.
 pub fn misfits(
     schema: &Schema,
     ty: &Type,
@@ -53,9 +52,8 @@ pub fn misfits(
     }
 }
 
-/// Returns `true` for an error of the parser's own validation that is decided here instead: it
-/// refuses null in a list of which only the list itself must not be null, such as `[null]` for a
-/// custom scalar.
+/// Returns `true` for an error of the parser's own validation that is decided here instead: it refuses null in a list
+/// of which only the list itself must not be null, such as `[null]` for a custom scalar.
 #[must_use]
 pub fn is_misread(diagnostic: &str) -> bool {
     diagnostic.starts_with("expected value of type ") && diagnostic.ends_with(", found null")
@@ -80,8 +78,7 @@ fn input_object(
     let mut seen: HashSet<&Name> = HashSet::new();
     for (key, value) in given {
         match object.fields.get(key) {
-            // At the value, as the parser's own validation does: a key has no location in the tree
-            // of every literal.
+            // At the value, as the parser's own validation does: a key has no location in the tree of every literal.
             None => report(value.location(), expected::no_field(name, key)),
             Some(field) => {
                 seen.insert(key);

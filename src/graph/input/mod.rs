@@ -1,8 +1,7 @@
-//! Rules of the GraphQL specification on arguments and input objects that the parser's own
-//! validation lacks. One rule per file.
+//! Rules of the GraphQL specification on arguments and input objects that the parser's own validation lacks. One rule
+//! per file.
 //!
-//! Values that are accepted here are filled into requests without further checks: defaults end, and
-//! fit their types.
+//! Values that are accepted here are filled into requests without further checks: defaults end, and fit their types.
 
 mod default_cycles;
 mod default_values;

@@ -1,5 +1,5 @@
-//! `@oneOf` (GraphQL spec, section 3.10.1): each field of such an input object is nullable and has
-//! no default, and a finite value of it exists.
+//! `@oneOf` (GraphQL spec, section 3.10.1): each field of such an input object is nullable and has no default, and a
+//! finite value of it exists.
 
 use super::input_objects;
 use super::literal::is_one_of;

@@ -6,8 +6,8 @@ use apollo_compiler::ast::Value;
 use apollo_compiler::parser::SourceSpan;
 use hashbrown::HashSet;
 
-/// Reports duplicate fields of a literal, or of one inside it. The recursion is as deep as the
-/// parser allows literals to be.
+/// Reports duplicate fields of a literal, or of one inside it. The recursion is as deep as the parser allows literals
+/// to be.
 pub fn repeated_fields(literal: &Node<Value>, report: &mut dyn FnMut(Option<SourceSpan>, String)) {
     match &**literal {
         Value::List(items) => items.iter().for_each(|item| repeated_fields(item, report)),

@@ -1,6 +1,6 @@
-//! Unused arguments. A field without a binding is read from its parent's reply regardless of its
-//! arguments, so two aliases with different arguments would have one value. A field with a binding
-//! makes the same call regardless of an argument that no text uses, which is rarely intended.
+//! Unused arguments. A field without a binding is read from its parent's reply regardless of its arguments, so two
+//! aliases with different arguments would have one value. A field with a binding makes the same call regardless of an
+//! argument that no text uses, which is rarely intended.
 //!
 //! Fields of interfaces are not checked: those of their objects are.
 
@@ -44,8 +44,7 @@ pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Pro
     }
 }
 
-/// Warns of arguments of a field with a binding that neither a text of the binding nor a directive
-/// uses.
+/// Warns of arguments of a field with a binding that neither a text of the binding nor a directive uses.
 fn unused(
     merged: &Merged,
     object: &ObjectType,

@@ -1,5 +1,4 @@
-//! `@lookup`: the query fields that return an entity, and the mapping of its key to their
-//! arguments.
+//! `@lookup`: the query fields that return an entity, and the mapping of its key to their arguments.
 
 mod many;
 mod one;
@@ -245,8 +244,7 @@ impl Reading<'_> {
     }
 }
 
-/// Returns `true` if `name` matches the path: `org.id` matches `orgId` or, if no other field does,
-/// `id`.
+/// Returns `true` if `name` matches the path: `org.id` matches `orgId` or, if no other field does, `id`.
 fn is_called(path: &KeyPath, name: &str) -> bool {
     let joined = path.iter().enumerate().fold(String::new(), |mut joined, (at, step)| {
         let mut chars = step.chars();

@@ -1,9 +1,7 @@
-//! References in the texts of a binding: arguments, fields of the parent, keys of a batch,
-//! environment variables.
+//! References in the texts of a binding: arguments, fields of the parent, keys of a batch, environment variables.
 //!
-//! Each name is looked up in the schema, and its type is checked against its position. Fields of
-//! the parent that a text uses become [`Binding::parent`](super::Binding), which the planner
-//! fetches first.
+//! Each name is looked up in the schema, and its type is checked against its position. Fields of the parent that a text
+//! uses become [`Binding::parent`](super::Binding), which the planner fetches first.
 
 mod names;
 
@@ -46,8 +44,8 @@ pub(super) fn check(
     refuse_cycles(types, bindings, problems);
 }
 
-/// Refuses bindings that need the value of a mutation beside them, in a namespace: a mutation is
-/// made only if a client selects it.
+/// Refuses bindings that need the value of a mutation beside them, in a namespace: a mutation is made only if a client
+/// selects it.
 fn refuse_mutations(
     types: &HashMap<Name, ObjectType>,
     bindings: &Bindings,

@@ -174,8 +174,7 @@ impl<'a> Checking<'a> {
         self.position(placed, &End { lists: 1, nullable: false, ty: end.ty });
     }
 
-    /// Follows a path through the parent's fields, and adds it to the parent fields that the
-    /// binding uses.
+    /// Follows a path through the parent's fields, and adds it to the parent fields that the binding uses.
     fn parent_path(&mut self, placed: &Placed) -> Option<End> {
         let path = &placed.reference.path;
         let variable = if placed.reference.variable == Variable::This { "$this" } else { "$batch" };
@@ -318,8 +317,7 @@ impl<'a> Checking<'a> {
         batch::read(rule, &target, std::mem::take(&mut self.asked), self.problems)
     }
 
-    /// Returns `true` if a `$batch` was used and refused: its own problem is more precise than
-    /// another one.
+    /// Returns `true` if a `$batch` was used and refused: its own problem is more precise than another one.
     fn names_batch(&self) -> bool {
         self.problems.iter().any(|problem| {
             problem.place.as_ref().is_some_and(|place| {

@@ -1,5 +1,5 @@
-//! Large graphs: they load in a time that grows with their size, or are refused for a chain that is
-//! too long, independently of the order of their definitions.
+//! Large graphs: they load in a time that grows with their size, or are refused for a chain that is too long,
+//! independently of the order of their definitions.
 
 use super::{all, brief, load};
 use std::fmt::Write;

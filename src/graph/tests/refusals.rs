@@ -1,5 +1,4 @@
-//! `refusals.md`: the problems of SDL with errors, case by case. `BLESS=1` writes the current ones
-//! into the file.
+//! `refusals.md`: the problems of SDL with errors, case by case. `BLESS=1` writes the current ones into the file.
 
 use super::{all, brief};
 

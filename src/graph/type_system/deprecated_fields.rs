@@ -1,5 +1,5 @@
-//! "If the field of the interface is not deprecated, the field that implements it must not be deprecated" (GraphQL spec,
-//! section 3.6, `IsValidImplementation`): clients of the interface would not see it.
+//! "If the field of the interface is not deprecated, the field that implements it must not be deprecated" (GraphQL
+//! spec, section 3.6, `IsValidImplementation`): clients of the interface would not see it.
 
 use crate::graph::place::Places;
 use crate::problem::Problem;

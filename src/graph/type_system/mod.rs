@@ -1,5 +1,5 @@
-//! Rules of the type system (GraphQL spec, section 3) that the parser's own validation lacks, one
-//! rule per file; and definitions of the specification that the parser has in an older form.
+//! Rules of the type system (GraphQL spec, section 3) that the parser's own validation lacks, one rule per file; and
+//! definitions of the specification that the parser has in an older form.
 
 mod deprecated_fields;
 mod extensions;

@@ -1,5 +1,5 @@
-//! "Root Operation Types" (GraphQL spec, section 3.3.1): without a `schema` definition, the types with the default names
-//! are the roots, and a root is an object type.
+//! "Root Operation Types" (GraphQL spec, section 3.3.1): without a `schema` definition, the types with the default
+//! names are the roots, and a root is an object type.
 
 use crate::graph::place::Places;
 use crate::problem::Problem;

@@ -1,6 +1,5 @@
-//! Definitions of the specification of September 2025 that the parser has in the form of 2021:
-//! arguments that were nullable then (`includeDeprecated`, section 4.2; `@deprecated(reason:)`,
-//! section 3.13.3).
+//! Definitions of the specification of September 2025 that the parser has in the form of 2021: arguments that were
+//! nullable then (`includeDeprecated`, section 4.2; `@deprecated(reason:)`, section 3.13.3).
 
 use apollo_compiler::ast::{InputValueDefinition, Type};
 use apollo_compiler::schema::ExtendedType;

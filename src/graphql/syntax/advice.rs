@@ -1,7 +1,6 @@
 //! Help for syntax errors whose message alone is not enough to fix them.
 
-/// Returns the fix of a syntax error in type definitions, from its message and the first word of
-/// its line.
+/// Returns the fix of a syntax error in type definitions, from its message and the first word of its line.
 #[must_use]
 pub fn advice(message: &str, word: &str) -> Option<&'static str> {
     let definitions =

@@ -1,9 +1,7 @@
-//! The grammar of GraphQL (specification of September 2025, appendix C) as a strict check in front
-//! of a lenient parser.
+//! The grammar of GraphQL (specification of September 2025, appendix C) as a strict check in front of a lenient parser.
 //!
-//! Finds the first error and describes it in words. Builds no tree. A valid text is returned with
-//! everything that the parser does not support blanked out, byte for byte, so that positions stay
-//! the same.
+//! Finds the first error and describes it in words. Builds no tree. A valid text is returned with everything that the
+//! parser does not support blanked out, byte for byte, so that positions stay the same.
 
 mod advice;
 mod executable;

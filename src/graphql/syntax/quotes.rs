@@ -1,5 +1,5 @@
-//! Improves errors of an unescaped quotation mark inside a string: it ends the string, and the
-//! grammar's error about the rest is misleading. Such an error is reported at the quotation mark.
+//! Improves errors of an unescaped quotation mark inside a string: it ends the string, and the grammar's error about
+//! the rest is misleading. Such an error is reported at the quotation mark.
 
 use super::SyntaxError;
 use super::lexer::{Lexer, TokenKind};
@@ -15,8 +15,7 @@ pub(super) fn explained(text: &str, error: SyntaxError) -> SyntaxError {
     }
 }
 
-/// Returns the first quotation mark in the line of `at`, up to `at`, that is between a string and
-/// more of its text.
+/// Returns the first quotation mark in the line of `at`, up to `at`, that is between a string and more of its text.
 fn stray_quote(text: &str, at: usize) -> Option<usize> {
     let line = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
     let bytes = text.as_bytes();
@@ -45,8 +44,8 @@ fn stray_quote(text: &str, at: usize) -> Option<usize> {
     (bytes.get(at) == Some(&b'"') && before.is_some_and(is_text)).then_some(at)
 }
 
-/// Returns `true` for bytes of text, which are never next to a valid string: those have white space
-/// and punctuation around them.
+/// Returns `true` for bytes of text, which are never next to a valid string: those have white space and punctuation
+/// around them.
 fn is_text(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"\"'_$-.|>/?+*;\\".contains(&byte) || !byte.is_ascii()
 }

@@ -1,5 +1,5 @@
-//! A stream of tokens with one token of lookahead, which is all that the grammar needs. Also
-//! collects the ranges to blank out.
+//! A stream of tokens with one token of lookahead, which is all that the grammar needs. Also collects the ranges to
+//! blank out.
 
 use super::lexer::{Lexer, LexicalToken, TokenKind};
 use super::{MAX_LEVELS, SyntaxError};

@@ -1,5 +1,4 @@
-//! Comparisons and logic: unknown values stay unknown, so that a rule never holds because a value
-//! is missing.
+//! Comparisons and logic: unknown values stay unknown, so that a rule never holds because a value is missing.
 
 use super::*;
 use serde_json::json;

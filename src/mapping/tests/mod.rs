@@ -51,8 +51,8 @@ fn value(text: &str, position: Position, variables: Value) -> Result<Value, Fail
     template.evaluate(&Scope { current: &Value::Null, variables: &Given(variables) })
 }
 
-/// Prints the tree: bare keys with the `$` that they belong to, literals as JSON, fields that join
-/// with dots before them.
+/// Prints the tree: bare keys with the `$` that they belong to, literals as JSON, fields that join with dots before
+/// them.
 fn show(expr: &Expr) -> String {
     let optional = |optional: bool| if optional { "?" } else { "" };
     match &expr.kind {

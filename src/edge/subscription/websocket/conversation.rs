@@ -1,9 +1,9 @@
 //! One client's conversation, from the open socket to the close frame.
 //!
-//! One thing at a time: a frame of the client is handled and answered, or an answer of an operation
-//! is sent. Either is sent before the next one is handled. So a client that makes the gateway
-//! answer must also read. If it does not, it is no longer read either, and after twice `keep_alive`
-//! its socket is closed. Frames that start no operation have a [pace](super::pace).
+//! One thing at a time: a frame of the client is handled and answered, or an answer of an operation is sent. Either is
+//! sent before the next one is handled. So a client that makes the gateway answer must also read. If it does not, it is
+//! no longer read either, and after twice `keep_alive` its socket is closed. Frames that start no operation have a
+//! [pace](super::pace).
 
 use super::closing::Closing;
 use super::frames::Incoming;
@@ -30,8 +30,7 @@ use tokio::sync::watch;
 use tokio::task::unconstrained;
 use tokio::time::{interval_at, sleep, sleep_until};
 
-/// Maximum payload bytes of a message before the connection is acknowledged, as long as the client
-/// is unauthenticated.
+/// Maximum payload bytes of a message before the connection is acknowledged, as long as the client is unauthenticated.
 const FIRST_MESSAGE: usize = 64 << 10;
 
 /// The end of a conversation.

@@ -1,9 +1,8 @@
 //! Parses a client's frames (RFC 6455): assembles messages within a limit, and checks each rule.
 //!
-//! `tungstenite` parses the headers. Its own loop is not used: it queues the answers to pings
-//! without a bound while a client does not read, and does not report the frames of an unfinished
-//! message. Here each frame is reported, so that the caller can answer it, or pause, before the
-//! next one is parsed.
+//! `tungstenite` parses the headers. Its own loop is not used: it queues the answers to pings without a bound while a
+//! client does not read, and does not report the frames of an unfinished message. Here each frame is reported, so that
+//! the caller can answer it, or pause, before the next one is parsed.
 
 use super::closing::Closing;
 use bytes::{Buf as _, Bytes, BytesMut};

@@ -1,10 +1,8 @@
-//! Messages of the two protocols: parses and checks what a client sends, and writes what it is
-//! sent.
+//! Messages of the two protocols: parses and checks what a client sends, and writes what it is sent.
 //!
-//! `graphql-transport-ws` is <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>, the
-//! older `graphql-ws` is
-//! <https://github.com/apollographql/subscriptions-transport-ws/blob/master/PROTOCOL.md>. If a
-//! message does not have the protocol's form, the error becomes the reason of the close frame.
+//! `graphql-transport-ws` is <https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md>, the older `graphql-ws`
+//! is <https://github.com/apollographql/subscriptions-transport-ws/blob/master/PROTOCOL.md>. If a message does not have
+//! the protocol's form, the error becomes the reason of the close frame.
 
 use crate::edge::payload::{self, Mistake, Object, Payload};
 use serde::Deserialize;
@@ -139,8 +137,7 @@ impl Protocol {
         of_operation(kind, id, Some(body))
     }
 
-    /// Writes the end of an operation that was refused; `body` is the GraphQL response with the
-    /// errors.
+    /// Writes the end of an operation that was refused; `body` is the GraphQL response with the errors.
     pub(super) fn error(self, id: &str, body: &[u8]) -> Vec<u8> {
         #[derive(Deserialize)]
         struct Refused<'a> {
@@ -166,8 +163,7 @@ pub(super) fn complete(id: &str) -> Vec<u8> {
     of_operation("complete", id, None)
 }
 
-/// Returns the payload of an error in the older protocol: one error. Clients look for further ones
-/// under `errors`.
+/// Returns the payload of an error in the older protocol: one error. Clients look for further ones under `errors`.
 fn one_error(errors: &str) -> String {
     let all: Vec<Map<String, Value>> = serde_json::from_str(errors).unwrap_or_default();
     let mut first = all.first().cloned().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The operations of one socket, by id, each with its stream of answers.
 //!
-//! The next answer is requested when the last one was sent, whichever operation it belonged to. So
-//! a client that does not read slows its own operations down, and nothing is queued.
+//! The next answer is requested when the last one was sent, whichever operation it belonged to. So a client that does
+//! not read slows its own operations down, and nothing is queued.
 
 use crate::edge::graphql::{guarded, panicked};
 use crate::edge::intake::{EXHAUSTED, Taken};
@@ -60,14 +60,13 @@ impl OpenOperations {
         Self { engine, places, here, running: HashMap::new(), events: SelectAll::new(), most }
     }
 
-    /// Returns `true` if a refused operation waits to be reported. Then no further frame is read
-    /// before the client gets it.
+    /// Returns `true` if a refused operation waits to be reported. Then no further frame is read before the client gets
+    /// it.
     pub(super) fn is_crowded(&self) -> bool {
         self.running.len() > self.most
     }
 
-    /// Starts an operation of any kind, requested in a message of that many bytes. If no place is
-    /// free, it is refused.
+    /// Starts an operation of any kind, requested in a message of that many bytes. If no place is free, it is refused.
     pub(super) fn start(
         &mut self,
         id: &str,
@@ -111,8 +110,7 @@ impl OpenOperations {
         Ok(())
     }
 
-    /// Ends the operation of this id. Returns `false` if there is none. Nothing more is sent for
-    /// it.
+    /// Ends the operation of this id. Returns `false` if there is none. Nothing more is sent for it.
     pub(super) fn complete(&mut self, id: &str) -> bool {
         self.running.remove(id).is_some()
     }

@@ -1,9 +1,8 @@
-//! Rate limit of frames that start no operation: pings, pongs, parts of messages, ends of
-//! operations, invalid messages.
+//! Rate limit of frames that start no operation: pings, pongs, parts of messages, ends of operations, invalid messages.
 //!
-//! Operations are bounded by their number, their cost and their caller's bucket. All other frames
-//! cost the client almost nothing and the gateway a little. A client past the rate is read later,
-//! and one that stays past it is flooding.
+//! Operations are bounded by their number, their cost and their caller's bucket. All other frames cost the client
+//! almost nothing and the gateway a little. A client past the rate is read later, and one that stays past it is
+//! flooding.
 
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,7 @@
-//! One client's socket: frames are read one at a time, and each frame is written before the call
-//! returns.
+//! One client's socket: frames are read one at a time, and each frame is written before the call returns.
 //!
-//! The gateway holds at most one message from the client and one for it. Nothing is queued for a
-//! client that does not read, and what it sends meanwhile waits in the system's buffers. A silent
-//! socket holds no buffer.
+//! The gateway holds at most one message from the client and one for it. Nothing is queued for a client that does not
+//! read, and what it sends meanwhile waits in the system's buffers. A silent socket holds no buffer.
 
 use super::closing::Closing;
 use super::frames::{Frames, Incoming, header};
@@ -55,8 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self { stream, frames: Frames::new(limit), patience, seen: Instant::now() }
     }
 
-    /// Returns `true` if the client has sent no frame, and read no piece of an answer, for longer
-    /// than `time`.
+    /// Returns `true` if the client has sent no frame, and read no piece of an answer, for longer than `time`.
     pub(super) fn is_silent(&self, time: Duration) -> bool {
         self.seen.elapsed() > time
     }
@@ -129,8 +126,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.end(closing.payload()).await;
     }
 
-    /// Reads and discards for a moment: a connection that is closed with unread bytes is reset, and
-    /// the client would not get the close frame.
+    /// Reads and discards for a moment: a connection that is closed with unread bytes is reset, and the client would
+    /// not get the close frame.
     async fn end(mut self, payload: Vec<u8>) {
         self.patience = self.patience.min(FAREWELL);
         if self.send(OpCode::Control(Control::Close), payload.into()).await.is_err() {

@@ -1,5 +1,5 @@
-//! Lines of the log about calls name the request, the source and the field; and in development, one line for each key that
-//! a mapping does not find.
+//! Lines of the log about calls name the request, the source and the field; and in development, one line for each key
+//! that a mapping does not find.
 
 use crate::engine::testing::{Upstream, body, failure, ids, request};
 use crate::engine::{Answers, Engine, Request, Settings};

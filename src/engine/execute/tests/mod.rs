@@ -1,5 +1,4 @@
-//! Whole requests with services that are closures: which calls are made, how often, and the
-//! responses.
+//! Whole requests with services that are closures: which calls are made, how often, and the responses.
 
 mod batches;
 mod joined;

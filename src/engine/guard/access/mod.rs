@@ -1,8 +1,7 @@
 //! Evaluates access rules of the graph for one caller.
 //!
-//! Only a plain `true` grants access. A rule denies if it fails, yields null, or yields any other
-//! value. A rule that names the token denies callers without one, whatever it would yield for a
-//! missing claim.
+//! Only a plain `true` grants access. A rule denies if it fails, yields null, or yields any other value. A rule that
+//! names the token denies callers without one, whatever it would yield for a missing claim.
 
 mod reject;
 mod scopes;
@@ -48,8 +47,8 @@ impl<'a> Access<'a> {
         Self { graph, caller }
     }
 
-    /// Returns `true` if a rule grants access for a whole request. A rule that looks at objects may
-    /// grant it, unless it needs a token and there is none.
+    /// Returns `true` if a rule grants access for a whole request. A rule that looks at objects may grant it, unless it
+    /// needs a token and there is none.
     pub fn allows(&self, guard: GuardId, arguments: impl FnOnce() -> Map<String, Value>) -> bool {
         match self.graph.guards.get(guard) {
             Guard::Authenticated => self.is_known(),
@@ -63,8 +62,7 @@ impl<'a> Access<'a> {
         }
     }
 
-    /// Returns `true` if a rule grants access to one object. `this` has the fields that the rule
-    /// names.
+    /// Returns `true` if a rule grants access to one object. `this` has the fields that the rule names.
     pub fn allows_object(
         &self,
         guard: GuardId,

@@ -1,7 +1,6 @@
-//! `guards.mode: reject`: an operation that selects anything that the caller may not see is refused
-//! as a whole, with the paths. Rules that depend on the objects (over `$this`, or on the type of an
-//! object behind an interface or a union) are not known before the objects are fetched. They stay
-//! field errors.
+//! `guards.mode: reject`: an operation that selects anything that the caller may not see is refused as a whole, with
+//! the paths. Rules that depend on the objects (over `$this`, or on the type of an object behind an interface or a
+//! union) are not known before the objects are fetched. They stay field errors.
 
 use crate::engine::response::{Entry, Output, OutputKind, View};
 use crate::graphql::{Error, Location, PathSegment, error_id};
@@ -21,8 +20,7 @@ pub enum GuardMode {
     Reject,
 }
 
-/// Returns an error for each path that the caller may not see, as far as that is known before
-/// anything is fetched.
+/// Returns an error for each path that the caller may not see, as far as that is known before anything is fetched.
 pub(in crate::engine) fn refused(view: &View, conditions: &[bool]) -> Vec<Error> {
     let (mut errors, omitted) = unseen(view, conditions);
     let Some(first) = errors.first() else { return errors };
@@ -55,8 +53,7 @@ pub(in crate::engine) fn unseen(view: &View, conditions: &[bool]) -> (Vec<Error>
 
 struct Walk<'a> {
     conditions: &'a [bool],
-    /// Response keys of the paths found so far: two types of one selection may contain the same
-    /// path.
+    /// Response keys of the paths found so far: two types of one selection may contain the same path.
     found: HashSet<Vec<Arc<str>>>,
     /// Paths, each with the location of its field in the operation.
     paths: Vec<(Vec<Arc<str>>, Option<Location>)>,

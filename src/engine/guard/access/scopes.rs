@@ -1,5 +1,5 @@
-//! Scopes of a token: `scope` as a text separated by spaces (RFC 8693, section 4.2) or as a list,
-//! `scp`, `scopes`; or the one claim that is configured for the issuer.
+//! Scopes of a token: `scope` as a text separated by spaces (RFC 8693, section 4.2) or as a list, `scp`, `scopes`; or
+//! the one claim that is configured for the issuer.
 
 use crate::graphql::Name;
 use crate::source::{Caller, claim};

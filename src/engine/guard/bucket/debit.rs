@@ -14,8 +14,7 @@ use serde::Serialize;
 use serde_json::Number;
 use std::sync::Arc;
 
-/// Debit of one request from its caller's bucket. If it is dropped before it was settled, the
-/// reservation is spent.
+/// Debit of one request from its caller's bucket. If it is dropped before it was settled, the reservation is spent.
 pub struct Debit<'a> {
     /// `None` if there is no rate limit.
     buckets: Option<&'a Buckets>,
@@ -45,6 +44,7 @@ struct Reservation {
 pub struct Throttle {
     /// Name of the tier, or `default`.
     pub policy: Arc<str>,
+    /// Capacity of the bucket, in units of cost.
     pub capacity: u64,
     /// Remaining cost, in whole units; zero while the bucket is in debt.
     pub available: u64,
@@ -62,7 +62,9 @@ pub struct Throttle {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ThrottleStatus {
+    /// Capacity of the bucket, in units of cost.
     pub maximum_available: u64,
+    /// Remaining units; zero while the bucket is in debt.
     pub currently_available: u64,
     /// Refill rate, in units per second.
     pub restore_rate: Number,
@@ -152,8 +154,8 @@ impl<'a> Debit<'a> {
         }
     }
 
-    /// Takes the minimum cost for an operation that was refused before its bucket was debited. If
-    /// the bucket lacks even that, the throttling error replaces `errors`.
+    /// Takes the minimum cost for an operation that was refused before its bucket was debited. If the bucket lacks even
+    /// that, the throttling error replaces `errors`.
     pub async fn charge_refusal(&mut self, errors: Vec<Error>) -> Vec<Error> {
         if !matches!(self.state, State::New) {
             return errors;
@@ -226,6 +228,7 @@ impl Throttle {
         }
     }
 
+    /// Returns the state in the form of the response.
     #[must_use]
     pub fn status(&self) -> ThrottleStatus {
         let rate = self.restore_rate;

@@ -1,10 +1,9 @@
 //! Keys of buckets: the caller's name, from the configured expressions, and its tier.
 //!
-//! A name may be a secret (an API key) and may be long, so it is hashed at once: the stores hold
-//! only its SHA-256, and so does Redis. The hash includes the expression that the name came from,
-//! so that a caller cannot use another's bucket by sending its subject as an API key. A hash does
-//! not protect names that can be guessed, such as addresses. Redis must not be open to strangers
-//! anyway.
+//! A name may be a secret (an API key) and may be long, so it is hashed at once: the stores hold only its SHA-256, and
+//! so does Redis. The hash includes the expression that the name came from, so that a caller cannot use another's
+//! bucket by sending its subject as an API key. A hash does not protect names that can be guessed, such as addresses.
+//! Redis must not be open to strangers anyway.
 
 use super::level::Flow;
 use super::settings::Rate;
@@ -110,8 +109,7 @@ impl Name {
         }
     }
 
-    /// Returns the caller's name; `None` for null, an empty text, and an expression that fails for
-    /// this caller.
+    /// Returns the caller's name; `None` for null, an empty text, and an expression that fails for this caller.
     fn of<'a>(&self, caller: &'a Caller) -> Option<Cow<'a, str>> {
         let name = match self {
             Self::Ip => Cow::Owned(network(caller.ip?).to_string()),
@@ -138,8 +136,7 @@ fn header<'a>(caller: &'a Caller, name: &str) -> Option<Cow<'a, str>> {
     Some(joined)
 }
 
-/// Returns the address that counts as one caller: for IPv6 the first 64 bits, because the caller
-/// can choose the rest.
+/// Returns the address that counts as one caller: for IPv6 the first 64 bits, because the caller can choose the rest.
 fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),

@@ -65,6 +65,7 @@ impl Flow {
 }
 
 impl Level {
+    /// Returns a full bucket.
     #[must_use]
     pub fn full(flow: Flow, now: Duration) -> Self {
         Self { tokens: flow.capacity, since: now }
@@ -96,8 +97,8 @@ impl Level {
         Ok(self.tokens)
     }
 
-    /// Returns surplus tokens of a reservation, or takes the missing ones (then `more` is
-    /// negative). Returns the tokens after that.
+    /// Returns surplus tokens of a reservation, or takes the missing ones (then `more` is negative). Returns the tokens
+    /// after that.
     pub fn give_back(&mut self, flow: Flow, now: Duration, more: f64) -> f64 {
         let tokens = self.tokens(flow, now) + more;
         self.set(tokens.clamp(-flow.capacity, flow.capacity), now);

@@ -1,11 +1,9 @@
-//! In-memory store of buckets: shards with locks that are held for nanoseconds and never across an
-//! await.
+//! In-memory store of buckets: shards with locks that are held for nanoseconds and never across an await.
 //!
-//! The number of buckets is bounded. A full bucket need not be kept, so every new one checks two of
-//! its neighbours and drops those that are full. Normally there are as many buckets as active
-//! callers. If there are too many all the same, the fullest of eight neighbours is dropped. Its
-//! caller gets a full bucket next time and so gains the least. A caller with an empty bucket cannot
-//! get rid of it by inventing other keys.
+//! The number of buckets is bounded. A full bucket need not be kept, so every new one checks two of its neighbours and
+//! drops those that are full. Normally there are as many buckets as active callers. If there are too many all the same,
+//! the fullest of eight neighbours is dropped. Its caller gets a full bucket next time and so gains the least. A caller
+//! with an empty bucket cannot get rid of it by inventing other keys.
 
 use super::key::Key;
 use super::level::{Flow, Level};

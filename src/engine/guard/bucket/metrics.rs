@@ -16,6 +16,7 @@ pub enum Outcome {
     FailedClosed,
 }
 
+/// Counts a request and its outcome.
 pub fn decided(policy: &Arc<str>, outcome: Outcome) {
     let outcome = match outcome {
         Outcome::Admitted => "admitted",

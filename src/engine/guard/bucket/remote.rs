@@ -1,10 +1,10 @@
-//! Redis store of buckets, for several gateways: one script takes and gives back, so a check is one
-//! round trip without a lock.
+//! Redis store of buckets, for several gateways: one script takes and gives back, so a check is one round trip without
+//! a lock.
 //!
-//! The script is [`super::level`] in Lua, with Redis's own clock, so that the gateways' clocks need
-//! not agree. A bucket is one string, `tokens since`, that expires when it would be full. If Redis
-//! loses its data, all buckets are full. A reservation that was not settled, because the gateway
-//! crashed or Redis was unreachable, stays spent and is refilled over time.
+//! The script is [`super::level`] in Lua, with Redis's own clock, so that the gateways' clocks need not agree. A bucket
+//! is one string, `tokens since`, that expires when it would be full. If Redis loses its data, all buckets are full. A
+//! reservation that was not settled, because the gateway crashed or Redis was unreachable, stays spent and is refilled
+//! over time.
 
 use super::key::Key;
 use super::level::Flow;

@@ -6,11 +6,13 @@ use crate::mapping::Mapping;
 use crate::shared;
 use std::time::Duration;
 
+/// Settings of the rate limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rate {
+    /// Enforces the limit, or only measures it.
     pub mode: Mode,
-    /// Expressions that name the caller; the first one that is not null counts. They may use
-    /// claims, request headers and the client's address.
+    /// Expressions that name the caller; the first one that is not null counts. They may use claims, request headers
+    /// and the client's address.
     pub key: Vec<Mapping>,
     /// Allowance of callers that match no tier.
     pub allowance: Allowance,
@@ -32,6 +34,7 @@ pub struct Tier {
 /// Size of a bucket in units of cost, and its refill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
+    /// Capacity of a bucket, in units of cost.
     pub capacity: u32,
     pub refill: Refill,
 }
@@ -43,6 +46,7 @@ pub struct Refill {
     pub per: Duration,
 }
 
+/// Store of the buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Store {
     /// In this process. With several gateways, each caller has several buckets.
@@ -58,13 +62,13 @@ pub enum Fail {
     Open,
     /// Refuse it.
     Closed,
-    /// Take it from a bucket in this process, with one replica's part of the capacity and the
-    /// refill.
+    /// Take it from a bucket in this process, with one replica's part of the capacity and the refill.
     #[default]
     Local,
 }
 
 impl Allowance {
+    /// Returns capacity and refill in tokens and tokens per second.
     #[must_use]
     pub fn flow(self) -> Flow {
         let refill = f64::from(self.refill.amount) / self.refill.per.as_secs_f64();

@@ -1,9 +1,8 @@
 //! Picks the store of a bucket, and falls back if Redis does not answer.
 //!
-//! Redis is asked within its timeout, then `fail` decides. ([`crate::shared`] does not ask again
-//! for a while after a failure, so that only few requests wait for it.) A settlement goes where the
-//! reservation was made. Nothing waits for settlements, and the number of those in flight is
-//! bounded.
+//! Redis is asked within its timeout, then `fail` decides. ([`crate::shared`] does not ask again for a while after a
+//! failure, so that only few requests wait for it.) A settlement goes where the reservation was made. Nothing waits for
+//! settlements, and the number of those in flight is bounded.
 
 use super::key::Key;
 use super::level::Flow;
@@ -17,8 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 
-/// Maximum number of settlements in flight. Further ones are dropped: their reservations stay
-/// spent.
+/// Maximum number of settlements in flight. Further ones are dropped: their reservations stay spent.
 const SETTLING: usize = 1024;
 
 pub struct Store {
@@ -126,8 +124,7 @@ impl Store {
         self.settle(key, from, -cost);
     }
 
-    /// Remembers this process's part of the level in Redis, so that the local fallback bucket
-    /// starts with it.
+    /// Remembers this process's part of the level in Redis, so that the local fallback bucket starts with it.
     fn remember(&self, shared: &Shared, key: &Key, flow: Flow, tokens: f64) {
         if shared.fail == Fail::Local {
             let (part, tokens) = (flow.share(shared.replicas), shared.part_of(tokens));

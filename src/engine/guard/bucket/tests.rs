@@ -96,8 +96,8 @@ fn a_clock_that_goes_back_fills_nothing() {
 }
 
 proptest! {
-    /// Whatever is requested and settled, no more is admitted than the capacity and the refill.
-    /// Greedy callers get all of that, within one operation.
+    /// Whatever is requested and settled, no more is admitted than the capacity and the refill. Greedy callers get all
+    /// of that, within one operation.
     #[test]
     fn no_more_is_admitted_than_flows_in(
         capacity in 1_u32..1000,

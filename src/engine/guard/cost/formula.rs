@@ -92,6 +92,7 @@ impl Formula {
         }
     }
 
+    /// Returns the cost with these values. Saturates.
     pub fn evaluate(&self, values: Values<'_>) -> u64 {
         match self {
             Self::Constant(cost) => *cost,

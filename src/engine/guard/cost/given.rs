@@ -1,5 +1,5 @@
-//! Cost of the values given to fields: arguments and input fields by their `@cost`, input objects
-//! for each one. Values that an operation omits cost nothing, even if the schema has a default.
+//! Cost of the values given to fields: arguments and input fields by their `@cost`, input objects for each one. Values
+//! that an operation omits cost nothing, even if the schema has a default.
 
 use crate::engine::plan::Input;
 use crate::graph::{Costs, InputCost};
@@ -20,6 +20,7 @@ impl Given {
         if open { given } else { Self::Fixed(given.evaluate(costs, &Map::new())) }
     }
 
+    /// Returns the cost of the arguments with these variables. Saturates.
     pub fn evaluate(&self, costs: &Costs, variables: &Map<String, Value>) -> u64 {
         match self {
             Self::Fixed(cost) => *cost,

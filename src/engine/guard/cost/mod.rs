@@ -1,10 +1,9 @@
-//! Cost of an operation: a formula that is built with its plan, an estimate before the first call,
-//! and the actual cost after the last one.
+//! Cost of an operation: a formula that is built with its plan, an estimate before the first call, and the actual cost
+//! after the last one.
 //!
-//! The planner builds the formula while it walks the selection, so that planning, writing and
-//! charging agree: merged response keys count once, and fields removed by `@skip` cost nothing. The
-//! writer adds up the actual cost as it writes, by the same weights. So if no list is longer than
-//! declared, the actual cost never exceeds the estimate.
+//! The planner builds the formula while it walks the selection, so that planning, writing and charging agree: merged
+//! response keys count once, and fields removed by `@skip` cost nothing. The writer adds up the actual cost as it
+//! writes, by the same weights. So if no list is longer than declared, the actual cost never exceeds the estimate.
 
 mod formula;
 mod given;
@@ -29,8 +28,7 @@ use std::borrow::Cow;
 /// Minimum cost of every operation: receiving it is work, even if it selects only `__typename`.
 pub const FLOOR: u64 = 1;
 
-/// Cost of each root field of a mutation, in addition to the field itself: each alias is a mutation
-/// of its own.
+/// Cost of each root field of a mutation, in addition to the field itself: each alias is a mutation of its own.
 pub(in crate::engine) const MUTATION: u64 = 10;
 
 /// Prices that the planner collects on its walk.
@@ -230,8 +228,7 @@ impl Estimate {
         Refusal { errors: vec![error], cost: Some(report) }
     }
 
-    /// Returns the cost after the run, with `fields` as counted by the writer and `calls` as
-    /// counted by the executor.
+    /// Returns the cost after the run, with `fields` as counted by the writer and `calls` as counted by the executor.
     pub fn report(&self, fields: u64, calls: Calls, call_weight: u64) -> CostReport {
         let of_calls = call_weight.saturating_mul(calls.charged() as u64);
         let of_mutations = MUTATION.saturating_mul(calls.mutations as u64);

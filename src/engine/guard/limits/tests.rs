@@ -1,5 +1,4 @@
-//! Every limit in every mode: reached, exceeded and refused, measured, off; with its metrics and
-//! logs.
+//! Every limit in every mode: reached, exceeded and refused, measured, off; with its metrics and logs.
 
 use crate::engine::testing::{Upstream, body, request};
 use crate::engine::{Engine, Limit, Limits, Mode, Request, Response, Settings};

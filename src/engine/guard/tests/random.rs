@@ -1,5 +1,5 @@
-//! Random rules and operations: without a scope, a caller gets the same response with the refused
-//! fields nulled, and causes the calls of the operation without those fields.
+//! Random rules and operations: without a scope, a caller gets the same response with the refused fields nulled, and
+//! causes the calls of the operation without those fields.
 
 use super::*;
 use crate::engine::Settings;
@@ -154,8 +154,7 @@ fn print(selected: &[Selected], without: Option<&Hidden>, random: &mut Random) -
     text
 }
 
-/// Returns the response with everything hidden as null; `None` if the null bubbles up to the
-/// parent.
+/// Returns the response with everything hidden as null; `None` if the null bubbles up to the parent.
 fn hide(hidden: &Hidden, of: &str, value: &Value, below: &[Selected]) -> Option<Value> {
     if let Some(nullable) = of.strip_suffix('!') {
         return hide(hidden, nullable, value, below).filter(|value| !value.is_null());

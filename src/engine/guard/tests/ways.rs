@@ -59,8 +59,7 @@ async fn by_an_interface_that_the_type_implements() {
 
 #[tokio::test]
 async fn by_a_guarded_interface() {
-    // Its rule holds for fields that return it, and for those that return a type that implements
-    // it.
+    // Its rule holds for fields that return it, and for those that return a type that implements it.
     for (query, claims) in [("{ locked { id } }", ada()), ("{ vault { gold } }", ada())] {
         let answer = run(query, claims).await;
         assert_eq!(answer.errors.len(), 1, "{query}");

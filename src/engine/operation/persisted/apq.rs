@@ -1,11 +1,10 @@
-//! Automatic persisted queries (APQ): clients register a document by sending its hash and text
-//! together, and send only the hash from then on.
+//! Automatic persisted queries (APQ): clients register a document by sending its hash and text together, and send only
+//! the hash from then on.
 //!
-//! Only documents that can run are stored: a text is added once it was prepared, so that no client
-//! fills the store with invalid texts, and only up to a length, so that no client fills it with
-//! comments. Memory is bounded by bytes. Redis is an optional second tier that several gateways
-//! share. If it does not answer within the timeout, a document is unknown, and its client sends it
-//! again. A text from Redis is used only if it has the requested hash.
+//! Only documents that can run are stored: a text is added once it was prepared, so that no client fills the store with
+//! invalid texts, and only up to a length, so that no client fills it with comments. Memory is bounded by bytes. Redis
+//! is an optional second tier that several gateways share. If it does not answer within the timeout, a document is
+//! unknown, and its client sends it again. A text from Redis is used only if it has the requested hash.
 
 use super::{Digest, metrics};
 use crate::shared::{self, Failure, Redis};
@@ -16,8 +15,10 @@ use std::time::Duration;
 /// Maximum size of a stored text in bytes. Longer ones run, but have to be sent each time.
 const LONGEST: usize = 128 << 10;
 
+/// Settings of automatic persisted queries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// Lets clients register documents. Default: off.
     pub enabled: bool,
     /// Maximum size of all documents in memory, in bytes. Default: 16 MiB.
     pub size: u64,
@@ -63,8 +64,7 @@ impl Apq {
         Ok(Self { memory, redis, ttl: settings.ttl })
     }
 
-    /// Returns the text with this hash. The caller stores one from Redis in memory once it was
-    /// prepared.
+    /// Returns the text with this hash. The caller stores one from Redis in memory once it was prepared.
     pub async fn get(&self, digest: &Digest) -> Option<(Arc<str>, Option<Origin>)> {
         if let Some(text) = self.memory.get(digest) {
             metrics::document("memory");

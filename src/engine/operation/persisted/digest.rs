@@ -7,6 +7,7 @@ use std::fmt;
 pub(super) struct Digest([u8; 32]);
 
 impl Digest {
+    /// Returns the SHA-256 of a text.
     pub fn of(text: &str) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());

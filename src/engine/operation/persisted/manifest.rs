@@ -1,9 +1,8 @@
 //! Manifests: JSON files that list the documents that clients were built with.
 //!
-//! Two formats are supported: one object of ids and texts (graphql-codegen, Relay), and Apollo's
-//! `{"format": "apollo-persisted-query-manifest", "version": 1, "operations": [{"id", "body",
-//! …}]}`. Each document is prepared at load as it would be for a request. Every error is reported
-//! with file and id at load, not to a client later.
+//! Two formats are supported: one object of ids and texts (graphql-codegen, Relay), and Apollo's `{"format":
+//! "apollo-persisted-query-manifest", "version": 1, "operations": [{"id", "body", …}]}`. Each document is prepared at
+//! load as it would be for a request. Every error is reported with file and id at load, not to a client later.
 
 use super::super::{Operation, parse};
 use super::{Digest, EngineSettings};

@@ -2,8 +2,8 @@
 
 use metrics::counter;
 
-/// Counts documents that were requested by id or hash, by where they were found: `manifest`,
-/// `memory`, `redis`, `nowhere`.
+/// Counts documents that were requested by id or hash, by where they were found: `manifest`, `memory`, `redis`,
+/// `nowhere`.
 pub(super) fn document(from: &'static str) {
     counter!("portcullis_documents_by_id_total", "from" => from).increment(1);
 }

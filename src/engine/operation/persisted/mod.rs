@@ -1,15 +1,13 @@
-//! Persisted documents, which a request names instead of sending them, and trusted documents, which
-//! are the only ones that may run.
+//! Persisted documents, which a request names instead of sending them, and trusted documents, which are the only ones
+//! that may run.
 //!
-//! A **manifest** lists the documents that clients were built with (trusted documents). Each has an
-//! id and was checked against the graph at load. [`Trust`] decides if others are run, logged or
-//! refused. A text that a request sends is compared in full with the manifest's text of the same
-//! SHA-256. Nothing is normalised, so a trusted document can be written in one way only.
-//! **Automatic persisted queries** ([`apq`]) are documents that clients register themselves. If
-//! neither is configured, no text is hashed.
+//! A **manifest** lists the documents that clients were built with (trusted documents). Each has an id and was checked
+//! against the graph at load. [`Trust`] decides if others are run, logged or refused. A text that a request sends is
+//! compared in full with the manifest's text of the same SHA-256. Nothing is normalised, so a trusted document can be
+//! written in one way only. **Automatic persisted queries** ([`apq`]) are documents that clients register themselves.
+//! If neither is configured, no text is hashed.
 //!
-//! Never decides what a caller may see: a trusted document passes the same limits and rules as any
-//! other.
+//! Never decides what a caller may see: a trusted document passes the same limits and rules as any other.
 
 mod apq;
 #[cfg(test)]
@@ -56,8 +54,10 @@ pub enum Trust {
     Require,
 }
 
+/// Settings of persisted documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
+    /// Handling of documents that are not in the manifest. Default: run them.
     pub mode: Trust,
     /// Has no effect under [`Trust::Require`], because then clients cannot register documents.
     pub apq: ApqSettings,
@@ -151,8 +151,7 @@ impl Persisted {
                 let found = self.named(id, id.strip_prefix("sha256:")).await;
                 found.ok_or_else(|| self.unknown_id())
             }
-            // A manifest's ids are usually hashes, but not always of the kind that the parameter
-            // declares.
+            // A manifest's ids are usually hashes, but not always of the kind that the parameter declares.
             Document::Hash { hash, text: None } => {
                 self.named(hash, Some(hash)).await.ok_or_else(|| self.unknown_hash())
             }
@@ -199,8 +198,7 @@ impl Persisted {
         Ok(Found { then: Then::Log(digest), ..Found::new(text) })
     }
 
-    /// Checks a text that was sent with its hash, as clients of automatic persisted queries do
-    /// after "not found".
+    /// Checks a text that was sent with its hash, as clients of automatic persisted queries do after "not found".
     fn sent<'a>(&self, hash: &str, text: &'a str) -> Result<Found<'a>, Vec<Error>> {
         let digest = Digest::of(text);
         if Digest::parse(hash) != Some(digest) && self.manifest.by_id(hash) != Some(text) {

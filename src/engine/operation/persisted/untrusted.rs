@@ -1,9 +1,8 @@
-//! Logs documents that ran without being in the manifest, each once, so that the manifest can be
-//! completed before it is required.
+//! Logs documents that ran without being in the manifest, each once, so that the manifest can be completed before it is
+//! required.
 //!
-//! Only valid operations of this graph are logged, so that invalid requests never reach the log.
-//! The number of documents is bounded: past it, one more line reports that, and nothing more is
-//! logged.
+//! Only valid operations of this graph are logged, so that invalid requests never reach the log. The number of
+//! documents is bounded: past it, one more line reports that, and nothing more is logged.
 
 use super::{Digest, metrics};
 use crate::engine::operation::parse::short;
@@ -27,6 +26,7 @@ enum News {
 }
 
 impl Untrusted {
+    /// Logs a document that is not in the manifest, once for each digest.
     pub fn log(&self, digest: Digest, operation: Option<&str>) {
         metrics::untrusted("logged");
         let operation = operation.map(|name| short(name.to_owned()));

@@ -122,8 +122,7 @@ fn strings_and_comments_without_an_end_are_read_to_the_end() {
     assert_eq!(refusal(&hidden), Some(ErrorCode::LimitExceeded));
 }
 
-/// Returns fragments `F0` to `F{count - 1}`. Each spreads the next one, the last one contains
-/// `end`.
+/// Returns fragments `F0` to `F{count - 1}`. Each spreads the next one, the last one contains `end`.
 fn chain(count: usize, end: &str) -> String {
     let mut text = String::from("{ node(id: 1) { ...F0 } } ");
     for number in 0..count {

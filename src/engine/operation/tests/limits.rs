@@ -7,8 +7,7 @@ use crate::graphql::ErrorCode;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-/// The text of `make` is accepted with exactly `limit` items, and refused for `setting` with one
-/// more.
+/// The text of `make` is accepted with exactly `limit` items, and refused for `setting` with one more.
 fn at_and_past(settings: &Settings, limit: usize, setting: &str, make: impl Fn(usize) -> String) {
     assert_eq!(refusals(settings, &make(limit)), Vec::<String>::new(), "at {setting}");
     let past = refusals(settings, &make(limit + 1));

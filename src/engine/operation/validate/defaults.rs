@@ -1,13 +1,13 @@
-//! Counts the values that defaults add to a document, like those of variables: `{}` is two tokens,
-//! but may be an object that the schema's defaults make large.
+//! Counts the values that defaults add to a document, like those of variables: `{}` is two tokens, but may be an object
+//! that the schema's defaults make large.
 
 use super::{GivenArguments, Rules, visit, visit_directives};
 use crate::graph::Defaults;
 use crate::graphql::{Error, ErrorCode};
 use apollo_compiler::ast::{Type, Value};
 
-/// Refuses a document whose arguments hold more than `most` values with their defaults. Returns the
-/// number of values that defaults add.
+/// Refuses a document whose arguments hold more than `most` values with their defaults. Returns the number of values
+/// that defaults add.
 pub(super) fn check(rules: &mut Rules<'_>, defaults: &Defaults, most: u64) -> u64 {
     let (schema, document) = (rules.schema, rules.document);
     let mut added: u64 = 0;

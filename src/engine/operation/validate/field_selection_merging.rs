@@ -1,11 +1,9 @@
-//! "Field Selection Merging" (GraphQL spec, section 5.3.2), for the cases that `apollo-compiler`
-//! accepts although the arguments differ. It compares lists only up to the length of the shorter
-//! one, and ignores if a string is a block string (the specification compares values as they are
-//! written).
+//! "Field Selection Merging" (GraphQL spec, section 5.3.2), for the cases that `apollo-compiler` accepts although the
+//! arguments differ. It compares lists only up to the length of the shorter one, and ignores if a string is a block
+//! string (the specification compares values as they are written).
 //!
-//! In most documents, no two fields of one response key have lists or block strings that differ.
-//! One walk proves that. In all others, selection sets are merged as the specification says, within
-//! a budget of steps.
+//! In most documents, no two fields of one response key have lists or block strings that differ. One walk proves that.
+//! In all others, selection sets are merged as the specification says, within a budget of steps.
 
 use super::Rules;
 use crate::graphql::{Error, ErrorCode};
@@ -52,8 +50,8 @@ struct Written<'a> {
     blocks: bool,
 }
 
-/// Returns `true` if any two fields of one response key, anywhere in the document, have lists or
-/// block strings that differ.
+/// Returns `true` if any two fields of one response key, anywhere in the document, have lists or block strings that
+/// differ.
 fn any_differ(document: &ExecutableDocument, written: Written<'_>) -> bool {
     let mut first: HashMap<&str, &Field> = HashMap::new();
     let operations = document.operations.iter().map(|operation| &operation.selection_set);
@@ -94,8 +92,8 @@ struct FieldMerge<'a> {
 type SelectedField<'a> = (&'a str, &'a Field);
 
 impl<'a> FieldMerge<'a> {
-    /// Compares all fields of one response key, then their merged selections. The recursion is as
-    /// deep as the parser allows, including fragments.
+    /// Compares all fields of one response key, then their merged selections. The recursion is as deep as the parser
+    /// allows, including fragments.
     fn sets(&mut self, sets: &[&'a SelectionSet]) {
         let mut keys: IndexMap<&str, Vec<SelectedField<'a>>> = IndexMap::new();
         let mut spread = HashSet::new();

@@ -1,8 +1,8 @@
-//! Validation rules of the GraphQL specification (September 2025, section 5) that `apollo-compiler`
-//! lacks or implements only in part. One rule per file, named as in the specification.
+//! Validation rules of the GraphQL specification (September 2025, section 5) that `apollo-compiler` lacks or implements
+//! only in part. One rule per file, named as in the specification.
 //!
-//! They run after its own validation has passed, so fields, arguments and types exist. Each rule
-//! reports all its errors.
+//! They run after its own validation has passed, so fields, arguments and types exist. Each rule reports all its
+//! errors.
 
 mod defaults;
 mod field_selection_merging;
@@ -60,9 +60,8 @@ pub(super) fn validate(
     if rules.errors.is_empty() { Ok(added) } else { Err(rules.errors) }
 }
 
-/// Returns `true` for an error of Apollo's that is decided here instead: it counts fields where the
-/// specification counts response keys ([`single_root_field`]), and confuses null in a list with
-/// null for the list ([`values`]).
+/// Returns `true` for an error of Apollo's that is decided here instead: it counts fields where the specification
+/// counts response keys ([`single_root_field`]), and confuses null in a list with null for the list ([`values`]).
 pub(super) fn is_decided_here(message: &str) -> bool {
     message.ends_with("can only have one root field") || is_misread(message)
 }
@@ -95,8 +94,8 @@ impl<'a> GivenArguments<'a> {
     }
 }
 
-/// Visits the arguments of all fields and directives of a selection set, without spread fragments.
-/// The recursion is as deep as the parser allows.
+/// Visits the arguments of all fields and directives of a selection set, without spread fragments. The recursion is as
+/// deep as the parser allows.
 fn visit<'a>(schema: &'a Schema, set: &'a SelectionSet, see: &mut impl FnMut(GivenArguments<'a>)) {
     for selection in &set.selections {
         visit_directives(schema, selection.directives(), see);

@@ -1,5 +1,5 @@
-//! "Single Root Field" (GraphQL spec, section 5.2.4.1): a subscription has one response key at its
-//! root, no matter how often it is selected.
+//! "Single Root Field" (GraphQL spec, section 5.2.4.1): a subscription has one response key at its root, no matter how
+//! often it is selected.
 
 use super::Rules;
 use apollo_compiler::executable::{ExecutableDocument, Selection, SelectionSet};

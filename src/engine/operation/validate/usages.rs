@@ -1,6 +1,5 @@
-//! "All Variable Uses Defined" and "All Variable Usages Are Allowed" (GraphQL spec, sections 5.8.3
-//! and 5.8.5), including lists and objects. Also checks that a variable in a `@oneOf` object is
-//! never null.
+//! "All Variable Uses Defined" and "All Variable Usages Are Allowed" (GraphQL spec, sections 5.8.3 and 5.8.5),
+//! including lists and objects. Also checks that a variable in a `@oneOf` object is never null.
 
 use super::{GivenArguments, Rules, short, visit, visit_directives};
 use crate::engine::plan::{VariableUsage, usages};

@@ -1,5 +1,4 @@
-//! Callers never get replies that were fetched for another one, in any combination of schema,
-//! upstream and callers.
+//! Callers never get replies that were fetched for another one, in any combination of schema, upstream and callers.
 
 use super::{Who, ask, numbered};
 use crate::engine::{Engine, Settings, SourceCache};

@@ -19,8 +19,7 @@ fn written(store: &Store, value: Value, leaf: &Leaf) -> String {
     }
 }
 
-/// Returns the output for each leaf in the order Int, Float, String, ID, Boolean, Enum, Custom; `-`
-/// if it is refused.
+/// Returns the output for each leaf in the order Int, Float, String, ID, Boolean, Enum, Custom; `-` if it is refused.
 fn row(store: &Store, value: Value) -> String {
     let leaves =
         [Leaf::Int, Leaf::Float, Leaf::String, Leaf::Id, Leaf::Boolean, color(), Leaf::Custom];

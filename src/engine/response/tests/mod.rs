@@ -36,8 +36,7 @@ pub(super) fn read(body: &str, shape: &Shape) -> String {
     }
 }
 
-/// Prints a value: JSON slices as they are, strings in `'`, other scalars after a letter, objects
-/// in parentheses.
+/// Prints a value: JSON slices as they are, strings in `'`, other scalars after a letter, objects in parentheses.
 pub(super) fn show(store: &Store, value: Value, shape: &Shape) -> String {
     let text = |slice| String::from_utf8(store.bytes(slice).to_vec()).expect("slices are UTF-8");
     match value {

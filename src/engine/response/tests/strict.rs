@@ -1,5 +1,5 @@
-//! A reply is accepted or refused independently of the parts that are read, exactly as a reader
-//! that parses everything would do.
+//! A reply is accepted or refused independently of the parts that are read, exactly as a reader that parses everything
+//! would do.
 
 use super::{general, key, leaves, read};
 use crate::engine::response::{Shape, valid_json};

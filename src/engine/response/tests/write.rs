@@ -386,8 +386,7 @@ fn introspection_is_put_in_as_it_is() {
 
 #[test]
 fn what_is_shared_is_not_written_without_end() {
-    // Six levels of lists of fifty, each the same list: three hundred values, but 50^6 of them in
-    // the output.
+    // Six levels of lists of fifty, each the same list: three hundred values, but 50^6 of them in the output.
     let mut store = Store::new(1_000_000);
     let mut value = Value::Int(7);
     let mut output = nullable(int());

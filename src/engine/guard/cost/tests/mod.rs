@@ -1,5 +1,5 @@
-//! Estimates by table, and further cases. Each case is one operation over one schema: `team` and
-//! `orders` are as long as `first` says, `lines` are assumed to be 3.
+//! Estimates by table, and further cases. Each case is one operation over one schema: `team` and `orders` are as long
+//! as `first` says, `lines` are assumed to be 3.
 
 mod actual;
 mod formula;

@@ -1,5 +1,5 @@
-//! Random operations against replies of random lengths, none longer than declared: the actual cost
-//! never exceeds the estimate, and the number of calls never exceeds the bound.
+//! Random operations against replies of random lengths, none longer than declared: the actual cost never exceeds the
+//! estimate, and the number of calls never exceeds the bound.
 
 use crate::engine::testing::{Random, Upstream, ids, request};
 use crate::engine::{Engine, Limit, Limits, Mode, Request, Settings};
@@ -45,8 +45,7 @@ fn size(target: &str) -> usize {
     number.unwrap_or(2)
 }
 
-/// Returns the reply for a target, the same each time. Names differ, so that calls with a `label`
-/// differ too.
+/// Returns the reply for a target, the same each time. Names differ, so that calls with a `label` differ too.
 fn reply(target: &str) -> Value {
     let mut random = Random(target.bytes().map(u64::from).sum::<u64>() * 7_919);
     let id = |random: &mut Random| random.below(9).to_string();
