@@ -82,7 +82,7 @@ fn caller(parts: &mut Parts, verified: Option<Arc<Verified>>) -> Arc<Caller> {
     })
 }
 
-/// Returns the account that a request and its response are counted on.
+/// Returns the account that a request and its response are charged to.
 pub(super) fn account(parts: &Parts) -> Account {
     parts.extensions.get::<Peer>().map(|peer| peer.account.clone()).unwrap_or_default()
 }

@@ -10,8 +10,8 @@
 //!
 //! `Sec-Fetch-Site` is set by the browser and cannot be forged by a page. If it is present, it decides. It is absent from
 //! old browsers, from plain HTTP to other machines, and from programs. Without it, `Origin` decides for a `GET`, on which
-//! browsers send it only across origins. It does not decide for a `POST` with a declared content type: a proxy that
-//! rewrites `Host` would make every page of our own look foreign, and such a request has passed a preflight already.
+//! browsers send it only across origins. It does not decide for a `POST` with a declared content type, because such a request
+//! has passed a preflight already, and a proxy that rewrites `Host` would make every page of our own look foreign.
 //!
 //! A `GET` with neither header is accepted. The published audit of GraphQL over HTTP asks for that, and every
 //! program that sends plain `GET`s relies on it. It runs queries only, so it changes nothing, and no page without CORS

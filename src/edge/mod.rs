@@ -72,7 +72,7 @@ pub struct Edge {
 #[derive(Debug, Clone)]
 struct Peer {
     address: IpAddr,
-    /// Account that the bytes of its requests are counted on.
+    /// Account that the bytes of its requests are charged to.
     account: Account,
 }
 

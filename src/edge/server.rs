@@ -377,7 +377,7 @@ async fn until_over<C: Future<Output = hyper::Result<()>>>(
 }
 
 impl Edge {
-    /// Returns the account that requests from an address are counted on. A trusted proxy has many clients.
+    /// Returns the account that requests from an address are charged to. A trusted proxy has many clients.
     fn account(&self, address: IpAddr) -> Account {
         if forwarded::is_trusted(address, &self.settings.trusted_proxies) {
             self.memory.account_of_many()

@@ -217,7 +217,7 @@ impl Graph {
     }
 
     /// Returns the weight of one value of a field: `@cost` on the field, otherwise on its type (an object, a scalar or
-    /// an enum), otherwise 1 for an object and 0 for a leaf.
+    /// an enum). Without `@cost`, an object weighs 1 and a leaf 0.
     #[must_use]
     pub fn weight(&self, field: Option<&Field>, ty: &str) -> u64 {
         let of_type = || match self.types.get(ty) {

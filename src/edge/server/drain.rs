@@ -1,10 +1,10 @@
 //! Graceful shutdown, without cutting off clients that were accepted.
 //!
-//! Two kinds of requests are invisible on this side of a connection: those on a connection that the system has
-//! established and nothing has accepted yet, and those on their way over an idle connection. So waiting connections are
-//! accepted before the listener is closed. Idle connections are not closed at once: for a moment each gets `connection:
-//! close` with its next response, after which its client sends nothing more on it. (HTTP/2 needs neither: its GOAWAY
-//! reports which requests were processed.)
+//! Two kinds of requests are invisible on this side. One is on a connection that the system has established but the
+//! server has not accepted yet. The other is on its way over an idle connection. So waiting connections are accepted
+//! before the listener is closed. Idle connections are not closed at once: for a moment each gets `connection: close`
+//! with its next response, after which its client sends nothing more on it. (HTTP/2 needs neither: its GOAWAY reports
+//! which requests were processed.)
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 //!
 //! This file opens the socket: it checks access and picks the protocol. The exchange of messages is in
 //! [`conversation`], the rules of the two protocols in [`message`], those of RFC 6455 in [`frames`] and [`socket`]. The
-//! gateway implements the protocols itself, because the protection against slow clients is in the loop: a frame is
-//! answered before the next one is read, so no buffer grows for a client that does not read, and the engine's answers
-//! are sent as they are.
+//! gateway implements the protocols itself, because its loop protects it against slow clients: a frame is answered
+//! before the next one is read, so no buffer grows for a client that does not read. The engine's answers are sent as
+//! they are.
 
 mod closing;
 mod conversation;

@@ -1,5 +1,5 @@
-//! Applies the rules of a binding to the result of its call: a reply that is not a success becomes an error with the
-//! service's message, and a refusal that counts as a success becomes a reply.
+//! Applies the rules of a binding to the result of its call. A reply that is not a success becomes an error with the
+//! service's message. A refusal that counts as a success becomes a reply.
 //!
 //! It decides about the field, and about caching the reply. The upstream layer has handled the status before.
 

@@ -1,8 +1,8 @@
 //! Second tier of the cache: replies in Redis, which several gateways share and which survive a restart.
 //!
-//! Keys and secrets of callers are not stored: a key is a digest of the whole identity, and a value is authenticated
-//! with one, so it is valid only for the call that it answers. A value that cannot be read, arrives late, or fails to
-//! authenticate is a miss. Values are written in the background, never before the response.
+//! No credentials of callers are stored. A key is derived from a digest of the whole identity. A value is authenticated
+//! with another key of that digest, so it is valid only for the call that it answers. A value that cannot be read,
+//! arrives late, or fails to authenticate is a miss. Values are written in the background, never before the response.
 
 use super::frame;
 use super::identity::Identity;

@@ -1,7 +1,7 @@
 //! Reads protobuf replies into slots: the wire format is walked along the shape, and fields that are not selected are
 //! skipped. Strings are not copied.
 //!
-//! Well-known types, and messages that become a leaf or a computed value, take the general path: they are written and
+//! Well-known types, and messages that become a leaf or a computed value, take the general path. They are written and
 //! read as the JSON of the proto3 JSON mapping, with field names as in the `.proto` file.
 
 use super::proto_text::json_text;

@@ -1,8 +1,8 @@
 //! Access rules: `@authenticated`, `@requiresScopes` and `@allow`, combined at load into the rules of every field.
 //!
-//! A rule on a type holds for every field that returns it, one on an interface for every type that implements it, one
-//! on a field of an interface for that field of each such type, and one on a root type for each of its fields. This is
-//! resolved here, so a field's list of rules is complete. Nothing is evaluated here.
+//! A rule on a type holds for every field that returns it, and one on a root type for each of its fields. A rule on an
+//! interface holds for every type that implements it, and one on a field of an interface for that field of each such
+//! type. This is resolved here, so a field's list of rules is complete. Nothing is evaluated here.
 
 mod allow;
 mod callers;

@@ -52,8 +52,8 @@ pub fn misfits(
     }
 }
 
-/// Returns `true` for an error of the parser's own validation that is decided here instead: it refuses null in a list
-/// of which only the list itself must not be null, such as `[null]` for a custom scalar.
+/// Returns `true` for an error of the parser's own validation that is decided here instead. The parser refuses null in
+/// a list of which only the list itself must not be null, such as `[null]` for a custom scalar.
 #[must_use]
 pub fn is_misread(diagnostic: &str) -> bool {
     diagnostic.starts_with("expected value of type ") && diagnostic.ends_with(", found null")

@@ -3,7 +3,7 @@
 //!
 //! A request has one [`Debit`]. It reserves the estimate, or refuses the request. It is settled after the run, and
 //! nothing waits for that. If a debit is dropped before that (the client disconnected, the request panicked, the
-//! gateway crashed), the whole estimate is spent: the actual cost is not known in time, and disconnecting early must
+//! gateway crashed), the whole estimate is spent. The actual cost is not known in time, and disconnecting early must
 //! not be cheaper. A request that was refused before its bucket was debited costs the minimum.
 
 mod debit;

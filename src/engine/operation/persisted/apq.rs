@@ -1,10 +1,10 @@
 //! Automatic persisted queries (APQ): clients register a document by sending its hash and text together, and send only
 //! the hash from then on.
 //!
-//! Only documents that can run are stored: a text is added once it was prepared, so that no client fills the store with
-//! invalid texts, and only up to a length, so that no client fills it with comments. Memory is bounded by bytes. Redis
-//! is an optional second tier that several gateways share. If it does not answer within the timeout, a document is
-//! unknown, and its client sends it again. A text from Redis is used only if it has the requested hash.
+//! A text is stored only once it was prepared, so that no client fills the store with invalid texts. Its length is
+//! limited, so that no client fills the store with comments. Memory is bounded by bytes. Redis is an optional second
+//! tier that several gateways share. If it does not answer within the timeout, a document is unknown, and its client
+//! sends it again. A text from Redis is used only if it has the requested hash.
 
 use super::{Digest, metrics};
 use crate::shared::{self, Failure, Redis};

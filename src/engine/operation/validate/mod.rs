@@ -60,7 +60,7 @@ pub(super) fn validate(
     if rules.errors.is_empty() { Ok(added) } else { Err(rules.errors) }
 }
 
-/// Returns `true` for an error of Apollo's that is decided here instead: it counts fields where the specification
+/// Returns `true` for an error of Apollo's that is decided here instead. Apollo counts fields where the specification
 /// counts response keys ([`single_root_field`]), and confuses null in a list with null for the list ([`values`]).
 pub(super) fn is_decided_here(message: &str) -> bool {
     message.ends_with("can only have one root field") || is_misread(message)
