@@ -119,7 +119,7 @@ fn values(
         let alias = directive.specified_argument_by_name("name").and_then(|alias| alias.as_str());
         let Some(alias) = alias else { continue };
         let mistake = if alias.is_empty() {
-            Some("an alias is not empty".to_owned())
+            Some("an alias must not be empty".to_owned())
         } else if let Some(other) = found.read.get(alias) {
             Some(format!("`{other}` and `{name}` have the same alias, `{alias}`"))
         } else if is_unaliased(definition, alias) {
@@ -132,7 +132,7 @@ fn values(
             problems.push(
                 problem
                     .at(merged.places.of(directive.location()))
-                    .help("give each value the name by which the service knows it"),
+                    .help("give each value the name that the service uses for it"),
             );
             continue;
         }

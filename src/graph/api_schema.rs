@@ -35,11 +35,11 @@ pub(super) fn build(merged: &Merged) -> Result<Valid<Schema>, Vec<Problem>> {
     if let Some(query) = &schema.schema_definition.query
         && let Some(found) = schema.get_object(query).filter(|query| query.fields.is_empty())
     {
-        let message = format!("`{}` has no field that clients could ask for", query.name);
+        let message = format!("`{}` has no field that clients can select", query.name);
         return Err(vec![
             Problem::error("invalid-schema", message)
                 .at(merged.places.of(found.name.location()))
-                .help("give it at least one field that is not `@internal`"),
+                .help("add at least one field that is not `@internal`"),
         ]);
     }
     add_is_one_of(&mut schema);
@@ -48,7 +48,12 @@ pub(super) fn build(merged: &Merged) -> Result<Valid<Schema>, Vec<Problem>> {
         failed
             .errors
             .iter()
-            .map(|error| problem(format!("what clients see would be invalid: {}", error.error)))
+            .map(|error| {
+                problem(format!(
+                    "the schema without its `@internal` fields is invalid: {}",
+                    error.error
+                ))
+            })
             .collect()
     })
 }

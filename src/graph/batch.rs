@@ -91,26 +91,27 @@ fn check_type(
     let depth = list_depth(ty);
     if matches!(reply, BatchReply::ByKey | BatchReply::GroupBy) && leaf {
         refuse(
-            format!("`{coordinate}` is of type `{inner}`, which holds no key to find it by"),
-            "use `reply: MAP` if the service answers with an object from key to value, `reply: POSITIONAL` if with \
-             one value for each key in their order",
+            format!(
+                "`reply: BY_KEY`, the default, finds objects by their key, but `{coordinate}` is of type `{inner}`"
+            ),
+            "use `reply: MAP` if the service returns an object with a value for each key, or `reply: POSITIONAL` if it returns a list with one value for each key, in order",
         );
         return;
     }
     match reply {
         BatchReply::GroupBy if target.is_lookup => refuse(
             format!(
-                "`{coordinate}` is a lookup: each key has one entity, so there is nothing to group"
+                "`{coordinate}` is a lookup, which returns one entity for each key, so `GROUP_BY` does not apply"
             ),
             "use `reply: BY_KEY`",
         ),
         BatchReply::GroupBy if depth != 1 => refuse(
-            format!("`GROUP_BY` yields a list for each key, but `{coordinate}` is of type `{ty}`"),
-            "make the field's type a list, or use `reply: BY_KEY`",
+            format!("`GROUP_BY` returns a list for each key, but `{coordinate}` is of type `{ty}`"),
+            "change the field's type to a list, or use `reply: BY_KEY`",
         ),
         BatchReply::ByKey if !target.is_lookup && depth > 0 => refuse(
             format!(
-                "`BY_KEY` yields one object for each key, but `{coordinate}` is of type `{ty}`"
+                "`BY_KEY` returns one object for each key, but `{coordinate}` is of type `{ty}`"
             ),
             "use `reply: GROUP_BY` for flat rows, or `POSITIONAL` or `MAP` for a list of lists",
         ),
@@ -143,13 +144,12 @@ fn check_rows(
     }
     let parent = target.coordinate.split('.').next().unwrap_or_default();
     let message = format!(
-        "rows would be grouped by `{row}.{key}`, which is the row's own, not that of its `{parent}`"
+        "rows are grouped by `{row}.{key}`, which is the key of the row itself, not of its `{parent}`"
     );
     let parent_key = format!("{}Id", lower_first(parent));
     let asked = dotted(asked);
     let help = format!(
-        "map the field of a row that holds the `{asked}` of its `{parent}` under another name, and name that: \
-         `select: \"{parent_key}: …\"` and `key: \"{parent_key}\"`; `{row}` need not have it"
+        "map the row's field with the `{asked}` of its `{parent}` to another name, and use that as the key: `select: \"{parent_key}: …\"` and `key: \"{parent_key}\"`; the type `{row}` does not need this field"
     );
     let place = given.unwrap_or(argument).place.clone();
     problems.push(Problem::error("invalid-batch", message).at(place).help(help));
@@ -186,7 +186,10 @@ fn key(
     if reply == BatchReply::Map && asked.len() > 1 {
         let names: Vec<String> = asked.iter().map(|path| dotted(path)).collect();
         refuse(
-            format!("a map has one key for each value, but `{}` are asked", names.join(" ")),
+            format!(
+                "`reply: MAP` supports one key field, but the call sends several: `{}`",
+                names.join(" ")
+            ),
             "use `reply: BY_KEY` for keys of several fields".to_owned(),
         );
     }
@@ -195,8 +198,8 @@ fn key(
         let twice = key.iter().enumerate().find(|(at, name)| key[..*at].contains(name));
         if let Some((_, name)) = twice.filter(|_| by_name) {
             refuse(
-                format!("two of the asked fields are called `{name}`"),
-                "name the reply's fields that hold the key, such as `key: \"orgId id\"`".to_owned(),
+                format!("two key fields of the call are called `{name}`"),
+                "list the key fields of the reply, such as `key: \"orgId id\"`".to_owned(),
             );
         }
         return key;
@@ -205,8 +208,8 @@ fn key(
     if by_name && !asked.is_empty() && key.len() != asked.len() {
         let names: Vec<String> = asked.iter().map(|path| dotted(path)).collect();
         refuse(
-            format!("`key` names {} field(s), but {} are asked", key.len(), asked.len()),
-            format!("name one field of the reply for each of `{}`, in this order", names.join(" ")),
+            format!("`key` has {} field(s), but the call sends {}", key.len(), asked.len()),
+            format!("list one field of the reply for each of `{}`, in this order", names.join(" ")),
         );
     }
     key

@@ -142,12 +142,12 @@ impl<'a> Compiling<'a> {
                 Problem::error(
                     "misplaced-directive",
                     format!(
-                        "`{type_name}.{}` belongs to an interface and has a binding",
+                        "`{type_name}.{}` is a field of an interface, which cannot have a binding",
                         field.name
                     ),
                 )
                 .at(self.merged.places.of(directive.location()))
-                .help("bind the field in every type that implements the interface"),
+                .help("move the binding to the field of each type that implements the interface"),
             );
         }
     }
@@ -217,23 +217,23 @@ impl<'a> Compiling<'a> {
         let is_nested = root.is_none() && spec.operation == Operation::Mutation;
         if let Some(batch) = bound.batch.as_ref().filter(|_| is_nested) {
             let message = format!(
-                "`{}` is a mutation, as its type is a namespace of mutations: each has a call of its own",
+                "`{}` is a mutation, because its type is a namespace of mutations, and mutations cannot be batched",
                 bound.coordinate()
             );
             let problem = Problem::error("invalid-batch", message).at(batch.place.clone());
-            let help = "leave `batch` out, and use `$this` for the parent object";
+            let help = "remove `batch`, and use `$this` for the parent object";
             self.problems.push(problem.help(help));
             return;
         }
         if let Some(batch) = bound.batch.take_if(|_| spec.operation == Operation::Subscription) {
             let message = format!(
-                "`{}` is a subscription field: each event is a reply, so there is no batch",
+                "`{}` is a subscription field, which cannot be batched",
                 bound.coordinate()
             );
             self.problems.push(
-                Problem::error("invalid-batch", message).at(batch.place).help(
-                    "leave `batch` out; what is joined below the field has batches of its own",
-                ),
+                Problem::error("invalid-batch", message)
+                    .at(batch.place)
+                    .help("remove `batch`; fields below the subscription field can have batches"),
             );
         }
         let select = spec.argument("select").or_else(|| {
@@ -309,10 +309,10 @@ impl<'a> Compiling<'a> {
         }
         let coordinate = bound.coordinate();
         let message = if wanted {
-            format!("`{coordinate}` is a subscription field, but its binding has one reply")
+            format!("`{coordinate}` is a subscription field, but its binding is not a stream")
         } else {
             format!(
-                "the binding of `{coordinate}` is a stream, which only subscription fields have"
+                "the binding of `{coordinate}` is a stream, but only subscription fields can have streams"
             )
         };
         self.problems.push(Problem::error("not-a-stream", message).at(bound.place.clone()));

@@ -104,8 +104,10 @@ impl Reading<'_> {
         for (name, found) in own {
             let Some(directive) = found.directives().get("cacheControl") else { continue };
             if words.root(name).is_some() {
-                let message = format!("`{name}` is a root, which no call returns");
-                let help = "put `@cacheControl` on the root's fields, or on the types they return";
+                let message = format!(
+                    "`@cacheControl` has no effect on the root type `{name}`, which no call returns"
+                );
+                let help = "move `@cacheControl` to the fields of the root type, or to the types that they return";
                 self.misplaced(&directive.node, message, help);
             } else if let Some(hint) = self.hint(&directive.node) {
                 hints.insert(name.as_str().into(), hint);
@@ -137,11 +139,13 @@ impl Reading<'_> {
     ) {
         let root = Words(&self.merged.schema).root(type_name);
         if changes || matches!(root, Some(Root::Mutation | Root::Subscription)) {
-            let message = format!("`{type_name}.{field}` is no query, and only queries are reused");
+            let message = format!(
+                "`{type_name}.{field}` is not a query field, and only replies of queries are cached"
+            );
             self.misplaced(directive, message, "remove `@cacheControl`");
         } else if !is_called {
-            let message = format!("`{type_name}.{field}` has no call whose reply could be kept");
-            let help = "put `@cacheControl` on the field with the call, or on a type";
+            let message = format!("`{type_name}.{field}` has no call, so it has no reply to cache");
+            let help = "move `@cacheControl` to the field that has the binding, or to a type";
             self.misplaced(directive, message, help);
         }
     }
@@ -167,9 +171,12 @@ impl Reading<'_> {
         if directive.arguments.is_empty() {
             let place = self.merged.places.of(directive.location());
             self.problems.push(
-                Problem::error("invalid-cache-control", "this `@cacheControl` says nothing")
-                    .at(place)
-                    .help("say for how long, such as `@cacheControl(maxAge: 60)`"),
+                Problem::error(
+                    "invalid-cache-control",
+                    "`@cacheControl` needs at least one argument",
+                )
+                .at(place)
+                .help("add an age in seconds, such as `@cacheControl(maxAge: 60)`"),
             );
             return None;
         }
@@ -183,7 +190,8 @@ impl Reading<'_> {
         if read.is_none() {
             self.problems.push(
                 Problem::error("invalid-cache-control", "an age in seconds cannot be negative")
-                    .at(argument.place.clone()),
+                    .at(argument.place.clone())
+                    .help("write a number of seconds from 0"),
             );
         }
         read

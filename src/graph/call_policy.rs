@@ -48,10 +48,9 @@ impl Reading<'_> {
         let Some(id) = bound.id else { return };
         if bindings.binding(id).call.computed().is_some() {
             let (coordinate, name) = (self.coordinate(), &self.directive.name);
-            let message = format!(
-                "`{coordinate}` is computed without a call, so `@{name}` has nothing to hold"
-            );
-            return self.refuse("misplaced-directive", message, "remove it");
+            let message =
+                format!("`{coordinate}` is computed without a call, so `@{name}` has no effect");
+            return self.refuse("misplaced-directive", message, "remove the directive");
         }
         if self.directive.name == "timeout" {
             let timeout = self.timeout();
@@ -79,8 +78,8 @@ impl Reading<'_> {
             return;
         }
         let (coordinate, name) = (self.coordinate(), &self.directive.name);
-        let message = format!("`{coordinate}` has no call of its own, which `@{name}` is about");
-        let help = format!("put `@{name}` on the field whose binding fetches it");
+        let message = format!("`{coordinate}` has no call of its own, so `@{name}` has no effect");
+        let help = format!("move `@{name}` to the field whose binding fetches this field");
         self.refuse("misplaced-directive", message, &help);
     }
 
@@ -95,8 +94,8 @@ impl Reading<'_> {
         let ms = u64::try_from(ms).ok().filter(|ms| *ms > 0);
         if ms.is_none() {
             self.place = Some(argument.place);
-            let message = "a timeout is at least one millisecond".to_owned();
-            let help = "name the milliseconds, such as `@timeout(ms: 300)`; without the directive, the source's timeout holds";
+            let message = "a timeout must be at least one millisecond".to_owned();
+            let help = "write milliseconds, such as `@timeout(ms: 300)`; without the directive, the source's timeout applies";
             self.refuse("invalid-timeout", message, help);
         }
         ms.map(Duration::from_millis)
@@ -117,11 +116,11 @@ impl Reading<'_> {
                 };
                 !problem.place.as_ref().is_some_and(is_inside)
             });
-            let message = format!("`@onError` has no `{action}`: it can only make the field null");
+            let message = format!("`@onError` has no value `{action}`");
             let help = if &**action == "STALE" {
-                "write `do: NULL`; an old reply stands in for a failed call with `@cacheControl(staleIfError: …)`"
+                "write `do: NULL`; to use a stale reply when a call fails, write `@cacheControl(staleIfError: …)`"
             } else {
-                "write `do: NULL`"
+                "write `do: NULL`, the only value"
             };
             self.place = Some(place.clone());
             self.refuse("invalid-on-error", message, help);
@@ -131,21 +130,21 @@ impl Reading<'_> {
         let (message, help) = if root == Some(Root::Subscription) {
             (
                 format!(
-                    "`{coordinate}` is a subscription field: a stream that fails ends with an error"
+                    "`{coordinate}` is a subscription field, which ends with an error if its stream fails, not with null"
                 ),
-                "remove `@onError`, or put it on fields of the events",
+                "remove `@onError`, or move it to fields of the events",
             )
         } else if changes {
             (
                 format!(
-                    "`{coordinate}` is a mutation: without its error, nobody knows whether it was done"
+                    "`{coordinate}` is a mutation, and clients need its error to know whether it was done"
                 ),
                 "remove `@onError`",
             )
         } else if self.field.ty.is_non_null() {
             (
                 format!(
-                    "`{coordinate}` is of type `{}`, so it cannot be null where its call fails",
+                    "`{coordinate}` is of type `{}`, so it cannot be null if its call fails",
                     self.field.ty
                 ),
                 "make the field nullable, or remove `@onError`",
@@ -153,7 +152,7 @@ impl Reading<'_> {
         } else if self.field.directives.has("lookup") && has_non_null_items(&self.field.ty) {
             (
                 format!(
-                    "`{coordinate}` is of type `{}`, so a key whose call fails cannot be null",
+                    "`{coordinate}` is of type `{}`, so its elements cannot be null if their call fails",
                     self.field.ty
                 ),
                 "make the elements nullable, or remove `@onError`",

@@ -95,7 +95,7 @@ pub(super) fn weight(
     let weight = u64::try_from(weight).ok();
     if weight.is_none() {
         let problem = Problem::error("invalid-cost", "a weight cannot be negative");
-        problems.push(problem.at(argument.place).help("0 is the least: it costs nothing"));
+        problems.push(problem.at(argument.place).help("write 0 or more"));
     }
     weight
 }
@@ -108,11 +108,14 @@ fn refuse_on_interface(
 ) {
     let arguments = field.arguments.iter().filter_map(|one| one.directives.get("cost"));
     for directive in field.directives.get("cost").into_iter().chain(arguments) {
-        let message = format!("`{interface}.{}` is a field of an interface", field.name);
+        let message = format!(
+            "`{interface}.{}` is a field of an interface, which cannot have `@cost`",
+            field.name
+        );
         problems.push(
             Problem::error("misplaced-directive", message)
                 .at(merged.places.of(directive.location()))
-                .help("say `@cost` on the field of each object: the dearest one counts"),
+                .help("move `@cost` to the field of each object type; the highest weight counts"),
         );
     }
 }
@@ -144,19 +147,23 @@ pub(super) fn list_size(
     };
     let mistaken = problems.len() > before;
     let message = match (is_list(&field.ty), sized.is_empty()) {
-        (false, true) => format!("`{coordinate}` is not a list"),
-        (true, false) => format!("`{coordinate}` is a list itself, and names `sizedFields`"),
+        (false, true) => {
+            format!("`{coordinate}` is not a list, and `@listSize` has no `sizedFields`")
+        }
+        (true, false) => {
+            format!("`{coordinate}` is a list itself, so `sizedFields` does not apply")
+        }
         // The error in one of them is reported already.
         _ if mistaken => return Some(size),
         _ if given("assumedSize").is_none() && slicing.is_empty() => {
-            format!("nothing says how long the list of `{coordinate}` is")
+            format!("`@listSize` on `{coordinate}` does not set a size")
         }
         _ => return Some(size),
     };
     let help = match (is_list(&field.ty), sized.is_empty()) {
-        (false, true) => "name the lists inside it: `sizedFields: [\"edges\"]`",
-        (true, false) => "say `@listSize` on the lists inside its objects",
-        _ => "say `assumedSize`, `slicingArguments` or both",
+        (false, true) => "name the lists inside the object, such as `sizedFields: [\"edges\"]`",
+        (true, false) => "remove `sizedFields`; add `@listSize` to the lists inside its objects",
+        _ => "add `assumedSize`, `slicingArguments` or both",
     };
     let place = merged.places.of(directive.location());
     problems.push(Problem::error("invalid-list-size", message).at(place).help(help));
@@ -178,7 +185,7 @@ fn leading(schema: &Schema, list: &str, argument: &str) -> Option<String> {
         Some((parent, object.fields.values().find(leads)?))
     })?;
     Some(format!(
-        "put it on the field that has the argument, `{parent}.{}`: `@listSize(slicingArguments: [\"{argument}\"], sizedFields: [\"{name}\"])`",
+        "move it to the field that has the argument, `{parent}.{}`: `@listSize(slicingArguments: [\"{argument}\"], sizedFields: [\"{name}\"])`",
         found.name
     ))
 }
@@ -241,7 +248,8 @@ impl Reading<'_> {
                     }
                     None => {
                         let due = if last { "an `Int` or a list" } else { "an input object" };
-                        let message = format!("`{name}` takes a `{}`, not {due}", found.ty);
+                        let message =
+                            format!("`{name}` is of type `{}`, but must be {due}", found.ty);
                         self.refuse(text, message, None);
                         break;
                     }
@@ -266,7 +274,11 @@ impl Reading<'_> {
                 };
                 let last = at + 1 == path.len();
                 if is_list(&found.ty) != last {
-                    let what = if last { "no list" } else { "a list on the way to another one" };
+                    let what = if last {
+                        "but must be a list"
+                    } else {
+                        "but a path must not pass through a list"
+                    };
                     let message = format!("`{owner}.{name}` is a `{}`, {what}", found.ty);
                     self.refuse(text, message, None);
                     break;

@@ -76,7 +76,7 @@ pub(super) fn defines_one_of(text: &str) -> bool {
 
 /// Directives of later versions, with the feature that they need.
 pub(super) const LATER: &[(&str, &str)] =
-    &[("amqp", "speaks no AMQP"), ("graphql", "asks no GraphQL services")];
+    &[("amqp", "does not support AMQP"), ("graphql", "does not support GraphQL services")];
 
 /// Returns the missing feature, if `name` is a directive of a later version.
 pub(super) fn later(name: &str) -> Option<&'static str> {

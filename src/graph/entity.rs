@@ -125,8 +125,8 @@ impl Reading<'_> {
         if !is_query || !field.directives.has("lookup") {
             self.misplaced(
                 directive,
-                format!("`{type_name}.{}` is `@internal`, but not a lookup", field.name),
-                "add `@lookup`: only query fields with it can be hidden, since only the gateway calls them",
+                format!("`{type_name}.{}` is `@internal`, but is not a lookup", field.name),
+                "add `@lookup`, or remove `@internal`: only lookups can be hidden from clients",
             );
         }
     }
@@ -140,8 +140,8 @@ impl Reading<'_> {
             if let Some(directive) = argument.directives.get("is") {
                 self.misplaced(
                     directive,
-                    format!("`{type_name}.{}` is no lookup, so `@is` says nothing", field.name),
-                    "add `@lookup`; to take a value of the parent object, say `@require`",
+                    format!("`{type_name}.{}` is not a lookup, so `@is` has no effect", field.name),
+                    "add `@lookup`; to pass a value of the parent object, use `@require`",
                 );
             }
         }
@@ -154,7 +154,7 @@ impl Reading<'_> {
             self.misplaced(
                 directive,
                 format!(
-                    "`{type_name}.{}` is of type `{inner}`, which has no fields to provide",
+                    "`{type_name}.{}` is of type `{inner}`, which has no fields, so `@provides` has no effect",
                     field.name
                 ),
                 "remove `@provides`",
@@ -180,7 +180,7 @@ impl Reading<'_> {
                     "`{type_name}.{}` has no parent object to take `{}` from",
                     field.name, argument.name
                 ),
-                "`@require` belongs on arguments of fields below a root",
+                "use `@require` only on arguments of fields below a root type",
             );
             return None;
         }
@@ -188,10 +188,10 @@ impl Reading<'_> {
             self.misplaced(
                 directive,
                 format!(
-                    "`{type_name}.{}` has no binding that `{}` could go to",
+                    "`{type_name}.{}` has no binding that can use `{}`",
                     field.name, argument.name
                 ),
-                "give the field a binding, or remove the argument",
+                "add a binding to the field, or remove the argument",
             );
             return None;
         }
@@ -215,15 +215,21 @@ impl Reading<'_> {
         let name = super::words::dotted(path);
         let fits = same_scalar(found.ty, due) && found.list_depth == list_depth(due);
         let message = if !fits {
-            format!("`{name}` is of type `{}`, but `{}` takes a `{due}`", found.ty, argument.name)
+            format!(
+                "the field `{name}` is of type `{}`, but the argument `{}` is of type `{due}`",
+                found.ty, argument.name
+            )
         } else if due.is_non_null() && found.nullable {
-            format!("`{name}` may be null, but `{}` takes a `{due}`", argument.name)
+            format!(
+                "the field `{name}` may be null, but the argument `{}` is of type `{due}`",
+                argument.name
+            )
         } else {
             return;
         };
         let whole = 0..text.text().map_or(0, str::len);
         self.problems.push(Problem::error("invalid-require", message).at(text.place_of(&whole)).help(
-            "give the argument the type of the field; where the field may be null, so may the argument",
+            "give the argument the type of the field; if the field is nullable, the argument must be nullable too",
         ));
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Parsed>, Mistake> {
     let fields = reader.fields(0, braced)?;
     if let Some(c) = reader.peek() {
         let at = reader.at;
-        return Err((at..at + c.len_utf8(), format!("`{c}` does not belong into a field set")));
+        return Err((at..at + c.len_utf8(), format!("unexpected `{c}` in a field set")));
     }
     if fields.is_empty() {
         return Err((0..text.len(), "the field set is empty".to_owned()));
@@ -55,7 +55,7 @@ pub(super) fn parse_path(text: &str) -> Result<Vec<Parsed>, Mistake> {
         if !apollo_compiler::Name::is_valid_syntax(name) {
             return Err((
                 start..end,
-                "a path is names with a dot between, such as `org.id`".to_owned(),
+                "this is not a path of field names separated by dots, such as `org.id`".to_owned(),
             ));
         }
         let offset = start + step.len() - step.trim_start().len();
@@ -114,12 +114,13 @@ impl Reader<'_> {
                 rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
             if length == 0 {
                 return match rest.chars().next() {
-                    None if braced => {
-                        Err((open.saturating_sub(1)..self.at, "a `}` is missing".to_owned()))
-                    }
+                    None if braced => Err((
+                        open.saturating_sub(1)..self.at,
+                        "this field set has a `{` without a `}`".to_owned(),
+                    )),
                     Some(c) if braced => Err((
                         self.at..self.at + c.len_utf8(),
-                        format!("`{c}` stands where a field name is due"),
+                        format!("expected a field name, found `{c}`"),
                     )),
                     _ => Ok(fields),
                 };
@@ -184,7 +185,10 @@ fn check_one(
         return None;
     };
     if definition.arguments.iter().any(|argument| argument.is_required()) {
-        refuse(format!("`{parent}.{name}` needs arguments, which a field set cannot give"), None);
+        refuse(
+            format!("`{parent}.{name}` has required arguments, which a field set cannot pass"),
+            None,
+        );
         return None;
     }
     let inner = definition.ty.inner_named_type();
@@ -198,17 +202,17 @@ fn check_one(
         Some(_) => false,
     };
     if purpose == Use::Key && definition.ty.is_list() {
-        refuse(format!("`{parent}.{name}` is a list, which is no identity"), None);
+        refuse(format!("`{parent}.{name}` is a list, which cannot be part of a key"), None);
         return None;
     }
     if !composite && !field.fields.is_empty() {
-        refuse(format!("`{parent}.{name}` is of type `{inner}` and has no fields"), None);
+        refuse(format!("`{parent}.{name}` is of type `{inner}`, which has no fields"), None);
         return None;
     }
     if composite && field.fields.is_empty() {
         refuse(
             format!("`{parent}.{name}` is an object"),
-            Some(format!("name its fields: `{name} {{ … }}`")),
+            Some(format!("select its fields: `{name} {{ … }}`")),
         );
         return None;
     }
@@ -254,7 +258,7 @@ pub(super) fn read_path(
     let mut paths = leaf_paths(&set);
     if paths.len() != 1 {
         problems.push(
-            Problem::error("invalid-field-set", "more than one field is named where one is due")
+            Problem::error("invalid-field-set", "expected one field, found several")
                 .at(argument.place_of(&(0..text.len()))),
         );
         return None;

@@ -185,18 +185,18 @@ impl<'a> Reading<'a> {
             });
             let is_id = object.fields.get("id").is_some_and(|field| is_id(&field.ty));
             let Some(prefix) = prefix.filter(|prefix| is_prefix(prefix)) else {
-                let message = format!("`{name}` has no prefix for its IDs");
-                let help = "write `@globalId(prefix: \"user\")`: letters, digits, `_`, `-` and `.`";
+                let message = format!("`@globalId` on `{name}` has no valid `prefix`");
+                let help = "write `@globalId(prefix: \"user\")`; a prefix has only letters, digits, `_`, `-` and `.`";
                 self.refuse(at, message, help);
                 continue;
             };
             if let Some(other) = self.ids.types.get(prefix) {
                 let message =
                     format!("the IDs of `{other}` and `{name}` have the same prefix, `{prefix}`");
-                self.refuse(at, message, "give each type a prefix of its own");
+                self.refuse(at, message, "give each type a different prefix");
             } else if !has_key || !is_id {
                 let message = format!("`{name}` has a global ID, but no key `id` of type `ID`");
-                let help = "give it `@key(fields: \"id\")` and `id: ID!`; a `select` may rename: `id: uid`";
+                let help = "add `@key(fields: \"id\")` and `id: ID!`; if the service uses another name, rename it in `select`: `id: uid`";
                 self.refuse(at, message, help);
             } else {
                 let ty = Name::from(name);
@@ -304,13 +304,14 @@ impl<'a> Reading<'a> {
         let at = directive.location();
         let of = directive.specified_argument_by_name("type").and_then(|of| of.as_str());
         let Some(of) = of else {
-            let message = format!("`@globalId` on `{coordinate}` names no type");
-            self.refuse(at, message, "name it: `@globalId(type: \"User\")`");
+            let message = format!("`@globalId` on `{coordinate}` has no `type`");
+            self.refuse(at, message, "add the type: `@globalId(type: \"User\")`");
             return None;
         };
         if ty.inner_named_type() != "ID" {
-            let message = format!("`{coordinate}` is of type `{ty}`, and a global ID is an `ID`");
-            self.refuse(at, message, "make it an `ID`, or a list of `ID`");
+            let message =
+                format!("`{coordinate}` is of type `{ty}`, but a global ID must be an `ID`");
+            self.refuse(at, message, "change the type to `ID`, or to a list of `ID`");
             return None;
         }
         if self.ids.prefix(of).is_none() {
@@ -318,9 +319,11 @@ impl<'a> Reading<'a> {
             let declares = self.merged.schema.get_object(of);
             if declares.is_none_or(|object| !object.directives.has(DIRECTIVE)) {
                 let known: Vec<&str> = self.ids.prefixes.keys().map(|name| &**name).collect();
-                let message = format!("`{coordinate}` has IDs of `{of}`, which has no prefix");
-                let help = instead(of, &known, "")
-                    .unwrap_or_else(|| format!("declare it: `type {of} @globalId(prefix: \"…\")`"));
+                let message =
+                    format!("`{coordinate}` has global IDs of `{of}`, which has no prefix");
+                let help = instead(of, &known, "").unwrap_or_else(|| {
+                    format!("add the prefix: `type {of} @globalId(prefix: \"…\")`")
+                });
                 self.refuse(at, message, &help);
             }
             return None;
@@ -399,8 +402,9 @@ impl<'a> Reading<'a> {
         let coordinate = format!("{ty}.{}", field.name);
         if root != Some(Root::Query) {
             let place = self.merged.places.of(at);
-            let message = format!("`{coordinate}` has `@node`, but is no field of the query type");
-            let help = "declare it on the query type: `node(id: ID!): Node @node`";
+            let message =
+                format!("`{coordinate}` has `@node`, but is not a field of the query type");
+            let help = "move it to the query type: `node(id: ID!): Node @node`";
             self.problems.push(Problem::error("misplaced-directive", message).at(place).help(help));
             return false;
         }
@@ -420,20 +424,21 @@ impl<'a> Reading<'a> {
         let members = self.members(inner);
         if object.is_list() || object.is_non_null() {
             let message = format!(
-                "`{coordinate}` finds nothing for an unknown ID, so its objects may be null"
+                "`{coordinate}` must return nullable objects, because it is null for an unknown ID"
             );
             self.refuse(at, message, help);
         } else if !matches!(field.arguments.as_slice(), [only] if fits(only)) {
-            let due = if is_list { "a list of IDs, `[ID!]!`" } else { "one ID, `ID!`" };
-            self.refuse(at, format!("`{coordinate}` takes {due}, and nothing else"), help);
+            let due =
+                if is_list { "a list of IDs of type `[ID!]!`" } else { "one ID of type `ID!`" };
+            self.refuse(at, format!("`{coordinate}` must have exactly one argument, {due}"), help);
         } else if self.merged.schema.get_object(inner).is_some() {
             let message = format!(
-                "`{coordinate}` returns the object type `{inner}`, for which a lookup is enough"
+                "`{coordinate}` returns the object type `{inner}`, but `@node` needs an interface or a union"
             );
             self.refuse(
                 at,
                 message,
-                "return an interface or a union, or bind the field as a lookup",
+                "return an interface or a union, or make the field a lookup with a binding",
             );
         } else if !members.iter().any(|member| self.ids.prefix(member).is_some()) {
             // Types whose own directive is refused are reported there.
@@ -443,9 +448,9 @@ impl<'a> Reading<'a> {
             };
             if !members.iter().any(declares) {
                 let message = format!(
-                    "no type of `{inner}` has a global ID, so `{coordinate}` finds nothing"
+                    "no type of `{inner}` has a global ID, so `{coordinate}` is always null"
                 );
-                self.refuse(at, message, "give its types a prefix: `type User implements Node @globalId(prefix: \"user\")`");
+                self.refuse(at, message, "add a prefix to its types: `type User implements Node @globalId(prefix: \"user\")`");
             }
         } else {
             return true;
@@ -468,9 +473,9 @@ impl<'a> Reading<'a> {
         let lacking: Vec<&str> = with_prefix.filter(|member| !takes_id(member)).collect();
         for ty in &lacking {
             let message =
-                format!("`{}` cannot find a `{ty}`: no lookup takes its `id`", field.name);
+                format!("`{}` cannot return a `{ty}`: no lookup takes its `id`", field.name);
             let help = format!(
-                "declare a field of `Query` such as `{}(id: ID!): {ty} @lookup @rest(…)`; `@internal` hides it from clients",
+                "add a lookup to `Query`, such as `{}(id: ID!): {ty} @lookup @rest(…)`; `@internal` hides it from clients",
                 ty.to_lowercase()
             );
             self.refuse(at, message, &help);

@@ -137,7 +137,8 @@ fn in_order(sdl: &Sdl, mut problems: Vec<Problem>) -> Vec<Problem> {
         problems.sort_by_key(|problem| problem.severity);
         let more = problems.len() - MAX_PROBLEMS;
         problems.truncate(MAX_PROBLEMS);
-        problems.push(Problem::warning("more-problems", format!("there are {more} more problems")));
+        problems
+            .push(Problem::warning("more-problems", format!("{more} more problems are not shown")));
     }
     problems
 }

@@ -133,7 +133,7 @@ impl Merging<'_> {
             Ok(_) => failed.as_ref().and_then(|errors| errors.iter().next()).map(|first| {
                 let place = self.places.of(first.error.location());
                 let place = place.unwrap_or_else(|| Place::new(file, 0..0));
-                ("this cannot be parsed, or nests too deep".to_owned(), place)
+                ("this cannot be parsed, or is nested too deeply".to_owned(), place)
             }),
         };
         if let Some((message, place)) = mistake {
@@ -205,11 +205,11 @@ impl Merging<'_> {
         let start = file.text.len() - file.text.trim_start().len();
         let end =
             file.text[start..].find(['\n', '{', '(']).map_or(file.text.len(), |at| start + at);
-        let message = format!("`{}` holds operations, not type definitions", file.name);
+        let message = format!("`{}` contains operations, not type definitions", file.name);
         self.problems.push(
             Problem::error("schema-file", message)
                 .at(Place::new(file, start..end.max(start + 1)))
-                .help("move it to another folder, or let `schema` in the configuration name fewer files"),
+                .help("move the file to another folder, or change the patterns of `schema` in the configuration so that they do not match it"),
         );
     }
 
@@ -224,8 +224,11 @@ impl Merging<'_> {
 }
 
 fn later_problem(name: &str, lack: &str) -> Problem {
-    Problem::error("not-in-this-version", format!("this version {lack}, so `@{name}` is refused"))
-        .help(format!("remove `@{name}`: to take it in silence would promise what nobody keeps"))
+    Problem::error(
+        "not-in-this-version",
+        format!("this version {lack}, so `@{name}` cannot be used"),
+    )
+    .help(format!("remove `@{name}`"))
 }
 
 /// Translates an error of the compiler into our words. For an unknown name, it suggests the nearest known one.
@@ -236,21 +239,20 @@ fn translate(schema: &Schema, message: &str, suggest: bool) -> Problem {
     if message.starts_with("cannot find directive") {
         let name = first.trim_start_matches('@');
         if let Some(ours) = spellings::directive(name) {
-            let message = format!("there is no directive `@{name}`");
+            let message = format!("unknown directive `@{name}`");
             return Problem::error("unknown-directive", message).help(ours);
         }
         if let Some(lack) = directive::later(name) {
             return later_problem(name, lack);
         }
         let known = schema.directive_definitions.keys().map(apollo_compiler::Name::as_str);
-        let problem =
-            Problem::error("unknown-directive", format!("there is no directive `@{name}`"));
+        let problem = Problem::error("unknown-directive", format!("unknown directive `@{name}`"));
         return with_nearest(problem, name, "@", known, suggest);
     }
     if message.starts_with("cannot find type") {
         let known = schema.types.iter().filter(|(name, _)| !name.starts_with("__"));
         let known = known.map(|(name, _)| name.as_str());
-        let problem = Problem::error("unknown-type", format!("there is no type `{first}`"));
+        let problem = Problem::error("unknown-type", format!("unknown type `{first}`"));
         return with_nearest(problem, first, "", known, suggest);
     }
     let problem = Problem::error("invalid-schema", lowercase(message));
@@ -286,7 +288,7 @@ fn with_nearest<'a>(
     match suggest.then(|| nearest(unknown, known.iter().copied())).flatten() {
         Some(near) => problem.help(format!("did you mean `{sigil}{near}`?")),
         None if suggest => match listed(&known, sigil) {
-            Some(names) => problem.help(format!("it is one of {names}")),
+            Some(names) => problem.help(format!("valid here: {names}")),
             None => problem,
         },
         None => problem,

@@ -112,12 +112,12 @@ impl Namespaces {
             let Some((parent, field)) = by.split_once('.') else { continue };
             let Ok(field) = merged.schema.type_field(parent, field) else { continue };
             let message = format!(
-                "`{mutation}` changes something, but `{other}` returns `{type_name}` as `{by}` does, so its calls are reads"
+                "`{mutation}` changes data, but both the query `{other}` and the mutation `{by}` return `{type_name}`, so its calls count as reads"
             );
             problems.push(
                 Problem::error("shared-namespace", message)
                     .at(merged.places.of(field.name.location()))
-                    .help("give the mutations a type of their own: calls of reads may be shared and repeated"),
+                    .help("use a separate type for the mutations, because reads may be shared and retried"),
             );
         }
     }

@@ -125,7 +125,7 @@ pub(super) fn check(
         let next: Vec<String> =
             std::iter::successors(longest(&at), longest).take(3).map(print).collect();
         let message = format!(
-            "{} needs more than {MAX_CHAIN} fields, one after the other: {}, …",
+            "{} needs a chain of more than {MAX_CHAIN} fields: {}, …",
             print(at),
             next.join(", ")
         );
@@ -133,8 +133,7 @@ pub(super) fn check(
         let field = merged.schema.type_field(ty, field).ok();
         let place = field.and_then(|field| merged.places.of(field.name.location()));
         problems.push(Problem::error("long-requirement", message).at(place).help(
-            "let it need a field that is nearer to the start of the chain, or let one call \
-             return several of these fields",
+            "use a field nearer to the start of the chain, or fetch several of these fields with one call",
         ));
     }
 }

@@ -21,8 +21,8 @@ impl Sdl {
     #[must_use]
     pub fn read(base: &Path, patterns: &[String], places: &[Place]) -> Self {
         if patterns.is_empty() {
-            let problem = Problem::error(CODE, "no schema file is named")
-                .help("name them under `schema`, such as `schema: [\"*.graphql\"]`");
+            let problem = Problem::error(CODE, "the configuration names no schema file")
+                .help("list the files under `schema`, such as `schema: [\"*.graphql\"]`");
             return Self { files: Vec::new(), problems: vec![problem] };
         }
         let (files, problems) = read_files(base, patterns, places, CODE);

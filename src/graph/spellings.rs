@@ -7,21 +7,27 @@ pub(super) fn rule(message: &str) -> Option<&'static str> {
 
 /// Fragments of messages, and their fixes.
 const RULES: &[(&str, &str)] = &[
-    ("missing query root", "define `type Query { … }` in one of the files that `schema` names"),
+    ("missing query root", "define `type Query { … }` in one of the schema files"),
     (
         "must return an output type",
-        "give it an object, an interface, a union, a scalar or an enum; an `input` is for arguments",
+        "use an object, an interface, a union, a scalar or an enum; `input` types are only for arguments",
     ),
     (
         "must be of an input type",
-        "give it a scalar, an enum or an `input`; objects are for results",
+        "use a scalar, an enum or an `input` type; object types are only for results",
     ),
-    ("does not satisfy interface", "add what the interface has to the type"),
-    ("is defined multiple times", "keep one of them; `extend type` adds fields to a type"),
+    (
+        "does not satisfy interface",
+        "add the missing fields and arguments of the interface to the type",
+    ),
+    (
+        "is defined multiple times",
+        "remove one of the definitions; to add fields to a type, use `extend type`",
+    ),
     ("the required argument", "add the argument"),
-    ("the required field", "add it to the object"),
-    ("of type String!, found", "write a text in quotes"),
-    ("of type String, found", "write a text in quotes"),
+    ("the required field", "add the field to the object"),
+    ("of type String!, found", "write a string in quotes"),
+    ("of type String, found", "write a string in quotes"),
     ("of type Int!, found a string", "write a number without quotes and without a unit"),
     ("of type Int, found a string", "write a number without quotes and without a unit"),
     ("of type Boolean, found", "write `true` or `false`"),
@@ -43,9 +49,8 @@ pub(super) fn argument(name: &str, of: &str, message: &str) -> Option<&'static s
     ARGUMENTS.iter().find(|(owner, known, _)| is_of(owner) && *known == name).map(|found| found.2)
 }
 
-const REST: &str = "a REST call is bound with `@rest(source: \"users\", GET: \"/users/{$args.id}\")`; the address of `users` is in the configuration";
-const LOOKUPS: &str =
-    "an entity is declared with `@key(fields: \"id\")`, and found by a query field with `@lookup`";
+const REST: &str = "use `@rest(source: \"users\", GET: \"/users/{$args.id}\")`; the URL of `users` is in the configuration";
+const LOOKUPS: &str = "declare an entity with `@key(fields: \"id\")`, and add a query field with `@lookup` that returns it";
 
 const DIRECTIVES: &[(&str, &str)] = &[
     ("http", REST),
@@ -57,77 +62,73 @@ const DIRECTIVES: &[(&str, &str)] = &[
     ("httpOperation", REST),
     (
         "source",
-        "a source is an entry under `sources` of the configuration, and `@rest` or `@grpc` names it",
+        "declare the source under `sources` in the configuration, and name it in `@rest` or `@grpc`",
     ),
     (
         "call",
-        "bind the field itself, with `@rest` or `@grpc`: arguments come from `$args`, fields of the parent from `$this`",
+        "add `@rest` or `@grpc` to the field itself; `$args` has its arguments, `$this` has the fields of the parent",
     ),
     (
         "rpc",
-        "a gRPC call is bound with `@grpc(source: \"users\", method: \"package.Service/Method\", message: \"id: $args.id\")`",
+        "use `@grpc(source: \"users\", method: \"package.Service/Method\", message: \"id: $args.id\")`",
     ),
-    (
-        "expr",
-        "give the field a value in the `select` of the call that yields its object: `total: $(1)`",
-    ),
+    ("expr", "set the value in the `select` of the call that returns the object: `total: $(1)`"),
     ("modify", "rename fields in `select`: `fullName: full_name`"),
     ("rename", "rename fields in `select`: `fullName: full_name`"),
     ("alias", "rename fields in `select`: `fullName: full_name`"),
-    ("addField", "take values out of inner objects in `select`: `city: address.city`"),
-    ("omit", "leave the field out of the schema: clients see what the schema names"),
+    ("addField", "select values of inner objects in `select`: `city: address.city`"),
+    ("omit", "remove the field from the schema: clients only see fields of the schema"),
     (
         "protected",
-        "only callers with a token: `@authenticated`; by scope: `@requiresScopes(scopes: [[\"read\"]])`",
+        "use `@authenticated` to require a token, or `@requiresScopes(scopes: [[\"read\"]])` to require scopes",
     ),
     (
         "auth",
-        "only callers with a token: `@authenticated`; by scope: `@requiresScopes(scopes: [[\"read\"]])`",
+        "use `@authenticated` to require a token, or `@requiresScopes(scopes: [[\"read\"]])` to require scopes",
     ),
-    ("hasScope", "by scope of the token: `@requiresScopes(scopes: [[\"read\"]])`"),
-    ("hasRole", "by a rule on the token: `@allow(if: \"$claims.roles->contains('admin')\")`"),
-    ("policy", "by a rule on the token: `@allow(if: \"$claims.roles->contains('admin')\")`"),
-    ("cache", "keep replies with `@cacheControl(maxAge: 60)`, in seconds"),
+    ("hasScope", "use `@requiresScopes(scopes: [[\"read\"]])` to require scopes of the token"),
+    ("hasRole", "use a rule on the token: `@allow(if: \"$claims.roles->contains('admin')\")`"),
+    ("policy", "use a rule on the token: `@allow(if: \"$claims.roles->contains('admin')\")`"),
+    ("cache", "cache replies with `@cacheControl(maxAge: 60)`, in seconds"),
     ("server", "settings of the server are in the configuration, under `server`"),
     ("upstream", "settings of a service are in the configuration, under `sources`"),
     ("telemetry", "settings of the server are in the configuration, under `server`"),
     (
         "link",
-        "remove it: the directives of this page need no import, and other files are named by `schema` in the configuration",
+        "remove it: directives need no import, and other files are listed under `schema` in the configuration",
     ),
     (
         "requires",
-        "take a field of the object as an argument: `weight: Int @require(field: \"weight\")`, or name `$this.weight`",
+        "pass a field of the object as an argument: `weight: Int @require(field: \"weight\")`, or use `$this.weight`",
     ),
-    ("external", "remove it: a field of the parent is named with `$this`"),
-    ("shareable", "remove it: a field may be filled by several calls"),
+    ("external", "remove it: use `$this` for fields of the parent"),
+    ("shareable", "remove it: several calls may return the same field"),
     (
         "inaccessible",
-        "lookups are hidden from clients with `@internal`; leave other fields out of the schema",
+        "hide lookups from clients with `@internal`; remove other fields from the schema",
     ),
     ("merge", LOOKUPS),
     ("entity", LOOKUPS),
     ("extends", "write `extend type`"),
     (
         "computed",
-        "take a field of the object as an argument: `weight: Int @require(field: \"weight\")`",
+        "pass a field of the object as an argument: `weight: Int @require(field: \"weight\")`",
     ),
     (
         "batch",
-        "a batch is an argument of the binding: `@rest(…, batch: { reply: BY_KEY, key: \"id\" })`",
+        "use the argument `batch` of the binding: `@rest(…, batch: { reply: BY_KEY, key: \"id\" })`",
     ),
-    ("rateLimit", "rate limits are in the configuration, under `limits.rate`"),
-    ("js", "values are computed in `select`: see docs/mapping.md"),
-    ("tag", "remove it: it has no meaning here"),
-    ("override", "remove it: a field comes from the one source that its binding names"),
+    ("rateLimit", "set rate limits in the configuration, under `limits.rate`"),
+    ("js", "compute values in `select`: see docs/mapping.md"),
+    ("tag", "remove it: it has no effect here"),
+    ("override", "remove it: the binding of a field names its source"),
 ];
 
-const URL: &str = "the method and the path are one argument, such as `GET: \"/users/{$args.id}\"`; the address is in the configuration, under `sources`";
-const BODY: &str = "a body is a mapping: `body: \"name: $args.name\"`";
-const BATCH: &str = "several calls become one with `batch: { reply: BY_KEY, key: \"id\" }`, whose texts name `$batch`";
-const HEADER_LIST: &str =
-    "headers are `headers: [{ name: \"x-tenant\", value: \"{$args.tenant}\" }]`";
-const SELECT: &str = "the reply is mapped with `select`";
+const URL: &str = "write the method and the path as one argument, such as `GET: \"/users/{$args.id}\"`; the URL of the service is in the configuration, under `sources`";
+const BODY: &str = "write the body as a mapping: `body: \"name: $args.name\"`";
+const BATCH: &str = "use `batch: { reply: BY_KEY, key: \"id\" }` and `$batch` in the binding, so that one call fetches many objects";
+const HEADER_LIST: &str = "use `headers: [{ name: \"x-tenant\", value: \"{$args.tenant}\" }]`";
+const SELECT: &str = "use `select` to map the reply";
 
 /// Owners, separated by blanks; the name; the equivalent.
 const ARGUMENTS: &[(&str, &str, &str)] = &[
@@ -141,11 +142,7 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("rest", "get", URL),
     ("rest", "post", URL),
     ("rest", "args", BODY),
-    (
-        "rest",
-        "params",
-        "query parameters are `query: [{ name: \"first\", value: \"{$args.first}\" }]`",
-    ),
+    ("rest", "params", "use `query: [{ name: \"first\", value: \"{$args.first}\" }]`"),
     ("rest", "input", BODY),
     ("rest", "json", BODY),
     ("rest", "data", BODY),
@@ -153,50 +150,50 @@ const ARGUMENTS: &[(&str, &str, &str)] = &[
     ("rest grpc", "selection", SELECT),
     ("rest grpc", "transform", SELECT),
     ("rest grpc", "setters", SELECT),
-    ("rest grpc", "resultRoot", "the reply is mapped with `select`: `$.data.rows { id name }`"),
+    ("rest grpc", "resultRoot", "use `select` to map the reply: `$.data.rows { id name }`"),
     ("rest grpc", "batchKey", BATCH),
     ("rest grpc", "groupBy", BATCH),
     (
         "rest grpc",
         "dedupe",
-        "identical calls are made once unless `reuse: false` stands under the source in the configuration",
+        "identical calls are shared by default; to turn this off, set `reuse: false` for the source in the configuration",
     ),
-    ("rest grpc", "timeout", "the timeout of a call is in the configuration: `sources.*.timeout`"),
-    ("rest grpc", "retry", "retries are in the configuration: `sources.*.retry.attempts`"),
-    ("rest grpc", "retries", "retries are in the configuration: `sources.*.retry.attempts`"),
-    ("rest grpc", "cache", "keep replies with `@cacheControl(maxAge: 60)`, in seconds"),
-    ("rest grpc", "ttl", "keep replies with `@cacheControl(maxAge: 60)`, in seconds"),
+    ("rest grpc", "timeout", "set the timeout of calls in the configuration: `sources.*.timeout`"),
+    ("rest grpc", "retry", "set retries in the configuration: `sources.*.retry.attempts`"),
+    ("rest grpc", "retries", "set retries in the configuration: `sources.*.retry.attempts`"),
+    ("rest grpc", "cache", "cache replies with `@cacheControl(maxAge: 60)`, in seconds"),
+    ("rest grpc", "ttl", "cache replies with `@cacheControl(maxAge: 60)`, in seconds"),
     (
         "rest grpc",
         "onError",
-        "what clients read of an error is `errors: { message: \"$.message\" }`",
+        "set the error message for clients with `errors: { message: \"$.message\" }`",
     ),
-    ("grpc", "body", "the request is a mapping: `message: \"id: $args.id\"`"),
-    ("grpc", "input", "the request is a mapping: `message: \"id: $args.id\"`"),
-    ("grpc", "request", "the request is a mapping: `message: \"id: $args.id\"`"),
+    ("grpc", "body", "write the request as a mapping: `message: \"id: $args.id\"`"),
+    ("grpc", "input", "write the request as a mapping: `message: \"id: $args.id\"`"),
+    ("grpc", "request", "write the request as a mapping: `message: \"id: $args.id\"`"),
+    ("grpc", "headers", "use `metadata: [{ name: \"x-tenant\", value: \"{$args.tenant}\" }]`"),
     (
         "grpc",
-        "headers",
-        "gRPC sends `metadata: [{ name: \"x-tenant\", value: \"{$args.tenant}\" }]`",
+        "service",
+        "write service and method as one string: `method: \"package.Service/Method\"`",
     ),
-    ("grpc", "service", "the method is one text: `method: \"package.Service/Method\"`"),
-    ("grpc", "rpc", "the method is one text: `method: \"package.Service/Method\"`"),
+    ("grpc", "rpc", "write service and method as one string: `method: \"package.Service/Method\"`"),
     (
         "RestHeader RestQuery GrpcMetadata",
         "key",
         "each entry has `name` and `value`: `{ name: \"x-tenant\", value: \"{$args.tenant}\" }`",
     ),
-    ("BatchRule", "size", "the number of keys of a call is `max`"),
-    ("BatchRule", "maxSize", "the number of keys of a call is `max`"),
-    ("BatchRule", "delay", "keys of other requests are awaited for `waitMs` milliseconds"),
-    ("BatchRule", "by", "the names that hold the key are `key`"),
-    ("BatchRule", "path", "the names that hold the key are `key`"),
+    ("BatchRule", "size", "use `max` for the number of keys in a call"),
+    ("BatchRule", "maxSize", "use `max` for the number of keys in a call"),
+    ("BatchRule", "delay", "use `waitMs` for the time to wait for more keys, in milliseconds"),
+    ("BatchRule", "by", "use `key` for the names of the key fields"),
+    ("BatchRule", "path", "use `key` for the names of the key fields"),
     ("key", "field", "the argument is `fields`: `@key(fields: \"id\")`"),
     ("is", "fields", "the argument is `field`: `@is(field: \"id\")`"),
     ("require", "fields", "the argument is `field`: `@require(field: \"weight\")`"),
     ("provides", "field", "the argument is `fields`: `@provides(fields: \"name\")`"),
     ("allow", "rule", "the argument is `if`: `@allow(if: \"$claims.sub->eq($args.id)\")`"),
-    ("requiresScopes", "scope", "the argument is `scopes`, lists in a list: `[[\"read\"]]`"),
+    ("requiresScopes", "scope", "the argument is `scopes`, a list of lists: `[[\"read\"]]`"),
     ("cacheControl", "ttl", "the argument is `maxAge`, in seconds"),
     ("cost", "complexity", "the argument is `weight`"),
 ];

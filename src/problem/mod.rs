@@ -116,7 +116,7 @@ pub fn listed(known: &[&str], sigil: &str) -> Option<String> {
 pub fn instead(unknown: &str, known: &[&str], sigil: &str) -> Option<String> {
     match nearest(unknown, known.iter().copied()) {
         Some(near) => Some(format!("did you mean `{sigil}{near}`?")),
-        None => Some(format!("it is one of {}", listed(known, sigil)?)),
+        None => Some(format!("valid here: {}", listed(known, sigil)?)),
     }
 }
 

@@ -32,8 +32,10 @@ pub(super) fn refuse(
         fields.push(format!("{name}{arguments}: {ty} {}", shown(merged, binding)));
         names.push(name);
     }
-    let help =
-        format!("a field comes from one call, so declare a field for each:\n{}", fields.join("\n"));
+    let help = format!(
+        "a field can have only one binding, so declare a field for each:\n{}",
+        fields.join("\n")
+    );
     let second = bindings.get(1).and_then(|second| merged.places.of(second.location()));
     Problem::error("two-bindings", message).at(second).help(help)
 }

@@ -159,12 +159,12 @@ impl Walk<'_, '_> {
         }
         let coordinate = format!("{}.{}", via.type_name, via.field.name);
         let message = format!(
-            "`{coordinate}` yields a `{entity}` that needs more than {MAX_CHAIN} lookups, one after the other"
+            "`{coordinate}` returns a `{entity}` that needs a chain of more than {MAX_CHAIN} lookups"
         );
         self.problems.push(
             Problem::error("long-requirement", message)
                 .at(self.parts.merged.places.of(via.field.name.location()))
-                .help("declare lookups that take a key which is already there"),
+                .help("add lookups that take a key which the reply already has"),
         );
     }
 }

@@ -213,7 +213,7 @@ impl<'a> Walk<'a, '_> {
         self.filled.lacking.insert(entity.to_owned(), (self.problems.len(), 1));
         let coordinate = format!("{}.{}", via.type_name, via.field.name);
         let message = format!(
-            "`{coordinate}` yields a `{entity}` by its key, and no lookup fills {}",
+            "`{coordinate}` returns a `{entity}` by its key, but no lookup returns {}",
             list(missing)
         );
         let help = self.lookup_help(entity);
@@ -231,7 +231,7 @@ impl<'a> Walk<'a, '_> {
             let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
             names.dedup();
             return format!(
-                "map them in the `select` of a lookup of `{entity}` whose key is there: {}",
+                "map the missing fields in the `select` of a lookup of `{entity}` whose key is available: {}",
                 list(&names)
             );
         }
@@ -255,7 +255,7 @@ impl<'a> Walk<'a, '_> {
             first.make_ascii_lowercase();
         }
         format!(
-            "declare it on `Query`: `{name}ByKey({}): {entity} @lookup @rest(…)`; `@internal` hides it from clients",
+            "add a lookup to `Query`: `{name}ByKey({}): {entity} @lookup @rest(…)`; `@internal` hides it from clients",
             arguments.join(", ")
         )
     }
@@ -276,8 +276,8 @@ impl<'a> Walk<'a, '_> {
             };
             match places {
                 1 => {}
-                2 => help.push_str("; one more place needs it"),
-                _ => help.push_str(&format!("; {} more places need it", places - 1)),
+                2 => help.push_str("; one more field needs it"),
+                _ => help.push_str(&format!("; {} more fields need it", places - 1)),
             }
         }
     }
@@ -291,8 +291,8 @@ impl<'a> Walk<'a, '_> {
             self.filled.provide(type_name, name);
         }
         let message =
-            format!("the mapping yields no {}, which `{type_name}` must have", list(missing));
-        let help = "name what is missing in the mapping; a field that is not in the reply must be nullable";
+            format!("the mapping does not return {}, which `{type_name}` requires", list(missing));
+        let help = "add the missing fields to the mapping; if the reply does not have a field, make it nullable in the schema";
         self.problems.push(Problem::error("unfilled-field", message).at(place).help(help));
     }
 }
@@ -318,10 +318,10 @@ pub(super) fn refuse_unfilled(
             problems.push(
                 Problem::error(
                     "unfilled-field",
-                    format!("nothing fills `{type_name}.{}`: it has no binding, and no mapping yields it", field.name),
+                    format!("`{type_name}.{}` never has a value: it has no binding, and no mapping returns it", field.name),
                 )
                 .at(parts.merged.places.of(field.name.location()))
-                .help("name it in a `select`, give it a binding, or remove it"),
+                .help("add it to a `select`, add a binding, or remove the field"),
             );
         }
     }

@@ -192,11 +192,12 @@ impl Checking<'_, '_> {
                 // Whether a null can be there is the reply's affair, unless nothing else can.
                 Known::Literal(Value::Null) => {
                     if ty.is_non_null() && matches!(expr.kind, ExprKind::Literal(_)) {
-                        let message =
-                            format!("`{coordinate}` is of type `{ty}`, and is always null here");
+                        let message = format!(
+                            "`{coordinate}` is of type `{ty}`, but the mapping always returns null"
+                        );
                         self.refuse(
                             message,
-                            "give it a value, or make its type nullable".into(),
+                            "return a value, or make the type nullable".into(),
                             span,
                         );
                     }
@@ -208,25 +209,24 @@ impl Checking<'_, '_> {
                 }
                 Known::List(_) if !is_custom(schema, inner) => {
                     let message =
-                        format!("the mapping yields a list, but `{coordinate}` is of type `{ty}`");
+                        format!("the mapping returns a list, but `{coordinate}` is of type `{ty}`");
                     let help = format!(
-                        "take one element, such as with `->first`, or make the type `[{ty}]`"
+                        "select one element, such as with `->first`, or change the type to `[{ty}]`"
                     );
                     self.refuse(message, help, span);
                 }
                 Known::Group if is_list(ty) && !is_custom(schema, inner) => {
                     let message = format!(
-                        "the mapping yields one object, but `{coordinate}` is of type `{ty}`"
+                        "the mapping returns one object, but `{coordinate}` is of type `{ty}`"
                     );
-                    let help =
-                        "select from the list: `$.items { id }`; a list of one object is `$([…])`";
+                    let help = "select from a list, such as `$.items { id }`; for a list with one object, write `$([…])`";
                     self.refuse(message, help.into(), span);
                 }
                 Known::Group | Known::List(_) => {}
                 _ if !is_leaf => {}
                 _ if is_list(ty) && !is_custom(schema, inner) => {
                     let message = format!(
-                        "the mapping yields a single value, but `{coordinate}` is of type `{ty}`"
+                        "the mapping returns a single value, but `{coordinate}` is of type `{ty}`"
                     );
                     self.refuse(message, "write a list: `$([…])`".into(), span);
                 }
@@ -286,9 +286,9 @@ fn leaf_misfit(
 ) -> Option<(String, String)> {
     let found = match known {
         Known::Literal(value) => value.to_string(),
-        Known::Boolean => "true or false".to_owned(),
+        Known::Boolean => "a boolean".to_owned(),
         Known::Integer => "a whole number".to_owned(),
-        Known::Text => "a text".to_owned(),
+        Known::Text => "a string".to_owned(),
         Known::List(_) | Known::Group => return None,
     };
     if let Some(ExtendedType::Enum(values)) = schema.types.get(ty) {
@@ -301,8 +301,8 @@ fn leaf_misfit(
                 instead(name, &names, "").unwrap_or_default(),
             )),
             _ => Some((
-                format!("the mapping yields {found}, but `{coordinate}` is of type `{ty}`"),
-                format!("an enum value is a text, such as `$('{}')`", names.first()?),
+                format!("the mapping returns {found}, but `{coordinate}` is of type `{ty}`"),
+                format!("write an enum value as a string, such as `$('{}')`", names.first()?),
             )),
         };
     }
@@ -329,9 +329,9 @@ fn leaf_misfit(
             format!("write `$({text})`")
         }
         ("String", Known::Literal(value)) => format!("write `$('{value}')`"),
-        _ => format!("yield a value of the type `{ty}`, or change the type of the field"),
+        _ => format!("return a value of type `{ty}`, or change the type of the field"),
     };
-    let message = format!("the mapping yields {found}, but `{coordinate}` is of type `{ty}`");
+    let message = format!("the mapping returns {found}, but `{coordinate}` is of type `{ty}`");
     (!fits).then_some((message, help))
 }
 

@@ -64,19 +64,19 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
         }
         for key in &batch.key {
             if object.get(key).is_none() && !object.open {
-                let message =
-                    format!("the mapping yields no `{key}`, by which the batch is told apart");
+                let message = format!(
+                    "the mapping does not return `{key}`, which the batch needs to match objects to keys"
+                );
                 // No name of the mapping is suggested: another field of the row would load, and match no parent.
                 let help = match batch.reply {
                     BatchReply::GroupBy => {
                         let asked = dotted(batch.asked.first().map_or(&[][..], Vec::as_slice));
                         format!(
-                            "map the field of a row that holds the parent's `{asked}` under a name of its own, and name that: \
-                             `select: \"parentId: …\"` and `key: \"parentId\"`; the type need not have it"
+                            "map the row's field with the parent's `{asked}` to a name of its own, and use that as the key: `select: \"parentId: …\"` and `key: \"parentId\"`; the type does not need this field"
                         )
                     }
                     _ => format!(
-                        "map the field of the reply that holds the key: `{key}: …`; the type need not have it"
+                        "map the key field of the reply: `{key}: …`; the type does not need this field"
                     ),
                 };
                 let span = object.span.clone();
@@ -101,11 +101,11 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
                 && !words.is_custom_scalar(type_name)
             {
                 let message = format!(
-                    "the mapping yields an object, but `{}` is of type `{type_name}`",
+                    "the mapping returns an object, but `{}` is of type `{type_name}`",
                     via.field.name
                 );
                 let help = format!(
-                    "yield one value of it, or give the field an object type instead of `{type_name}`"
+                    "return one value of the object, or change the type of the field from `{type_name}` to an object type"
                 );
                 self.warn_or_refuse(Problem::error("mapping-mismatch", message), span, Some(help));
             }
@@ -115,10 +115,10 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
             Shape::Null => {}
             Shape::Leaf => {
                 let message = format!(
-                    "the mapping yields a scalar, but `{}` is of type `{type_name}`",
+                    "the mapping returns a scalar, but `{}` is of type `{type_name}`",
                     via.field.name
                 );
-                let help = format!("yield an object: `{}: {{ … }}`", via.field.name);
+                let help = format!("return an object: `{}: {{ … }}`", via.field.name);
                 self.warn_or_refuse(Problem::error("mapping-mismatch", message), span, Some(help));
             }
             Shape::Reply => {
@@ -146,9 +146,10 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
     ) {
         if object.get("__typename").is_none() && !object.open {
             let message = format!(
-                "the mapping yields no `__typename`, so a `{type_name}` cannot be told apart"
+                "the mapping does not return `__typename`, so the object type of a `{type_name}` is unknown"
             );
-            let help = "copy `__typename`, or set it: `__typename: kind->match(['b', 'Book'])`";
+            let help =
+                "select `__typename`, or compute it: `__typename: kind->match(['b', 'Book'])`";
             self.warn_or_refuse(
                 Problem::error("missing-typename", message),
                 &object.span,
@@ -219,11 +220,11 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
         let left = MAX_DOUBTS.saturating_sub(self.walk.filled.doubts.len());
         for name in optional.into_iter().take(left) {
             let message = format!(
-                "the mapping yields no `{name}`, and no lookup brings it: `{type_name}.{name}` cannot be had here"
+                "neither the mapping nor a lookup returns `{name}`, so `{type_name}.{name}` has no value here"
             );
             let problem = Problem::warning("unmapped-field", message)
                 .at(at.clone())
-                .help("name it in the mapping; `$(null)` says that it is always null here");
+                .help("add it to the mapping; if it is always null here, write `$(null)`");
             self.walk.filled.doubts.push((type_name.to_owned(), name.to_owned(), problem));
         }
         if required.is_empty() {
@@ -256,10 +257,10 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
             let open = known.iter().copied().filter(|name| object.get(name).is_none());
             let help = match nearest(name, open) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("leave it out, or add the field to `{type_name}`"),
+                None => format!("remove it from the mapping, or add the field to `{type_name}`"),
             };
             let message =
-                format!("the mapping yields `{name}`, but `{type_name}` has no such field");
+                format!("the mapping returns `{name}`, but `{type_name}` has no such field");
             self.warn_or_refuse(
                 Problem::warning("unknown-mapped-field", message),
                 &named.span,

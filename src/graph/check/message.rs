@@ -49,15 +49,16 @@ impl Found {
         match (self.repeated, is_list(ty)) {
             (true, false) => {
                 let message = format!("{shown} is a list, but `{coordinate}` is of type `{ty}`");
-                let help = format!("make the type `[{ty}]`, or take one element with `->first`");
+                let help =
+                    format!("change the type to `[{ty}]`, or select one element with `->first`");
                 return Some((message, help));
             }
             (false, true) => {
                 let message =
                     format!("{shown} is not a list, but `{coordinate}` is of type `{ty}`");
                 let help = match &self.list {
-                    Some(list) => format!("name the list in it: `$.{list}`"),
-                    None => format!("make the type `{inner}`"),
+                    Some(list) => format!("select the list inside it: `$.{list}`"),
+                    None => format!("change the type to `{inner}`"),
                 };
                 return Some((message, help));
             }
@@ -71,7 +72,7 @@ impl Found {
                 ("a bool", is_leaf && !matches!(inner, "Int" | "Float" | "String" | "ID"))
             }
             Kind::String | Kind::Bytes => {
-                ("a text", is_leaf && !matches!(inner, "Int" | "Float" | "Boolean"))
+                ("a string", is_leaf && !matches!(inner, "Int" | "Float" | "Boolean"))
             }
             Kind::Double | Kind::Float => {
                 ("a number", is_leaf && !matches!(inner, "String" | "Boolean" | "ID"))
@@ -81,10 +82,11 @@ impl Found {
         let message = format!("{shown} is {found}, but `{coordinate}` is of type `{inner}`");
         let help = match kind {
             Kind::Message(message) => match message.fields().next() {
-                Some(field) => format!("name a field of the message, such as `{}`", field.name()),
-                None => "the message has no fields".to_owned(),
+                Some(field) => format!("select a field of the message, such as `{}`", field.name()),
+                None => "the message has no fields to select".to_owned(),
             },
-            _ => "give the field the type of the message's field".to_owned(),
+            _ => "change the type of the field to match the message, or select another field"
+                .to_owned(),
         };
         (!fits).then_some((message, help))
     }

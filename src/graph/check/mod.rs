@@ -134,13 +134,10 @@ fn unbound_roots(parts: Parts<'_>, problems: &mut Vec<Problem>) {
                 problems.push(
                     Problem::error(
                         "unbound-root-field",
-                        format!(
-                            "`{type_name}.{}` has no binding, so nothing can fill it",
-                            field.name
-                        ),
+                        format!("the root field `{type_name}.{}` has no binding", field.name),
                     )
                     .at(parts.merged.places.of(field.name.location()))
-                    .help("say where it comes from, such as `@rest(source: …, GET: …)`"),
+                    .help("add a binding, such as `@rest(source: …, GET: …)`"),
                 );
             }
         }
@@ -168,7 +165,7 @@ fn unserved_keys(parts: Parts<'_>, filled: &fill::Filled, problems: &mut Vec<Pro
                         format!("no lookup takes the key `{printed}` of `{type_name}`"),
                     )
                     .at(parts.merged.places.of(directive.location()))
-                    .help(format!("declare a query field that returns `{type_name}` for `{printed}`, with `@lookup`; without one nothing is joined")),
+                    .help(format!("add a query field with `@lookup` that returns `{type_name}` for `{printed}`; without it, no fields can be joined by this key")),
                 );
             }
         }

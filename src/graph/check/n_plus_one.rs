@@ -43,7 +43,7 @@ fn field(parts: Parts<'_>, reach: &Reach, bound: &Bound) -> Option<Problem> {
     way.push(Step { type_name: bound.type_name.clone(), field: bound.field.clone() });
     let example = example(parts, &way, None)?;
     Some(warning(&example, bound.place.clone()).help(
-        "add `batch: { … }` and ask with `$batch`, so that one call answers for many objects",
+        "add `batch: { … }` and use `$batch` in the binding, so that one call fetches many objects",
     ))
 }
 
@@ -68,7 +68,7 @@ fn entity(parts: Parts<'_>, filled: &Filled, reach: &Reach, stub: &Stub) -> Opti
     let place = parts.merged.places.of(definition.name.location())?;
     let entity = &stub.entity;
     Some(warning(&example, place).help(format!(
-        "`Query.{}` answers for one `{entity}` a call; declare a lookup that takes a list of keys and has `batch`",
+        "`Query.{}` returns one `{entity}` per call; add a lookup that takes a list of keys and has `batch`",
         single.field
     )))
 }

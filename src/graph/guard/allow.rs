@@ -77,12 +77,12 @@ impl Checking<'_> {
             ExprKind::Object(_) | ExprKind::Select { .. } => "an object",
             ExprKind::List(_) => "a list",
             ExprKind::Literal(Value::Bool(_)) => return,
-            ExprKind::Literal(_) => "a value that is neither",
-            ExprKind::Current | ExprKind::At => "`$`, of which there is none here",
+            ExprKind::Literal(_) => "another kind of value",
+            ExprKind::Current | ExprKind::At => "`$`, which a rule does not have",
             ExprKind::Method { .. } if expr.kinds() == Kinds::LIST => "a list",
-            ExprKind::Method { .. } if expr.kinds() == Kinds::TEXT => "a text",
+            ExprKind::Method { .. } if expr.kinds() == Kinds::TEXT => "a string",
             ExprKind::Method { .. } if expr.kinds() == Kinds::NUMBER => "a number",
-            ExprKind::Method { .. } if !expr.may_be_boolean() => "a value that is neither",
+            ExprKind::Method { .. } if !expr.may_be_boolean() => "another kind of value",
             ExprKind::Optional { of } => return self.truth(of),
             ExprKind::Variable(_) => "a whole variable",
             ExprKind::Coalesce { left, right } => {
@@ -91,8 +91,8 @@ impl Checking<'_> {
             }
             ExprKind::Key { .. } | ExprKind::Method { .. } => return,
         };
-        let message = format!("a rule is true or false, and this is {found}");
-        let help = "compare it, such as `$claims.sub->eq($this.id)`";
+        let message = format!("a rule must be true or false, but this is {found}");
+        let help = "compare values, such as `$claims.sub->eq($this.id)`";
         self.refuse("invalid-guard", &expr.span, message, Some(help.into()));
     }
 
@@ -102,8 +102,8 @@ impl Checking<'_> {
             Variable::Args => self.argument(reference),
             Variable::This => self.parent(reference),
             other => {
-                let message = format!("`{}` is not there when a rule is asked", other.as_str());
-                let help = "a rule may name `$claims`, `$request`, `$args` and `$this`";
+                let message = format!("`{}` is not available in a rule", other.as_str());
+                let help = "a rule can use `$claims`, `$request`, `$args` and `$this`";
                 self.refuse("misplaced-variable", &reference.span, message, Some(help.into()));
             }
         }
@@ -113,12 +113,12 @@ impl Checking<'_> {
         let ty = self.on.type_name;
         let Some(field) = self.on.field else {
             let message = format!("the fields that return `{ty}` have different arguments");
-            let help = "put the rule on the field whose `$args` it names";
+            let help = "move the rule to the field whose `$args` it uses";
             return self.refuse("misplaced-variable", &reference.span, message, Some(help.into()));
         };
         let coordinate = format!("{ty}.{}", field.name);
         let Some((first, rest)) = reference.path.split_first() else {
-            let message = "`$args` alone is no value to compare".to_owned();
+            let message = "`$args` alone is not a value to compare".to_owned();
             let help = "name an argument, such as `$args.id`";
             return self.refuse("unknown-reference", &reference.span, message, Some(help.into()));
         };
@@ -131,7 +131,7 @@ impl Checking<'_> {
         };
         if argument.directives.has("require") {
             let message = format!("`{first}` is filled from the parent object, not by the client");
-            let help = "name what it is filled from, through `$this`";
+            let help = "use the field of the parent object instead, with `$this`";
             return self.refuse("misplaced-variable", &reference.span, message, Some(help.into()));
         }
         let mut ty = (*argument.ty).clone();
@@ -160,8 +160,10 @@ impl Checking<'_> {
                 "use `$args` or `$claims`",
             ),
             None => (
-                format!("a rule on `{ty}` holds wherever one is returned, so there is no `$this`"),
-                "put the rule on the fields whose parent it looks at",
+                format!(
+                    "a rule on the type `{ty}` applies to every field that returns it, so it has no `$this`"
+                ),
+                "move the rule to the fields whose parent it needs",
             ),
         };
         self.refuse("misplaced-variable", &reference.span, message, Some(help.into()));
@@ -183,7 +185,8 @@ impl Checking<'_> {
                 return self.refuse("unknown-reference", &reference.span, message, help);
             };
             if field.arguments.iter().any(|argument| argument.is_required()) {
-                let message = format!("`{at}.{name}` needs arguments, which a rule cannot give");
+                let message =
+                    format!("`{at}.{name}` has required arguments, which a rule cannot pass");
                 return self.refuse("unknown-reference", &reference.span, message, None);
             }
             at = field.ty.inner_named_type().to_string();
@@ -191,14 +194,14 @@ impl Checking<'_> {
             end = Some(field.ty.clone());
         }
         let Some(end) = end else {
-            let message = "`$this` alone names no field".to_owned();
-            let help = "name the fields that are needed, such as `$this.id`";
+            let message = "`$this` alone is not a value to compare".to_owned();
+            let help = "name a field, such as `$this.id`";
             return self.refuse("unknown-reference", &reference.span, message, Some(help.into()));
         };
         if !self.words.is_leaf(&at) {
             let path = dotted(&steps);
             let message = format!("`$this.{path}` is an object");
-            let help = format!("name its fields, such as `$this.{path}.id`");
+            let help = format!("name one of its fields, such as `$this.{path}.id`");
             return self.refuse("not-scalar", &reference.span, message, Some(help));
         }
         if self
@@ -206,8 +209,8 @@ impl Checking<'_> {
             .field
             .is_some_and(|field| steps.first().is_some_and(|first| **first == *field.name))
         {
-            let message = format!("the rule of `{coordinate}` needs the value that it guards");
-            let help = "let it look at another field";
+            let message = format!("the rule of `{coordinate}` uses the field that it guards");
+            let help = "use another field in the rule";
             return self.refuse("cyclic-requirement", &reference.span, message, Some(help.into()));
         }
         self.boolean(reference, &end);
@@ -243,7 +246,7 @@ impl Checking<'_> {
             let message = format!("`{ty}` has no value `{name}`");
             let alias = definition.values.values().find(|value| alias::of(value) == Some(name));
             let help = match alias {
-                Some(value) => Some(format!("a rule sees the schema's name, `{}`", value.value)),
+                Some(value) => Some(format!("rules use the name in the schema: `{}`", value.value)),
                 None => instead(name, &names, ""),
             };
             self.refuse("invalid-guard", &literal.span, message, help);
@@ -258,8 +261,8 @@ impl Checking<'_> {
         }
         let whole = reference.bare && reference.span == (0..self.text.text().map_or(0, str::len));
         if whole && (is_list(ty) || (inner != "Boolean" && !self.words.is_custom_scalar(inner))) {
-            let message = format!("a rule is true or false, and this is of type `{ty}`");
-            let help = "compare it, such as `$claims.sub->eq($this.id)`";
+            let message = format!("a rule must be true or false, but this is of type `{ty}`");
+            let help = "compare values, such as `$claims.sub->eq($this.id)`";
             self.refuse("invalid-guard", &reference.span, message, Some(help.into()));
         }
     }

@@ -41,8 +41,10 @@ fn rules(merged: &Merged) -> Vec<(String, Option<Place>)> {
     let mut found = Vec::new();
     let mut add = |directive: &Node<Directive>| {
         if needs_token(directive) {
-            let message =
-                format!("`@{}` passes no caller: the configuration has no `auth`", directive.name);
+            let message = format!(
+                "`@{}` refuses every caller: the configuration has no `auth`",
+                directive.name
+            );
             found.push((message, merged.places.of(directive.location())));
         }
     };

@@ -280,11 +280,11 @@ impl<'a> Reading<'a> {
         let Some(field) = on.field.filter(|field| field.directives.has("internal")) else { return };
         let (ty, name) = (on.type_name, &field.name);
         let message =
-            format!("`{ty}.{name}` is `@internal`, so `@{}` guards it from nobody", directive.name);
+            format!("`{ty}.{name}` is `@internal`, so `@{}` has no effect", directive.name);
         self.problems.push(
             Problem::error("misplaced-directive", message)
                 .at(self.merged.places.of(directive.location()))
-                .help("guard the type that it returns, or the fields that lead to it"),
+                .help("move the guard to the type that the lookup returns, or to the fields that use the lookup"),
         );
     }
 
@@ -299,18 +299,23 @@ impl<'a> Reading<'a> {
             self.problems.push(problem.at(argument.place.clone()).help(help));
         };
         if argument.elements().is_empty() {
-            refuse(&argument, "no list of scopes ever lets anybody pass", "write `[[\"read\"]]`");
+            refuse(
+                &argument,
+                "`scopes` is empty, which refuses every caller",
+                "write a list of lists, such as `[[\"read\"]]`",
+            );
         }
         let mut any = Vec::new();
         for all in argument.elements() {
             if all.elements().is_empty() {
-                let message = "an empty list of scopes lets everybody pass, the anonymous included";
-                refuse(all, message, "name a scope, or say `@authenticated`");
+                let message =
+                    "an empty inner list of scopes accepts every caller, even without a token";
+                refuse(all, message, "name a scope, or use `@authenticated`");
             }
             for scope in all.elements() {
                 let text = scope.text().unwrap_or_default();
                 if text.is_empty() || text.contains(char::is_whitespace) {
-                    let message = "a scope is one word, as it stands in the token";
+                    let message = "a scope must be one word without spaces";
                     refuse(scope, message, "write two scopes as `[[\"read\", \"write\"]]`");
                 }
             }

@@ -31,8 +31,8 @@ impl Checking<'_> {
             for path in object.keys.iter().flat_map(|key| leaf_paths(key)) {
                 for (coordinate, _) in self.requirements.steps(name, &path) {
                     self.refuse(&coordinate, &mut problems, "invalid-guard", |field| {
-                        let message = format!("`{field}` is part of a key, by which objects are joined before any rule could look at them");
-                        (message, "let the rule do without `$this`, or guard the other fields".into())
+                        let message = format!("`{field}` is part of a key, which is used for joins before a rule with `$this` can be evaluated");
+                        (message, "write the rule without `$this`, or guard other fields instead".into())
                     });
                 }
             }
@@ -53,8 +53,8 @@ impl Checking<'_> {
         for coordinate in self.placed.keys().filter(|coordinate| cyclic.contains(*coordinate)) {
             self.refuse(coordinate, &mut problems, "cyclic-requirement", |field| {
                 let message =
-                    format!("the rule of `{field}` needs what cannot be had without `{field}`");
-                (message, "let it look at fields that stand in the same reply".into())
+                    format!("the rule of `{field}` needs a value that depends on `{field}` itself");
+                (message, "use fields of the same reply in the rule".into())
             });
         }
         problems
@@ -64,11 +64,11 @@ impl Checking<'_> {
         if far {
             self.refuse(on, problems, "invalid-guard", |field| {
                 let message = format!(
-                    "`{who}` needs `{field}` of another object, for which its rule is not asked"
+                    "`{who}` needs `{field}` of another object, where its rule is not evaluated"
                 );
                 (
                     message,
-                    "let the rule do without `$this`, or the other field without this one".into(),
+                    "write the rule without `$this`, or do not use the guarded field there".into(),
                 )
             });
         }

@@ -155,15 +155,17 @@ impl<'a> DefaultSearch<'a, '_> {
         extent: DefaultExtent,
     ) -> DefaultExtent {
         let message = if extent.values > MAX_VALUES {
-            format!("{what} comes to more than {MAX_VALUES} values, with the defaults inside it")
+            format!("{what} expands to more than {MAX_VALUES} values, including nested defaults")
         } else if extent.levels > MAX_LEVELS {
-            format!("{what} nests more than {MAX_LEVELS} levels, with the defaults inside it")
+            format!(
+                "{what} is nested more than {MAX_LEVELS} levels deep, including nested defaults"
+            )
         } else {
             return extent;
         };
         let at = definition.default_value.as_ref().and_then(Node::location);
         let problem = Problem::error("cyclic-default", message).at(self.merged.places.of(at));
-        self.problems.push(problem.help("give fewer input fields a default that is an object"));
+        self.problems.push(problem.help("use fewer defaults that are objects"));
         DefaultExtent::default()
     }
 
@@ -178,10 +180,10 @@ impl<'a> DefaultSearch<'a, '_> {
                     0 => String::new(),
                     others => format!(" and {others} others"),
                 };
-                format!(", by way of {}{others}", named.join(", "))
+                format!(", through {}{others}", named.join(", "))
             }
         };
-        let message = format!("the default of {} fills in itself{via}", name(first));
+        let message = format!("the default of {} contains itself{via}", name(first));
         let at = self.definition(*first).and_then(|field| field.default_value.as_ref()?.location());
         self.problems.push(
             Problem::error("cyclic-default", message)

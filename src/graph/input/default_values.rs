@@ -18,11 +18,11 @@ pub(super) fn check(
     let Some(default) = &definition.default_value else { return };
     let mut report = |at: Option<SourceSpan>, message: String| {
         let at = at.or_else(|| default.location());
-        let message = format!("the default of `{coordinate}` does not fit: {message}");
+        let message = format!("the default of `{coordinate}` is invalid: {message}");
         problems.push(
             Problem::error("invalid-default", message)
                 .at(merged.places.of(at))
-                .help(format!("give a value of type `{}`", definition.ty)),
+                .help(format!("write a value of type `{}`", definition.ty)),
         );
     };
     repeated_fields(default, &mut report);

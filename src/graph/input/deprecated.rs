@@ -18,6 +18,6 @@ pub(super) fn check(
     problems.push(
         Problem::error("misplaced-directive", message)
             .at(merged.places.of(directive.location()))
-            .help("make it nullable or give it a default first"),
+            .help("make it nullable, or add a default"),
     );
 }

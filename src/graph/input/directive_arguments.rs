@@ -37,7 +37,7 @@ pub(in crate::graph) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
             let mut report = |at, message: String| {
                 let at = merged.places.of(at).or_else(|| merged.places.of(argument.location()));
                 let name = format!("@{}({}:)", directive.name, argument.name);
-                let message = format!("the value of `{name}` does not fit: {message}");
+                let message = format!("the value of `{name}` is invalid: {message}");
                 found.push(Problem::error("invalid-schema", message).at(at));
             };
             repeated_fields(&argument.value, &mut report);

@@ -18,7 +18,7 @@ pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
             let (message, help) = if field.ty.is_non_null() {
                 ("must be nullable", format!("write `{}: {}`", field.name, nullable(&field.ty)))
             } else if field.default_value.is_some() {
-                ("has no default", "remove the default".to_owned())
+                ("must not have a default", "remove the default".to_owned())
             } else {
                 continue;
             };
@@ -34,11 +34,12 @@ pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
         if !is_one_of(object) {
             continue;
         }
-        let message = format!("no finite value of `{}` can be written", object.name);
+        let message =
+            format!("`{}` has no finite value, because it always contains itself", object.name);
         problems.push(
             Problem::error("invalid-one-of", message)
                 .at(merged.places.of(object.name.location()))
-                .help("give it a field that is a scalar, an enum or a list"),
+                .help("add a field that is a scalar, an enum or a list"),
         );
     }
 }

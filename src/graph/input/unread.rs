@@ -31,13 +31,13 @@ pub(super) fn check(merged: &Merged, bindings: &Bindings, problems: &mut Vec<Pro
             let read = Read::of(field);
             for argument in field.arguments.iter().filter(|argument| !read.has(&argument.name)) {
                 let message = format!(
-                    "nothing reads the argument `{}` of `{type_name}.{}`, which has no binding",
+                    "the argument `{}` of `{type_name}.{}` is not used, because the field has no binding",
                     argument.name, field.name
                 );
                 problems.push(
                     Problem::error("unread-argument", message)
                         .at(merged.places.of(argument.name.location()))
-                        .help("give the field a binding that uses it, or remove the argument"),
+                        .help("add a binding that uses it, or remove the argument"),
                 );
             }
         }
@@ -89,7 +89,7 @@ fn unused(
             continue;
         }
         let name = &argument.name;
-        let message = format!("nothing reads the argument `{name}` of `{}`", bound.coordinate());
+        let message = format!("the argument `{name}` of `{}` is not used", bound.coordinate());
         problems.push(
             Problem::warning("unused-argument", message)
                 .at(merged.places.of(name.location()))

@@ -40,9 +40,10 @@ impl Reading<'_> {
             .iter()
             .find(|argument| argument.is_required() && argument.name != taken.argument.name);
         if let Some(spare) = spare {
-            let message = format!("`{}` takes no part of the key, but is required", spare.name);
+            let message =
+                format!("the argument `{}` is not part of the key, but is required", spare.name);
             let place = self.merged.places.of(spare.location());
-            self.refuse(place, message, "make it nullable, or give it a default");
+            self.refuse(place, message, "make it nullable, or add a default");
             return None;
         }
         let element = self.element(entity, taken)?;
@@ -55,7 +56,7 @@ impl Reading<'_> {
             self.refuse(
                 Some(bound.place.clone()),
                 message,
-                "say how the reply is to be read, such as `batch: { reply: BY_KEY }`",
+                "describe the reply, such as `batch: { reply: BY_KEY }`",
             );
             return None;
         };
@@ -85,7 +86,7 @@ impl Reading<'_> {
                 argument.ty.inner_named_type(),
                 taken.paths.len()
             );
-            self.refuse(place, message, "take a list of input objects");
+            self.refuse(place, message, "change the argument to a list of input objects");
             return None;
         };
         let named = self.input_paths(entity, argument).unwrap_or_default();
@@ -98,20 +99,24 @@ impl Reading<'_> {
         });
         let place = self.merged.places.of(argument.location());
         if let Some(path) = missing {
-            let message = format!("`{}` has no field for `{}`", input.name, dotted(path));
+            let message = format!(
+                "the input `{}` has no field for the key field `{}`",
+                input.name,
+                dotted(path)
+            );
             self.refuse(
                 place,
                 message,
-                "name an input field like the key field, or say `@is(field: …)` on it",
+                "give an input field the name of the key field, or add `@is(field: …)` to it",
             );
             return None;
         }
         if let Some(spare) = spare {
             let message = format!(
-                "`{}.{}` takes no part of the key, but is required",
+                "the input field `{}.{}` is not part of the key, but is required",
                 input.name, spare.name
             );
-            self.refuse(place, message, "make it nullable, or say `@is(field: …)` on it");
+            self.refuse(place, message, "make it nullable, or add `@is(field: …)` to it");
             return None;
         }
         Some(LookupElement::Object(named))

@@ -89,16 +89,21 @@ impl Reading<'_> {
 
     fn refuse_computed(&mut self) {
         let message =
-            format!("`{}` is computed, so no source is asked for the entity", self.coordinate);
-        self.refuse(None, message, "remove `@lookup`, or bind the field to a source");
+            format!("`{}` is computed without a call, so it cannot be a lookup", self.coordinate);
+        self.refuse(
+            None,
+            message,
+            "remove `@lookup`, or replace the binding with a call to a source",
+        );
     }
 
     fn refuse_misplaced(&mut self) {
-        let message = format!("`{}` is a lookup, but no query field", self.coordinate);
-        self.problems
-            .push(Problem::error("misplaced-directive", message).at(self.place.clone()).help(
-            "declare the lookup on a field of the query type; `@internal` hides it from clients",
-        ));
+        let message = format!("`{}` is a lookup, but is not a query field", self.coordinate);
+        self.problems.push(
+            Problem::error("misplaced-directive", message).at(self.place.clone()).help(
+                "move the lookup to a field of the query type; `@internal` hides it from clients",
+            ),
+        );
     }
 
     fn entity<'t>(&mut self, types: &'t HashMap<Name, ObjectType>) -> Option<&'t ObjectType> {
@@ -107,28 +112,20 @@ impl Reading<'_> {
         let coordinate = &self.coordinate;
         let Some(entity) = types.get(inner).filter(|_| known.is_object()) else {
             let message = format!(
-                "`{coordinate}` returns `{inner}`, but a lookup answers for an object type"
+                "`{coordinate}` returns `{inner}`, but a lookup must return an object type"
             );
-            self.refuse(None, message, "lookups for interfaces and unions are not served by this version; declare one for each type");
+            self.refuse(None, message, "this version does not support lookups of interfaces and unions; add a lookup for each object type");
             return None;
         };
         if list_depth(&self.field.ty) > 1 {
             let message = format!("`{coordinate}` returns a list of lists");
-            self.refuse(
-                None,
-                message,
-                "a lookup returns an entity, or a list with one for each key",
-            );
+            self.refuse(None, message, "return an entity, or a list with one entity for each key");
             return None;
         }
         let declares_key = known.directives().has("key");
         if !declares_key {
             let message = format!("`{coordinate}` is a lookup, but `{inner}` has no key");
-            self.refuse(
-                None,
-                message,
-                "say what identifies the type, such as `@key(fields: \"id\")`",
-            );
+            self.refuse(None, message, "add a key to the type, such as `@key(fields: \"id\")`");
         }
         (declares_key && !entity.keys.is_empty()).then_some(entity)
     }
@@ -220,13 +217,13 @@ impl Reading<'_> {
             )
         } else {
             format!(
-                "the arguments of `{coordinate}` cover no key of `{}`, which is {keys}",
+                "the arguments of `{coordinate}` do not cover a key of `{}`, which is {keys}",
                 entity.name
             )
         };
         let place =
             arguments.first().and_then(|taken| self.merged.places.of(taken.argument.location()));
-        self.refuse(place, message, "name an argument like the key field, or say `@is(field: …)` on it; other arguments must be nullable");
+        self.refuse(place, message, "give an argument the name of the key field, or add `@is(field: …)` to it; other arguments must be nullable");
     }
 
     fn lookup(

@@ -17,13 +17,11 @@ impl Reading<'_> {
     ) -> Vec<Found> {
         if let Some(rule) = &bound.batch {
             let message =
-                format!("`{}` takes one key a call, so there is nothing to batch", self.coordinate);
+                format!("`{}` takes one key per call, so it cannot be batched", self.coordinate);
             let place = Some(rule.place.clone());
-            self.problems.push(
-                Problem::error("invalid-batch", message)
-                    .at(place)
-                    .help("let it take a list of keys and return a list"),
-            );
+            self.problems.push(Problem::error("invalid-batch", message).at(place).help(
+                "change the argument to a list of keys, and the type of the field to a list",
+            ));
         }
         let before = self.problems.len();
         let arguments: Vec<Taken<'_>> = self
@@ -68,7 +66,7 @@ impl Reading<'_> {
             || self.merged.schema.get_input_object(argument.ty.inner_named_type()).is_some()
         {
             let message = format!("`{}` takes one key field, not {}", argument.name, paths.len());
-            self.refuse(place, message, "give each key field an argument of its own");
+            self.refuse(place, message, "add one argument for each key field");
         } else if argument.ty.is_list() {
             let message = format!(
                 "`{}` takes a list of keys, but `{}` returns one `{}`",

@@ -62,9 +62,9 @@ fn refuse_mutations(
             let (field, mutation) = (bound.coordinate(), needed.coordinate());
             let message = format!("`{field}` needs `{mutation}`, which is a mutation");
             problems.push(
-                Problem::error("misplaced-variable", message).at(bound.place.clone()).help(
-                    "a mutation is made only where a client selects it: do without its value",
-                ),
+                Problem::error("misplaced-variable", message)
+                    .at(bound.place.clone())
+                    .help("remove the reference: a mutation runs only if a client selects it"),
             );
         }
     }
@@ -84,11 +84,11 @@ pub(super) fn env(
                 continue;
             }
             let Some(name) = placed.reference.path.first() else {
-                let message = "`$env` alone names no variable";
+                let message = "`$env` needs the name of an environment variable";
                 problems.push(
                     Problem::error("misplaced-variable", message)
                         .at(placed.place)
-                        .help("name one, such as `$env.REGION`"),
+                        .help("add a name, such as `$env.REGION`"),
                 );
                 continue;
             };
@@ -99,7 +99,7 @@ pub(super) fn env(
                 None => problems.push(
                     Problem::error("unset-env", format!("the environment variable `{name}` is not set"))
                         .at(placed.place)
-                        .help("set it where the gateway starts, or give the value under the source's `config`"),
+                        .help("set it in the gateway's environment, or write the value under `config` of the source"),
                 ),
             }
         }
@@ -181,11 +181,11 @@ fn refuse_cycles(
 fn cycle(at: &Bound, needed: &Bound) -> Problem {
     let (at_name, needed_name) = (at.coordinate(), needed.coordinate());
     let message = if at_name == needed_name {
-        format!("`{at_name}` needs its own value")
+        format!("`{at_name}` depends on itself")
     } else {
-        format!("`{at_name}` needs `{needed_name}`, which needs it in turn")
+        format!("`{at_name}` and `{needed_name}` depend on each other")
     };
     Problem::error("cyclic-requirement", message)
         .at(at.place.clone())
-        .help("let the call do without that value")
+        .help("remove one of the references")
 }

@@ -77,7 +77,7 @@ impl<'a> Checking<'a> {
         let coordinate = self.bound.coordinate();
         let Some((first, rest)) = path.split_first() else {
             if placed.reference.bare && placed.reference.position != Position::Mapping {
-                let message = "`$args` is an object, but a scalar is due here".to_owned();
+                let message = "`$args` is an object, but a scalar is required here".to_owned();
                 self.refuse(
                     "not-scalar",
                     placed,
@@ -149,12 +149,12 @@ impl<'a> Checking<'a> {
         let coordinate = self.bound.coordinate();
         if self.is_root {
             let message = format!("`{coordinate}` has no parent objects, so there is no `$batch`");
-            let help = "a lookup takes its keys as a list argument, such as `$args.ids`";
+            let help = "use a list argument for the keys of a lookup, such as `$args.ids`";
             self.refuse("misplaced-variable", placed, message, Some(help.into()));
             return;
         }
         if self.bound.batch.is_none() {
-            let message = format!("`$batch` is named, but `{coordinate}` has no `batch`");
+            let message = format!("`$batch` is used, but `{coordinate}` has no `batch`");
             let help = "add `batch: { … }`, or use `$this` for one call per object";
             self.refuse("misplaced-variable", placed, message, Some(help.into()));
             return;
@@ -163,7 +163,7 @@ impl<'a> Checking<'a> {
         let inner = end.ty.inner_named_type();
         if end.lists > 0 || !Words(self.schema).is_leaf(inner) {
             let path = dotted(&placed.reference.path);
-            let message = format!("`{path}` is of type `{}`, but a key is made of scalars", end.ty);
+            let message = format!("`{path}` is of type `{}`, but keys must be scalars", end.ty);
             self.refuse("not-scalar", placed, message, None);
             return;
         }
@@ -196,15 +196,15 @@ impl<'a> Checking<'a> {
             at = field.inner_named_type().to_string();
         }
         let Some(end) = end else {
-            let message = format!("`{variable}` alone names no field");
-            let help = format!("name the fields that are needed, such as `{variable}.id`");
+            let message = format!("`{variable}` alone is not a scalar");
+            let help = format!("name a field, such as `{variable}.id`");
             self.refuse("unknown-reference", placed, message, Some(help));
             return None;
         };
         if !Words(self.schema).is_leaf(&at) && self.schema.types.contains_key(at.as_str()) {
             let name = dotted(path);
             let message = format!("`{variable}.{name}` is an object");
-            let help = format!("name its fields, such as `{variable}.{name}.id`");
+            let help = format!("name one of its fields, such as `{variable}.{name}.id`");
             self.refuse("not-scalar", placed, message, Some(help));
             return None;
         }
@@ -253,7 +253,8 @@ impl<'a> Checking<'a> {
         };
         let ty = field.ty.clone();
         if field.arguments.iter().any(|argument| argument.is_required()) {
-            let message = format!("`{parent}.{name}` needs arguments, which a text cannot give");
+            let message =
+                format!("`{parent}.{name}` has required arguments, which a binding cannot pass");
             self.refuse("unknown-reference", placed, message, None);
             return None;
         }
@@ -270,21 +271,26 @@ impl<'a> Checking<'a> {
         let found = self.schema.types.get(inner);
         let name = written(placed);
         if found.is_some_and(|found| !found.is_leaf()) {
-            let message = format!("`{name}` is of type `{inner}`, but a scalar is due here");
+            let message = format!("`{name}` is of type `{inner}`, but a scalar is required here");
             self.refuse("not-scalar", placed, message, Some("name one of its fields".into()));
         } else if end.lists > 0 && reference.position != Position::QueryValue {
-            let message = format!("`{name}` is a list, but a scalar is due here");
+            let message = format!("`{name}` is a list, but a scalar is required here");
             let help = format!(
-                "join it, such as `{name}->joinNotNull(',')`; a list repeats a query parameter whose \
-                 whole value it is, such as `?id={{{name}}}`"
+                "join it, such as `{name}->joinNotNull(',')`; as the whole value of a query parameter, such as `?id={{{name}}}`, it repeats the parameter"
             );
             self.refuse("not-scalar", placed, message, Some(help));
         } else if end.lists > 1 {
-            let message = format!("`{name}` is a list of lists, but a list of scalars is due here");
-            self.refuse("not-scalar", placed, message, Some("name or join one list of it".into()));
+            let message =
+                format!("`{name}` is a list of lists, but a list of scalars is required here");
+            self.refuse(
+                "not-scalar",
+                placed,
+                message,
+                Some("select or join one of its lists".into()),
+            );
         } else if end.nullable && reference.position == Position::PathSegment {
             let message = format!("`{name}` may be null, but a path segment must not be empty");
-            let help = format!("make it non-null in the schema, or write `{name} ?? …`");
+            let help = format!("make it non-null in the schema, or add a default: `{name} ?? …`");
             self.refuse("nullable-in-path", placed, message, Some(help));
         }
     }
@@ -294,16 +300,17 @@ impl<'a> Checking<'a> {
         let rule = self.bound.batch.as_ref()?;
         let coordinate = self.bound.coordinate();
         let refusal = if self.is_root {
-            let message = format!("`{coordinate}` is not a lookup, so there is nothing to batch");
+            let message = format!("`{coordinate}` is not a lookup, so it cannot be batched");
             // Without `@lookup`, these are reported themselves.
             let is_meant =
                 ["lookup", "internal"].iter().any(|name| self.field.directives.has(name))
                     || self.field.arguments.iter().any(|argument| argument.directives.has("is"));
             (!is_meant).then_some((message, "add `@lookup`, or remove `batch`"))
         } else {
-            let message = format!("`{coordinate}` has a `batch`, but no text names `$batch`");
+            let message =
+                format!("`{coordinate}` has a `batch`, but its binding does not use `$batch`");
             let is_silent = self.asked.is_empty() && !self.names_batch();
-            is_silent.then_some((message, "say what is asked, such as `$batch.id`"))
+            is_silent.then_some((message, "use `$batch` for the keys, such as `$batch.id`"))
         };
         if let Some((message, help)) = refusal {
             let problem = Problem::error("invalid-batch", message);

@@ -67,7 +67,7 @@ fn only_the_first_five_hundred_problems_are_shown() {
     let fields = fields.join(" ");
     let problems = super::all(&format!("type Query {{ {fields} }}"));
     assert_eq!(problems.len(), 501);
-    assert_eq!(problems[500].message, "there are 200 more problems");
+    assert_eq!(problems[500].message, "200 more problems are not shown");
 }
 
 #[test]

@@ -50,8 +50,7 @@ fn a_chain_of_requirements_has_a_hundred_fields_at_most() {
             let problems = all(&chain(length, link));
             assert_eq!(
                 brief(&problems),
-                "long-requirement at `f101`: `T.f101` needs more than 100 fields, one after the \
-                 other: `T.f100`, `T.f99`, `T.f98`, …"
+                "long-requirement at `f101`: `T.f101` needs a chain of more than 100 fields: `T.f100`, `T.f99`, `T.f98`, …"
             );
         }
     }
@@ -88,10 +87,7 @@ fn a_type_may_have_many_keys_but_not_a_hundred_lookups_one_after_the_other() {
     let problems = all(&keys(300));
     let found: Vec<_> = problems.iter().filter(|one| one.code == "long-requirement").collect();
     let [only] = found.as_slice() else { panic!("{}", brief(&problems)) };
-    assert_eq!(
-        only.message,
-        "`Query.t` yields a `T` that needs more than 100 lookups, one after the other"
-    );
+    assert_eq!(only.message, "`Query.t` returns a `T` that needs a chain of more than 100 lookups");
 }
 
 #[test]
