@@ -1,9 +1,9 @@
-//! `portcullis demo --chaos`: fault drills one after another, and a table of what was measured.
+//! `portcullis demo --chaos`: runs fault drills one after another, and prints a table of what was measured.
 
 use super::{Exit, Terminal};
 use crate::demo::chaos::{Drill, Ground, Report};
 
-/// Runs drills; a report is written as soon as each is over.
+/// Runs drills, and prints the report of each as soon as it ends.
 pub(super) async fn run(drills: &[Drill], ground: &Ground, terminal: &mut Terminal) -> Exit {
     let title = terminal.bold("Fault drills: what is broken, what must hold, what was measured");
     terminal.out(&format!("{title}\n\n"));

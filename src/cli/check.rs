@@ -1,5 +1,5 @@
-//! `portcullis check`: everything that is wrong with a configuration and its schema, calling nothing but
-//! services that describe themselves (`reflection: true`).
+//! `portcullis check`: reports everything that is wrong with a configuration and its schema. Calls only services that
+//! describe themselves (`reflection: true`).
 
 use super::{ConfigFile, Exit, Terminal};
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! `portcullis demo`: four services, one graph over them, and a playground, out of one binary.
+//! `portcullis demo`: four services, one graph over them, and a playground, in one binary.
 
 use super::{Exit, Terminal, chaos, listen};
 use crate::config::Config;
@@ -32,7 +32,7 @@ Examples:
 
 A service fails with a status (500), a share of requests (50%), or: hang, close, html, half, huge.";
 
-/// So that whoever tries a subscription sees an event, without doing anything else.
+/// A subscription shows an event after this time, without any other request.
 const PROMOTE_AFTER: Duration = Duration::from_secs(5);
 
 const LISTEN: &str =
@@ -157,7 +157,7 @@ async fn instance(plan: Plan, terminal: &mut Terminal) -> Exit {
     }
 }
 
-/// The usual address of the admin page, or a free one.
+/// Returns the default address of the admin page, or a free one.
 async fn admin() -> Option<TcpListener> {
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     match TcpListener::bind(edge::Admin::USUAL).await {
@@ -166,8 +166,8 @@ async fn admin() -> Option<TcpListener> {
     }
 }
 
-/// The demo's gateway, from the texts in the binary, believing the tokens of these providers. Without an address for its
-/// services they are assumed at the usual ones; nothing is called here.
+/// Builds the demo's gateway from the texts in the binary. It accepts the tokens of these providers. Without addresses
+/// for its services, their default addresses are assumed. Nothing is called here.
 pub(super) fn assemble(
     listen: Option<SocketAddr>,
     providers: Vec<ProviderSettings>,
@@ -195,14 +195,14 @@ fn is(name: &str, extension: &str) -> bool {
     Path::new(name).extension().is_some_and(|found| found == extension)
 }
 
-/// The `.proto` files for as long as they are compiled.
+/// Holds the `.proto` files while they are compiled.
 struct Folder(PathBuf);
 
 impl Folder {
     fn with_protos() -> std::io::Result<Self> {
         let random = RandomState::new().hash_one(std::process::id());
         let folder = Self(std::env::temp_dir().join(format!("portcullis-demo-{random:016x}")));
-        // Fails where something of this name is there already, so nobody else's file is ever written or read.
+        // Fails if the path exists already, so files of others are never read or written.
         std::fs::create_dir(&folder.0)?;
         for (name, text) in demo::FILES.iter().filter(|(name, _)| is(name, "proto")) {
             std::fs::write(folder.0.join(name), text)?;
@@ -275,7 +275,7 @@ Ctrl-C stops everything.
     )
 }
 
-/// The command that looks at it.
+/// Returns the command that shows this gateway.
 fn top(address: SocketAddr) -> String {
     if address == edge::Admin::USUAL {
         return "portcullis top".to_owned();
@@ -283,7 +283,7 @@ fn top(address: SocketAddr) -> String {
     format!("portcullis top --url {}", listen::url("http", address))
 }
 
-/// Each as a line that a shell understands.
+/// Returns each token as a line for a shell.
 fn tokens(issuer: &Issuer) -> String {
     let now = SystemTime::now();
     demo::PEOPLE.into_iter().fold(String::new(), |mut lines, person| {
@@ -294,13 +294,14 @@ fn tokens(issuer: &Issuer) -> String {
     })
 }
 
-/// A line to paste into a shell.
+/// Returns a line to paste into a shell.
 fn curl(url: &str, headers: &str, query: &str) -> String {
     let body = serde_json::json!({ "query": one_line(query) }).to_string().replace('\'', r"'\''");
     format!("curl -s {url}/graphql -H 'content-type: application/json'{headers} -d '{body}'")
 }
 
-/// The operation without comments, on one line. For operations without `#` or spaces in their strings, as the demo's.
+/// Returns the operation without comments, on one line. Strings in it must not contain `#` or spaces, which holds for
+/// the demo's operations.
 fn one_line(query: &str) -> String {
     let words = query
         .lines()

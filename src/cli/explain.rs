@@ -1,4 +1,4 @@
-//! `portcullis explain`: the plan of an operation and what would refuse it, calling nothing.
+//! `portcullis explain`: prints the plan of an operation and what would refuse it. Calls nothing.
 
 use super::check::Format;
 use super::{ConfigFile, Exit, Terminal, demo, operation};
@@ -52,9 +52,9 @@ pub struct Arguments {
     format: Format,
 }
 
-/// Why there is no plan.
+/// Reasons why there is no plan.
 enum Unplanned {
-    /// The gateway or the arguments are wrong.
+    /// The gateway or the arguments are invalid.
     Problems(Vec<Problem>),
     Refused(Vec<Error>, Arc<SourceFile>),
 }
@@ -125,7 +125,7 @@ async fn explain(arguments: &Arguments) -> Result<Explanation, Unplanned> {
         .map_err(|errors| Unplanned::Refused(errors, file))
 }
 
-/// The gateway of a configuration, or of the demo.
+/// Builds the gateway of a configuration, or of the demo.
 pub(super) async fn gateway(config: &ConfigFile, demo: bool) -> Result<Gateway, Vec<Problem>> {
     let assembled = if demo {
         demo::assemble(None, Vec::new(), &|_| None)

@@ -1,6 +1,6 @@
-//! `portcullis explain-error`: what an error code means and how to mend it, without a network.
+//! `portcullis explain-error`: what an error code means and how to fix the cause, without a network.
 //!
-//! The pages are those of `docs/errors/`, which are in the binary; here they are only laid out for a terminal.
+//! The pages are those of `docs/errors/`, which are in the binary. Here they are only formatted for a terminal.
 
 use super::{Exit, Terminal};
 use crate::graphql::ErrorCode;
@@ -15,7 +15,7 @@ Examples:
 
 The codes are those under `extensions.code` of an error in a response.";
 
-/// Columns of a page.
+/// Width of a page in columns.
 const WIDTH: usize = 100;
 
 /// Say what an error code means and how to mend it
@@ -59,7 +59,7 @@ fn unknown(text: &str) -> String {
     format!("{said}\n\n{}", list())
 }
 
-/// Every code with what it is about, cut to a line each.
+/// Lists every code with its subject, cut to one line each.
 pub(super) fn list() -> String {
     let longest = ErrorCode::ALL.iter().map(|code| code.as_str().len()).max().unwrap_or_default();
     let mut out = String::new();
@@ -78,7 +78,7 @@ pub(super) fn list() -> String {
     out
 }
 
-/// The kind of a code, and the first sentence on what it is about.
+/// Returns the kind of a code, and the first sentence about it.
 pub(super) fn summary(page: &str) -> (String, String) {
     let text: Vec<&str> = page.lines().skip(2).take_while(|line| !line.is_empty()).collect();
     let text = plain(&text.join(" "));
@@ -100,7 +100,8 @@ pub(super) fn summary(page: &str) -> (String, String) {
     (kind.to_owned(), sentence.trim_end_matches('.').to_owned())
 }
 
-/// Markdown as text of [`WIDTH`] columns: paragraphs are wrapped, rows of tables become items, code stays as it is.
+/// Formats Markdown as text of [`WIDTH`] columns: paragraphs are wrapped, rows of tables become items, code stays as it
+/// is.
 fn lay_out(markdown: &str) -> String {
     let mut out = String::new();
     let mut paragraph = String::new();
@@ -164,7 +165,7 @@ fn wrap(text: &str, indent: &str, out: &mut String) {
     }
 }
 
-/// Without emphasis, and with links as names that can be looked up.
+/// Removes emphasis, and replaces links by names that can be looked up.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -187,7 +188,7 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// Writes a link that begins here, and says how long it was; a bracket that begins none is a bracket.
+/// Writes the link that begins here, and returns its length. A bracket that begins no link is written as it is.
 fn link(text: &str, out: &mut String) -> usize {
     let parts = text[1..].split_once("](").and_then(|(name, rest)| {
         let (target, _) = rest.split_once(')')?;

@@ -1,4 +1,4 @@
-//! Taking an address, or saying why not and what to do; and serving on it until told to stop.
+//! Listens on an address, or explains why that failed and what to do. Serves on it until a signal stops it.
 
 use super::{Exit, Terminal};
 use crate::edge;
@@ -10,7 +10,8 @@ use std::io;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
-/// Listens on `address`; `None` when that was not possible and was said. `remedy` is how to choose another one.
+/// Listens on `address`. Returns `None` if that failed, which was reported. `remedy` says how to choose another
+/// address.
 pub(super) async fn listen(
     address: SocketAddr,
     remedy: &str,
@@ -28,11 +29,11 @@ pub(super) async fn listen(
     }
 }
 
-/// Listens where operators look, and says where that is. The usual address may be taken: then there is no admin page.
-/// One that somebody chose has to be free.
+/// Listens on the admin address, and prints it. If the default address is in use, there is no admin page. A configured
+/// address must be free.
 ///
 /// # Errors
-/// It is not, which was said.
+/// The address is not free, which was reported.
 pub(super) async fn admin(
     settings: edge::Admin,
     terminal: &mut Terminal,
@@ -106,7 +107,7 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// The address a person on this machine would open.
+/// Returns the URL that a person on this machine would open.
 pub(super) fn url(scheme: &str, address: SocketAddr) -> String {
     let mut address = address;
     if address.ip().is_unspecified() {

@@ -1,4 +1,4 @@
-//! The command line: what was asked, done, and said in an exit code.
+//! The command line: parses arguments, runs a command, and returns an exit code.
 //!
 //! Each command is a function from its arguments and a [`Terminal`] to an [`Exit`], so that tests run it without a
 //! process. Answers go to standard output, everything else to standard error.
@@ -26,19 +26,19 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// How a command ended. The numbers are part of the interface.
+/// Result of a command. The numbers are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,
-    /// In a schema, a configuration or an operation, or a drill that did not hold; they were shown.
+    /// Problems in a schema, a configuration or an operation, or a drill that failed. They were printed.
     Problems = 1,
-    /// The arguments make no sense.
+    /// The arguments are invalid.
     Usage = 2,
-    /// An address is taken, or not ours to take.
+    /// An address is in use, or requires permissions.
     CannotListen = 3,
-    /// Whom the command asks does not answer.
+    /// The gateway that the command queries does not answer.
     NoAnswer = 4,
-    /// A second signal cut what was still in flight; the number is the shells' one for SIGINT.
+    /// A second signal aborted what was still in flight. The number is the shells' one for SIGINT.
     Interrupted = 130,
 }
 
@@ -80,7 +80,7 @@ enum Command {
     Schema(schema::Arguments),
 }
 
-/// The exit code of a process that SIGHUP ends.
+/// Exit code of a process that SIGHUP ends.
 const HUNG_UP: i32 = 128 + 1;
 
 impl Command {
@@ -89,17 +89,17 @@ impl Command {
         matches!(self, Self::Demo(_) | Self::Serve(_))
     }
 
-    /// What it logs where nobody says.
+    /// Returns the default log filter.
     fn usual_log(&self) -> &'static str {
         match self {
-            // Every failure there is one that somebody asked for.
+            // All failures in it are intended.
             Self::Demo(arguments) if arguments.is_drill() => "error",
             _ => "info",
         }
     }
 }
 
-/// Which configuration a command is about.
+/// The configuration that a command uses.
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration
@@ -125,14 +125,14 @@ pub fn main() -> ExitCode {
             return ExitCode::from(Exit::Problems as u8);
         }
     };
-    // First of all: a signal that arrives earlier ends the process.
+    // Comes first: a signal that arrives earlier ends the process.
     let hangups = {
         let _entered = runtime.enter();
         Hangups::take()
     };
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Help and version come this way too, with exit code 0.
+        // Help and version arrive here too, with exit code 0.
         Err(error) => error.exit(),
     };
     telemetry::init(cli.log_format.unwrap_or_else(LogFormat::usual), cli.command.usual_log());
@@ -151,7 +151,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// Runs one command. `demo` and `serve` come back when the process is told to stop.
+/// Runs one command. `demo` and `serve` return when a signal stops the process.
 pub async fn run(cli: Cli, terminal: &mut Terminal) -> Exit {
     if let Some(format) = cli.log_format {
         terminal.log_as(format);

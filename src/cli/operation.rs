@@ -1,4 +1,4 @@
-//! An operation, its variables and its caller's claims as the command line names them: files, standard input, or text.
+//! An operation, its variables and its caller's claims as given on the command line: files, standard input, or text.
 
 use crate::graphql::{Error, Location};
 use crate::problem::{Place, Problem, SourceFile, reason};
@@ -7,10 +7,10 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Nobody explains more than this.
+/// Maximum size of an input, in bytes.
 const MAX_BYTES: u64 = 10 << 20;
 
-/// The text of the operation's file; `-` is standard input.
+/// Reads the operation's file; `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<SourceFile, Problem> {
     let name = if path == Path::new("-") { "<stdin>".into() } else { path.display().to_string() };
     let mut text = String::new();
@@ -29,7 +29,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> Problem {
     Problem::error("operation-unreadable", format!("cannot read `{name}`: {}", reason(error)))
 }
 
-/// `{"id": 1}`, or `@file.json`.
+/// Parses `{"id": 1}`, or `@file.json`.
 pub(super) fn variables(text: &str) -> Result<Map<String, Value>, Problem> {
     let owned;
     let json = match text.strip_prefix('@') {
@@ -50,7 +50,7 @@ pub(super) fn variables(text: &str) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-/// `{"sub": "1"}`, `null` for a caller without a token, or a file with one of them.
+/// Parses `{"sub": "1"}`, `null` for a caller without a token, or a file with one of them.
 pub(super) fn claims(text: &str) -> Result<Value, Problem> {
     const HELP: &str = "write them as `--claims '{\"sub\": \"1\"}'`, name a file as `--claims claims.json`, or write \
                         `--claims null` for a caller without a token";
@@ -73,7 +73,7 @@ pub(super) fn claims(text: &str) -> Result<Value, Problem> {
     }
 }
 
-/// An operation's error as a problem in its file.
+/// Converts an operation's error to a problem in its file.
 pub(super) fn problem(error: &Error, file: &Arc<SourceFile>) -> Problem {
     let place = error.locations.first().map(|location| place(*location, file));
     Problem::error(error.code.as_str(), error.message.clone()).at(place)

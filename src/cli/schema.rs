@@ -1,5 +1,5 @@
-//! `portcullis schema`: what others build on, printed from the code itself: the API schema, the SDL of the directives, the
-//! JSON Schema of the configuration, the error codes. Calls nothing.
+//! `portcullis schema`: prints interfaces from the code itself: the API schema, the SDL of the directives, the JSON
+//! Schema of the configuration, the error codes. Calls nothing.
 
 mod errors;
 

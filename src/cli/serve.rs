@@ -1,4 +1,4 @@
-//! `portcullis serve`: the gateway of a configuration, until the process is told to stop.
+//! `portcullis serve`: runs the gateway of a configuration until a signal stops it.
 
 use super::{ConfigFile, Exit, Terminal, listen};
 use crate::config::Config;
@@ -99,7 +99,7 @@ async fn assembled(
     Ok((config, found))
 }
 
-/// As what a gateway that listens there is found in Consul.
+/// Returns the registration in Consul of a gateway that listens on `listen`.
 fn registration(config: &Config, listen: SocketAddr) -> Result<Option<Registration>, String> {
     let Some(consul) = &config.consul else { return Ok(None) };
     let settings = consul.at(listen)?;

@@ -1,4 +1,4 @@
-//! Where commands write. Colours only where a person sees them.
+//! Output of commands. Colors are used only on a terminal.
 
 use crate::gateway::telemetry::{LogFormat, problem_line};
 use crate::problem::{Problem, render};
@@ -12,16 +12,16 @@ pub struct Terminal {
     err: Box<dyn Write + Send>,
     out_colors: bool,
     err_colors: bool,
-    /// Of the log, which standard error is while the gateway serves.
+    /// Format of the log, to which standard error belongs while the gateway serves.
     log_format: LogFormat,
-    /// What is written is seen on a screen.
+    /// The output is shown on a screen.
     has_screen: bool,
 }
 
 impl Terminal {
     #[must_use]
     pub fn of_process() -> Self {
-        // https://no-color.org: set and not empty means no.
+        // https://no-color.org: set and not empty disables colors.
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
             out_colors: wanted && io::stdout().is_terminal(),
@@ -33,7 +33,7 @@ impl Terminal {
         }
     }
 
-    /// One that keeps what is written: output and errors.
+    /// Returns a terminal that keeps its output and its errors.
     #[must_use]
     pub fn captured() -> (Self, Captured, Captured) {
         let (out, err) = (Captured::default(), Captured::default());
@@ -48,47 +48,47 @@ impl Terminal {
         (terminal, out, err)
     }
 
-    /// Writes an answer. A reader that has gone away (`| head`) is no reason to fail.
+    /// Writes an answer. A closed reader (`| head`) is not an error.
     pub fn out(&mut self, text: &str) {
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 
-    /// Writes lines over what was drawn before; one after another where there is no screen. `first` clears it.
+    /// Replaces the lines drawn before; without a screen, appends. `first` clears the screen.
     pub fn draw(&mut self, lines: &str, first: bool) {
         if !self.has_screen {
             return self.out(&format!("{lines}\n"));
         }
-        // The cursor goes home; each line is emptied before it is written, since behind its last column there is no
-        // place to be emptied from; and what is below the last one goes.
+        // The cursor moves home. Each line is erased before it is written, because after its last column there is no
+        // position to erase from. Then everything below is erased.
         let begin = if first { "\x1b[2J\x1b[H" } else { "\x1b[H" };
         let lines = lines.replace('\n', "\n\x1b[K");
         self.out(&format!("{begin}\x1b[K{lines}\x1b[J"));
     }
 
-    /// Writes what is not the answer.
+    /// Writes everything that is not the answer.
     pub fn err(&mut self, text: &str) {
         let text = secrets::mask(text);
         let _ = self.err.write_all(text.as_bytes()).and_then(|()| self.err.flush());
     }
 
-    /// Shows problems, each with excerpt and caret, where answers go.
+    /// Writes problems, each with excerpt and caret, to standard output.
     pub fn out_problems(&mut self, problems: &[Problem]) {
         let text = render(problems, self.out_colors);
         self.out(&text);
     }
 
-    /// Shows problems, each with excerpt and caret, beside the answer.
+    /// Writes problems, each with excerpt and caret, to standard error.
     pub fn err_problems(&mut self, problems: &[Problem]) {
         let text = render(problems, self.err_colors);
         self.err(&text);
     }
 
-    /// The format of the log from now on.
+    /// Sets the format of the log from now on.
     pub fn log_as(&mut self, format: LogFormat) {
         self.log_format = format;
     }
 
-    /// Writes problems to the log of a gateway that starts: a line each where it is JSON, otherwise with excerpt and caret.
+    /// Writes problems to the log of a starting gateway: one line each as JSON, otherwise with excerpt and caret.
     pub fn log_problems(&mut self, problems: &[Problem]) {
         match self.log_format {
             LogFormat::Pretty => self.err_problems(problems),
@@ -100,14 +100,14 @@ impl Terminal {
         }
     }
 
-    /// Bold, where a person sees it.
+    /// Returns the text in bold, if a person sees it.
     #[must_use]
     pub fn bold(&self, text: &str) -> String {
         if self.out_colors { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 
-/// What was written so far.
+/// Output captured so far.
 #[derive(Clone, Default)]
 pub struct Captured(Arc<Mutex<Vec<u8>>>);
 

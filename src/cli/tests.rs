@@ -4,7 +4,7 @@ use crate::graphql::ErrorCode;
 use clap::CommandFactory as _;
 use std::path::Path;
 
-/// The exit, the output, and what was said beside it.
+/// Returns the exit, the output, and the errors.
 async fn command(arguments: &[&str]) -> (Exit, String, String) {
     let cli = Cli::try_parse_from(["portcullis"].iter().chain(arguments)).unwrap();
     let (mut terminal, out, err): (_, Captured, Captured) = Terminal::captured();
@@ -130,7 +130,7 @@ async fn a_gateway_that_others_cannot_reach_is_not_registered() {
     assert!(err.contains("0.0.0.0:") && err.contains("`server.consul.address`"), "{err}");
 }
 
-/// A warning of the schema, then an address that is taken: one object each, and nothing that is not JSON.
+/// A warning of the schema, then an address in use: one object each, and nothing that is not JSON.
 #[tokio::test]
 async fn what_a_start_finds_is_lines_of_the_json_log() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -162,7 +162,7 @@ async fn what_a_start_finds_is_lines_of_the_json_log() {
     assert!(err.contains("error[unknown-key]"), "{err}");
 }
 
-/// The one variable that every process has stands for a secret here.
+/// The one variable that every process has serves as a secret here.
 #[tokio::test]
 async fn explain_shows_no_value_of_the_environment() {
     let sdl = r#"type Query {
@@ -212,7 +212,8 @@ async fn explain_prints_plans_and_points_at_mistakes() {
     }
 }
 
-/// A graph whose fields have rules, with an operation in its folder: the folder, the configuration, the operation.
+/// A graph whose fields have rules, with an operation in its folder. Returns the folder, the configuration and the
+/// operation.
 fn guarded(mode: &str, further: &str, query: &str) -> (tempfile::TempDir, String, String) {
     let sdl = r#"
 type Query {
@@ -443,7 +444,7 @@ async fn schema_errors_has_every_code_in_every_format() {
     assert!(out.contains("  errorId?: string;"), "{out}");
 }
 
-/// A manifest is checked like everything else, and all of its mistakes are told with file and id.
+/// A manifest is checked like everything else, and all of its problems name file and ID.
 #[tokio::test]
 async fn check_reads_manifests() {
     let config_text =

@@ -1,6 +1,6 @@
-//! `portcullis top`: how the instances behind all sources are, in a terminal, drawn anew in its place.
+//! `portcullis top`: the instances of all sources, shown in a terminal and refreshed in place.
 //!
-//! It reads what the admin page shows, and nothing else; the gateway does not know that it is there.
+//! It reads only the admin page; the gateway does not treat it differently.
 
 mod table;
 
@@ -25,7 +25,7 @@ Examples:
 It reads the admin page: `server.admin.listen`, http://127.0.0.1:4099 by default; https where
 `server.admin.tls` is set.";
 
-/// For one answer.
+/// Timeout of one answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Show the instances behind all sources, as they are now
@@ -93,7 +93,7 @@ pub(super) async fn run(arguments: Arguments, terminal: &mut Terminal) -> Exit {
                 terminal.draw(&table::table(&view, Some(&before)), false);
                 before = view;
             }
-            // It may be back in a moment.
+            // It may be available again in a moment.
             Err(reason) => terminal.draw(&format!("{reason}\n\nTrying again.\n"), false),
         }
     }
@@ -104,15 +104,17 @@ fn no_answer(reason: &str, terminal: &mut Terminal) -> Exit {
     Exit::NoAnswer
 }
 
-/// One that is asked how it is.
+/// A gateway whose admin page is read.
 struct Gateway {
     uri: Uri,
     client: HttpClient,
 }
 
 impl Gateway {
+    /// Creates the client of a gateway.
+    ///
     /// # Errors
-    /// This is not where one can be; one lowercase sentence.
+    /// The URL cannot be one of a gateway; one lowercase sentence.
     fn at(url: &str, tls: Tls) -> Result<Self, String> {
         let base = url.trim_end_matches('/');
         let base = base.strip_suffix(PATH).unwrap_or(base);
@@ -121,8 +123,10 @@ impl Gateway {
         Ok(Self { client: HttpClient::new(&settings, &uri, None)?, uri })
     }
 
+    /// Reads the admin page.
+    ///
     /// # Errors
-    /// What is wrong, where, and how to mend it.
+    /// What is wrong, where, and how to fix it.
     async fn look(&self) -> Result<View, String> {
         let looked = tokio::time::timeout(ANSWER, self.ask()).await;
         let reply = looked.unwrap_or(Err(Failure::Timeout(ANSWER)));
@@ -156,7 +160,7 @@ impl Gateway {
     }
 }
 
-/// `500ms`, `2s`, `1m`; a tenth of a second to an hour.
+/// Parses `500ms`, `2s`, `1m`; from a tenth of a second to an hour.
 fn interval(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

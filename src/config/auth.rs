@@ -1,4 +1,4 @@
-//! `auth`: whose tokens are believed, where a request has its own, and what becomes of one without.
+//! `auth`: the trusted providers, where a request has its token, and what happens to requests without one.
 
 use super::section::Section;
 use super::values::{self, Mistake, Read};
@@ -9,11 +9,11 @@ use http::header::AUTHORIZATION;
 use std::path::Path;
 use std::time::Duration;
 
-/// A longer leeway would undo what `exp` is for.
+/// Maximum leeway: a longer one would defeat `exp`.
 const LEEWAY: Duration = Duration::from_mins(10);
-/// The first fetch is waited for before anything is served.
+/// Maximum timeout: the gateway serves only after the first fetch.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Oftener would be a burden on the provider.
+/// Minimum refresh interval: a shorter one would burden the provider.
 const REFRESH: Duration = Duration::from_secs(10);
 
 pub(super) fn read(section: &Section<'_>, base: &Path, auth: &mut Settings) {
@@ -81,7 +81,7 @@ fn audience(audiences: Vec<String>) -> Audience {
     }
 }
 
-/// `jwks_url` or `jwks_file`, exactly one of them.
+/// Reads `jwks_url` or `jwks_file`, exactly one of them.
 fn read_keys(section: &Section<'_>, base: &Path) -> Option<KeySource> {
     let mut insecure = false;
     section.read("insecure_http", &mut insecure, values::boolean);
@@ -113,7 +113,8 @@ fn read_keys(section: &Section<'_>, base: &Path) -> Option<KeySource> {
     }
 }
 
-/// Whoever can change what comes over the wire decides who everybody is, so plain HTTP has to be asked for.
+/// Reads `jwks_url`. Plain HTTP must be allowed explicitly: an attacker who can change the keys can impersonate every
+/// caller.
 fn jwks_url(scalar: &Scalar, insecure: bool) -> Read<Uri> {
     let uri = values::url_with_query(scalar)?;
     if uri.scheme_str() == Some("http") && !insecure {
@@ -204,7 +205,7 @@ fn read_token(section: &Section<'_>, auth: &mut Settings) {
     section.read("cookie", &mut token.cookie, cookie);
 }
 
-/// A scheme is a word (RFC 9110 §11.1); nothing means that the header is the token.
+/// Reads a scheme, which is a token (RFC 9110 §11.1). If it is empty, the header is the token.
 fn prefix(scalar: &Scalar) -> Read<String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     if scalar.is_null() {

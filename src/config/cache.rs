@@ -1,4 +1,4 @@
-//! `cache`, and `cache` of a source: what is kept of replies where the schema allows it, and what is allowed without.
+//! `cache`, and `cache` of a source: which replies are kept if the schema allows it, and what is kept without.
 
 use super::section::Section;
 use super::shared;

@@ -1,4 +1,4 @@
-//! `server.consul`: as what the gateway registers itself, so that others find it.
+//! `server.consul`: how the gateway registers itself, so that others find it.
 
 use super::section::Section;
 use super::values::{self, Mistake, Read};
@@ -9,30 +9,30 @@ use http::{HeaderValue, Uri};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long its check fails until Consul drops a gateway that was killed.
+/// Default time for which the check of a killed gateway fails until Consul removes it.
 const FORGET_AFTER: Duration = Duration::from_mins(5);
 
-/// What the file says; where the gateway is, may be known only once it listens.
+/// Settings from the file. The gateway's address may be known only once it listens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Consul {
     agent: Uri,
     token: Option<HeaderValue>,
     service: String,
-    /// Where others reach it; `None`: where it listens.
+    /// Address at which others reach it; `None`: where it listens.
     address: Option<String>,
     port: Option<u16>,
     tags: Vec<String>,
     check: Option<Uri>,
     check_interval: Duration,
-    /// Clients are served TLS.
+    /// Clients connect with TLS.
     is_secure: bool,
 }
 
 impl Consul {
-    /// With what a gateway that listens there fills in.
+    /// Returns the settings of a gateway that listens on `listen`.
     ///
     /// # Errors
-    /// It cannot be said where others reach it; one lowercase sentence.
+    /// The address at which others reach it is unknown; one lowercase sentence.
     pub fn at(&self, listen: SocketAddr) -> Result<Settings, String> {
         let host = match &self.address {
             Some(address) => address.clone(),
@@ -67,7 +67,7 @@ impl Consul {
     }
 }
 
-/// `None` with problems added. To be read when it is known where the gateway listens.
+/// Reads the section after the listen address; `None` with problems added.
 pub(super) fn read(section: &Section<'_>, edge: &edge::Settings) -> Option<Consul> {
     section.check_keys();
     let service = section.scalar(section.required("service")?, values::text)?;
@@ -91,7 +91,7 @@ pub(super) fn read(section: &Section<'_>, edge: &edge::Settings) -> Option<Consu
     section.read("check_interval", &mut consul.check_interval, interval);
     let mut listen = edge.listen;
     if listen.port() == 0 {
-        // A free one will be taken; any will do to see whether the rest is right.
+        // A free port will be used; any port serves to check the rest.
         listen.set_port(1);
     }
     match consul.at(listen).and_then(|settings| Registration::new(&settings)) {
@@ -110,7 +110,7 @@ pub(super) fn read(section: &Section<'_>, edge: &edge::Settings) -> Option<Consu
     }
 }
 
-/// Consul takes less than a second for a second.
+/// Reads an interval. Consul raises less than a second to one second.
 fn interval(scalar: &Scalar) -> Read<Duration> {
     let time = values::timeout(scalar)?;
     if time >= Duration::from_secs(1) {

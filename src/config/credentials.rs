@@ -1,4 +1,4 @@
-//! `auth` of a source, and the query that all its calls have: what the gateway shows a service of itself.
+//! `auth` of a source, and the query parameters of all its calls: how the gateway authenticates to a service.
 
 use super::section::Section;
 use super::values::{self, Mistake, Read};
@@ -13,7 +13,7 @@ use std::net::IpAddr;
 
 const WAYS: [&str; 3] = ["bearer", "basic", "client_credentials"];
 
-/// Adds the header of fixed credentials to `headers`, which has those of `headers.set`.
+/// Adds the header of fixed credentials to `headers`, which contains those of `headers.set`.
 pub(super) fn read(
     section: &Section<'_>,
     headers: &mut Vec<(HeaderName, HeaderValue)>,
@@ -37,7 +37,7 @@ pub(super) fn read(
     let given: Vec<&str> = WAYS.into_iter().filter(|way| auth.get(way).is_some()).collect();
     match given[..] {
         [_] => {}
-        // Of a key that is not known, enough is said.
+        // Unknown keys are already reported.
         [] if !auth.entries().is_empty() => {}
         [] => problem(
             "`auth` has no credentials".to_owned(),
@@ -61,7 +61,7 @@ pub(super) fn read(
     credentials
 }
 
-/// `query` of `rest`.
+/// Reads `query` of `rest`.
 fn query(section: &Section<'_>) -> Vec<(String, Secret)> {
     let query = section.section("rest").and_then(|rest| rest.section("query"));
     let Some(query) = query else { return Vec::new() };
@@ -85,7 +85,7 @@ fn header(value: &str) -> Option<(HeaderName, HeaderValue)> {
     Some((AUTHORIZATION, value))
 }
 
-/// RFC 6750, section 2.1.
+/// Reads a bearer token (RFC 6750, section 2.1).
 fn bearer(scalar: &Scalar) -> Read<String> {
     let token = values::text(scalar)?;
     if let Some(("Bearer" | "bearer", _)) = token.split_once(' ') {
@@ -104,7 +104,7 @@ fn bearer(scalar: &Scalar) -> Read<String> {
     })
 }
 
-/// User and password (RFC 7617, section 2).
+/// Reads user and password (RFC 7617, section 2).
 fn basic(section: &Section<'_>) -> Option<(String, String)> {
     section.check_keys();
     let text = |key| section.required(key).and_then(|node: &Node| section.scalar(node, plain_text));
@@ -121,7 +121,7 @@ fn basic(section: &Section<'_>) -> Option<(String, String)> {
     Some((user, password?))
 }
 
-/// A text without control characters.
+/// Reads a text without control characters.
 fn plain_text(scalar: &Scalar) -> Read<String> {
     let text = values::text(scalar)?;
     if text.contains(char::is_control) {
@@ -133,7 +133,7 @@ fn plain_text(scalar: &Scalar) -> Read<String> {
     Ok(text)
 }
 
-/// The client of OAuth 2 (RFC 6749, section 4.4).
+/// Reads an OAuth 2 client (RFC 6749, section 4.4).
 fn client(section: &Section<'_>) -> Option<ClientCredentials> {
     section.check_keys();
     let text = |key| section.required(key).and_then(|node: &Node| section.scalar(node, plain_text));
@@ -175,7 +175,7 @@ fn client_style(scalar: &Scalar) -> Read<ClientStyle> {
     }
 }
 
-/// The secret goes to this address.
+/// Warns if the secret is sent to an address over plain HTTP.
 fn warn_of_plain_http(section: &Section<'_>, node: &Node, url: &Uri) {
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
     let is_here = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());

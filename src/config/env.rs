@@ -1,18 +1,18 @@
-//! `${NAME}`, `${NAME:-default}` and `$$` in the values of the YAML, as in a shell.
+//! Expands `${NAME}`, `${NAME:-default}` and `$$` in the values of the YAML, as a shell does.
 //!
-//! Expanded after the YAML was parsed, so that a variable's content is a value and never syntax. Nothing else of a
-//! shell is there: no commands, no arithmetic, no nesting.
+//! Values are expanded after the YAML was parsed, so that a variable's content is a value and never syntax. Other
+//! features of shells are not supported: no commands, no arithmetic, no nesting.
 
-/// Why a text could not be expanded: the piece of it, what is wrong, and how to mend it.
+/// Reason why a text could not be expanded: the part, what is wrong, and how to fix it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
-    /// As it stands in the text, from `${` on.
+    /// The part as written, from `${` on.
     pub piece: String,
     pub message: String,
     pub help: String,
 }
 
-/// The text with its variables replaced; all mistakes at once.
+/// Replaces the variables of a text. Returns all mistakes at once.
 pub(super) fn expand(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
@@ -45,7 +45,7 @@ pub(super) fn expand(
     if mistakes.is_empty() { Ok(out) } else { Err(mistakes) }
 }
 
-/// The value of what stands between the braces.
+/// Returns the value of the text between the braces.
 fn variable(inner: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Mistake> {
     let piece = format!("${{{inner}}}");
     let (name, default) = match inner.split_once(":-") {

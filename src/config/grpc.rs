@@ -1,4 +1,4 @@
-//! `grpc` of a source: where the service lives, and where its methods and messages are described.
+//! `grpc` of a source: the address of the service, and the descriptions of its methods and messages.
 
 use super::section::Section;
 use super::site;
@@ -8,10 +8,10 @@ use crate::connector::{DescriptorSource, Protocol};
 use crate::problem::Place;
 use std::path::{Path, PathBuf};
 
-/// Where descriptors come from: one of them.
+/// Sources of descriptors, of which exactly one is set.
 const KINDS: [&str; 3] = ["protos", "descriptors", "reflection"];
 
-/// `source` is the section around. `None` with problems added.
+/// Reads the section; `None` with problems added. `source` is the enclosing section.
 pub(super) fn read(
     source: &Section<'_>,
     grpc: &Section<'_>,
@@ -25,7 +25,7 @@ pub(super) fn read(
     Some(Protocol::Grpc { site: site?, descriptors: descriptors?, failures })
 }
 
-/// The places of what names the descriptors.
+/// Returns the places of the settings that name descriptors.
 pub(super) fn places(grpc: &Section<'_>) -> Vec<Place> {
     let kind = KINDS.into_iter().find(|kind| grpc.get(kind).is_some());
     kind.map_or_else(Vec::new, |kind| grpc.places(kind))
@@ -80,7 +80,7 @@ fn descriptors(grpc: &Section<'_>, name: &str, base: &Path) -> Option<Descriptor
     })
 }
 
-/// Nothing says where the descriptors are, unless a key is misspelt.
+/// Reports that no setting names the descriptors, unless a key is misspelled.
 fn missing<T>(grpc: &Section<'_>, name: &str) -> Option<T> {
     if !KINDS.into_iter().any(|kind| grpc.is_misspelt(kind)) {
         let message = format!("the source `{name}` does not say where its methods are described");

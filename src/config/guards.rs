@@ -1,4 +1,4 @@
-//! `guards`: what becomes of an operation that asks for something its caller may not see.
+//! `guards`: what happens if an operation requests something its caller may not see.
 
 use super::section::Section;
 use super::values::{Mistake, Read};

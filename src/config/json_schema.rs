@@ -1,11 +1,12 @@
 //! The JSON Schema of `portcullis.yaml`, made from the table of keys, for editors that complete and check the file.
 //!
-//! It knows keys and types of values. Units, addresses and rules between keys are the reader's: `portcullis check`.
+//! It covers keys and types of values. Units, addresses and rules between keys are checked by the reader: `portcullis
+//! check`.
 
 use super::keys::{self, KEYS, Key};
 use serde_json::{Map, Value, json};
 
-/// The whole schema. Draft 7 is the one that editors of YAML support best.
+/// Returns the whole schema. Draft 7 is the one that YAML editors support best.
 #[must_use]
 pub fn json_schema() -> Value {
     let mut schema = json!({
@@ -18,7 +19,7 @@ pub fn json_schema() -> Value {
     schema
 }
 
-/// Of what stands at a path of the table.
+/// Returns the schema of the value at a path of the table.
 fn at(path: &str) -> Value {
     let element = format!("{path}[]");
     let key = KEYS.iter().find(|key| key.path == path);
@@ -35,7 +36,7 @@ fn at(path: &str) -> Value {
     schema
 }
 
-/// A mapping of keys to values; one without any is the same as none.
+/// Returns the schema of a mapping from keys to values; an empty mapping may be null.
 fn mapping(path: &str) -> Value {
     let below =
         |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -86,19 +87,19 @@ fn number() -> Value {
     json!({ "type": "integer", "minimum": 0 })
 }
 
-/// Numbers and booleans are texts where a text is due.
+/// Returns the schema of a text, for which numbers and booleans are also valid.
 fn text(or_null: bool) -> Value {
     let mut types = vec!["string", "number", "boolean"];
     types.extend(or_null.then_some("null"));
     json!({ "type": types })
 }
 
-/// `${NAME}` in place of a value that is not a text.
+/// Returns the schema of `${NAME}`, in place of a value that is not a text.
 fn variable() -> Value {
     json!({ "type": "string", "pattern": "\\$\\{" })
 }
 
-/// A value, or one with a mode.
+/// Returns the schema of a value, or of one with a mode.
 fn limit(max: &Value) -> Value {
     json!({
         "anyOf": [max, {
@@ -112,7 +113,7 @@ fn limit(max: &Value) -> Value {
     })
 }
 
-/// A list; a single value counts as a list of one.
+/// Returns the schema of a list; a single value counts as a list of one.
 fn one_or_many(element: &Value) -> Value {
     json!({ "anyOf": [{ "type": "array", "items": element }, element] })
 }

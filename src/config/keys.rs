@@ -1,14 +1,15 @@
-//! Every key of `portcullis.yaml`, once: the reader asks this table what is known, and docs/configuration.md is
-//! written from it.
+//! The table of all keys of `portcullis.yaml`: the reader looks up known keys here, and docs/configuration.md is
+//! generated from it.
 
 /// A key, or one that any source may have (`sources.*.…`).
 pub struct Key {
-    /// From the top, joined with dots; `*` stands for a name of the user's choosing, and `[]` for each of a list.
+    /// Path from the top, joined with dots. `*` stands for a name that the user chooses, and `[]` for each element of a
+    /// list.
     pub path: &'static str,
     pub kind: &'static str,
-    /// As one would write it; empty where there is none, in parentheses where it depends on others.
+    /// Default as written in YAML; empty if there is none, in parentheses if it depends on other keys.
     pub default: &'static str,
-    /// As one would write it; differs from the default.
+    /// Example as written in YAML; differs from the default.
     pub example: &'static str,
     pub text: &'static str,
 }
@@ -23,11 +24,11 @@ const fn key(
     Key { path, kind, default, example, text }
 }
 
-/// Kinds of limits: a value, or `{ max: …, mode: … }`.
+/// Type of limits: a value, or `{ max: …, mode: … }`.
 pub(super) const LIMIT: &str = "number, or with a mode";
 pub(super) const SIZE_LIMIT: &str = "size, or with a mode";
 
-/// In the order of the documentation.
+/// All keys, in the order of the documentation.
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
     key("schema", "list of globs", r#"["*.graphql"]"#, r#"["graph/**/*.graphql"]"#,
@@ -370,13 +371,13 @@ pub const KEYS: &[Key] = &[
 ];
 
 impl Key {
-    /// It may be a mapping of `max` and `mode`.
+    /// Returns whether the value may be a mapping of `max` and `mode`.
     fn is_limit(&self) -> bool {
         [LIMIT, SIZE_LIMIT].contains(&self.kind)
     }
 }
 
-/// Keys of the schema language that a later version brings.
+/// Keys that a later version adds.
 const LATER: &[&str] = &[
     "sources.*.amqp",
     "sources.*.graphql",
@@ -386,7 +387,7 @@ const LATER: &[&str] = &[
     "telemetry",
 ];
 
-/// Keys that people look for at the wrong place: where they look, and where it is.
+/// Keys that are often put in the wrong place: the wrong path, and the right one.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("server.body_limit", "limits.body"),
     ("server.limits", "limits"),
@@ -412,17 +413,17 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("sources.*.auth.oauth2", "sources.*.auth.client_credentials"),
 ];
 
-/// What is to be said of a key.
+/// Result of looking up a key.
 pub(super) enum Known {
     Yes,
-    /// A later version has it.
+    /// A later version adds it.
     Later,
-    /// It is somewhere else.
+    /// It belongs elsewhere.
     Elsewhere(&'static str),
     No,
 }
 
-/// Whether `path` (with `*` for chosen names) is a key or leads to one.
+/// Looks up `path` (with `*` for chosen names): a key, or a prefix of one.
 pub(super) fn known(path: &str) -> Known {
     let leads = |full: &str| {
         full.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
@@ -442,12 +443,12 @@ pub(super) fn known(path: &str) -> Known {
     }
 }
 
-/// A value as one would write it.
+/// Returns the example of a key.
 pub(super) fn example(path: &str) -> Option<&'static str> {
     KEYS.iter().find(|key| key.path == path).map(|key| key.example)
 }
 
-/// The keys directly below `path`, each once, in order.
+/// Returns the keys directly below `path`, each once, in order.
 pub(super) fn children(path: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = Vec::new();
     if KEYS.iter().any(|key| key.path == path && key.is_limit()) {

@@ -1,4 +1,4 @@
-//! `limits`: what one request may ask. A limit is a number, or a number with a mode: `{ max: 15, mode: measure }`.
+//! `limits`: limits of one request. A limit is a number, or a number with a mode: `{ max: 15, mode: measure }`.
 
 use super::section::Section;
 use super::values::{self, Mistake, Read};
@@ -28,7 +28,7 @@ pub(super) fn read(section: &Section<'_>, edge: &mut edge::Settings, limits: &mu
     }
 }
 
-/// Whoever sets what operations may cost wants to see what they do cost.
+/// Reads the cost limits. If the section exists, costs are exposed unless `expose` is false.
 fn read_cost(section: &Section<'_>, cost: &mut CostLimit) {
     section.check_keys();
     cost.expose = true;

@@ -1,7 +1,7 @@
-//! The YAML file: text becomes each room's settings, or a list of everything that is wrong with it.
+//! The YAML file: parses text into the settings of each room, or a list of everything that is wrong with it.
 //!
-//! A file is read to its end whatever is in it: unknown keys (with the nearest known one), wrong types, values without
-//! a unit, unset variables and so on are problems with file, line, column and caret, all shown together. A key does
+//! A file is always read to its end. Unknown keys (with the nearest known one), wrong types, values without a unit,
+//! unset variables and so on are problems with file, line, column and caret, and are all shown together. A key does
 //! what docs/configuration.md says or is refused; none is ignored. Header values are secrets and never printed.
 
 mod auth;
@@ -46,13 +46,13 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Past this a file is no configuration.
+/// Maximum size of a configuration file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A whole configuration, ready to build a gateway from.
+/// A whole configuration, from which a gateway can be built.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The folder that `schema` and other files are relative to.
+    /// Folder that `schema` and other files are relative to.
     pub base: PathBuf,
     /// Globs of the SDL files.
     pub schema: Vec<String>,
@@ -63,18 +63,18 @@ pub struct Config {
     pub auth: identity::Settings,
     /// The file has an `auth` section, so callers may have tokens.
     pub has_auth: bool,
-    /// As what the gateway registers itself in Consul.
+    /// Registration of the gateway in Consul.
     pub consul: Option<Consul>,
-    /// In the order of the file.
+    /// Sources in the order of the file.
     pub sources: Vec<SourceSettings>,
     /// Sources that could not be read.
     pub unread: Unread,
     pub places: Places,
-    /// Everything that is wrong with the file. With an error among it, no gateway is made of the configuration.
+    /// Everything that is wrong with the file. If one of them is an error, no gateway is built from the configuration.
     pub problems: Vec<Problem>,
 }
 
-/// Places of the file names in the configuration.
+/// Places of the patterns and files that the configuration names.
 #[derive(Debug, Clone, Default)]
 pub struct Places {
     /// The patterns of `schema`, in order.
@@ -86,11 +86,11 @@ pub struct Places {
 }
 
 impl Config {
-    /// Reads a file, with the variables of the process's environment, as far as that is possible: what is wrong with it
-    /// is in [`Config::problems`], and is shown with the problems of everything else.
+    /// Reads a file as far as possible, with the variables of the process's environment. Problems in it are in
+    /// [`Config::problems`], and are shown with all other problems.
     ///
     /// # Errors
-    /// There is no such file, or it is not a text.
+    /// The file does not exist, or is not text.
     pub fn read(path: &Path) -> Result<Self, Vec<Problem>> {
         let text = read_text(path).map_err(|problem| vec![problem])?;
         let name = path.display().to_string();
@@ -99,7 +99,7 @@ impl Config {
         Ok(Self::parse_partly(&Arc::new(SourceFile { name, text }), &base, &env))
     }
 
-    /// Reads a text without errors; `base` is the folder that paths in it are relative to.
+    /// Parses a text without errors. `base` is the folder that paths in it are relative to.
     ///
     /// # Errors
     /// Every problem found.
@@ -112,7 +112,7 @@ impl Config {
         if any_error(&config.problems) { Err(config.problems) } else { Ok(config) }
     }
 
-    /// Reads a text as far as that is possible.
+    /// Parses a text as far as possible.
     #[must_use]
     pub fn parse_partly(
         file: &Arc<SourceFile>,
@@ -133,7 +133,7 @@ impl Config {
         config
     }
 
-    /// Decides whether clients and the log are shown what services answered with: for development.
+    /// Sets whether clients and the log show the answers of services: for development.
     pub fn expose_upstream_errors(&mut self, exposes: bool) {
         self.engine.expose_upstream_errors = exposes;
         for source in &mut self.sources {
@@ -170,7 +170,7 @@ impl Config {
         if let Some(section) = top.section("limits") {
             limits::read(&section, &mut config.edge, &mut config.engine.limits);
             config.engine.rate = rate::read(&section);
-            // Whoever counts cost wants to see it.
+            // If rates count cost, costs are exposed by default.
             config.engine.limits.cost.expose |=
                 config.engine.rate.is_some() && section.get("cost").is_none();
         }
@@ -205,7 +205,7 @@ impl Config {
     }
 }
 
-/// The text of a file that is small enough and UTF-8.
+/// Reads a file that is small enough and UTF-8.
 fn read_text(path: &Path) -> Result<String, Problem> {
     let unreadable = |reason: String| {
         Problem::error("config-unreadable", format!("cannot read `{}`: {reason}", path.display()))

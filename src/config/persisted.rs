@@ -1,4 +1,4 @@
-//! `persisted`: documents that clients name instead of sending, and documents that must be known.
+//! `persisted`: documents that clients send by hash or ID, and manifests of trusted documents.
 
 use super::section::Section;
 use super::shared;

@@ -1,4 +1,4 @@
-//! `proxy` and `no_proxy` at the top, for all that the gateway calls, and `proxy` of a source.
+//! `proxy` and `no_proxy` at the top, for everything that the gateway calls, and `proxy` of a source.
 
 use super::section::{Reading, Section};
 use super::sockets;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 const OFF: &str = "none";
 
-/// The proxy of all sources and of the providers of tokens.
+/// Reads the proxy of all sources and of the providers of tokens.
 pub(super) fn read(top: &Section<'_>) -> Proxies {
     let mut proxies = Proxies::default();
     read_into(top, &mut proxies);
@@ -26,7 +26,7 @@ pub(super) fn read(top: &Section<'_>) -> Proxies {
     proxies
 }
 
-/// The proxy of a source, which is the `shared` one if it has none of its own.
+/// Reads the proxy of a source; default: the `shared` one.
 pub(super) fn of_source(section: &Section<'_>, shared: &Proxies) -> Proxies {
     let mut proxies = shared.clone();
     read_into(section, &mut proxies);
@@ -77,7 +77,7 @@ fn from_environment(reading: &Reading<'_>, span: &Range<usize>) -> Result<Proxie
     let no_proxy = variable("NO_PROXY").unwrap_or_default();
     let (except, invalid) = Exceptions::parse(&no_proxy);
     if !invalid.is_empty() {
-        // One with a user's name and password is shown without.
+        // Credentials in an entry are not shown.
         let invalid: Vec<&str> =
             invalid.iter().filter_map(|entry| entry.rsplit('@').next()).collect();
         let message = format!(
@@ -90,8 +90,8 @@ fn from_environment(reading: &Reading<'_>, span: &Range<usize>) -> Result<Proxie
     Ok(Proxies { http: proxy("HTTP_PROXY")?, https: proxy("HTTPS_PROXY")?, except })
 }
 
-/// The proxies of a source's calls. Instances that are found have addresses, which mean nothing behind a proxy, and sockets
-/// are on this machine: they are called directly.
+/// Returns the proxies of a source's calls. Discovered instances and sockets are called directly: their addresses have
+/// no meaning behind a proxy, and sockets are on this machine.
 pub(super) fn of_calls(section: &Section<'_>, protocol: &Protocol, proxies: &Proxies) -> Proxies {
     let site = protocol.site();
     let message = if matches!(site.instances, Instances::Found(_)) {

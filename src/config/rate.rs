@@ -1,4 +1,4 @@
-//! `limits.rate`: how much callers may ask, and `server.trusted_proxies`, on which their addresses depend.
+//! `limits.rate`: rate limits of callers, and `server.trusted_proxies`, on which their addresses depend.
 
 use super::limits::mode as mode_of_limit;
 use super::section::Section;
@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-/// `None` without `limits.rate`, and where it has mistakes.
+/// Reads the rate limits; `None` without `limits.rate`, or if it is invalid.
 pub(super) fn read(limits: &Section<'_>) -> Option<Rate> {
     let section = limits.section("rate")?;
     section.check_keys();
@@ -27,7 +27,7 @@ pub(super) fn read(limits: &Section<'_>) -> Option<Rate> {
     Some(Rate { mode, key, allowance: allowance?, tiers, store: store? })
 }
 
-/// A subject where there is a token, an address where there is none.
+/// Returns the default key: the token's subject, or the address if there is no token.
 fn default_key() -> Vec<Mapping> {
     let texts = ["$claims.sub", "$request.ip"];
     texts.iter().filter_map(|text| Mapping::parse(text).ok()).collect()
@@ -57,7 +57,7 @@ fn allowance(section: &Section<'_>) -> Option<Allowance> {
     Some(Allowance { capacity: u32::try_from(capacity?).ok()?, refill: refill? })
 }
 
-/// `100`, `100/s`, `600/m`, `5000/h`.
+/// Parses `100`, `100/s`, `600/m`, `5000/h`.
 fn refilled(scalar: &Scalar) -> Read<Refill> {
     let (amount, unit) = scalar.text.split_once('/').unwrap_or((&scalar.text, "s"));
     let per = match unit {
@@ -77,7 +77,7 @@ fn no_refill() -> Mistake {
     Mistake { message: "this is not a rate".to_owned(), help: Some(help.to_owned()) }
 }
 
-/// It stands in header fields and metrics.
+/// Reads a tier's name. It is sent in header fields and used in metrics.
 fn tier_name(scalar: &Scalar) -> Read<String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let text = &scalar.text;
@@ -88,7 +88,7 @@ fn tier_name(scalar: &Scalar) -> Read<String> {
     Err(Mistake { message: "this cannot be the name of a tier".to_owned(), help })
 }
 
-/// A mapping over the caller; every mistake at its place in the file.
+/// Reads a mapping over the caller. Every mistake is reported at its place in the file.
 fn expression(section: &Section<'_>, node: &Node) -> Option<Mapping> {
     let text = section.scalar(node, |scalar| Ok(scalar.text.clone()))?;
     let say = |span: &Span, message: String, help: Option<String>| {
@@ -125,7 +125,7 @@ fn expression(section: &Section<'_>, node: &Node) -> Option<Mapping> {
 
 const OF_CALLER: &str = "it may name `$claims`, `$request.headers` and `$request.ip`";
 
-/// The place of a part of a value, where the value stands in the file as it is.
+/// Returns the place of a part of a value, if the file contains the value literally.
 fn inside(section: &Section<'_>, node: &Node, text: &str, span: &Span) -> Range<usize> {
     let written = section.reading.file.text.get(node.span.clone()).unwrap_or_default();
     match written.find(text) {
@@ -134,7 +134,7 @@ fn inside(section: &Section<'_>, node: &Node, text: &str, span: &Span) -> Range<
     }
 }
 
-/// `None` where it has mistakes.
+/// Reads the store; `None` if it is invalid.
 fn store(section: &Section<'_>) -> Option<Store> {
     let (mut fail, mut replicas) = (Fail::default(), 1);
     section.read("fail", &mut fail, failing);
@@ -146,7 +146,7 @@ fn store(section: &Section<'_>) -> Option<Store> {
     shared::read(section).map(|server| Store::Redis { server, fail, replicas })
 }
 
-/// A setting that does nothing would mislead.
+/// Refuses settings without an effect: they would mislead.
 fn refuse_idle(section: &Section<'_>) {
     for key in ["fail", "replicas"] {
         let Some(node) = section.get(key) else { continue };
@@ -168,7 +168,7 @@ fn failing(scalar: &Scalar) -> Read<Fail> {
     }
 }
 
-/// `10.0.0.0/8`, or one address.
+/// Parses `10.0.0.0/8`, or one address.
 pub(super) fn proxy(scalar: &Scalar) -> Read<IpNet> {
     let text = scalar.text.as_str();
     let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));

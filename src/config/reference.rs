@@ -1,4 +1,4 @@
-//! docs/configuration.md, written from the table of keys.
+//! Generates docs/configuration.md from the table of keys.
 
 use super::keys::KEYS;
 use std::fmt::Write as _;
@@ -58,7 +58,7 @@ const TABLE: &str = "\
 |---|---|---|---|
 ";
 
-/// Keys without which the mapping that they belong to is refused.
+/// Keys without which their mapping is refused.
 const REQUIRED: &[&str] = &[
     "server.consul.service",
     "limits.rate.capacity",
@@ -103,7 +103,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("sources.*.config", "Replies and the cache of a source"),
 ];
 
-/// The page as it stands in docs/configuration.md.
+/// Returns the content of docs/configuration.md.
 #[must_use]
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();

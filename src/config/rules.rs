@@ -39,7 +39,7 @@ pub(super) fn read(section: &Section<'_>) -> SourceRules {
     SourceRules { is_success, message, extensions }
 }
 
-/// A mapping that is evaluated for every binding of the source.
+/// Reads a mapping that is evaluated for every binding of the source.
 fn text(section: &Section<'_>, node: &Node) -> Option<SourceText> {
     let text = section.scalar(node, values::text)?;
     let refuse = |message: String, help: Option<String>| {
@@ -70,7 +70,7 @@ fn text(section: &Section<'_>, node: &Node) -> Option<SourceText> {
     Some(SourceText { mapping, place })
 }
 
-/// The gRPC codes that count against an instance.
+/// Reads the gRPC codes that count against an instance.
 pub(super) fn failures(section: &Section<'_>) -> FailureCodes {
     let mut codes = Vec::new();
     section.read_list("failures", &mut codes, |scalar| {
@@ -91,7 +91,7 @@ pub(super) fn failures(section: &Section<'_>) -> FailureCodes {
     }
 }
 
-/// A REST source has no such codes.
+/// Refuses `failures` of a REST source, which has no such codes.
 pub(super) fn refuse_failures(section: &Section<'_>) {
     let Some(node) = section.get("failures") else { return };
     let message = "`failures` names gRPC codes, and this source is not gRPC".to_owned();

@@ -1,7 +1,7 @@
-//! Reading one mapping of the YAML: known keys into settings, everything else into problems.
+//! Reads one mapping of the YAML: known keys become settings, everything else becomes problems.
 //!
-//! A value that cannot be read leaves the setting at its default and adds a problem, so that reading always goes on
-//! to the end and every mistake is shown at once.
+//! If a value cannot be read, the setting keeps its default and a problem is added. Reading always continues to the
+//! end, so every mistake is shown at once.
 
 use super::env;
 use super::keys::{self, Known};
@@ -13,22 +13,22 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What all sections of one file share.
+/// State shared by all sections of one file.
 pub(super) struct Reading<'a> {
     pub file: &'a Arc<SourceFile>,
     pub env: &'a dyn Fn(&str) -> Option<String>,
     pub problems: RefCell<Vec<Problem>>,
 }
 
-/// One mapping.
+/// One mapping of the YAML.
 pub(super) struct Section<'a> {
     pub reading: &'a Reading<'a>,
-    /// With `*` for chosen names; what the table of keys knows it by.
+    /// Path with `*` for chosen names, as in the table of keys.
     path: String,
-    /// As the user wrote it.
+    /// Path as the user wrote it.
     shown: String,
     entries: &'a [Entry],
-    /// Of the mapping's first line.
+    /// Span of the mapping's first line.
     pub span: Range<usize>,
 }
 
@@ -39,19 +39,19 @@ impl<'a> Reading<'a> {
         self.problems.borrow_mut().push(problem.at(Place::new(self.file, span.clone())));
     }
 
-    /// Something that is read, and does not do what its author may expect.
+    /// Adds a warning: the value is valid, but may not do what its author expects.
     pub(super) fn warning(&self, code: &'static str, span: &Range<usize>, mistake: Mistake) {
         let mut problem = Problem::warning(code, mistake.message);
         problem.help = mistake.help;
         self.problems.borrow_mut().push(problem.at(Place::new(self.file, span.clone())));
     }
 
-    /// The mapping at the top.
+    /// Returns the mapping at the top.
     pub(super) fn top(&'a self, root: &'a Node) -> Section<'a> {
         Section::open(self, String::new(), String::new(), root)
     }
 
-    /// A scalar with its environment variables replaced; `None` with problems added.
+    /// Expands the environment variables of a scalar; `None` with problems added.
     pub(super) fn expand(&self, scalar: &Scalar, span: &Range<usize>) -> Option<Scalar> {
         match env::expand(&scalar.text, self.env) {
             Ok(text) => Some(Scalar { text, plain: scalar.plain }),
@@ -66,7 +66,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// [`Reading::expand`], with the values of the environment that went into it.
+    /// Like [`Reading::expand`]; also returns the values of the environment that were used.
     pub(super) fn expand_tracked(
         &self,
         scalar: &Scalar,
@@ -84,7 +84,7 @@ impl<'a> Reading<'a> {
         (expanded, used.into_inner())
     }
 
-    /// The place of a piece inside a value, where it stands there as it is.
+    /// Returns the place of a part inside a value, if the file contains it literally.
     fn find(&self, piece: &str, span: &Range<usize>) -> Range<usize> {
         let text = self.file.text.get(span.clone()).unwrap_or_default();
         match text.find(piece) {
@@ -113,18 +113,18 @@ impl<'a> Section<'a> {
         Self { reading, path, shown, entries, span: node.span.clone() }
     }
 
-    /// The keys and values as they stand, for mappings whose keys the user chooses.
+    /// Returns keys and values as written, for mappings whose keys the user chooses.
     pub(super) fn entries(&self) -> &'a [Entry] {
         self.entries
     }
 
-    /// The mapping below an entry whose key the user chose.
+    /// Returns the mapping below an entry whose key the user chose.
     pub(super) fn named(&self, entry: &'a Entry) -> Section<'a> {
         let path = join(&self.path, "*");
         Section::open(self.reading, path, join(&self.shown, &entry.key), &entry.value)
     }
 
-    /// Adds a problem for every key that is not known here.
+    /// Adds a problem for every unknown key.
     pub(super) fn check_keys(&self) {
         for entry in self.entries {
             let mistake = match keys::known(&join(&self.path, &entry.key)) {
@@ -173,7 +173,7 @@ impl<'a> Section<'a> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
 
-    /// The mapping under `key`, where it stands.
+    /// Returns the mapping under `key`, if there is one.
     pub(super) fn section(&self, key: &str) -> Option<Section<'a>> {
         let node = self.get(key)?;
         let section =
@@ -181,7 +181,7 @@ impl<'a> Section<'a> {
         Some(section)
     }
 
-    /// The mappings of the list under `key`, each by its number; a single mapping counts as a list of one.
+    /// Returns the mappings of the list under `key`, each by its number. A single mapping counts as a list of one.
     pub(super) fn list(&self, key: &str) -> Vec<Section<'a>> {
         let Some(node) = self.get(key) else { return Vec::new() };
         let elements = match &node.kind {
@@ -192,13 +192,13 @@ impl<'a> Section<'a> {
         let open = |(number, element): (usize, &'a Node)| {
             let shown = format!("{}[{number}]", join(&self.shown, key));
             let section = Section::open(self.reading, path.clone(), shown, element);
-            // Of what is no mapping, enough is said.
+            // Invalid mappings are already reported.
             matches!(element.kind, Kind::Mapping(_)).then_some(section)
         };
         elements.iter().enumerate().filter_map(open).collect()
     }
 
-    /// What stands under `key`, or a problem.
+    /// Returns the value under `key`, or adds a problem.
     pub(super) fn required(&self, key: &str) -> Option<&'a Node> {
         let node = self.get(key);
         if node.is_none() && !self.is_misspelt(key) {
@@ -211,7 +211,7 @@ impl<'a> Section<'a> {
         node
     }
 
-    /// An unknown key here is reported, and stands for this one.
+    /// Returns whether an unknown key of this section, which is reported, stands for `key`.
     pub(super) fn is_misspelt(&self, key: &str) -> bool {
         let suffix = format!(".{key}`");
         let stands_for = |entry: &Entry| {
@@ -223,7 +223,7 @@ impl<'a> Section<'a> {
         self.entries.iter().any(stands_for)
     }
 
-    /// Text of the table of keys about this section: with the name of the source that it is in.
+    /// Returns a text of the table of keys with the name of this section's source.
     fn named_here(&self, text: &str) -> String {
         let mut steps = self.shown.split('.');
         match (steps.next(), steps.next()) {
@@ -254,7 +254,7 @@ impl<'a> Section<'a> {
         *into = elements.iter().filter_map(|element| self.scalar(element, &value)).collect();
     }
 
-    /// The places of the elements of the list under `key`; a single value counts as a list of one.
+    /// Returns the places of the elements of the list under `key`. A single value counts as a list of one.
     pub(super) fn places(&self, key: &str) -> Vec<Place> {
         let elements = match self.get(key) {
             Some(Node { kind: Kind::List(elements), .. }) => elements.as_slice(),
@@ -268,7 +268,7 @@ impl<'a> Section<'a> {
         Place::new(self.reading.file, span.clone())
     }
 
-    /// A scalar as a value, or a problem.
+    /// Reads a scalar as a value, or adds a problem.
     pub(super) fn scalar<T>(&self, node: &Node, value: impl Fn(&Scalar) -> Read<T>) -> Option<T> {
         let Kind::Scalar(scalar) = &node.kind else {
             let found = if matches!(node.kind, Kind::List(_)) { "a list" } else { "a mapping" };

@@ -1,4 +1,4 @@
-//! `server` and `subscriptions`: what the edge and the engine are set to.
+//! `server` and `subscriptions`: settings of the edge and the engine.
 
 use super::rate;
 use super::section::Section;
@@ -73,7 +73,7 @@ pub(super) fn read(
     }
 }
 
-/// An address beside the endpoint's has the endpoint's certificate.
+/// Reports `tls: true` of a separate address if the endpoint has no certificate: both use the same one.
 fn needs_tls(section: &Section<'_>, wanted: bool, has_tls: bool) {
     if wanted && !has_tls {
         let message =

@@ -1,18 +1,18 @@
-//! `redis`, wherever several gateways share something: which one, how long it may take, and what its keys begin with.
+//! `redis`, wherever gateways share state: the server, its timeout, and the prefix of keys.
 
 use super::section::Section;
 use super::values::{self, Mistake};
 use super::yaml::Kind;
 use crate::shared::{Redis, Settings, Url};
 
-/// The one under `redis`; `None` where there is none, and where it has mistakes.
+/// Reads `redis`; `None` if it is absent or invalid.
 pub(super) fn read(section: &Section<'_>) -> Option<Settings> {
     let node = section.get("redis")?;
     let section = section.section("redis")?;
     match &node.kind {
         Kind::Mapping(_) => section.check_keys(),
         Kind::Scalar(scalar) if scalar.is_null() => {}
-        // Of what is no mapping, enough is said.
+        // Invalid mappings are already reported.
         _ => return None,
     }
     let Some(node) = section.get("url") else {

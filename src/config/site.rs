@@ -1,4 +1,4 @@
-//! Where a source's instances are: `url`, `urls`, `dns`, `consul` or `file` under `rest` or `grpc`.
+//! Location of a source's instances: `url`, `urls`, `dns`, `consul` or `file` under `rest` or `grpc`.
 
 use super::section::Section;
 use super::sockets;
@@ -9,10 +9,10 @@ use crate::upstream::{Instances, Site};
 use http::Uri;
 use std::path::Path;
 
-/// Where a URL may stand, and what else finds instances.
+/// Keys of discovery, which are alternatives to a URL.
 const FOUND: [&str; 3] = ["dns", "consul", "file"];
 
-/// `url` reads what a URL may be. `None` with problems added.
+/// Reads the site; `None` with problems added. `url` parses URLs.
 pub(super) fn read(
     section: &Section<'_>,
     base: &Path,
@@ -57,18 +57,18 @@ fn wrong(section: &Section<'_>, key: &str, message: String) {
     section.reading.problem("source-instances", span, Mistake { message, help });
 }
 
-/// A site whose calls are addressed to the URL's host, wherever their connections go.
+/// Sets the URL's host as the name that calls are addressed to, whatever their connections go to.
 fn named(section: &Section<'_>, site: Site) -> Option<Site> {
     if sockets::has_socket(&site) {
         wrong(section, "url", "discovery finds addresses, and this is a socket".to_owned());
         return None;
     }
-    // As an address has it: an IPv6 address without its brackets.
+    // As in an address: IPv6 without brackets.
     let name = site.example().ok().map(|address| address.host);
     Some(Site { name, ..site })
 }
 
-/// One instance for each URL; they differ in host and port only.
+/// Reads one instance per URL. The URLs may differ in host and port only.
 fn several(section: &Section<'_>, url: fn(&Scalar) -> Read<Uri>) -> Option<Site> {
     let mut sites: Vec<Site> = Vec::new();
     section.read_list("urls", &mut sites, |text| sockets::site(text, url));
@@ -94,7 +94,7 @@ fn several(section: &Section<'_>, url: fn(&Scalar) -> Read<Uri>) -> Option<Site>
     Some(site)
 }
 
-/// Who knows the instances, and the name that the service has there.
+/// Reads the kind of discovery, and the service's name there.
 fn discovery(section: &Section<'_>, base: &Path) -> Option<(Discovery, Option<String>)> {
     if let Some(dns) = section.section("dns") {
         return self::dns(&dns);

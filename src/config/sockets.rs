@@ -1,4 +1,5 @@
-//! `url` of a source as the path of a Unix socket: `unix:///run/orders.sock`, with a prefix of all paths behind a colon.
+//! `url` of a source as the path of a Unix socket: `unix:///run/orders.sock`, optionally with a path prefix after a
+//! colon.
 
 use super::section::Section;
 use super::values::{Mistake, Read};
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 const SCHEME: &str = "unix:";
 
-/// The site at a URL, which `url` reads if it does not name a socket.
+/// Reads the site at a URL. If it does not name a socket, `url` parses it.
 pub(super) fn site(scalar: &Scalar, url: fn(&Scalar) -> Read<Uri>) -> Read<Site> {
     let wrong = |message: String, help: &str| Mistake { message, help: Some(help.to_owned()) };
     let Some(rest) = scalar.text.strip_prefix(SCHEME) else {
@@ -29,13 +30,13 @@ pub(super) fn site(scalar: &Scalar, url: fn(&Scalar) -> Read<Uri>) -> Read<Site>
     Ok(Site { instances: Instances::Fixed(vec![address]), ..site })
 }
 
-/// Some instance is at a socket.
+/// Returns whether any instance is at a socket.
 pub(super) fn has_socket(site: &Site) -> bool {
     let is_socket = |address: &Address| address.socket.is_some();
     matches!(&site.instances, Instances::Fixed(all) if all.iter().any(is_socket))
 }
 
-/// TLS protects what crosses a network.
+/// Refuses TLS for sockets: TLS protects what crosses a network.
 pub(super) fn refuse_tls(section: &Section<'_>, protocol: &Protocol) {
     if let Some(node) = section.get("tls").filter(|_| has_socket(protocol.site())) {
         let message = "a Unix socket is called without TLS".to_owned();

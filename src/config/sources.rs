@@ -1,4 +1,4 @@
-//! `sources`: where each service lives and how it is treated.
+//! `sources`: the address and settings of each service.
 
 use super::section::{Reading, Section};
 use super::values::{self, Mistake, Read};
@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// The sources that can be read, and the names of the others.
+/// Reads the sources. Returns the valid ones, and the names of the others.
 pub(super) fn read(
     section: &Section<'_>,
     base: &Path,
@@ -111,7 +111,7 @@ fn source<'a>(
     })
 }
 
-/// `config`: any mapping.
+/// Reads `config`: any mapping.
 fn config(reading: &Reading<'_>, node: &Node) -> SourceConfig {
     if !matches!(node.kind, Kind::Mapping(_)) {
         let message = "`config` is a mapping of keys to values".to_owned();
@@ -123,7 +123,7 @@ fn config(reading: &Reading<'_>, node: &Node) -> SourceConfig {
     SourceConfig { value, from_env }
 }
 
-/// Settings of HTTP replies.
+/// Refuses settings of HTTP replies for gRPC.
 fn refuse_for_grpc(section: &Section<'_>, keys: &[&str]) {
     for key in keys {
         if let Some(node) = section.get(key) {
@@ -134,7 +134,7 @@ fn refuse_for_grpc(section: &Section<'_>, keys: &[&str]) {
     }
 }
 
-/// `rest` or `grpc`, exactly one of them.
+/// Reads `rest` or `grpc`, exactly one of them.
 fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protocol> {
     let (rest, grpc) = (section.section("rest"), section.section("grpc"));
     let say = |message: String, help: &str| {
@@ -156,7 +156,7 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
             None
         }
         (None, None) => {
-            // Keys of later versions, and what stands outside of `rest` and `grpc`, are reported themselves.
+            // Keys of later versions, and keys outside of `rest` and `grpc`, are reported elsewhere.
             let is_reported = |entry: &Entry| {
                 matches!(
                     entry.key.as_str(),
@@ -175,7 +175,7 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
     }
 }
 
-/// A mapping from header names to what fills them.
+/// Reads a mapping from header names to their values.
 fn named_headers<T>(
     section: &Section<'_>,
     key: &str,
@@ -209,7 +209,8 @@ fn deadline_header(section: &Section<'_>, is_grpc: bool) -> Option<HeaderName> {
     name
 }
 
-/// A header has its value from one place: what would never be sent is refused. (What clients send gives way.)
+/// Refuses a header whose value comes from two settings, since one would never be sent. (Forwarded client headers yield
+/// to others.)
 fn check_once(
     section: &Section<'_>,
     set: &[(HeaderName, HeaderValue)],
@@ -236,7 +237,7 @@ fn check_once(
     section.reading.problem("wrong-value", span, Mistake { message, help });
 }
 
-/// The SDL names sources in strings, logs and error messages: plain names only.
+/// Checks a source's name: the SDL, logs and error messages use it, so only plain names are valid.
 fn check_name(reading: &Reading<'_>, entry: &Entry) {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if entry.key.is_empty() || entry.key.len() > 64 || !entry.key.bytes().all(fits) {
@@ -248,8 +249,8 @@ fn check_name(reading: &Reading<'_>, entry: &Entry) {
     }
 }
 
-/// Any YAML as JSON: plain words as YAML's core schema reads them. The tree's depth is bounded by its parser.
-/// The value of a node. `pointer` is its place; `from_env` takes the values that came out of the environment.
+/// Converts YAML to JSON: plain scalars as in YAML's core schema. The parser limits the depth. `pointer` is the place
+/// of the value, and `from_env` collects the values that came from the environment.
 fn json(reading: &Reading<'_>, node: &Node, pointer: &str, from_env: &mut Vec<FromEnv>) -> Value {
     match &node.kind {
         Kind::List(nodes) => {

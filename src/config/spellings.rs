@@ -1,6 +1,6 @@
-//! Keys that other gateways have, and where the same is set here.
+//! Key names of other gateways, and the corresponding settings here.
 
-/// Returns the setting that an unknown `key` below `path` stands for.
+/// Returns the setting that corresponds to an unknown `key` below `path`.
 pub(super) fn ours(path: &str, key: &str) -> Option<&'static str> {
     let key = key.to_lowercase().replace(['-', '_'], "");
     let of = |(places, names, _): &&(&[&str], &[&str], &'static str)| {
@@ -14,7 +14,7 @@ const SERVER: &[&str] = &["", "server"];
 const SOURCE: &[&str] = &["sources.*", "sources.*.rest", "sources.*.grpc"];
 const ANY: &[&str] = &["", "sources.*", "sources.*.rest", "sources.*.grpc"];
 
-/// Where it was found, its names in lower case without `_` and `-`, and what is written here.
+/// For each spelling: the paths, the names in lower case without `_` and `-`, and the key here.
 const SPELLINGS: &[(&[&str], &[&str], &str)] = &[
     (
         SERVER,

@@ -235,7 +235,7 @@ fn settings_of_a_breaker_that_have_no_effect_are_warned_of() {
     assert!(shown.contains("`max_open` is no longer used"), "{shown}");
 }
 
-/// It is a secret of a source, or a part of one.
+/// Returns whether it is a secret of a source, or a part of one.
 fn is_hidden(path: &str) -> bool {
     let Some(key) = path.strip_prefix("sources.*.auth.") else { return false };
     ["bearer", "basic.user", "basic.password", "client_credentials.client_secret"].contains(&key)
@@ -256,7 +256,7 @@ fn every_key_of_the_table_does_something() {
             ("", _) if key.path.ends_with("redis.url") => with("redis://other"),
             ("", _) if key.path.ends_with("redis") => with("redis://other"),
             ("", "number") => with("7"),
-            // Never printed, so it shows only that there is one.
+            // Never printed, so the output shows only that there is one.
             ("", _) if is_hidden(key.path) => {
                 format!("{:?}", parse("sources: { s: { rest: { url: http://h } } }").unwrap())
             }
@@ -299,7 +299,7 @@ fn every_default_of_the_table_is_the_default() {
                 setting(&format!("{}.url", path.rsplit_once('.').unwrap().0), "redis://h")
             }
             path if path.contains(".dns.") || path.contains(".consul.") => {
-                // A key that does not change anything stands in for the one that is left out.
+                // A key without an effect replaces the one that is left out.
                 let (above, _) = path.rsplit_once('.').unwrap();
                 let (key, value) =
                     if path.contains(".dns.") { ("port", "1") } else { ("service", "s") };

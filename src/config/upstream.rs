@@ -1,4 +1,4 @@
-//! How a source's instances are treated: time limits, balancing, ejection, breaker, retries and so on.
+//! Settings of a source's calls: timeouts, load balancing, ejection, circuit breaker, retries and so on.
 
 use super::section::Section;
 use super::values::{self, Mistake, Read};
@@ -7,7 +7,7 @@ use crate::upstream::{Balance, Settings, Tls};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The longest time between two probes of an open breaker.
+/// Maximum time between two probes of an open breaker.
 const LONGEST_OPEN: Duration = Duration::from_secs(5);
 
 pub(super) fn read(section: &Section<'_>, base: &Path, zone: Option<&String>) -> Settings {
@@ -119,7 +119,7 @@ fn number(scalar: &Scalar) -> Read<u32> {
     values::count(scalar).map(|number| number as u32)
 }
 
-/// A percentage as a number from 0 to 1.
+/// Reads a percentage as a number from 0 to 1.
 fn share(scalar: &Scalar) -> Read<f64> {
     values::share(scalar).map(|thousandths| f64::from(thousandths) / 1000.0)
 }

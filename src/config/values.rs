@@ -1,7 +1,7 @@
-//! What a scalar means under a key: durations, sizes, addresses, URLs, header names and so on.
+//! Parses scalars: durations, sizes, addresses, URLs, header names and so on.
 //!
-//! Each function takes the text and gives a ready value or a [`Mistake`]. Messages never repeat the text: the caret
-//! shows it as it stands in the file, while a value that came out of the environment may be a secret.
+//! Each function takes the text and returns a value or a [`Mistake`]. Messages never repeat the text: the caret shows
+//! it as written in the file, while a value from the environment may be a secret.
 
 use super::yaml::Scalar;
 use crate::connector::is_reserved_header;
@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Why a text is not such a value, and the right form.
+/// Reason why a text is invalid, and the right form.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
     pub message: String,
@@ -18,7 +18,7 @@ pub(super) struct Mistake {
 
 pub(super) type Read<T> = Result<T, Mistake>;
 
-/// Longer than this is a slip of the pen, and would overflow clocks.
+/// Maximum duration. A longer one is a mistake, and would overflow clocks.
 const LONGEST: Duration = Duration::from_hours(24);
 const LARGEST: u64 = 64 << 30;
 
@@ -34,7 +34,7 @@ pub(super) fn boolean(scalar: &Scalar) -> Read<bool> {
     }
 }
 
-/// A whole number, zero included.
+/// Parses a whole number, zero included.
 pub(super) fn count(scalar: &Scalar) -> Read<usize> {
     match scalar.text.parse::<u32>() {
         Ok(number) => Ok(number as usize),
@@ -42,7 +42,7 @@ pub(super) fn count(scalar: &Scalar) -> Read<usize> {
     }
 }
 
-/// A whole number from one on.
+/// Parses a whole number of at least one.
 pub(super) fn positive(scalar: &Scalar) -> Read<usize> {
     match count(scalar)? {
         0 => mistake("this must be at least 1", "with 0 every request would be refused"),
@@ -50,7 +50,7 @@ pub(super) fn positive(scalar: &Scalar) -> Read<usize> {
     }
 }
 
-/// `0%` to `100%`, with one digit behind the point, as a number of thousandths.
+/// Parses `0%` to `100%`, with at most one decimal digit, as thousandths.
 pub(super) fn share(scalar: &Scalar) -> Read<u16> {
     let help = "write a percentage such as `5%` or `0.5%`";
     let number = scalar.text.strip_suffix('%').unwrap_or_default();
@@ -65,7 +65,7 @@ pub(super) fn share(scalar: &Scalar) -> Read<u16> {
     }
 }
 
-/// `500ms`, `2s`, `5m`, `1h`.
+/// Parses `500ms`, `2s`, `5m`, `1h`.
 pub(super) fn duration(scalar: &Scalar) -> Read<Duration> {
     let (number, unit) = split(&scalar.text);
     let help = "write a number and a unit (`ms`, `s`, `m`, `h`), such as `500ms` or `2s`";
@@ -94,7 +94,7 @@ pub(super) fn duration(scalar: &Scalar) -> Read<Duration> {
     Ok(duration)
 }
 
-/// A duration that is not zero.
+/// Parses a duration that is not zero.
 pub(super) fn timeout(scalar: &Scalar) -> Read<Duration> {
     let duration = duration(scalar)?;
     if duration.is_zero() {
@@ -103,7 +103,7 @@ pub(super) fn timeout(scalar: &Scalar) -> Read<Duration> {
     Ok(duration)
 }
 
-/// `512KiB`, `1MiB`, `2GiB`, `100kB`, `1MB`, `900B`; not zero.
+/// Parses `512KiB`, `1MiB`, `2GiB`, `100kB`, `1MB`, `900B` as bytes; not zero.
 pub(super) fn size(scalar: &Scalar) -> Read<u64> {
     let (number, unit) = split(&scalar.text);
     let help =
@@ -130,14 +130,14 @@ pub(super) fn size(scalar: &Scalar) -> Read<u64> {
     }
 }
 
-/// The number in front, and the unit behind it.
+/// Splits a text into its leading number and its unit.
 fn split(text: &str) -> (Option<u64>, &str) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     (number.parse().ok(), unit.trim_start_matches(' '))
 }
 
-/// `127.0.0.1:4000`, `[::1]:4000`.
+/// Parses `127.0.0.1:4000`, `[::1]:4000`.
 pub(super) fn address(scalar: &Scalar) -> Read<SocketAddr> {
     scalar.text.parse().or_else(|_| {
         mistake(
@@ -152,7 +152,7 @@ pub(super) fn port(scalar: &Scalar) -> Read<u16> {
     port.map_or_else(|| mistake("this is not a port", "write a number from 1 to 65535"), Ok)
 }
 
-/// `/graphql`.
+/// Parses `/graphql`.
 pub(super) fn path(scalar: &Scalar) -> Read<String> {
     let text = scalar.text.as_str();
     let fits = text.len() > 1
@@ -170,7 +170,7 @@ pub(super) fn path(scalar: &Scalar) -> Read<String> {
     )
 }
 
-/// An `http` or `https` address without credentials, query or fragment.
+/// Parses an `http` or `https` URL without credentials, query or fragment.
 pub(super) fn url(scalar: &Scalar) -> Read<Uri> {
     let help = "write an address such as `http://127.0.0.1:4101` or `https://api.example.com/v1`";
     let Ok(uri) = scalar.text.parse::<Uri>() else { return mistake("this is not a URL", help) };
@@ -197,10 +197,10 @@ pub(super) fn url(scalar: &Scalar) -> Read<Uri> {
     Ok(uri)
 }
 
-/// A URL of a service.
+/// Parses the URL of a service.
 pub(super) fn service_url(scalar: &Scalar) -> Read<Uri> {
     let Some((_, query)) = scalar.text.split_once('?') else { return url(scalar) };
-    // The name only: the value may be a secret.
+    // Only the name: the value may be a secret.
     let name = query.split(['=', '&', '#']).next().filter(|name| !name.is_empty());
     mistake(
         "this URL has a query",
@@ -211,7 +211,7 @@ pub(super) fn service_url(scalar: &Scalar) -> Read<Uri> {
     )
 }
 
-/// A URL that may have a query, as those of some identity providers have.
+/// Parses a URL that may have a query, which some identity providers need.
 pub(super) fn url_with_query(scalar: &Scalar) -> Read<Uri> {
     let (path, query) = scalar.text.split_once('?').unwrap_or((&scalar.text, ""));
     let uri = url(&Scalar { text: path.to_owned(), plain: scalar.plain })?;
@@ -223,7 +223,7 @@ pub(super) fn url_with_query(scalar: &Scalar) -> Read<Uri> {
     })
 }
 
-/// A URL without a path, as gRPC has its own.
+/// Parses a URL without a path: gRPC has its own paths.
 pub(super) fn origin_url(scalar: &Scalar) -> Read<Uri> {
     let uri = url(scalar)?;
     if uri.path().len() > 1 {
@@ -232,7 +232,7 @@ pub(super) fn origin_url(scalar: &Scalar) -> Read<Uri> {
     Ok(uri)
 }
 
-/// An origin as browsers send it, or `*`.
+/// Parses an origin as browsers send it, or `*`.
 pub(super) fn origin(scalar: &Scalar) -> Read<HeaderValue> {
     let text = scalar.text.as_str();
     let help = "write an origin such as `https://shop.example.com`, or `*` for any";
@@ -251,7 +251,7 @@ pub(super) fn origin(scalar: &Scalar) -> Read<HeaderValue> {
     }
 }
 
-/// A header's name, in any case.
+/// Parses a header name, in any case.
 pub(super) fn header_name(text: &str) -> Read<HeaderName> {
     let Ok(name) = HeaderName::try_from(text) else {
         return mistake(
@@ -268,7 +268,7 @@ pub(super) fn header_name(text: &str) -> Read<HeaderName> {
     Ok(name)
 }
 
-/// A response header that clients may receive.
+/// Parses the name of a response header that clients may receive.
 pub(super) fn returned_header(scalar: &Scalar) -> Read<HeaderName> {
     let name = header_name(&scalar.text)?;
     let is_own = matches!(
@@ -297,7 +297,7 @@ pub(super) fn returned_header(scalar: &Scalar) -> Read<HeaderName> {
     }
 }
 
-/// The name of a cookie (RFC 6265, section 4.1.1).
+/// Parses the name of a cookie (RFC 6265, section 4.1.1).
 pub(super) fn cookie_name(scalar: &Scalar) -> Read<String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if scalar.text.is_empty() || !scalar.text.bytes().all(fits) {
@@ -306,9 +306,9 @@ pub(super) fn cookie_name(scalar: &Scalar) -> Read<String> {
     Ok(scalar.text.clone())
 }
 
-/// A header that no website can have a browser send without a preflight.
+/// Parses the name of a header that a website cannot make a browser send without a preflight.
 pub(super) fn preflight_header(scalar: &Scalar) -> Read<HeaderName> {
-    // The Fetch standard's safelisted request headers, and those that browsers write themselves.
+    // The Fetch standard's safelisted request headers, and those that browsers set themselves.
     const UNASKED: [&str; 17] = [
         "accept",
         "accept-charset",
@@ -340,7 +340,7 @@ pub(super) fn preflight_header(scalar: &Scalar) -> Read<HeaderName> {
     Ok(name)
 }
 
-/// A header's value, marked so that it is never printed.
+/// Parses a header value, and marks it so that it is never printed.
 pub(super) fn secret(scalar: &Scalar) -> Read<HeaderValue> {
     match HeaderValue::from_str(&scalar.text) {
         Ok(mut value) => {
@@ -361,7 +361,7 @@ pub(super) fn text(scalar: &Scalar) -> Read<String> {
     Ok(scalar.text.clone())
 }
 
-/// A claim's name, or the path to it: names joined with dots.
+/// Parses a claim's name, or the path to it: names joined with dots.
 pub(super) fn claim_path(scalar: &Scalar) -> Read<String> {
     let path = text(scalar)?;
     let help = "write a claim's name such as `sub`, or the path to it such as `realm_access.roles`";
@@ -378,7 +378,7 @@ pub(super) fn claim_path(scalar: &Scalar) -> Read<String> {
     Ok(path)
 }
 
-/// A media type without parameters, in lower case.
+/// Parses a media type without parameters, in lower case.
 pub(super) fn media_type(scalar: &Scalar) -> Read<String> {
     let text = scalar.text.to_ascii_lowercase();
     let is_token = |part: &str| {
@@ -393,7 +393,7 @@ pub(super) fn media_type(scalar: &Scalar) -> Read<String> {
     }
 }
 
-/// The most redirects that are followed.
+/// Parses the maximum number of redirects.
 pub(super) fn redirects(scalar: &Scalar) -> Read<u8> {
     match scalar.text.parse() {
         Ok(number @ 0..=10) => Ok(number),

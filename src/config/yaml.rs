@@ -1,15 +1,15 @@
-//! YAML text becomes a tree whose every part knows its place in the file.
+//! Parses YAML text into a tree in which every node has its place in the file.
 //!
-//! Built from the parser's events with a stack of our own, because three things must hold that no ready tree gives:
-//! duplicate keys are found (and both places known), nesting is bounded, and anchors and aliases, with which a few
-//! lines become gigabytes, are refused. Scalars stay text: what a text means is decided by the key it stands under.
+//! Built from the parser's events with its own stack, because no existing tree does all of this: it detects duplicate
+//! keys (with both places), limits nesting, and refuses anchors and aliases, with which a few lines become gigabytes.
+//! Scalars stay text: their key decides how a text is parsed.
 
 use crate::problem::{Place, Problem, SourceFile};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Levels of lists and mappings.
+/// Maximum depth of lists and mappings.
 const MAX_DEPTH: usize = 64;
 
 /// One value and its place.
@@ -29,7 +29,7 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Scalar {
     pub text: String,
-    /// Without quotes: `true`, `1` and `null` mean what they look like.
+    /// Not quoted: `true`, `1` and `null` are not strings.
     pub plain: bool,
 }
 
@@ -48,14 +48,14 @@ enum Open {
 }
 
 impl Scalar {
-    /// Nothing, `~` or `null`.
+    /// Returns whether the node is empty, `~` or `null`.
     pub(super) fn is_null(&self) -> bool {
         self.plain && matches!(self.text.as_str(), "" | "~" | "null" | "Null" | "NULL")
     }
 }
 
-/// The tree of the one document in `file`; an empty file is an empty mapping. What can be told apart is told all at
-/// once; a text that is not YAML ends the reading.
+/// Parses the one document in `file`; an empty file is an empty mapping. Problems that do not depend on each other are
+/// all reported. Text that is not YAML ends the parsing.
 pub(super) fn parse(file: &Arc<SourceFile>, problems: &mut Vec<Problem>) -> Option<Node> {
     let mut builder = Builder {
         file,
@@ -81,7 +81,7 @@ pub(super) fn parse(file: &Arc<SourceFile>, problems: &mut Vec<Problem>) -> Opti
     builder.root.or(Some(Node { kind: Kind::Mapping(Vec::new()), span: end..end }))
 }
 
-/// How to fix what the parser stumbles over at `at`, most of the time.
+/// Returns the most likely fix of a syntax error at `at`.
 fn syntax_help(text: &str, at: usize) -> &'static str {
     let line = text.get(..at).unwrap_or_default().rfind('\n').map_or(0, |newline| newline + 1);
     let line = text.get(line..).unwrap_or_default().lines().next().unwrap_or_default();
@@ -95,7 +95,7 @@ fn syntax_help(text: &str, at: usize) -> &'static str {
     }
 }
 
-/// The tree of a text that is not YAML.
+/// Returns the tree of a text that is not YAML.
 pub(super) fn empty() -> Node {
     Node { kind: Kind::Mapping(Vec::new()), span: 0..0 }
 }
@@ -110,7 +110,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// `None` ends the reading.
+    /// Handles one event; `None` ends the parsing.
     fn event(&mut self, event: Event<'_>, span: Span) -> Option<()> {
         let range = self.offsets.range(span);
         match event {
@@ -217,7 +217,7 @@ impl Builder<'_> {
         self.problem("yaml-anchor", message, range.clone(), Some(help));
     }
 
-    /// A list or mapping is pointed at by its first line only.
+    /// Returns the first line of a list or mapping, to which carets point.
     fn first_line(&self, start: usize, end: usize) -> Range<usize> {
         let text = self.file.text.get(start..end.max(start)).unwrap_or_default();
         let line = text.lines().next().unwrap_or_default().trim_end();
@@ -243,9 +243,9 @@ impl Scalar {
     }
 }
 
-/// From the parser's character numbers to byte offsets.
+/// Converts the parser's character positions to byte offsets.
 struct Offsets {
-    /// `None`: all ASCII, so they are the same.
+    /// `None`: the text is ASCII, so both are the same.
     of_character: Option<Vec<usize>>,
     len: usize,
 }

@@ -1,23 +1,22 @@
-//! What a text says that cannot be meant: keys where there is no object to read them from, and keys in quotes that look
-//! like texts.
+//! Finds texts that cannot be meant: keys without an object to read them from, and quoted keys that look like texts.
 
 use crate::mapping::{Expr, ExprKind, Field, Mapping, Span};
 
-/// A part of a text, and what to write instead.
+/// A part of a text, and its replacement.
 pub(super) struct Part {
     pub(super) text: String,
     pub(super) span: Span,
     pub(super) help: String,
 }
 
-/// Keys in a `body` or a `message` that are read from no object: `name: name`, and `id: args.id`.
+/// Finds keys in a `body` or a `message` that are read from no object: `name: name`, and `id: args.id`.
 pub(super) fn keys_of_nothing(expr: &Expr) -> Vec<Part> {
     let mut found = Vec::new();
     outside(expr, &mut found);
     found
 }
 
-/// `expr` has no current object.
+/// Checks `expr`, which has no current object.
 fn outside(expr: &Expr, found: &mut Vec<Part>) {
     match &expr.kind {
         ExprKind::Key { of, name, .. } if matches!(of.kind, ExprKind::Current) => {
@@ -45,7 +44,7 @@ fn outside(expr: &Expr, found: &mut Vec<Part>) {
     }
 }
 
-/// Values in a `select` that are quoted without need, such as `kind: 'book'`: a quoted name is a key.
+/// Finds values in a `select` that are quoted without need, such as `kind: 'book'`: a quoted name is a key.
 pub(super) fn quoted_keys(mapping: &Mapping) -> Vec<Part> {
     let mut found = Vec::new();
     if let ExprKind::Object(fields) | ExprKind::Select { fields, .. } = &mapping.expr().kind {
@@ -75,7 +74,7 @@ fn inside(fields: &[Field], text: &str, found: &mut Vec<Part>) {
     }
 }
 
-/// Either it needs no quotes as a key, or no service has such a key.
+/// Returns whether a quoted name is meant as text: it needs no quotes as a key, or no service has such a key.
 fn is_text(name: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     name.chars().all(is_word) && !name.starts_with(|c: char| c.is_ascii_digit())

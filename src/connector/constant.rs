@@ -1,7 +1,7 @@
 //! `@const`: a field that is computed, without a source and without a call.
 //!
-//! It compiles like any other binding, so that loading checks its mapping as it checks a `select`. The engine evaluates the
-//! mapping itself; nothing is ever rendered or sent here.
+//! It compiles like any other binding, so that loading checks its mapping like a `select`. The engine evaluates the
+//! mapping itself; nothing is rendered or sent here.
 
 use super::texts::Texts;
 use crate::graphql::{ErrorCode, Name};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub struct Const;
 
 struct ConstCall {
-    /// The field's coordinate: no two of them are the same source.
+    /// Coordinate of the field: no two fields share a source.
     coordinate: Name,
     value: Mapping,
     depends: Computed,
@@ -52,7 +52,7 @@ impl Connector for Const {
         }
         let value =
             spec.argument("value").and_then(|argument| Some((argument, texts.mapping(argument)?)));
-        // Said better below.
+        // A more specific problem is added below.
         texts.problems.retain(|problem| problem.code != "unavailable-variable");
         let Some((argument, value)) = value.filter(|_| texts.problems.is_empty()) else {
             return Err(texts.problems);
@@ -81,7 +81,7 @@ impl Connector for Const {
     }
 }
 
-/// A variable that belongs to a source or to a batch.
+/// Reports a variable that belongs to a source or to a batch.
 fn unavailable(argument: &Argument, reference: &Reference) -> Option<Problem> {
     let (message, help) = match reference.variable {
         Variable::Config => (

@@ -1,39 +1,39 @@
-//! What a source is called with: secrets of the configuration, and how they are kept from being printed.
+//! Credentials for calls of a source: secrets of the configuration, kept from being printed.
 
 use crate::source::secrets::MASK;
 use crate::upstream::Proxies;
 use http::Uri;
 use std::fmt;
 
-/// What goes along with every call of a source. Fixed headers are among the source's others.
+/// Credentials that are sent with every call of a source. Fixed headers are among the source's other headers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
-    /// Parameters of the query: names and values, as they are before encoding.
+    /// Query parameters: names and values, before encoding.
     pub query: Vec<(String, Secret)>,
-    /// Who the gateway is where a token is asked for; calls have the token in `authorization`.
+    /// Client of the gateway at a token endpoint; calls carry the token in `authorization`.
     pub client: Option<ClientCredentials>,
-    /// What fixed headers are made of.
+    /// Secrets in fixed headers.
     pub hidden: Vec<Secret>,
 }
 
-/// A client of OAuth 2 (RFC 6749, section 4.4).
+/// An OAuth 2 client (RFC 6749, section 4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCredentials {
     pub token_url: Uri,
     pub id: String,
     pub secret: Secret,
-    /// With spaces between.
+    /// Scopes, separated by spaces.
     pub scope: Option<String>,
     pub audience: Option<String>,
     pub style: ClientStyle,
-    /// Between the gateway and `token_url`.
+    /// Proxies between the gateway and `token_url`.
     pub proxies: Proxies,
 }
 
-/// Where a client has its secret in a request for a token (RFC 6749, section 2.3.1).
+/// Place of the client's secret in a token request (RFC 6749, section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ClientStyle {
-    /// In a header of basic authentication.
+    /// In a basic authentication header.
     #[default]
     Basic,
     /// In the body.
@@ -51,7 +51,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Credentials {
-    /// Every text that must not be printed.
+    /// Returns every text that must not be printed.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let query = self.query.iter().map(|(_, value)| value);
         let client = self.client.iter().map(|client| &client.secret);

@@ -1,4 +1,4 @@
-//! Failures of the upstream layer as the engine knows them, and what they say of a mutation.
+//! Maps failures of the upstream layer to errors of the engine, and to the outcome of a mutation.
 
 use crate::graphql::ErrorCode;
 use crate::source::{Error, ErrorKind, MutationOutcome, RefusedReply};
@@ -6,31 +6,31 @@ use crate::upstream::Failure;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// gRPC's status of a call that the service itself timed out; no status of HTTP.
+/// gRPC's status of a call that the service itself timed out; not a status of HTTP.
 const DEADLINE_EXCEEDED: u16 = tonic::Code::DeadlineExceeded as u16;
 
 /// The meaning of a status number of a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meaning {
-    /// The code that clients get. Only [`ErrorCode::UpstreamStatus`] carries the status number.
+    /// Error code for clients. Only [`ErrorCode::UpstreamStatus`] carries the status number.
     pub code: ErrorCode,
     pub kind: ErrorKind,
-    /// The service says that it did not do what it was asked to.
+    /// The service reports that it did not execute the call.
     pub is_refusal: bool,
 }
 
-/// The attempts of one call: whether any of them may have been processed, although the last one was not; and what the
-/// service said when it last refused one.
+/// Attempts of one call: whether any of them may have been processed, although the last one was not, and the latest
+/// refusal of the service.
 #[derive(Default)]
 pub(super) struct Attempts {
     is_doubtful: AtomicBool,
     refusal: Mutex<Option<Arc<RefusedReply>>>,
-    /// The call, where developers are shown it.
+    /// The call, if developers see it.
     shown: Option<String>,
 }
 
 impl Attempts {
-    /// Runs one attempt. Dropped before its end, it may have been processed.
+    /// Runs one attempt. If it is dropped before its end, it may have been processed.
     pub async fn run<T>(
         &self,
         attempt: impl Future<Output = Result<T, Failure>>,
@@ -45,7 +45,7 @@ impl Attempts {
         outcome
     }
 
-    /// Attempts whose error begins with `shown`, the call.
+    /// Creates attempts whose error begins with the call `shown`.
     pub fn showing(shown: Option<String>) -> Self {
         Self { shown, ..Self::default() }
     }
@@ -55,7 +55,7 @@ impl Attempts {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal.map(Arc::new);
     }
 
-    /// The error of a call whose last attempt ended with `failure`.
+    /// Returns the error of a call whose last attempt ended with `failure`.
     pub fn to_error(&self, failure: &Failure, meaning: fn(u16) -> Meaning) -> Error {
         let mut error = to_error(failure, meaning);
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take();

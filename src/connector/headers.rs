@@ -1,8 +1,8 @@
-//! The headers of a call (metadata, in gRPC's words): which may be set, which wins, and what is printed of them.
+//! Headers of a call (metadata in gRPC): which may be set, which value wins, and which values are printed.
 //!
-//! What the binding says wins over the source's settings, and both win over what a client sent: a header that the gateway
-//! may set is never the client's own, not even where the gateway has nothing to put into it. Everything that can be decided
-//! at load is.
+//! The binding wins over the source's settings, and both win over the client's headers. If the gateway may set a
+//! header, the client's value is never sent, even if the gateway has no value for it. Everything that can be decided at
+//! load is.
 
 use super::SourceSettings;
 use super::texts::{Text, Texts, scalar};
@@ -12,20 +12,20 @@ use crate::source::{Argument, BindingSpec, Inputs, claim};
 use http::header::{self, AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::Value;
 
-/// What a call sends beside its body, ready to be filled in.
+/// Headers that a call sends, ready to be filled in.
 #[derive(Debug, Default)]
 pub(super) struct Headers {
     fixed: Vec<(HeaderName, HeaderValue)>,
     written: Vec<(HeaderName, Text<Value>)>,
-    /// Filled with the claim of this name or path.
+    /// Headers filled with the claim of this name or path.
     claims: Vec<(HeaderName, String)>,
     forwarded: Vec<HeaderName>,
-    /// The source's own token goes along as `authorization`.
+    /// The source's own token is sent as `authorization`.
     takes_token: bool,
 }
 
-/// Headers that belong to one connection or to the message's framing (RFC 9110 §7.6.1), or that the gateway answers
-/// for itself. No call sets or forwards them.
+/// Returns whether a header belongs to one connection or to the message's framing (RFC 9110 §7.6.1), or is set by the
+/// gateway itself. Calls never set or forward such headers.
 #[must_use]
 pub fn is_reserved(name: &HeaderName) -> bool {
     const RESERVED: [HeaderName; 11] = [
@@ -41,13 +41,13 @@ pub fn is_reserved(name: &HeaderName) -> bool {
         header::TRANSFER_ENCODING,
         header::UPGRADE,
     ];
-    // A trace goes along with every call; as a header of the call it would make each one differ.
+    // Trace headers are sent with every call; as headers of the call they would make each call differ.
     const OTHERS: [&str; 4] = ["keep-alive", "proxy-connection", "traceparent", "tracestate"];
     RESERVED.contains(name) || OTHERS.contains(&name.as_str())
 }
 
 impl Headers {
-    /// From the entries of `argument` (`headers` or `metadata`) and the source's settings. `refused` adds the
+    /// Compiles the entries of `argument` (`headers` or `metadata`) and the source's settings. `refused` adds the
     /// protocol's own reserved names.
     pub(super) fn compile(
         spec: &BindingSpec,
@@ -60,7 +60,7 @@ impl Headers {
         let refused =
             |name: &HeaderName| is_reserved(name) || refused(name) || deadline == Some(name);
         let mut headers = Self::default();
-        // The binding's names, whether or not there is something to send.
+        // The binding's names, whether or not there is a value.
         let mut bound = Vec::new();
         for entry in spec.argument(argument).map(Argument::elements).unwrap_or_default() {
             let name = entry.field("name").and_then(|name| read_name(name, &refused, texts));
@@ -98,22 +98,22 @@ impl Headers {
         }
     }
 
-    /// Some call may send this header.
+    /// Returns whether some call may send this header.
     pub(super) fn sets(&self, name: &HeaderName) -> bool {
         self.names().any(|set| set == name)
     }
 
-    /// Of the client's headers, those that go along.
+    /// Returns the client headers that are forwarded.
     pub(super) fn forwarded(&self) -> &[HeaderName] {
         &self.forwarded
     }
 
-    /// Calls have a token of the source, which the binding does not replace.
+    /// Returns whether calls have a token of the source that the binding does not replace.
     pub(super) fn takes_token(&self) -> bool {
         self.takes_token
     }
 
-    /// Some header is filled with a claim.
+    /// Returns whether some header is filled with a claim.
     pub(super) fn sends_claims(&self) -> bool {
         !self.claims.is_empty()
     }
@@ -124,7 +124,8 @@ impl Headers {
         self.fixed.iter().map(|(name, _)| name).chain(written).chain(claims).chain(&self.forwarded)
     }
 
-    /// A null or empty value leaves its header out. What depends on the request is marked sensitive.
+    /// Renders the headers. A null or empty value leaves its header out. Values that depend on the request are marked
+    /// sensitive.
     pub(super) fn render(
         &self,
         inputs: &Inputs<'_>,
@@ -168,7 +169,7 @@ fn header_value(value: &Value) -> Result<Option<HeaderValue>, Failure> {
     }
 }
 
-/// A claim that is no scalar goes as JSON.
+/// Returns the header value of a claim. A claim that is not a scalar is sent as JSON.
 fn claim_value(value: &Value) -> Result<Option<HeaderValue>, Failure> {
     match value {
         Value::Array(_) | Value::Object(_) => header_value(&Value::String(value.to_string())),
@@ -195,10 +196,11 @@ fn read_name(
     None
 }
 
-/// What stands for a secret.
+/// Replaces a secret.
 pub(super) const HIDDEN: &str = "•••";
 
-/// One line per header, and one for a token of the source; what only the caller and the source should know masked.
+/// Appends one line per header, and one for a token of the source. Values that only the caller and the source may see
+/// are masked.
 pub(super) fn describe(headers: &[(HeaderName, HeaderValue)], has_token: bool, out: &mut String) {
     for (name, value) in headers {
         let shown = match value.to_str() {

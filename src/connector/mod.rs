@@ -1,5 +1,5 @@
-//! Protocols: each connector compiles its directive into calls and speaks its wire through the upstream layer.
-//! Connectors do not import each other; what they share (texts, headers, finding a source) stands beside them.
+//! Protocols: each connector compiles its directive into calls and sends them through the upstream layer. Connectors do
+//! not import each other; what they share (texts, headers, finding a source) is in files beside them.
 
 pub mod grpc;
 pub mod rest;

@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What the field yields of the argument [`OBJECTS`](crate::source::OBJECTS).
+/// Mapping from the argument [`OBJECTS`](crate::source::OBJECTS) to the field's value.
 const STUBS: &str = "$args.objects { __typename id }";
 
 /// The connector of `@node`.
@@ -38,7 +38,7 @@ impl Connector for NodeById {
 
     fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>> {
         let coordinate = spec.coordinate.as_str().into();
-        // The text is ours: only a change of the language could make it invalid.
+        // A constant: only a change of the language could make it invalid.
         let stubs = Mapping::parse(STUBS).map_err(|_| Vec::new())?;
         Ok(Arc::new(NodeCall { coordinate, stubs }))
     }

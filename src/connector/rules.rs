@@ -1,4 +1,4 @@
-//! `isSuccess`, `errors` and `notFound` of a binding, joined with what its source says of every reply.
+//! `isSuccess`, `errors` and `notFound` of a binding, joined with the rules of its source.
 
 use super::SourceSettings;
 use super::texts::Texts;
@@ -16,7 +16,7 @@ pub struct SourceRules {
     pub extensions: Option<SourceText>,
 }
 
-/// A mapping of the configuration, and where it stands.
+/// A mapping of the configuration, and its place.
 #[derive(Debug, Clone)]
 pub struct SourceText {
     pub mapping: Mapping,
@@ -24,7 +24,7 @@ pub struct SourceText {
 }
 
 impl ReplyRules {
-    /// Compiles what the directive says; the source's texts count where it says nothing.
+    /// Compiles the rules of the directive. The source's texts apply where the directive has none.
     pub(super) fn compile(spec: &BindingSpec, source: &SourceSettings, texts: &mut Texts) -> Self {
         let of_source = &source.rules;
         let own = spec.argument("isSuccess").and_then(|argument| success(argument, texts));
@@ -58,7 +58,7 @@ fn success(argument: &Argument, texts: &mut Texts) -> Option<Mapping> {
     Some(mapping)
 }
 
-/// What is wrong with an expression that can never be `true`, and how to fix it.
+/// Describes an expression that can never be `true`, and how to fix it.
 #[must_use]
 pub fn no_condition(expr: &Expr) -> Option<(&'static str, String)> {
     if expr.may_be_boolean() {
@@ -110,7 +110,7 @@ fn extensions(argument: &Argument, texts: &mut Texts) -> Option<Mapping> {
     Some(mapping)
 }
 
-/// A member of `extensions` that a mapping names and the gateway writes itself.
+/// Returns a member of `extensions` that a mapping sets although the gateway writes it itself.
 #[must_use]
 pub fn kept_extension(mapping: &Mapping) -> Option<(crate::mapping::Span, String)> {
     let ExprKind::Object(fields) = &mapping.expr().kind else { return None };
@@ -121,7 +121,7 @@ pub fn kept_extension(mapping: &Mapping) -> Option<(crate::mapping::Span, String
     Some((field.name_span.clone(), message))
 }
 
-/// `notFound: NULL` where there can be no null.
+/// Reports `notFound: NULL` on a field that cannot be null.
 fn no_null(spec: &BindingSpec, said: &Argument, texts: &mut Texts) {
     let coordinate = &spec.coordinate;
     let (message, help) = match spec.operation {
@@ -140,7 +140,8 @@ fn no_null(spec: &BindingSpec, said: &Argument, texts: &mut Texts) {
         .push(Problem::error("invalid-not-found", message).at(said.place.clone()).help(help));
 }
 
-/// "Not found" is null for what only reads. A mutation did not happen, and a stream that is not there has no events.
+/// Returns the meaning of "not found": null for queries. A mutation was not executed, and a missing stream has no
+/// events.
 fn not_found(spec: &BindingSpec, has_success: bool, texts: &mut Texts) -> NotFound {
     let said = match spec.argument("notFound").map(|said| (said, &said.value)) {
         Some((said, ArgumentValue::Enum(name))) => Some((said, &**name)),

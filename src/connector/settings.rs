@@ -1,4 +1,4 @@
-//! Where a service lives and how it is treated: one entry under `sources` of the YAML, ready to use.
+//! Settings of one source: one entry under `sources` of the YAML, ready to use.
 
 use super::credentials::Credentials;
 use super::rules::SourceRules;
@@ -19,35 +19,35 @@ pub struct SourceSettings {
     pub name: crate::graphql::Name,
     pub protocol: Protocol,
     pub upstream: upstream::Settings,
-    /// Of the client's headers, those that go upstream.
+    /// Client headers that are forwarded.
     pub forward_headers: Vec<HeaderName>,
     /// Headers with a fixed value, marked sensitive so that they are never printed.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Headers that a claim of the caller's token fills: the header, and the claim's name or the path to it.
+    /// Headers filled with a claim of the caller's token: the header, and the claim's name or the path to it.
     pub claim_headers: Vec<(HeaderName, String)>,
-    /// What else every call has of the gateway's own.
+    /// Other credentials that are sent with every call.
     pub credentials: Credentials,
-    /// The header that tells a service how many milliseconds are left for a call.
+    /// Header that carries the milliseconds left for a call.
     pub deadline_header: Option<HeaderName>,
     /// `$config` of this source's texts.
     pub config: SourceConfig,
     /// Response headers and cookies that clients receive.
     pub returned: Returned,
-    /// Media types of replies, beside those of JSON, whose body may be JSON; lower-case.
+    /// Media types of replies, beside those of JSON, whose body may be JSON; lower case.
     pub accept_types: Vec<String>,
-    /// Redirects within the origin that a call which reads follows.
+    /// Maximum number of redirects within the origin that a safe call follows.
     pub follow: u8,
-    /// Identical safe calls may share one execution.
+    /// Allows identical safe calls to share one execution.
     pub reuse: bool,
-    /// Which replies are a success, and what clients read of the others.
+    /// Rules for which replies are a success, and what clients see of the others.
     pub rules: SourceRules,
-    /// Problems hold the URL that was called and a part of what the service answered.
+    /// Problems include the called URL and a part of the service's answer.
     pub shows_replies: bool,
     pub places: SourcePlaces,
 }
 
 impl SourceSettings {
-    /// Settings with every default of the configuration. Calls are not shared.
+    /// Creates settings with every default of the configuration. Calls are not shared.
     #[must_use]
     pub fn new(name: crate::graphql::Name, protocol: Protocol) -> Self {
         Self {
@@ -71,18 +71,18 @@ impl SourceSettings {
     }
 }
 
-/// Places in the configuration of names whose mistakes show only elsewhere, such as a file that is absent.
+/// Places in the configuration of names whose mistakes are found later, such as a missing file.
 #[derive(Debug, Clone, Default)]
 pub struct SourcePlaces {
     pub name: Option<Place>,
-    /// The entries of `protos` or `descriptors`, in order, or `reflection`.
+    /// Entries of `protos` or `descriptors`, in order, or `reflection`.
     pub descriptors: Vec<Place>,
-    /// The entries of `proto_paths`, in order.
+    /// Entries of `proto_paths`, in order.
     pub proto_paths: Vec<Place>,
 }
 
-/// Sources that the configuration has and that could not be read: their own mistakes are reported already, so bindings
-/// that name them are checked without them.
+/// Sources of the configuration that could not be read. Their mistakes are reported already, so bindings that name them
+/// are checked without them.
 #[derive(Debug, Clone)]
 pub enum Unread {
     Named(Vec<Name>),
@@ -113,7 +113,7 @@ impl Unread {
 }
 
 impl SourceSettings {
-    /// Stands for a source that could not be read, while bindings are checked. It has no instance.
+    /// Creates a placeholder for a source that could not be read, while bindings are checked. It has no instance.
     pub(super) fn unread(name: &Name) -> Self {
         let site = upstream::Site {
             https: false,
@@ -133,17 +133,17 @@ pub struct SourceConfig {
     pub from_env: Vec<FromEnv>,
 }
 
-/// A value of `config` that came out of the environment, and may be a secret.
+/// A value of `config` that came from the environment, and may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FromEnv {
-    /// Its place (RFC 6901, JSON Pointer).
+    /// Place of the value (RFC 6901, JSON Pointer).
     pub pointer: String,
-    /// The whole value, and the variables that it was made of.
+    /// The whole value, and the variables in it.
     pub texts: Vec<String>,
 }
 
 impl SourceConfig {
-    /// The value with `mark` of a name, such as `keys.0`, for what came out of the environment.
+    /// Returns the value in which everything from the environment is replaced by `mark` of its name, such as `keys.0`.
     #[must_use]
     pub fn shown(&self, mark: &dyn Fn(&str) -> Value) -> Value {
         let mut shown = self.value.clone();
@@ -175,7 +175,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Where the service is.
+    /// Returns the location of the service.
     #[must_use]
     pub fn site(&self) -> &upstream::Site {
         let (Self::Rest { site } | Self::Grpc { site, .. }) = self;
@@ -183,11 +183,11 @@ impl Protocol {
     }
 }
 
-/// Where the messages and methods of a gRPC service are described.
+/// Source of the messages and methods of a gRPC service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DescriptorSource {
     /// `.proto` files. `entries` are files, folders and patterns, relative to `base`. Imports begin in `roots`; without
-    /// any, in the folders of the entries and those above them.
+    /// roots, in the folders of the entries and those above them.
     Protos { base: PathBuf, entries: Vec<PathBuf>, roots: Vec<PathBuf> },
     /// Compiled descriptor sets.
     Sets(Vec<PathBuf>),
@@ -196,14 +196,14 @@ pub enum DescriptorSource {
 }
 
 impl DescriptorSource {
-    /// These files, with imports beside them.
+    /// Creates a source of these files, with imports beside them.
     #[must_use]
     pub fn protos(files: impl IntoIterator<Item = PathBuf>) -> Self {
         let entries = files.into_iter().collect();
         Self::Protos { base: PathBuf::new(), entries, roots: Vec::new() }
     }
 
-    /// The beginning of a sentence about what is not described.
+    /// Returns the beginning of a sentence about missing descriptions.
     pub(super) fn have_no(&self) -> &'static str {
         match self {
             Self::Protos { .. } => "the protos have no",
@@ -213,7 +213,7 @@ impl DescriptorSource {
     }
 }
 
-/// gRPC's codes that say no, by name (google/rpc/code.proto).
+/// gRPC's error codes, by name (google/rpc/code.proto).
 pub const GRPC_CODES: [(&str, Code); 16] = [
     ("CANCELLED", Code::Cancelled),
     ("UNKNOWN", Code::Unknown),
@@ -233,12 +233,12 @@ pub const GRPC_CODES: [(&str, Code); 16] = [
     ("UNAUTHENTICATED", Code::Unauthenticated),
 ];
 
-/// The gRPC codes that count against the instance that answers with them.
+/// gRPC codes that count against the instance that answers with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailureCodes(u32);
 
 impl FailureCodes {
-    /// Codes by number (google/rpc/code.proto).
+    /// Creates a set of codes.
     #[must_use]
     pub fn new(codes: impl IntoIterator<Item = Code>) -> Self {
         Self(codes.into_iter().fold(0, |set, code| set | 1 << (code as u32)))
@@ -251,8 +251,8 @@ impl FailureCodes {
 }
 
 impl Default for FailureCodes {
-    /// Those that a server reports of itself; DEADLINE_EXCEEDED is a timeout in any case. UNKNOWN is not among them: servers answer with it when the service's own code
-    /// raises an error, which another instance would do as well.
+    /// Codes that a server reports about itself; DEADLINE_EXCEEDED is a timeout in any case. UNKNOWN is not included:
+    /// servers answer with it if the service's own code raises an error, and another instance would do the same.
     fn default() -> Self {
         Self::new([Code::Unavailable, Code::Cancelled, Code::Internal, Code::DataLoss])
     }

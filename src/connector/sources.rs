@@ -1,11 +1,11 @@
-//! Finding the source that a binding names.
+//! Finds the source that a binding names.
 
 use super::{Protocol, SourceSettings};
 use crate::problem::{Problem, nearest};
 use crate::source::BindingSpec;
 
 impl Protocol {
-    /// As the YAML spells it.
+    /// Returns the name as in the YAML.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ pub(super) fn is_known(known: &[Known], name: &str) -> bool {
     known.iter().any(|(known, _)| &**known == name)
 }
 
-/// A source that cannot be called as it is configured.
+/// Reports a source that cannot be called as configured.
 pub(super) fn trouble(settings: &SourceSettings, reason: &impl std::fmt::Display) -> Problem {
     let reason = reason.to_string();
     let reason = reason.split(" (os error").next().unwrap_or_default();
@@ -36,7 +36,7 @@ pub(super) fn trouble(settings: &SourceSettings, reason: &impl std::fmt::Display
         .help("certificates and keys are files in PEM, named under `tls`, relative to the configuration file")
 }
 
-/// Why a binding's source is not among the `wanted` protocol's.
+/// Reports why a binding's source is not among the `wanted` protocol's.
 pub(super) fn unknown(spec: &BindingSpec, known: &[Known], wanted: &'static str) -> Problem {
     let name = &*spec.source;
     if let Some((_, protocol)) = known.iter().find(|(known, _)| &**known == name) {

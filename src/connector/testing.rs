@@ -1,4 +1,4 @@
-//! What the connectors' tests share: bindings written as SDL, callers, and loopback servers.
+//! Shared by the connectors' tests: bindings written as SDL, callers, and loopback servers.
 
 use super::{Protocol, SourceSettings};
 use crate::problem::{Place, Problem, SourceFile};
@@ -25,12 +25,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// The binding of `Query.it`, from a directive as users write it.
+/// Returns the binding of `Query.it`, from a directive as users write it.
 pub(super) fn binding(directive: &str) -> BindingSpec {
     bindings(&format!("type Query {{ it: Int {directive} }}")).remove(0)
 }
 
-/// Every binding of a text.
+/// Returns every binding of a text.
 pub(super) fn bindings(sdl: &str) -> Vec<BindingSpec> {
     let file = Arc::new(SourceFile { name: "test.graphql".into(), text: sdl.to_owned() });
     let document = ast::Document::parse(sdl.to_owned(), "test.graphql").expect("valid SDL");
@@ -60,7 +60,7 @@ fn read_binding(file: &Arc<SourceFile>, directive: &Node<ast::Directive>) -> Opt
     })
 }
 
-/// The text of every block of this language on a page.
+/// Returns the text of every block of this language on a page.
 pub(super) fn examples<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     let fence = format!("```{language}\n");
     let parts = page.split(fence.as_str()).skip(1);
@@ -94,7 +94,7 @@ fn place<T>(file: &Arc<SourceFile>, node: &Node<T>) -> Place {
     Place::new(file, location.offset()..location.end_offset())
 }
 
-/// A problem as `code: "the text it points at" message`.
+/// Formats problems as `code: "the text it points at" message`.
 pub(super) fn shown(problems: &[Problem]) -> Vec<String> {
     let show = |problem: &Problem| {
         let place = problem.place.as_ref().map(|place| &place.file.text[place.span.clone()]);
@@ -103,7 +103,7 @@ pub(super) fn shown(problems: &[Problem]) -> Vec<String> {
     problems.iter().map(show).collect()
 }
 
-/// Inputs with these arguments, and nothing else.
+/// Creates inputs with these arguments, and nothing else.
 pub(super) fn with_inputs<T>(args: &Value, caller: &Caller, ask: impl Fn(&Inputs<'_>) -> T) -> T {
     let null = Value::Null;
     let nothing = json!({});
@@ -162,13 +162,13 @@ pub(super) fn answer_json(value: &Value) -> Answer {
     answer(200, &[("content-type", "application/json")], value.to_string())
 }
 
-/// Method, headers and so on, and the whole body.
+/// Returns method, headers and so on, and the whole body.
 pub(super) async fn read_asked(asked: Asked) -> (http::request::Parts, Bytes) {
     let (parts, body) = asked.into_parts();
     (parts, body.collect().await.expect("a body").to_bytes())
 }
 
-/// A server on a loopback port; HTTP/1.1, and HTTP/2 with prior knowledge.
+/// A server on a loopback port: HTTP/1.1, and HTTP/2 with prior knowledge.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -209,7 +209,7 @@ impl Server {
         Self { address, stop, task }
     }
 
-    /// Returns when every connection is closed.
+    /// Stops the server. Returns when every connection is closed.
     pub(super) async fn stop(self) {
         drop(self.stop);
         self.task.await.expect("no panic");
@@ -246,7 +246,7 @@ async fn serve<F, A>(
         let handshake = tls.accept(stream);
         tokio::spawn(async move {
             if let Ok(stream) = handshake.await {
-                // A client that breaks off is not the server's affair.
+                // A client may break off.
                 let _ = builder.serve_connection(TokioIo::new(stream), service).await;
             }
         });

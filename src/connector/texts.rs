@@ -1,4 +1,4 @@
-//! Parsing a binding's texts: templates and mappings, with every mistake at its place, and every variable they name.
+//! Parses a binding's texts: templates and mappings, with every mistake at its place, and every variable they name.
 
 use super::{SourceSettings, check};
 use crate::mapping::{Failure, Mapping, ParseError, Position, Reference, Scope, Template};
@@ -8,16 +8,16 @@ use crate::source::{Argument, Inputs, Placed};
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// What is found while a binding is compiled.
+/// Results of compiling a binding's texts.
 #[derive(Default)]
 pub(super) struct Texts {
     pub(super) references: Vec<Placed>,
     pub(super) problems: Vec<Problem>,
-    /// Of a binding that compiles.
+    /// Warnings of a binding that compiles.
     pub(super) warnings: Vec<Problem>,
 }
 
-/// A value that is the same in every call, or is worked out for each.
+/// A value that is the same in every call, or is evaluated for each.
 #[derive(Debug)]
 pub(super) enum Text<T> {
     Fixed(T),
@@ -25,7 +25,7 @@ pub(super) enum Text<T> {
 }
 
 impl Texts {
-    /// Path and query of a URL.
+    /// Parses path and query of a URL.
     pub(super) fn url(&mut self, argument: &Argument) -> Option<Text<String>> {
         let text = argument.text()?;
         let template = self.parsed("invalid-template", argument, Template::parse_url(text))?;
@@ -38,7 +38,7 @@ impl Texts {
         self.fixed(argument, fixed).map(Text::Fixed)
     }
 
-    /// The value of a query parameter, a header or a metadata entry.
+    /// Parses the value of a query parameter, a header or a metadata entry.
     pub(super) fn value(&mut self, argument: &Argument, position: Position) -> Option<Text<Value>> {
         let text = argument.text()?;
         let template = Template::parse_value(text, position);
@@ -52,7 +52,7 @@ impl Texts {
         self.fixed(argument, fixed).map(Text::Fixed)
     }
 
-    /// A `body` or a `message`.
+    /// Parses a `body` or a `message`.
     pub(super) fn mapping(&mut self, argument: &Argument) -> Option<Mapping> {
         let mapping = self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))?;
         for found in check::keys_of_nothing(mapping.expr()) {
@@ -67,7 +67,7 @@ impl Texts {
         Some(mapping)
     }
 
-    /// A text that is evaluated when the reply has come.
+    /// Parses a text that is evaluated on the reply.
     pub(super) fn of_reply(&mut self, argument: &Argument) -> Option<Mapping> {
         let mapping = self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))?;
         let placed =
@@ -76,7 +76,7 @@ impl Texts {
         Some(mapping)
     }
 
-    /// A `select`, whose references are the engine's to check.
+    /// Parses a `select`. The engine checks its references.
     pub(super) fn select(&mut self, argument: &Argument) -> Option<Mapping> {
         let mapping = self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))?;
         for found in check::quoted_keys(&mapping) {
@@ -90,7 +90,7 @@ impl Texts {
         Some(mapping)
     }
 
-    /// `$config` holds every value that the texts name; `select` is an argument and its mapping.
+    /// Checks that `$config` has every value that the texts name. `select` is an argument and its mapping.
     pub(super) fn check_config(
         &mut self,
         settings: &SourceSettings,
@@ -158,12 +158,12 @@ impl Text<Value> {
     }
 }
 
-/// The scope of a text that shapes a call: there is no current object.
+/// Returns the scope of a text that shapes a call: there is no current object.
 pub(super) fn scope<'a>(inputs: &'a Inputs<'a>) -> Scope<'a> {
     Scope { current: &Value::Null, variables: inputs }
 }
 
-/// A path of `$config` that leads to nothing. Elements of lists are not looked into.
+/// Returns a path of `$config` that does not exist. Elements of lists are not checked.
 fn absent_setting(settings: &SourceSettings, placed: &Placed) -> Option<Problem> {
     let Reference { variable: Variable::Config, path, .. } = &placed.reference else { return None };
     let mut at = &settings.config.value;
@@ -208,7 +208,7 @@ fn no_setting(
     .help(help)
 }
 
-/// A scalar as text; null is `None`.
+/// Converts a scalar to text; null is `None`.
 pub(super) fn scalar(value: &Value) -> Result<Option<Cow<'_, str>>, Failure> {
     match value {
         Value::Null => Ok(None),

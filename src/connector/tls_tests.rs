@@ -1,4 +1,5 @@
-//! Over real TLS: whom a source trusts, what the gateway shows, and that a certificate's name is the service's.
+//! Real TLS: which certificates a source trusts, which one the gateway presents, and that a certificate's name must be
+//! the service's.
 
 use super::grpc::{Grpc, reflect};
 use super::rest::Rest;
@@ -48,7 +49,7 @@ impl Authority {
         self.folder.path().join(name)
     }
 
-    /// A certificate for `name`, also written as `NAME.pem` and `NAME.key`.
+    /// Creates a certificate for `name`, also written as `NAME.pem` and `NAME.key`.
     fn sign(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
@@ -58,7 +59,7 @@ impl Authority {
         (certificate, key)
     }
 
-    /// A server known as `users.test`, which may ask for a certificate of this authority.
+    /// Creates a server known as `users.test`, which may ask for a certificate of this authority.
     fn server(&self, asks_for_one: bool) -> ServerConfig {
         let (certificate, key) = self.sign("users.test");
         let provider = Arc::new(ring::default_provider());
@@ -88,7 +89,7 @@ impl Authority {
     }
 }
 
-/// Calls are addressed to `name`, and connections go to the server.
+/// Creates a site: calls are addressed to `name`, and connections go to the server.
 fn site(server: &Server, name: &str) -> Site {
     let address = Address::new("127.0.0.1", server.address.port()).unwrap();
     let (name, prefix) = (Some(name.to_owned()), String::new());
@@ -127,7 +128,7 @@ async fn ask(call: &Arc<dyn Call>) -> Result<Reply, Error> {
     call.send(Arc::new(request.expect("it renders")), in_an_hour()).await
 }
 
-/// JSON to those who ask for JSON, and NOT_FOUND to those who speak gRPC.
+/// Answers JSON to clients that ask for JSON, and NOT_FOUND to gRPC clients.
 async fn reply(asked: Asked) -> Answer {
     assert_eq!(asked.uri().host().or(asked.headers().get("host").map(host)), Some("users.test"));
     if asked.headers().get("content-type").is_some_and(|kind| kind == "application/grpc") {
@@ -156,8 +157,8 @@ async fn roots_of_its_own_are_trusted_and_no_others() {
     }
 }
 
-/// A certificate as `openssl req -x509` makes it: its own authority, for `users.test`, good from and until these years.
-/// Written as `ca.pem`; the server shows it.
+/// Creates a certificate as `openssl req -x509` makes it: its own authority, for `users.test`, valid between these
+/// years. It is written as `ca.pem`, and the server presents it.
 fn self_signed(folder: &Path, years: (i32, i32)) -> ServerConfig {
     let mut params = CertificateParams::new(vec!["users.test".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -185,7 +186,7 @@ async fn a_self_signed_certificate_is_trusted_by_its_very_file() {
     ask(&rest(at("users.test"), tls(&ours))).await.expect("a reply");
     let known = ask(&grpc(at("users.test"), tls(&ours))).await.unwrap_err();
     assert_eq!(known.status, Some(5), "{known}");
-    // Of the same names, and another one.
+    // With the same names, but another certificate.
     self_signed(other.path(), (2000, 4000));
     for (name, folder) in [("orders.test", &ours), ("users.test", &other)] {
         let error = ask(&rest(at(name), tls(folder))).await.unwrap_err();
@@ -256,7 +257,7 @@ async fn files_that_cannot_be_used_are_a_problem_of_the_load() {
     }
 }
 
-/// A forward proxy whose tunnels all lead to `target`; what it was asked for.
+/// Starts a forward proxy whose tunnels all lead to `target`. Also returns what was requested of it.
 async fn tunnels(target: std::net::SocketAddr) -> (Proxies, tokio::sync::mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://me:hush@{}", listener.local_addr().unwrap());

@@ -1,8 +1,8 @@
-//! Tokens that the gateway gets for itself from a token endpoint (OAuth 2 client credentials, RFC 6749, section 4.4).
+//! Tokens that the gateway gets from a token endpoint (OAuth 2 client credentials, RFC 6749, section 4.4).
 //!
-//! A token is kept until it expires, and renewed before: calls go on with the one there is meanwhile. At most one request
-//! for a token is in flight, in a task of its own, so that it goes on for the others when the call that began it is given
-//! up. What is asked for after a failure waits a moment, and calls fail at once in that time.
+//! A token is kept until it expires, and renewed before; calls use the current one meanwhile. At most one request for a
+//! token is in flight. It runs in a task of its own, so that it continues for other calls when the call that began it
+//! is dropped. After a failure, the next request waits a moment, and calls fail at once in that time.
 
 mod endpoint;
 
@@ -18,17 +18,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// After a failure, the time in which no other request for a token is made.
+/// Time after a failure in which no other token request is sent.
 const PAUSE: Duration = Duration::from_millis(250);
-/// The same while the token of before is still good.
+/// The same while the previous token is still valid.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
-/// The time in which tokens are not renewed for a service that refused a fresh one.
+/// Time in which tokens are not renewed for a service that refused a fresh one.
 const IN_VAIN: Duration = Duration::from_secs(1);
-/// A token that does not say how long it lives is renewed after this time.
+/// Time until a token without a lifetime is renewed.
 const UNSAID: Duration = Duration::from_mins(5);
-/// A longer life counts as this.
+/// Maximum lifetime; longer ones are cut to this.
 const LONGEST: Duration = Duration::from_hours(24);
-/// A token is renewed so long before it expires, or after four fifths of its life if that is later.
+/// A token is renewed this long before it expires, or after four fifths of its lifetime if that is later.
 const EARLY: Duration = Duration::from_secs(30);
 
 /// The tokens of one source.
@@ -38,20 +38,20 @@ pub(super) struct Tokens {
     state: Mutex<State>,
 }
 
-/// Asks for a token, within a bounded time.
+/// Requests a token, within a bounded time.
 type Issue = dyn Fn() -> BoxFuture<'static, Result<Granted, NoToken>> + Send + Sync;
 type Renewal = Shared<BoxFuture<'static, Result<Arc<Token>, NoToken>>>;
 
 #[derive(Default)]
 struct State {
     token: Option<Arc<Token>>,
-    /// In flight.
+    /// Renewal in flight.
     renewal: Option<Renewal>,
     failed: Option<(Instant, NoToken)>,
     in_vain: Option<Instant>,
 }
 
-/// A token as calls have it.
+/// A token for calls.
 pub(super) struct Token {
     /// `Bearer …`, never printed.
     pub header: HeaderValue,
@@ -59,7 +59,7 @@ pub(super) struct Token {
     expires: Instant,
 }
 
-/// A call as `run` makes it, with a token where the source has some.
+/// Makes a call with `run`, and passes a token if the source has a client.
 pub(super) fn authorized<T: Send + 'static, C: Clone + Send + Sync + 'static>(
     tokens: Option<&Arc<Tokens>>,
     deadline: std::time::Instant,
@@ -73,15 +73,17 @@ pub(super) fn authorized<T: Send + 'static, C: Clone + Send + Sync + 'static>(
 }
 
 impl Tokens {
-    /// The tokens of a source that has a client of its own.
+    /// Returns the tokens of a source that has a client of its own.
     ///
     /// # Errors
-    /// As of [`Tokens::new`].
+    /// The same as those of [`Tokens::new`].
     pub(super) fn of(settings: &SourceSettings) -> Result<Option<Arc<Self>>, String> {
         let client = settings.credentials.client.as_ref();
         client.map(|it| Self::new(&settings.name, it, settings.upstream.timeout)).transpose()
     }
 
+    /// Creates the tokens of a client.
+    ///
     /// # Errors
     /// The endpoint cannot be called; one lowercase sentence.
     pub(super) fn new(
@@ -105,10 +107,10 @@ impl Tokens {
     }
 
     /// Makes a call with a token, and once more with a fresh one if the service refuses the first with `refusal`: its
-    /// status for callers that it does not know.
+    /// status for invalid credentials.
     ///
     /// # Errors
-    /// Those of the call, and that there is no token by the deadline.
+    /// Those of the call, or that there is no token by the deadline.
     pub(super) async fn call<T>(
         self: &Arc<Self>,
         deadline: std::time::Instant,
@@ -116,7 +118,7 @@ impl Tokens {
         call: impl Fn(HeaderValue) -> BoxFuture<'static, Result<T, Error>>,
     ) -> Result<T, Error> {
         let is_refused = |outcome: &Result<T, Error>| {
-            // An attempt before may have been processed.
+            // An earlier attempt may have been processed.
             let is_safe = |error: &Error| error.outcome == MutationOutcome::Refused;
             outcome.as_ref().is_err_and(|error| error.status == Some(refusal) && is_safe(error))
         };
@@ -133,7 +135,7 @@ impl Tokens {
         outcome
     }
 
-    /// A token for one call.
+    /// Returns a token for one call.
     ///
     /// # Errors
     /// There is none by the deadline.
@@ -148,7 +150,7 @@ impl Tokens {
         }
     }
 
-    /// A token that is good, or the request for one. It begins here where it is due.
+    /// Returns a valid token, or the renewal in flight. Starts a renewal if it is due.
     fn kept_or_renewal(self: &Arc<Self>) -> Result<Arc<Token>, Renewal> {
         let mut state = self.state();
         let now = Instant::now();
@@ -196,7 +198,7 @@ impl Tokens {
         outcome
     }
 
-    /// A token was refused. True if another one may do.
+    /// Records that a token was refused. Returns true if another one may be accepted.
     fn refused(&self, token: &Arc<Token>) -> bool {
         let mut state = self.state();
         if state.token.as_ref().is_some_and(|kept| !Arc::ptr_eq(kept, token)) {
@@ -215,7 +217,7 @@ impl Tokens {
 }
 
 impl Token {
-    /// Its life began before it was asked for, as far as can be known here.
+    /// Creates a token. Its lifetime counts from the request, because the exact start is unknown here.
     fn new(granted: Granted, asked: Instant) -> Self {
         let life = granted.life.unwrap_or(UNSAID).min(LONGEST);
         let early = EARLY.min(life / 5);
@@ -227,7 +229,7 @@ impl Token {
     }
 }
 
-/// Nothing was sent to the service.
+/// Returns the error of a call of which nothing was sent.
 fn to_error(reason: &NoToken) -> Error {
     let code =
         if reason.is_late { ErrorCode::UpstreamTimeout } else { ErrorCode::UpstreamUnavailable };

@@ -1,5 +1,5 @@
-//! When things happened in the storefront: a function of their ids, never the time of day, so that a day with it can be
-//! repeated exactly. Later ids are later.
+//! Dates in the storefront: a function of IDs, never of the time of day, so that a day can be repeated exactly. Later
+//! IDs have later dates.
 
 pub(super) fn joined_at(user: u32) -> String {
     rfc3339(1_577_836_800 + u64::from(user) * 86_413)
@@ -13,7 +13,7 @@ pub(super) fn notified_at(notification: u32) -> String {
     rfc3339(1_704_067_200 + u64::from(notification) * 3_623)
 }
 
-/// Seconds since 1970 as RFC 3339 in UTC; the date by Hinnant's `civil_from_days`.
+/// Formats seconds since 1970 as RFC 3339 in UTC; the date by Hinnant's `civil_from_days`.
 fn rfc3339(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day_of_era) = (days / 146_097, days % 146_097);

@@ -1,4 +1,4 @@
-//! gRPC messages to bytes and back, for messages that tonic's generator did not write.
+//! Encodes and decodes gRPC messages that tonic's generator did not write.
 
 use prost::Message;
 use std::marker::PhantomData;

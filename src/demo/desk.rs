@@ -1,7 +1,7 @@
-//! The front desk of a service: every request passes here first. It is counted, it waits for as long as the service is
-//! slow, and it is turned away where the service is to fail.
+//! Entry of every service: each request is counted first, delayed by the service's latency, and refused if the service
+//! is to fail.
 //!
-//! Behaviour can change while the service runs. Nothing here knows a protocol.
+//! The behavior can change while the service runs. Nothing here depends on a protocol.
 
 use super::settings::Failure;
 use serde::Serialize;
@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// What a service was asked since it started, or since the counters were last reset.
+/// Number of requests to a service since it started, or since the counters were last reset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Requests {
     pub total: u64,
-    /// Asked and not answered yet; a client that hangs up leaves at once.
+    /// Requests that are not answered yet. A client that disconnects leaves at once.
     pub in_flight: u64,
-    /// By endpoint, such as `GET /users/{id}`; each is named, asked or not.
+    /// Requests by endpoint, such as `GET /users/{id}`; endpoints without requests are included.
     pub endpoints: indexmap::IndexMap<&'static str, u64>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Desk {
     endpoints: Vec<(&'static str, AtomicU64)>,
     behaviour: RwLock<Behaviour>,
     in_flight: AtomicU64,
-    /// Requests that [`Failure::Share`] has judged; decides who is next.
+    /// Number of requests that [`Failure::Share`] has judged; decides which one fails next.
     judged: AtomicU64,
 }
 
@@ -53,10 +53,10 @@ impl Desk {
         })
     }
 
-    /// Lets a request in; `endpoint` is an index into the names given to [`Desk::new`].
+    /// Admits a request. `endpoint` is an index into the names passed to [`Desk::new`].
     ///
     /// # Errors
-    /// The failure that the client is to see. Never returns where the service hangs.
+    /// The failure that the client gets. Never returns if the service hangs.
     pub(super) async fn enter(self: &Arc<Self>, endpoint: usize) -> Result<Visit, Failure> {
         self.endpoints[endpoint].1.fetch_add(1, Relaxed);
         self.in_flight.fetch_add(1, Relaxed);
@@ -92,7 +92,7 @@ impl Desk {
         }
     }
 
-    /// What is in flight stays counted as such.
+    /// Resets the counters. Requests in flight stay counted as such.
     pub(super) fn reset(&self) {
         for (_, count) in &self.endpoints {
             count.store(0, Relaxed);
@@ -103,7 +103,8 @@ impl Desk {
         *self.behaviour.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the next request is among `share` of a hundred: those where the running total passes a whole number.
+    /// Returns whether the next request is among `share` of a hundred: those where the running total passes a whole
+    /// number.
     fn hits(&self, share: u8) -> bool {
         let before = self.judged.fetch_add(1, Relaxed);
         let share = u64::from(share);

@@ -1,4 +1,4 @@
-//! What a client sees of a service that fails, over HTTP and over gRPC.
+//! Answers of a failing service, over HTTP and over gRPC.
 
 use super::settings::Failure;
 use axum::body::Body;
@@ -11,7 +11,7 @@ use std::convert::Infallible;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HangUp;
 
-/// Begins a gRPC message of 300 MB (gRPC over HTTP/2, "Length-Prefixed-Message").
+/// Header of a gRPC message of 300 MB (gRPC over HTTP/2, "Length-Prefixed-Message").
 const FRAME: [u8; 5] = [0, 0x11, 0xe1, 0xa3, 0x00];
 const CHUNK: usize = 1_000_000;
 const CHUNKS: usize = 300;

@@ -1,9 +1,9 @@
-//! The storefront's graph, embedded, so that `portcullis demo` needs nothing but the binary.
+//! The storefront's graph, embedded, so that `portcullis demo` needs only the binary.
 
-/// The configuration, as `schema/portcullis.yaml` has it.
+/// The content of `schema/portcullis.yaml`.
 pub const CONFIG: &str = include_str!("../../schema/portcullis.yaml");
 
-/// What the configuration refers to, by its path beside it: name and text.
+/// Files that the configuration refers to, by relative path: name and text.
 pub const FILES: &[(&str, &str)] = &[
     ("users.graphql", include_str!("../../schema/users.graphql")),
     ("products.graphql", include_str!("../../schema/products.graphql")),
@@ -12,5 +12,5 @@ pub const FILES: &[(&str, &str)] = &[
     ("products.proto", include_str!("../../schema/products.proto")),
 ];
 
-/// The operation with which the playground opens.
+/// Operation that the playground shows first.
 pub const DASHBOARD: &str = include_str!("../../schema/queries/dashboard.graphql");

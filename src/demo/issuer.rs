@@ -1,7 +1,7 @@
-//! The demo's own identity provider: a key made at start, and tokens for those who want to be somebody.
+//! The demo's own identity provider: a key made at start, and tokens for its users.
 //!
-//! The key lives as long as the process and is in no file; nothing but this process ever believes it. Its set of keys is
-//! handed over as text, since the gateway that believes it is in the same process.
+//! The key lives as long as the process and is not in a file; only this process accepts it. Its JWKS is passed as text,
+//! since the gateway is in the same process.
 
 use crate::identity::{Audience, KeySource, ProviderSettings};
 use base64::Engine as _;
@@ -11,29 +11,29 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The `iss` of its tokens; a name, where nothing answers.
+/// `iss` of its tokens: a name without a server.
 pub const ISSUER: &str = "https://id.storefront.example/";
-/// The `aud` of its tokens.
+/// `aud` of its tokens.
 pub const AUDIENCE: &str = "storefront";
 
 const KEY_ID: &str = "demo";
 const LIFETIME: Duration = Duration::from_hours(24);
 
-/// A user of the storefront who can be asked as.
+/// A user of the storefront with a token.
 #[derive(Debug, Clone, Copy)]
 pub struct Person {
-    /// The id in the users service.
+    /// ID in the users service.
     pub id: u32,
     pub scope: &'static str,
 }
 
-/// Those for whom the demo prints tokens.
+/// Users for whom the demo prints tokens.
 pub const PEOPLE: [Person; 2] = [
     Person { id: 1, scope: "orders:read" },
     Person { id: 2, scope: "orders:read orders:write users:read" },
 ];
 
-/// Signs tokens with a key of its own.
+/// Signs tokens with its own key.
 pub struct Issuer(Ed25519KeyPair);
 
 impl Issuer {
@@ -44,7 +44,7 @@ impl Issuer {
         Self(Ed25519KeyPair::from_pkcs8(key.as_ref()).expect("it was made a line ago"))
     }
 
-    /// Its public key as a JWKS.
+    /// Returns its public key as a JWKS.
     #[must_use]
     pub fn jwks(&self) -> String {
         let x = encode(self.0.public_key());
@@ -52,14 +52,14 @@ impl Issuer {
         json!({ "keys": [key] }).to_string()
     }
 
-    /// What makes a gateway believe it.
+    /// Returns the settings with which a gateway trusts it.
     #[must_use]
     pub fn provider(&self) -> ProviderSettings {
         let audience = Audience::OneOf(vec![AUDIENCE.to_owned()]);
         ProviderSettings::new(ISSUER, KeySource::Given(self.jwks()), audience)
     }
 
-    /// A token for a person, good for a day.
+    /// Creates a token for a person, valid for a day.
     #[must_use]
     pub fn token(&self, person: Person, now: SystemTime) -> String {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -73,7 +73,7 @@ impl Issuer {
         }))
     }
 
-    /// A token that says this, and nothing else.
+    /// Creates a token with exactly these claims.
     #[must_use]
     pub fn sign(&self, claims: &Value) -> String {
         let header = json!({ "alg": "EdDSA", "typ": "JWT", "kid": KEY_ID });

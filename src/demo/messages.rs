@@ -1,8 +1,8 @@
-//! The messages of `schema/products.proto`, written by hand so that a build needs no `protoc`; a test holds them to
-//! the file.
+//! The messages of `schema/products.proto`, written by hand so that a build needs no `protoc`; a test compares them
+//! with the file.
 //!
-//! In replies a product is a field of bytes: on the wire that is the same as a message, and a product that was encoded
-//! once is not encoded again.
+//! In replies, a product is a field of bytes. The encoding equals that of a message, and an encoded product is not
+//! encoded again.
 
 use prost::Message;
 use prost::bytes::Bytes;

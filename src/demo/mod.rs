@@ -1,9 +1,9 @@
-//! The storefront: four backing services, built in, so that a newcomer needs nothing to see a graph at work.
+//! The storefront: four built-in backing services, so that a newcomer can see a graph at work without anything else.
 //!
-//! Users, orders and notifications speak REST, products speaks gRPC; each is a real server on its own loopback port
-//! with data that is the same on every machine. They know nothing of GraphQL: names, ids and shapes differ from the
-//! graph's on purpose. They can be slow or fail when told to, and count what they are asked. They never listen on
-//! anything but 127.0.0.1, and never write to a disk. Beside them, `chaos` has fault drills with services of their own.
+//! Users, orders and notifications speak REST, products speaks gRPC. Each is a real server on its own loopback port,
+//! with data that is the same on every machine. They do not depend on GraphQL: names, IDs and shapes differ from the
+//! graph's on purpose. They can be made slow or failing, and count their requests. They never listen on anything but
+//! 127.0.0.1, and never write to a disk. Beside them, `chaos` has fault drills with services of their own.
 
 mod calendar;
 pub mod chaos;
@@ -76,7 +76,7 @@ impl Drop for Server {
 /// Starts the four services on the current runtime; they listen when this returns.
 ///
 /// # Errors
-/// A port that is in use.
+/// A port is in use.
 pub async fn start(settings: Settings) -> Result<Storefront, StartError> {
     let Ports { users, products, orders, notifications } = settings.ports;
     let users = listen(Service::Users, users).await?;
@@ -108,7 +108,7 @@ pub async fn start(settings: Settings) -> Result<Storefront, StartError> {
 }
 
 impl Storefront {
-    /// Where a service listens.
+    /// Returns the address of a service.
     #[must_use]
     pub fn address(&self, service: Service) -> SocketAddr {
         match service {
@@ -119,20 +119,20 @@ impl Storefront {
         }
     }
 
-    /// The value of an environment variable that [`CONFIG`] names, such as `USERS_URL`; `None` for any other.
+    /// Returns the value of an environment variable that [`CONFIG`] names, such as `USERS_URL`; `None` for any other.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
         let service = Service::ALL.into_iter().find(|service| service.variable() == name)?;
         Some(format!("http://{}", self.address(service)))
     }
 
-    /// What each service was asked, in the order of [`Service::ALL`].
+    /// Returns the requests to each service, in the order of [`Service::ALL`].
     #[must_use]
     pub fn requests(&self) -> [(Service, Requests); 4] {
         Service::ALL.map(|service| (service, self.requests_of(service)))
     }
 
-    /// What one service was asked.
+    /// Returns the requests to one service.
     #[must_use]
     pub fn requests_of(&self, service: Service) -> Requests {
         self.desk(service).requests()
@@ -143,12 +143,12 @@ impl Storefront {
         self.desks.iter().for_each(|desk| desk.reset());
     }
 
-    /// Time that passes before each reply of a service, from the next request on.
+    /// Sets the time before each reply of a service, from the next request on.
     pub fn set_latency(&self, service: Service, latency: Duration) {
         self.desk(service).set_latency(latency);
     }
 
-    /// How a service fails, from the next request on; `None`: not at all.
+    /// Sets the failure of a service, from the next request on; `None`: no failure.
     pub fn set_failure(&self, service: Service, failure: Option<Failure>) {
         self.desk(service).set_failure(failure);
     }
@@ -157,7 +157,7 @@ impl Storefront {
     pub async fn stop(mut self) {
         for server in &mut self.servers {
             server.0.abort();
-            // Aborted is how it ends.
+            // It ends by being aborted.
             let _ = (&mut server.0).await;
         }
     }

@@ -1,5 +1,5 @@
-//! The notifications service: REST, ten thousand notifications. It answers with bare lists, and with a stream of what is
-//! new.
+//! The notifications service: REST, ten thousand notifications. It answers with bare lists, and with a stream of new
+//! notifications.
 
 use super::desk::{Desk, Visit};
 use super::post::{Letter, Listener};
@@ -61,7 +61,7 @@ struct Change {
     read: bool,
 }
 
-/// `promote_after`: how long whoever listens hears nothing before they are sent a promotion.
+/// Builds the routes. `promote_after`: time without a notification after which a listener gets a promotion.
 pub(super) fn router(desk: Arc<Desk>, town: Arc<Town>, promote_after: Option<Duration>) -> Router {
     let counters = rest::counters(&desk);
     Router::new()
@@ -154,7 +154,7 @@ async fn change(
 
 async fn listen(State(shelf): State<Arc<Notifications>>, Path(id): Path<String>) -> Answer {
     let user = id.parse().ok().filter(|user| shelf.town.has_user(*user));
-    // Before it is counted: whoever sees the count knows that what is sent now is heard.
+    // Before it is counted: if the count is visible, notifications sent from now on are received.
     let listener = user.map(|user| shelf.town.post.listen(user, shelf.promote_after));
     let visit = shelf.desk.enter(STREAM).await?;
     match listener {
@@ -166,7 +166,7 @@ async fn listen(State(shelf): State<Arc<Notifications>>, Path(id): Path<String>)
     }
 }
 
-/// Each letter as it is delivered, for as long as the visit lasts.
+/// Returns each letter as it is delivered, for as long as the visit lasts.
 fn events(listener: Listener, visit: Visit) -> impl Stream<Item = Result<Event, RecvError>> {
     stream::unfold(Some((listener, visit)), |open| async {
         let (mut listener, visit) = open?;

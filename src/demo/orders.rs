@@ -1,5 +1,5 @@
-//! The orders service: REST, twenty thousand orders. It knows users and products by id only, and what sending a parcel
-//! costs.
+//! The orders service: REST, twenty thousand orders. It stores users and products by ID only, and the prices of
+//! parcels.
 
 use super::desk::Desk;
 use super::post::Letter;
@@ -150,7 +150,7 @@ async fn create(State(orders): State<Arc<Orders>>, body: Bytes) -> Answer {
 fn thank(town: &Town, user: u32, order: u32) {
     let text = format!("Thank you for order {order}");
     let letter = Letter { user, kind: "ORDER_PLACED", text: &text, order: Some(order) };
-    // An order stands, also where nobody can be told any more.
+    // The order stands, even if its notification cannot be delivered.
     let _ = town.post.deliver(&letter);
 }
 

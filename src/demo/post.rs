@@ -1,7 +1,7 @@
-//! The storefront's post: what users were told, and whoever listens for what they are told next.
+//! Notifications of the storefront: stores those that were sent, and streams new ones to listeners.
 //!
-//! Letters are kept for good and passed on once, in the order of their ids. Nothing is queued for whoever cannot keep
-//! up: their listening breaks off, so that they know that something is missing.
+//! Letters are kept forever and passed on once, in the order of their IDs. Nothing is queued for listeners that cannot
+//! keep up: their stream ends, so that they notice the gap.
 
 use super::calendar;
 use super::rows::{Full, Rows};
@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// Letters that a listener may be behind.
+/// Maximum number of letters that a listener may be behind.
 const BEHIND_MAX: usize = 256;
 
 pub(super) struct Post {
@@ -19,7 +19,7 @@ pub(super) struct Post {
     new: broadcast::Sender<Delivered>,
 }
 
-/// What a user is to be told.
+/// A notification for a user.
 pub(super) struct Letter<'a> {
     pub user: u32,
     pub kind: &'a str,
@@ -33,7 +33,7 @@ struct Delivered {
     row: Bytes,
 }
 
-/// Hears what one user is told from now on.
+/// Receives the notifications of one user from now on.
 pub(super) struct Listener {
     post: Arc<Post>,
     user: u32,
@@ -61,19 +61,19 @@ impl Post {
         with(&self.rows.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Keeps a letter and passes it on.
+    /// Stores a letter and passes it on.
     ///
     /// # Errors
     /// There are too many.
     pub(super) fn deliver(&self, letter: &Letter<'_>) -> Result<Bytes, Full> {
         let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
         let row = rows.create(letter.user, |id| letter.rendered(id))?;
-        // Under the lock, so that letters are heard in their order. An error: nobody listens.
+        // Under the lock, so that letters arrive in order. An error means that there is no listener.
         let _ = self.new.send(Delivered { user: letter.user, row: row.clone() });
         Ok(row)
     }
 
-    /// Replaces a row by what `change` makes of it; `None` where there is no such row.
+    /// Replaces a row by the result of `change`; `None` if there is no such row.
     pub(super) fn change(
         &self,
         id: u32,
@@ -85,7 +85,7 @@ impl Post {
         Some(changed)
     }
 
-    /// Listens for a user. Who hears nothing for as long as `promote_after` is sent a promotion, if that is some time.
+    /// Listens for a user. If `promote_after` is not zero, a listener without a letter for that long gets a promotion.
     pub(super) fn listen(self: &Arc<Self>, user: u32, promote_after: Option<Duration>) -> Listener {
         Listener { post: Arc::clone(self), user, new: self.new.subscribe(), promote_after }
     }
@@ -106,10 +106,10 @@ impl Letter<'_> {
 }
 
 impl Listener {
-    /// The next letter, as JSON.
+    /// Returns the next letter, as JSON.
     ///
     /// # Errors
-    /// More letters came than can be remembered, or the post is closed.
+    /// The listener is too far behind, or the post is closed.
     pub(super) async fn next(&mut self) -> Result<Bytes, RecvError> {
         while let Some(patience) = self.promote_after {
             match tokio::time::timeout(patience, self.heard()).await {

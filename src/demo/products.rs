@@ -121,7 +121,8 @@ impl Shelf {
         Ok(Products { products: page.to_vec(), next })
     }
 
-    /// A walk through the catalogue that begins where the user's id says; strangers get one too.
+    /// Returns a walk through the catalogue that begins at a position given by the user's ID. Unknown users get one
+    /// too.
     fn recommend(&self, asked: &RecommendProductsRequest) -> Result<Products, Status> {
         let count = bounded("count", asked.count, COUNT_MAX)?;
         let user = asked.user_id.parse().unwrap_or(0);
@@ -189,7 +190,8 @@ fn stock_of(number: u32) -> Stock {
     }
 }
 
-/// Sorted, each once, so that nobody comes to rely on the order of the reply; ids of no shape that we know are absent.
+/// Returns the numbers sorted, each once, so that clients cannot rely on the order of the reply. IDs of an unknown form
+/// are left out.
 fn numbers(asked: &Ids) -> Result<Vec<u32>, Status> {
     if asked.ids.len() > IDS_MAX {
         let why = format!("`ids` holds more than {IDS_MAX}; ask in parts");

@@ -1,6 +1,6 @@
-//! What the REST services have in common: how they read a request, and how they say no.
+//! Shared by the REST services: how they parse a request, and how they report errors.
 //!
-//! Like many an API that grew by itself: numbers as ids, lists as commas, errors as `{"error": …}`.
+//! Like many APIs that grew over time: numbers as IDs, comma-separated lists, errors as `{"error": …}`.
 
 use super::desk::Desk;
 use super::failing;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(super) type Answer = Result<Response, Refusal>;
 pub(super) type Parsed = Result<Query<Params>, QueryRejection>;
 
-/// How much of a created entity is read.
+/// Maximum size of a created entity, in bytes.
 pub(super) const BODY_MAX: usize = 64 * 1024;
 const FIRST_MAX: usize = 500;
 
@@ -39,12 +39,12 @@ pub(super) struct Params {
     pub grams: Option<String>,
 }
 
-/// An id as people send it: `17` or `"17"`.
+/// An ID as clients send it: `17` or `"17"`.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(super) struct Id(serde_json::Value);
 
-/// Why a request gets no answer.
+/// Reasons to refuse a request.
 pub(super) enum Refusal {
     Said(StatusCode, String),
     Failing(Failure),
@@ -112,7 +112,7 @@ pub(super) fn params(parsed: Parsed) -> Result<Params, Refusal> {
     parsed.map(|Query(params)| params).map_err(|error| bad(error.body_text()))
 }
 
-/// The value of a parameter.
+/// Parses the value of a parameter.
 pub(super) fn number<N: FromStr>(
     name: &str,
     text: Option<&str>,
@@ -122,7 +122,7 @@ pub(super) fn number<N: FromStr>(
     text.parse().map_err(|_| bad(format!("`{name}` is not a number this service can use")))
 }
 
-/// `first`, 500 at most.
+/// Parses `first`, at most 500.
 pub(super) fn page_size(params: &Params) -> Result<usize, Refusal> {
     let first = number("first", params.first.as_deref(), 20)?;
     if first > FIRST_MAX {
@@ -131,7 +131,7 @@ pub(super) fn page_size(params: &Params) -> Result<usize, Refusal> {
     Ok(first)
 }
 
-/// Numbers between commas: sorted, each once, so that nobody comes to rely on the order of the reply.
+/// Parses comma-separated numbers: sorted, each once, so that clients cannot rely on the order of the reply.
 pub(super) fn numbers(name: &str, text: &str, max: usize) -> Result<Vec<u32>, Refusal> {
     let mut numbers = Vec::new();
     for part in text.split(',').filter(|part| !part.is_empty()) {
@@ -150,7 +150,7 @@ pub(super) fn body<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(text).map_err(|error| bad(format!("the body is not right: {error}")))
 }
 
-/// `GET /__requests` and `DELETE /__requests`: the counters, and how to reset them. Not counted themselves.
+/// Routes `GET /__requests` and `DELETE /__requests`: read and reset the counters. Not counted themselves.
 pub(super) fn counters(desk: &Arc<Desk>) -> Router {
     let (read, reset) = (Arc::clone(desk), Arc::clone(desk));
     let read = move || async move {

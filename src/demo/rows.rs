@@ -1,10 +1,10 @@
-//! The rows of one service, each rendered once, so that a reply is put together from bytes that are there.
+//! The rows of one service, each rendered once, so that a reply is composed of existing bytes.
 //!
-//! Ids are 1, 2, 3 … without a gap. Rows are added and replaced, never removed; how many may be added is bounded.
+//! IDs are 1, 2, 3 … without a gap. Rows are added and replaced, never removed. The number of added rows is limited.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// How many entities each service lets people create.
+/// Maximum number of entities that clients may create per service.
 pub(super) const CREATED_MAX: usize = 100_000;
 
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub(super) struct Rows {
 pub(super) struct Full;
 
 impl Rows {
-    /// Renders `count` rows; `render` appends the row of an id to a buffer and names its owner (0: none).
+    /// Renders `count` rows. `render` appends the row of an ID to a buffer and returns its owner (0: none).
     pub(super) fn seeded(count: u32, mut render: impl FnMut(u32, &mut Vec<u8>) -> u32) -> Self {
         let mut text = Vec::with_capacity(count as usize * 256);
         let mut ends = Vec::with_capacity(count as usize);
@@ -68,21 +68,21 @@ impl Rows {
         }
     }
 
-    /// The rows that follow the id `after`, and the id to ask after for the next page, if there is one.
+    /// Returns the rows after the ID `after`, and the ID for the next page, if there is one.
     pub(super) fn page(&self, after: u32, first: usize) -> (&[Bytes], Option<usize>) {
         let start = (after as usize).min(self.all.len());
         let end = start.saturating_add(first).min(self.all.len());
         (&self.all[start..end], (end < self.all.len()).then_some(end))
     }
 
-    /// An owner's last rows, latest first.
+    /// Returns an owner's last rows, latest first.
     pub(super) fn latest(&self, owner: u32, count: usize) -> impl Iterator<Item = &Bytes> {
         let indices = self.by_owner.get(owner as usize).map_or(&[][..], Vec::as_slice);
         indices.iter().rev().take(count).map(|index| &self.all[*index as usize])
     }
 }
 
-/// The rows with commas between them, `before` and `after` around them.
+/// Joins the rows with commas, between `before` and `after`.
 pub(super) fn join<'a>(
     before: &str,
     rows: impl IntoIterator<Item = &'a Bytes>,

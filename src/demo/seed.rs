@@ -1,7 +1,7 @@
-//! What the storefront holds before anyone has bought anything: computed from numbers, the same on every machine.
+//! Initial content of the storefront: computed from numbers, the same on every machine.
 //!
-//! Each entity is a function of its id, so that services agree about one another without asking. Created entities go on
-//! where these end, times included: a day with the storefront can be repeated exactly.
+//! Each entity is a function of its ID, so that services agree without communication. Created entities continue where
+//! these end, times included: a day with the storefront can be repeated exactly.
 
 use super::calendar;
 use serde::Serialize;
@@ -235,12 +235,12 @@ pub(super) fn promotion(nth: u64) -> String {
     format!("\"{}\" costs less now", pick(&THING, nth))
 }
 
-/// The id of a product: `P-0042` for 42.
+/// Returns the ID of a product: `P-0042` for 42.
 pub(super) fn sku(number: u32) -> String {
     format!("P-{number:04}")
 }
 
-/// The number of a product, if `text` is a product's id and not another way to write it.
+/// Returns the number of a product, if `text` is exactly the ID of one.
 pub(super) fn number_of(text: &str) -> Option<u32> {
     let number = text.strip_prefix("P-")?.parse().ok()?;
     (sku(number) == text).then_some(number)
@@ -250,17 +250,17 @@ pub(super) fn seeded_price(number: u32) -> i64 {
     199 + i64::from((scatter(7, number) % 400) as u32) * 50
 }
 
-/// Whom an order belongs to: 900 users in turn, in steps of 7.
+/// Returns the user to whom an order belongs: 900 users in turn, in steps of 7.
 pub(super) fn buyer(order: u32) -> u32 {
     nth_without((order - 1) % BUYERS * 7 % BUYERS, NO_ORDERS)
 }
 
-/// Whom a notification is for.
+/// Returns the user to whom a notification is sent.
 pub(super) fn reader(notification: u32) -> u32 {
     nth_without((notification - 1) % READERS * 5 % READERS, NO_NOTIFICATIONS)
 }
 
-/// One of a user's orders: what [`buyer`] does, backwards.
+/// Returns one of a user's orders: the inverse of [`buyer`].
 fn order_of(user: u32, scattered: u64) -> Option<u32> {
     if user.is_multiple_of(NO_ORDERS) {
         return None;
@@ -271,7 +271,7 @@ fn order_of(user: u32, scattered: u64) -> Option<u32> {
     Some(first + BUYERS * (scattered % u64::from(ORDERS / BUYERS)) as u32)
 }
 
-/// The n-th number, from 0, among 1, 2, 3 … without the multiples of `gap`.
+/// Returns the n-th number, from 0, among 1, 2, 3 … without the multiples of `gap`.
 fn nth_without(n: u32, gap: u32) -> u32 {
     n + n / (gap - 1) + 1
 }
@@ -280,7 +280,7 @@ fn pick<T: Copy>(from: &[T], scattered: u64) -> T {
     from[(scattered % from.len() as u64) as usize]
 }
 
-/// A number without a pattern for the eye: the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
+/// Returns a number that looks random: the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
 pub(super) fn scatter(stream: u64, id: u32) -> u64 {
     let mut z = (stream << 32 | u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

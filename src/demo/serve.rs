@@ -1,4 +1,4 @@
-//! Accepts connections for one service and answers on them until it is dropped.
+//! Accepts connections for one service and serves them until it is dropped.
 //!
 //! All connections belong to the one future, so that stopping it stops everything: `axum::serve` would leave its
 //! connections running.
@@ -14,11 +14,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-/// Past it, connections wait in the kernel's queue.
+/// Maximum number of connections. Further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 8_192;
-/// Calls at once on one HTTP/2 connection: a gateway under load may have only one.
+/// Maximum number of concurrent calls on one HTTP/2 connection: a gateway under load may have only one.
 const STREAMS_MAX: u32 = 1_024;
-/// After an accept that failed, which happens when descriptors run out.
+/// Wait after a failed accept, which happens when file descriptors run out.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) async fn serve(listener: TcpListener, router: Router) {
@@ -34,9 +34,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router) {
     }
 }
 
-/// HTTP/1.1 and HTTP/2 without TLS, whichever the client begins with.
+/// Serves HTTP/1.1 and HTTP/2 without TLS, as the client begins.
 async fn answer(stream: TcpStream, router: Router) {
-    // Small replies must not wait for each other; without it they only come later.
+    // Small replies must not wait for each other; without this they are only slower.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
         let answering = router.clone().oneshot(request.map(Body::new));
@@ -50,6 +50,6 @@ async fn answer(stream: TcpStream, router: Router) {
     });
     let mut server = Builder::new(TokioExecutor::new());
     server.http2().max_concurrent_streams(STREAMS_MAX);
-    // A connection that broke has nobody left to tell.
+    // A broken connection has no client to report to.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }

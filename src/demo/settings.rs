@@ -1,12 +1,12 @@
-//! How the storefront should behave: slow, failing or well, as the flags of `portcullis demo` say it.
+//! Behavior of the storefront: slow, failing or healthy, as the flags of `portcullis demo` set it.
 //!
-//! Each flag is parsed once, here, into a ready value; a mistake names what was expected.
+//! Each flag is parsed once, here, into a ready value; an error names what was expected.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What [`super::start`] starts.
+/// Settings for [`super::start`].
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Applied in order: a later one wins.
@@ -14,12 +14,12 @@ pub struct Settings {
     /// Applied in order: a later one wins.
     pub fail: Vec<Fail>,
     pub ports: Ports,
-    /// Whoever listens for notifications and hears none for so long is sent one, so that there is something to see.
-    /// `None`: nothing happens that nobody did.
+    /// A listener without a notification for this long gets a promotion, so that there is something to see. `None`:
+    /// only requests cause notifications.
     pub promote_after: Option<Duration>,
 }
 
-/// Where each service listens on 127.0.0.1; 0 takes a free port.
+/// Port of each service on 127.0.0.1; 0 takes a free port.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ports {
     pub users: u16,
@@ -29,7 +29,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Those that `schema/portcullis.yaml` expects where nothing else is said.
+    /// Default ports of `schema/portcullis.yaml`.
     pub const USUAL: Self = Self { users: 4101, products: 4102, orders: 4103, notifications: 4104 };
 }
 
@@ -45,7 +45,7 @@ pub enum Service {
 impl Service {
     pub const ALL: [Self; 4] = [Self::Users, Self::Products, Self::Orders, Self::Notifications];
 
-    /// Its name as a source of the graph.
+    /// Returns its name as a source of the graph.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Service {
         }
     }
 
-    /// The environment variable in which `schema/portcullis.yaml` looks for its address.
+    /// Returns the environment variable in which `schema/portcullis.yaml` expects its address.
     #[must_use]
     pub fn variable(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl Service {
     }
 }
 
-/// `50ms` for every service, or `orders=200ms` for one: time that passes before each reply.
+/// `50ms` for every service, or `orders=200ms` for one: time before each reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latency {
     /// `None`: every service.
@@ -76,23 +76,23 @@ pub struct Latency {
     pub delay: Duration,
 }
 
-/// `orders=500`, `products=hang`, `users=50%`: how a service fails.
+/// `orders=500`, `products=hang`, `users=50%`: failure of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fail {
     pub service: Service,
     pub failure: Failure,
 }
 
-/// What a client of a failing service sees.
+/// Answer of a failing service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// This HTTP status, 400 to 599, for every request; over gRPC the nearest code.
     Status(u16),
     /// Status 500 for this many of a hundred requests, evenly spread.
     Share(u8),
-    /// No reply, ever.
+    /// Never replies.
     Hang,
-    /// The connection closes without a reply.
+    /// Closes the connection without a reply.
     Close,
     /// A page of HTML with status 200.
     Html,
@@ -102,7 +102,7 @@ pub enum Failure {
     Huge,
 }
 
-/// A flag that could not be read.
+/// An invalid flag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FlagError {
     #[error("there is no service `{0}`; there are users, products, orders and notifications")]

@@ -63,7 +63,7 @@ impl Town {
     }
 }
 
-/// A field of every element of a list.
+/// Returns a field of every element of a list.
 fn column(rows: &Value, name: &str) -> Vec<Value> {
     rows.as_array().unwrap().iter().map(|row| row[name].clone()).collect()
 }

@@ -1,7 +1,7 @@
-//! What the services know of one another: who lives here, and what things cost.
+//! Data that the services share: users and prices.
 //!
-//! A real orders service would ask, or be told by events; here the storefront's services share one board, so that an
-//! order for a user or a product created a moment ago is accepted, and its buyer is told.
+//! A real orders service would call others, or get events. Here the services share this state, so that an order for a
+//! user or a product created a moment ago is accepted, and its buyer is notified.
 
 use super::post::Post;
 use super::seed::{self, PRODUCTS, USERS};
@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(super) struct Town {
     users: AtomicU32,
-    /// Cents; of product 1, 2, 3 …
+    /// Cents, for product 1, 2, 3 …
     prices: RwLock<Vec<i64>>,
     pub post: Arc<Post>,
 }
@@ -29,7 +29,7 @@ impl Town {
         self.users.fetch_max(id, Relaxed);
     }
 
-    /// Cents; `None` where there is no such product.
+    /// Returns the price in cents; `None` if there is no such product.
     pub(super) fn price(&self, number: u32) -> Option<i64> {
         let prices = self.prices.read().unwrap_or_else(PoisonError::into_inner);
         prices.get((number as usize).checked_sub(1)?).copied()

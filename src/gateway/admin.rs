@@ -1,7 +1,7 @@
-//! `/admin/upstreams`: how the instances behind all sources are at this moment, as JSON for machines and as a page for
-//! people, which asks for itself anew without a script.
+//! `/admin/upstreams`: the state of the instances of all sources, as JSON for machines and as a page for people, which
+//! reloads itself without a script.
 //!
-//! It only looks: nothing is set, reset or called from here. Who may look is the edge's affair.
+//! It is read-only: nothing is set, reset or called from here. The edge decides who may access it.
 
 mod page;
 pub mod words;
@@ -23,17 +23,17 @@ pub const PATH: &str = "/admin/upstreams";
 
 const STYLE: &str = include_str!("admin/style.css");
 
-/// All there is to see.
+/// State of all sources.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct View {
-    /// Of the gateway.
+    /// Version of the gateway.
     pub version: String,
-    /// Since it began, in milliseconds.
+    /// Milliseconds since it started.
     pub up_ms: u64,
     pub sources: Vec<Status>,
 }
 
-/// The routes over all sources of a gateway, which began now.
+/// Returns the routes over all sources of a gateway that starts now.
 pub fn router(upstreams: Vec<Arc<dyn Watched>>) -> Router {
     let began = Instant::now();
     let upstreams: Arc<[Arc<dyn Watched>]> = upstreams.into();
@@ -62,7 +62,7 @@ impl View {
     }
 }
 
-/// The status without the values that are never printed, which errors may quote.
+/// Masks secrets in the status, which errors may quote.
 fn masked(mut status: Status) -> Status {
     let errors = status.recent_errors.iter_mut().map(|recent| &mut recent.error);
     for text in errors.chain(&mut status.discovery_error) {
@@ -83,7 +83,7 @@ fn answer(view: &View, headers: &HeaderMap) -> Response {
     response
 }
 
-/// Browsers name HTML, and nobody else does.
+/// Returns whether the client asks for HTML, as browsers do.
 fn wants_page(headers: &HeaderMap) -> bool {
     let names = |media: &str| {
         let lists = headers.get_all(ACCEPT).iter().filter_map(|list| list.to_str().ok());

@@ -1,20 +1,20 @@
 //! The limit of open files: raised as far as the system allows, and compared with what a configuration may need.
 //!
-//! Each connection takes a descriptor, of a client or of a service. A gateway that runs out of them refuses clients and
-//! cannot call services, so a limit that is too low is reported at start.
+//! Each connection, of a client or of a service, takes a file descriptor. A gateway that runs out of them refuses
+//! clients and cannot call services, so a limit that is too low is reported at start.
 
 use crate::config::Config;
 use crate::connector::Protocol;
 use crate::problem::Problem;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files, listeners, name servers, Redis and Consul.
+/// Number of other descriptors: files, listeners, name servers, Redis and Consul.
 const OTHER_FILES: usize = 128;
 
-/// Connections of a gRPC source, whose calls share them: two for each of a few instances.
+/// Number of connections of a gRPC source, whose calls share them: two for each of a few instances.
 const GRPC_CONNECTIONS: usize = 32;
 
-/// Raises the soft limit of open files to the hard one, and returns it; `None`: there is no limit.
+/// Raises the soft limit of open files to the hard one, and returns it; `None` if there is no limit.
 pub fn raise_limit() -> Option<u64> {
     let found = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: found.maximum, maximum: found.maximum };
@@ -30,7 +30,7 @@ pub fn raise_limit() -> Option<u64> {
     }
 }
 
-/// A warning if the configuration may need more open files than `limit`.
+/// Returns a warning if the configuration may need more open files than `limit`.
 #[must_use]
 pub fn shortage(config: &Config, limit: Option<u64>) -> Option<Problem> {
     let clients = config.edge.connections;

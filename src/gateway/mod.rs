@@ -1,6 +1,6 @@
-//! The one room that knows all rooms: settings become connectors, a graph, an engine and an edge.
+//! Assembles a gateway: settings become connectors, a graph, an engine and an edge. The only room that uses all rooms.
 //!
-//! No rule of the product lives here; only the order in which its parts are put together.
+//! No rule of the product is here, only the order in which its parts are assembled.
 
 pub mod admin;
 pub mod descriptors;
@@ -31,24 +31,24 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How long instances are sought before clients are served.
+/// Maximum wait for discovery before clients are served.
 const DISCOVERY_WAIT: Duration = Duration::from_secs(5);
 
-/// Everything put together, not yet listening.
+/// A complete gateway, not yet listening.
 #[derive(Clone)]
 pub struct Gateway {
     pub engine: Engine,
     pub edge: Edge,
     pub identity: Identity,
-    /// In the order of protocols, and of the configuration within each.
+    /// Upstreams in the order of protocols, and of the configuration within each.
     pub upstreams: Vec<Arc<dyn Watched>>,
 }
 
-/// Puts a gateway together from a configuration and the SDL files it names. Must run on a Tokio runtime. Calls nothing but
-/// services that describe themselves (`reflection: true`), within seconds.
+/// Assembles a gateway from a configuration and the SDL files it names. Must run on a Tokio runtime. Calls only
+/// services that describe themselves (`reflection: true`), for a few seconds at most.
 ///
 /// # Errors
-/// Every problem found; warnings come along with a gateway.
+/// Every problem found. Warnings are returned with the gateway.
 pub async fn assemble(config: &Config) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
     keep_secrets(config);
     let reflected = grpc::reflect(&config.sources).await;
@@ -57,10 +57,10 @@ pub async fn assemble(config: &Config) -> Result<(Gateway, Vec<Problem>), Vec<Pr
     assemble_from(config, sdl, &env, &reflected)
 }
 
-/// [`assemble`] with SDL, environment and reflected descriptors from elsewhere. Calls nothing.
+/// Like [`assemble`], with the given SDL, environment and reflected descriptors. Calls nothing.
 ///
 /// # Errors
-/// As for [`assemble`].
+/// The same as those of [`assemble`].
 pub fn assemble_from(
     config: &Config,
     mut sdl: Sdl,
@@ -68,7 +68,7 @@ pub fn assemble_from(
     reflected: &Reflected,
 ) -> Result<(Gateway, Vec<Problem>), Vec<Problem>> {
     keep_secrets(config);
-    // Before anything that counts is made.
+    // Before any metric is created.
     let measured = config.edge.metrics.public || config.edge.metrics.listen.is_some();
     let exposition = measured.then(telemetry::exposition).flatten();
     let memory = Memory::new(config.edge.memory, config.edge.client_share);
@@ -80,7 +80,7 @@ pub fn assemble_from(
         read_files(&config.base, manifest, &config.places.manifest, "manifest-file");
     problems.extend(found);
     if matches!(config.unread, Unread::All) {
-        // Which files are the schema's could not be read, so none is missing.
+        // Unreadable files may belong to the schema, so files are not reported as missing.
         sdl.problems.clear();
     }
     let surroundings = Surroundings { env, verifies_tokens: verifies_tokens(config) };
@@ -115,7 +115,7 @@ pub fn assemble_from(
     Ok((Gateway { engine, edge, identity, upstreams }, problems))
 }
 
-/// Values of the configuration that nothing prints.
+/// Adds the configuration's secrets to those that are never printed.
 fn keep_secrets(config: &Config) {
     secrets::keep(config.auth.proxies.secrets());
     for source in &config.sources {
@@ -127,12 +127,12 @@ fn keep_secrets(config: &Config) {
     }
 }
 
-/// Some caller has claims, or the configuration is unreadable.
+/// Returns whether callers may have claims, or the configuration is unreadable.
 fn verifies_tokens(config: &Config) -> bool {
     config.has_auth || matches!(config.unread, Unread::All)
 }
 
-/// The SDL of the directives that a schema folder may use: what a load defines before it reads the folder.
+/// Returns the SDL of the directives that a schema folder may use: what a load defines before it reads the folder.
 #[must_use]
 pub fn directives() -> String {
     let nothing = Arc::new(SourceFile { name: "<nothing>".to_owned(), text: String::new() });
@@ -177,10 +177,10 @@ fn identity(config: &Config, problems: &mut Vec<Problem>) -> Identity {
 }
 
 impl Gateway {
-    /// With the files read that only serving needs: certificates and keys.
+    /// Reads the files that are needed only for serving: certificates and keys.
     ///
     /// # Errors
-    /// A file cannot be read, or is not what it should be.
+    /// A file cannot be read, or has invalid content.
     pub fn secured(mut self) -> Result<Self, Problem> {
         self.edge = self.edge.secured().map_err(|mistake| {
             Problem::error("tls-files", mistake)
@@ -190,8 +190,8 @@ impl Gateway {
     }
 }
 
-/// Serves until `shutdown` is done, then drains. The keys of tokens are fetched and instances are sought first, within
-/// their time limits; both are kept fresh meanwhile.
+/// Serves until `shutdown` completes, then drains. First the keys for tokens are fetched and instances are discovered,
+/// within their time limits. Both are kept fresh while it serves.
 pub async fn serve(gateway: Gateway, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let (_fresh_keys, _followed) = join(gateway.identity.start(), follow(&gateway.upstreams)).await;
     tokio::select! {
@@ -200,7 +200,8 @@ pub async fn serve(gateway: Gateway, listener: TcpListener, shutdown: impl Futur
     }
 }
 
-/// Follows the instances of all sources for as long as the outcome lives; done when all are known, or time is up.
+/// Follows the instances of all sources until the returned value is dropped. Completes when all are known, or the time
+/// is up.
 async fn follow(upstreams: &[Arc<dyn Watched>]) -> JoinSet<()> {
     let mut followed = JoinSet::new();
     for upstream in upstreams {
@@ -213,28 +214,28 @@ async fn follow(upstreams: &[Arc<dyn Watched>]) -> JoinSet<()> {
     followed
 }
 
-/// Where a gateway is reached, and by whom.
+/// Listeners of a gateway, and its registration.
 #[derive(Debug)]
 pub struct Listeners {
     pub clients: TcpListener,
-    /// For metrics and probes.
+    /// Listener for metrics and probes.
     pub metrics: Option<TcpListener>,
-    /// For the admin page.
+    /// Listener for the admin page.
     pub admin: Option<TcpListener>,
-    /// So that others find it.
+    /// Registration with which others discover it.
     pub registration: Option<Registration>,
 }
 
 impl Listeners {
-    /// For clients only.
+    /// Creates listeners for clients only.
     #[must_use]
     pub fn of(clients: TcpListener) -> Self {
         Self { clients, metrics: None, admin: None, registration: None }
     }
 }
 
-/// As [`serve`], with metrics, the admin page and a registration for as long. The registration ends before the gateway
-/// takes no more connections, so that nobody is sent to one that is gone.
+/// Like [`serve`], with metrics, the admin page and a registration. The registration ends before the gateway stops
+/// accepting connections, so that clients are not sent to a gateway that has stopped.
 pub async fn serve_all(gateway: Gateway, listeners: Listeners, shutdown: impl Future<Output = ()>) {
     let Listeners { clients, metrics, admin, registration } = listeners;
     let probes = gateway.edge.probes();
@@ -254,7 +255,7 @@ pub async fn serve_all(gateway: Gateway, listeners: Listeners, shutdown: impl Fu
     }
 }
 
-/// Serves for as long as it is polled; nothing without a listener.
+/// Serves while it is polled; does nothing without a listener.
 async fn beside(listener: Option<TcpListener>, edge: Edge) {
     if let Some(listener) = listener {
         edge::serve(listener, edge, std::future::pending()).await;

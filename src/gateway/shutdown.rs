@@ -1,12 +1,12 @@
-//! Signals. SIGINT and SIGTERM stop the gateway: the first one drains, the second one ends the process at once. SIGHUP never
-//! ends it: the files of `server.tls` are read again, and the rest of the configuration is not.
+//! Signals. SIGINT and SIGTERM stop the gateway: the first one drains, the second one ends the process at once. SIGHUP
+//! never ends it: the files of `server.tls` are read again, and the rest of the configuration is not.
 
 use std::io;
 
-/// Two futures: the first is done at the first signal, the second at the second one.
+/// Returns two futures: the first completes at the first signal, the second at the second signal.
 ///
 /// # Errors
-/// The system gives no signals.
+/// The system provides no signals.
 pub fn signals() -> io::Result<(impl Future<Output = ()>, impl Future<Output = ()>)> {
     let (mut first, mut both) = (Signals::new()?, Signals::new()?);
     let drain = async move {
@@ -20,14 +20,14 @@ pub fn signals() -> io::Result<(impl Future<Output = ()>, impl Future<Output = (
     Ok((drain, end))
 }
 
-/// SIGHUP, which ends the process unless it is taken: from when this is made on, and for as long as the process lives.
-/// Nothing where there is no such signal.
+/// Handles SIGHUP, which would otherwise end the process: from its creation on, for as long as the process lives. Empty
+/// if the system has no such signal.
 #[cfg(unix)]
 pub struct Hangups(Option<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl Hangups {
-    /// Takes the signal. Must run on a Tokio runtime.
+    /// Installs the handler. Must run on a Tokio runtime.
     #[must_use]
     pub fn take() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
@@ -38,7 +38,7 @@ impl Hangups {
         Self(taken.ok())
     }
 
-    /// Waits for the first SIGHUP since this was made.
+    /// Waits for the first SIGHUP since its creation.
     pub async fn first(self) {
         match self.0 {
             Some(mut hangups) => drop(hangups.recv().await),
@@ -46,7 +46,8 @@ impl Hangups {
         }
     }
 
-    /// Logs each SIGHUP since this was made, for a gateway without TLS, which has nothing to read again. Never done.
+    /// Logs each SIGHUP since its creation, for a gateway without TLS, which has nothing to read again. Runs until
+    /// dropped.
     pub async fn log(self) {
         if let Some(mut hangups) = self.0 {
             while hangups.recv().await.is_some() {

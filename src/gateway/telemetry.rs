@@ -1,6 +1,5 @@
-//! Where log lines and metrics go. The rooms only emit `tracing` events, and numbers through `metrics`; without a
-//! recorder those cost next to nothing. Lines go to standard error, for people or for machines; metrics are kept until
-//! somebody reads `/metrics`.
+//! Logs and metrics. The rooms only emit `tracing` events, and numbers through `metrics`; without a recorder those cost
+//! next to nothing. Lines go to standard error, for people or for machines. Metrics are kept until `/metrics` is read.
 
 use crate::edge::Exposition;
 use crate::problem::{Problem, Severity, to_json};
@@ -15,40 +14,40 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people, with colours on a terminal.
+    /// For people, with colors on a terminal.
     Pretty,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// The environment variable that says what is logged, such as `warn` or `info,portcullis::access=off`.
+/// Environment variable with the log filter, such as `warn` or `info,portcullis::access=off`.
 pub const FILTER: &str = "PORTCULLIS_LOG";
 
 impl LogFormat {
-    /// The format where the command line names none: pretty on a terminal, JSON elsewhere.
+    /// Returns the default format: pretty on a terminal, JSON elsewhere.
     #[must_use]
     pub fn usual() -> Self {
         if io::stderr().is_terminal() { Self::Pretty } else { Self::Json }
     }
 }
 
-/// Starts logging, panics included, once for the process. `usual` is what is logged where [`FILTER`] says nothing.
+/// Starts logging, panics included, once per process. `usual` is the filter if [`FILTER`] is not set.
 pub fn init(format: LogFormat, usual: &str) {
     let terminal = std::io::stderr().is_terminal();
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(usual));
     let colors = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines);
-    // The one error is that logging was started before, as tests do.
+    // The only error is that logging was started before, as tests do.
     let _ = match format {
         LogFormat::Pretty => builder.with_ansi(colors).with_target(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        // Empty, unless RUST_BACKTRACE asks for one.
+        // Empty, unless RUST_BACKTRACE requests one.
         let trace = std::backtrace::Backtrace::capture();
         let trace = match trace.status() {
             BacktraceStatus::Captured => trace.to_string(),
@@ -59,8 +58,7 @@ pub fn init(format: LogFormat, usual: &str) {
     }));
 }
 
-/// Standard error without the values that are never printed. A reader that has gone away (`2>&1 | head`) is no reason to
-/// fail: lines go nowhere then.
+/// Standard error with secrets masked. A closed reader (`2>&1 | head`) is not an error: lines are then dropped.
 struct Lines;
 
 impl Write for Lines {
@@ -75,7 +73,7 @@ impl Write for Lines {
     }
 }
 
-/// A problem as a line of the JSON log, with the members that every line has.
+/// Formats a problem as a line of the JSON log, with the members that every line has.
 #[must_use]
 pub fn problem_line(problem: &Problem) -> String {
     let mut timestamp = String::new();
@@ -95,17 +93,17 @@ pub fn problem_line(problem: &Problem) -> String {
     format!("{}\n", Value::Object(line))
 }
 
-/// One for the process, as `metrics` has it; `None` where another recorder was there before.
+/// One recorder per process, as `metrics` requires; `None` if another recorder was installed before.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
-/// Upper ends of the buckets of every `…_seconds`.
+/// Upper bounds of the buckets of every `…_seconds` histogram.
 const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// How often measurements that nobody has read are summed up.
+/// Interval at which unread measurements are aggregated.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Starts keeping metrics, once for the process, and tells how to read them.
+/// Starts recording metrics, once per process, and returns a handle to read them.
 pub fn exposition() -> Option<Exposition> {
     let recorder = RECORDER.get_or_init(|| match install() {
         Ok(handle) => Some(handle),
@@ -124,7 +122,7 @@ fn install() -> Result<PrometheusHandle, BuildError> {
         .install_recorder()
 }
 
-/// Keeps what nobody reads from growing. Never done.
+/// Keeps unread measurements from growing. Runs until dropped.
 pub async fn upkeep() {
     loop {
         tokio::time::sleep(UPKEEP).await;

@@ -1,4 +1,4 @@
-//! The signature algorithms of RFC 7518 and RFC 8037 that are believed: asymmetric ones only, each with its kind of key.
+//! The accepted signature algorithms of RFC 7518 and RFC 8037: only asymmetric ones, each with its kind of key.
 
 use super::key::Material;
 use ring::signature::{
@@ -18,7 +18,7 @@ pub enum Algorithm {
     Ps512,
     Es256,
     Es384,
-    /// With Ed25519; Ed448 is not there.
+    /// With Ed25519; Ed448 is not supported.
     EdDsa,
 }
 
@@ -35,7 +35,7 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// As tokens and keys spell it, case included. `Ed25519` is RFC 9864's name for the same thing.
+    /// Parses the name as written in tokens and keys; case matters. `Ed25519` is RFC 9864's name for `EdDSA`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         if name == "Ed25519" {
@@ -59,7 +59,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether such a key can have made such a signature.
+    /// Returns whether a key of this kind can make a signature of this algorithm.
     pub(super) fn fits(self, key: &Material) -> bool {
         match key {
             Material::Rsa { .. } => self.rsa().is_some(),
@@ -69,8 +69,8 @@ impl Algorithm {
         }
     }
 
-    /// Whether `key` signed `message`. Signatures have one form only: ECDSA's is of fixed length and never zero, and
-    /// Ed25519's is reduced (ring checks both).
+    /// Returns whether `key` signed `message`. Signatures have only one form: ECDSA's has a fixed length and is never
+    /// zero, and Ed25519's is reduced (ring checks both).
     pub(super) fn verify(self, key: &Material, message: &[u8], signature: &[u8]) -> bool {
         if let Material::Rsa { n, e } = key {
             let key = RsaPublicKeyComponents { n, e };

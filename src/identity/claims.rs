@@ -1,14 +1,15 @@
-//! The registered claims that decide whether a token is good (RFC 7519 §4.1): for whom it is, and when.
+//! The registered claims that decide whether a token is valid (RFC 7519 §4.1): its audience and its dates.
 
 use super::{Audience, Refused};
 use serde_json::{Map, Value};
 use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The year 9999. Whoever writes a later date means something else, or nothing good.
+/// The year 9999. A later date is a mistake or an attack.
 const LATEST: f64 = 253_402_300_799.0;
 
-/// When a token is good, leeway included. `exp` must be there; `nbf` and `iat` must be dates where they are.
+/// Returns the time in which a token is valid, leeway included. `exp` is required; `nbf` and `iat` must be dates if
+/// present.
 pub(super) fn times(
     claims: &Map<String, Value>,
     leeway: Duration,
@@ -50,7 +51,7 @@ pub(super) fn check_audience(
     if found { Ok(()) } else { Err(Refused::Audience) }
 }
 
-/// A NumericDate: seconds since 1970, perhaps with a fraction. A text that looks like a number is none.
+/// Parses a NumericDate: seconds since 1970, possibly with a fraction. A string that looks like a number is invalid.
 fn date(claims: &Map<String, Value>, name: &'static str) -> Result<Option<SystemTime>, Refused> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     let seconds = value.as_number().and_then(serde_json::Number::as_f64);

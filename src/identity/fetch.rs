@@ -1,4 +1,4 @@
-//! Reading a provider's JWKS, from its URL or from a file, within bounds of size and time.
+//! Reads a provider's JWKS from its URL or from a file, within limits of size and time.
 
 use super::KeySource;
 use super::key_set::{KeySet, MAX_BYTES, Mistake};
@@ -11,13 +11,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where keys are read from, again and again.
+/// Place from which keys are read repeatedly.
 pub(super) enum Fetcher {
     Url { client: Box<HttpClient>, uri: Uri },
     File(PathBuf),
 }
 
-/// Why there are no new keys.
+/// Reasons why there are no new keys.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoKeys {
     #[error(transparent)]
@@ -33,7 +33,7 @@ pub(super) enum NoKeys {
 }
 
 impl Fetcher {
-    /// `None` for keys that are given and never change. A URL's client is made here, and nobody is called.
+    /// Returns `None` for inline keys, which never change. Creates the client of a URL, but sends nothing.
     pub(super) fn new(
         source: &KeySource,
         timeout: Duration,
@@ -102,7 +102,7 @@ pub(super) fn read_file(path: &Path) -> Result<KeySet, NoKeys> {
 }
 
 impl NoKeys {
-    /// A word for a metric's label.
+    /// Returns the label for metrics.
     pub(super) fn label(&self) -> &'static str {
         match self {
             Self::Call(Failure::Timeout(_)) => "timeout",

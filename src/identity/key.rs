@@ -1,24 +1,24 @@
-//! One public key out of a JWKS (RFC 7517), or why it is none that verifies signatures.
+//! One public key of a JWKS (RFC 7517), or the reason why it cannot verify signatures.
 //!
-//! `use`, `key_ops` and `alg` are checked here and not left to a library: a key that its owner means for encryption, or
-//! for another algorithm, verifies nothing. Certificates (`x5c`, `x5u`) are not looked at.
+//! `use`, `key_ops` and `alg` are checked here and not left to a library: a key that is meant for encryption, or for
+//! another algorithm, verifies nothing. Certificates (`x5c`, `x5u`) are ignored.
 
 use super::Algorithm;
 use super::token::decode;
 use serde_json::{Map, Value};
 
-/// RSA keys below this are within reach of factoring (RFC 7518 §3.3); above the other one, a signature is a burden.
+/// Valid sizes of RSA keys. Smaller ones can be factored (RFC 7518 §3.3); larger ones make verification expensive.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     pub id: Option<String>,
-    /// The only algorithm it is for, where it says so.
+    /// The only algorithm that the key is for, if it names one.
     only: Option<Algorithm>,
     pub material: Material,
 }
 
-/// The bytes that `ring` takes.
+/// Key bytes as `ring` takes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Material {
     /// Modulus and exponent, big-endian.
@@ -32,7 +32,7 @@ pub(super) enum Material {
     Ed25519(Vec<u8>),
 }
 
-/// Why an entry of a JWKS is not used.
+/// Reasons why an entry of a JWKS is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unfit {
     #[error("a key of a kind that is not supported")]
@@ -71,13 +71,13 @@ impl Key {
         Ok(Self { id, only, material })
     }
 
-    /// Whether it may verify signatures of this algorithm.
+    /// Returns whether it may verify signatures of this algorithm.
     pub(super) fn is_for(&self, algorithm: Algorithm) -> bool {
         self.only.is_none_or(|only| only == algorithm) && algorithm.fits(&self.material)
     }
 }
 
-/// RFC 7517 §4.2 and §4.3.
+/// Checks that the key is meant to verify signatures (RFC 7517 §4.2 and §4.3).
 fn check_purpose(jwk: &Map<String, Value>) -> Result<(), Unfit> {
     if jwk.get("use").is_some_and(|purpose| purpose != "sig") {
         return Err(Unfit::Purpose);
@@ -113,13 +113,13 @@ fn material(jwk: &Map<String, Value>) -> Result<Material, Unfit> {
 }
 
 fn rsa(n: &[u8], e: &[u8]) -> Result<Material, Unfit> {
-    // Some providers write a zero in front, as DER has it.
+    // Some providers write a leading zero, as DER has it.
     let (n, e) = (without_zeros(n), without_zeros(e));
     let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
     if !RSA_BITS.contains(&bits) {
         return Err(Unfit::Size);
     }
-    // An even exponent is none, and 1 would make every message its own signature.
+    // An even exponent is invalid, and 1 would make every message its own signature.
     let odd = e.last().is_some_and(|last| last % 2 == 1);
     if !odd || e == [1] || e.len() > 4 {
         return Err(Unfit::Malformed);

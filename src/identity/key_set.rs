@@ -1,25 +1,26 @@
-//! A provider's keys: a JWKS (RFC 7517 §5), bounded and checked.
+//! A provider's keys: a JWKS (RFC 7517 §5), checked and limited in size.
 //!
-//! Entries that are no verification keys are left out and said, as the RFC asks for kinds that one does not know. A set
-//! without any key that can be used is an error, so that a provider's bad day does not replace good keys with none.
+//! Entries that are not verification keys are skipped and reported, as the RFC requires for unknown kinds. A set
+//! without any usable key is an error, so that a faulty set does not replace valid keys.
 
 use super::Algorithm;
 use super::key::{Key, Unfit};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// A JWKS beyond this is none. Providers' real ones have 1 to 20 kB.
+/// Maximum size of a JWKS, in bytes. Those of providers have 1 to 20 kB.
 pub(super) const MAX_BYTES: usize = 256 << 10;
-/// Entries of a set.
+/// Maximum number of entries in a set.
 const MAX_KEYS: usize = 64;
-/// Keys that are tried for one token: its `kid`, or its algorithm where it has none, may fit several.
+/// Maximum number of keys that are tried for one token: several may match its `kid`, or its algorithm if it has no
+/// `kid`.
 const MAX_TRIED: usize = 4;
 
-/// The keys that can be used.
+/// The usable keys of a set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct KeySet {
     keys: Vec<Key>,
-    /// What else was in it, and why it is not used.
+    /// The other entries, and why they are not used.
     pub unfit: Vec<Unfit>,
 }
 
@@ -68,8 +69,8 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// The keys that may have signed a token with this algorithm and `kid`. The `kid` is compared and nothing else: it
-    /// is no path, no address and no query.
+    /// Returns the keys that may have signed a token with this algorithm and `kid`. The `kid` is only compared, never
+    /// used as a path, an address or a query.
     pub(super) fn candidates(
         &self,
         algorithm: Algorithm,

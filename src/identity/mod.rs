@@ -1,17 +1,17 @@
-//! Who asks: a token becomes the claims of a caller, or a refusal that the log can explain.
+//! Authenticates the caller: turns a token into claims, or a refusal that the log can explain.
 //!
-//! A token is a signed JWT (RFC 7519) in its compact form. Its `iss` picks the one provider that may have signed it, and
-//! from then on only that provider's keys, algorithms and audience count: a right key of another provider is a wrong
-//! one. What a token says of where its keys are (`jku`, `x5u`, `jwk`, `x5c`) is never looked at. Verified tokens are kept
-//! by their whole text, so that a caller who comes back costs one look-up.
+//! A token is a signed JWT (RFC 7519) in its compact form. Its `iss` picks the one provider that may have signed it.
+//! From then on only that provider's keys, algorithms and audience count; a valid key of another provider is not
+//! accepted. Key locations in a token (`jku`, `x5u`, `jwk`, `x5c`) are ignored. Verified tokens are cached by their
+//! whole text, so that a returning caller costs one lookup.
 //!
-//! Signatures are checked with `ring` itself and not through a JWT library. The one at hand (`jsonwebtoken`) takes its
-//! cryptography from a provider that is installed once for the whole process and may have been installed by somebody
-//! else, reads the system's clock, accepts members given twice, and knows no `key_ops`; with all that done here, what
-//! was left of it was a call to the function that it would have been given.
+//! Signatures are checked with `ring` directly and not through a JWT library. The candidate, `jsonwebtoken`, uses a
+//! cryptography provider that is installed once per process and may have been installed by other code. It also reads
+//! the system's clock, accepts duplicate members, and does not check `key_ops`. With all that done here, only one
+//! function call of it would be used.
 //!
-//! Never follows a redirect, never asks anybody but the configured providers, never makes an anonymous caller out of a
-//! bad token, and never puts a token, a claim or a key into a log line. Time is an argument.
+//! Never follows a redirect, never calls anything but the configured providers, never treats a caller with an invalid
+//! token as anonymous, and never puts a token, a claim or a key into a log line. Time is an argument.
 
 mod algorithm;
 mod claims;
@@ -43,7 +43,8 @@ use std::time::SystemTime;
 use token::Token;
 use verified::Known;
 
-/// Tells who asks. Cheap to clone. The default has no providers: everybody is anonymous, and no header is looked at.
+/// Authenticates callers. Cheap to clone. The default has no providers: every caller is anonymous, and headers are
+/// ignored.
 #[derive(Clone, Default)]
 pub struct Identity(Option<Arc<Inner>>);
 
@@ -52,11 +53,11 @@ struct Inner {
     known: Known,
     token: TokenSettings,
     on_missing: OnMissing,
-    /// Until [`Identity::start`] takes them.
+    /// Held until [`Identity::start`] takes them.
     keepers: Mutex<Vec<Keeper>>,
 }
 
-/// A provider that cannot work as it is configured: its issuer, and one lowercase sentence.
+/// A provider whose configuration cannot work: its issuer, and one lowercase sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the tokens of `{issuer}` cannot be verified: {reason}")]
 pub struct Unusable {
@@ -65,7 +66,7 @@ pub struct Unusable {
 }
 
 impl Identity {
-    /// Reads key files; asks nobody over the network.
+    /// Creates the providers. Reads key files, but uses no network.
     ///
     /// # Errors
     /// Every provider that cannot work.
@@ -97,8 +98,8 @@ impl Identity {
         }))))
     }
 
-    /// Fetches all keys, side by side and each within its provider's time, then keeps them fresh for as long as what
-    /// comes back lives. A provider that does not answer is tried again in the background.
+    /// Fetches all keys concurrently, each within its provider's timeout, and refreshes them until the returned value
+    /// is dropped. Failed fetches are retried in the background.
     pub async fn start(&self) -> Keeping {
         let keepers = self.0.as_ref().map(|inner| {
             std::mem::take(&mut *inner.keepers.lock().unwrap_or_else(PoisonError::into_inner))
@@ -106,10 +107,10 @@ impl Identity {
         Keeping::begin(keepers.unwrap_or_default()).await
     }
 
-    /// The one token of a request's headers, verified; `None` if there is none.
+    /// Returns the one token of a request's headers, verified; `None` if there is none.
     ///
     /// # Errors
-    /// It is not good, or there is more than one.
+    /// The token is invalid, or there is more than one.
     pub async fn of_headers(
         &self,
         headers: &HeaderMap,
@@ -120,12 +121,12 @@ impl Identity {
         inner.verified(found, now).await
     }
 
-    /// The token of a WebSocket's `connection_init`, under the name of the header that it would come in, at the top of
-    /// the payload or in its `headers`; `None` if there is none. `has_one`: the request that opened the socket had a
-    /// token, so that another one is one too many.
+    /// Returns the verified token of a WebSocket's `connection_init`; `None` if there is none. It is read under the
+    /// name of its header, from the top of the payload or from its `headers`. `has_one`: the request that opened the
+    /// socket had a token, so a second one is refused.
     ///
     /// # Errors
-    /// It is not good, or there is more than one.
+    /// The token is invalid, or there is more than one.
     pub async fn of_init(
         &self,
         payload: &Value,
@@ -140,8 +141,8 @@ impl Identity {
         inner.verified(found, now).await
     }
 
-    /// The claim that holds the scopes of a token with these claims, where its issuer has its own. Without an `iss`, the only
-    /// provider is its issuer.
+    /// Returns the claim that holds the scopes of a token with these claims, if its issuer configures one. Without an
+    /// `iss`, the only provider is the issuer.
     #[must_use]
     pub fn scopes_claim(&self, claims: &Value) -> Option<Arc<str>> {
         let providers = &self.0.as_ref()?.providers;
@@ -153,7 +154,7 @@ impl Identity {
         provider.scopes_claim()
     }
 
-    /// Whether a caller without a token may go on as nobody.
+    /// Returns whether a caller without a token is accepted as anonymous.
     ///
     /// # Errors
     /// [`Refused::Missing`].
@@ -199,7 +200,7 @@ impl Inner {
         Ok(self.known.keep(text, verified))
     }
 
-    /// Who must have signed it, if its `iss` is true.
+    /// Returns the provider that the token's `iss` names.
     fn provider_of(&self, token: &Token<'_>) -> Result<(usize, &Arc<Provider>), Refused> {
         let issuer = token.claims.get("iss").and_then(Value::as_str);
         let issuer = issuer.ok_or(Refused::UnknownIssuer)?;

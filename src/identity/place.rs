@@ -1,6 +1,6 @@
-//! Where a request has its token: a header, or a cookie, and in one of them only.
+//! Finds the token of a request: in a header, or in a cookie, and in only one of them.
 //!
-//! Credentials that cannot be read are bad ones, not none: a caller who shows something is never taken for nobody.
+//! Unreadable credentials are invalid, not absent: a caller who sends any is never treated as anonymous.
 
 use super::{Refused, TokenSettings};
 use http::HeaderMap;
@@ -8,7 +8,7 @@ use http::header::{COOKIE, HeaderValue};
 use serde_json::Value;
 
 impl TokenSettings {
-    /// The one token of a request.
+    /// Returns the one token of a request.
     pub(super) fn in_headers<'a>(
         &self,
         headers: &'a HeaderMap,
@@ -22,7 +22,7 @@ impl TokenSettings {
         at_most_one(header.into_iter().chain(cookie))
     }
 
-    /// The one token of a `connection_init` payload: where clients put what would have been a header.
+    /// Returns the one token of a `connection_init` payload, in which clients send what would have been a header.
     pub(super) fn in_payload<'a>(&self, payload: &'a Value) -> Result<Option<&'a str>, Refused> {
         let objects = [Some(payload), payload.get("headers")];
         let members = objects.into_iter().flatten().filter_map(Value::as_object).flatten();
@@ -38,7 +38,7 @@ impl TokenSettings {
         self.of_text(value.to_str().map_err(|_| Refused::Malformed)?)
     }
 
-    /// The token behind its scheme (RFC 6750 §2.1, RFC 9110 §11.1).
+    /// Returns the token after its scheme (RFC 6750 §2.1, RFC 9110 §11.1).
     fn of_text<'a>(&self, text: &'a str) -> Result<&'a str, Refused> {
         if self.prefix.is_empty() {
             return Ok(text);
@@ -51,7 +51,7 @@ impl TokenSettings {
     }
 }
 
-/// The values of a cookie (RFC 6265 §5.4). An empty one is how cookies are deleted, so it is none.
+/// Returns the values of a cookie (RFC 6265 §5.4). Empty ones are skipped: clients delete cookies that way.
 fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));

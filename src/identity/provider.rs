@@ -1,8 +1,8 @@
-//! A provider: what its tokens must be like, and its keys, kept fresh in the background.
+//! A provider: the rules for its tokens, and its keys, refreshed in the background.
 //!
-//! One task per provider, its keeper, is the only one that fetches: requests that meet an unknown `kid` wake it and wait
-//! for the outcome together, and not at all while it rests, so that nobody can make the gateway hammer a provider.
-//! Whatever goes wrong with a fetch, the keys of before go on serving.
+//! Each provider has one task, its keeper, and only that task fetches keys. Requests with an unknown `kid` wake it and
+//! wait together for the outcome. While it rests after a fetch, they do not wait, so that clients cannot make the
+//! gateway flood a provider. If a fetch fails, the previous keys stay in use.
 
 use super::fetch::{Fetcher, NoKeys, read_file};
 use super::key_set::KeySet;
@@ -19,31 +19,31 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// After the first failed fetch; doubled with each further one, up to the time between two good ones.
+/// Wait after the first failed fetch. Doubled with each further one, up to the interval between two successful ones.
 const RETRY: Duration = Duration::from_secs(1);
 
 pub(super) struct Provider {
     settings: ProviderSettings,
     issuer: Arc<str>,
     keys: watch::Receiver<Keys>,
-    /// Of the key set; apart, so that known tokens need not look at the keys.
+    /// Generation of the key set. Separate, so that verified tokens need not read the keys.
     generation: AtomicU64,
-    /// Somebody wants newer keys.
+    /// A request wants newer keys.
     wanted: Notify,
 }
 
-/// What the keeper tells.
+/// State that the keeper publishes.
 #[derive(Debug, Clone, Default)]
 struct Keys {
     set: Arc<KeySet>,
-    /// How many sets there were before; other keys, other number.
+    /// Number of earlier sets: other keys have another number.
     generation: u64,
-    /// Fetches that came to an end, whichever.
+    /// Fetches that ended, successful or not.
     attempts: u64,
     rests_until: Option<Instant>,
 }
 
-/// Who fetches a provider's keys.
+/// Fetches a provider's keys.
 pub(super) struct Keeper {
     provider: Arc<Provider>,
     fetcher: Fetcher,
@@ -51,10 +51,11 @@ pub(super) struct Keeper {
     failures: u32,
 }
 
-/// Keys are kept fresh until this is dropped.
+/// Keeps keys fresh until it is dropped.
 pub struct Keeping(JoinSet<()>);
 
-/// A provider and, unless its keys never change, its keeper. Keys of files and given ones are there at once.
+/// Opens a provider and its keeper, unless its keys never change. Keys from files and inline keys are available at
+/// once.
 pub(super) fn open(
     settings: &ProviderSettings,
     proxies: &Proxies,
@@ -97,7 +98,8 @@ impl Provider {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Signature first, so that what claims say of a token is told to nobody who did not get it from the issuer.
+    /// Verifies a token. The signature comes first, so that errors about claims are only shown to callers whose token
+    /// is from the issuer.
     pub(super) fn verify(
         &self,
         token: &Token<'_>,
@@ -121,14 +123,14 @@ impl Provider {
         Ok(Verified { claims, scopes_claim, good, provider: index, generation })
     }
 
-    /// Waits for so many changes of the keys.
+    /// Waits for this many changes of the keys.
     #[cfg(test)]
     pub(super) async fn changed(&self, times: u64) {
         let mut keys = self.keys.clone();
         keys.wait_for(|keys| keys.generation >= times).await.expect("a keeper");
     }
 
-    /// Has the keys fetched once more, unless that was done a moment ago. True if they are other ones now.
+    /// Requests one more fetch of the keys, unless there was one just before. Returns true if the keys have changed.
     pub(super) async fn look_again(&self) -> bool {
         let mut keys = self.keys.clone();
         let before = keys.borrow_and_update().clone();
@@ -140,7 +142,7 @@ impl Provider {
         let time = self.settings.timeout.saturating_mul(2);
         match tokio::time::timeout(time, fetched).await {
             Ok(Ok(keys)) => keys.generation != before.generation,
-            // It takes too long, or there is no keeper any more.
+            // It takes too long, or the keeper has ended.
             Ok(Err(_)) | Err(_) => false,
         }
     }
@@ -161,7 +163,7 @@ fn check_signature(set: &KeySet, token: &Token<'_>) -> Result<(), Refused> {
 }
 
 impl Keeping {
-    /// Every keeper fetches once, side by side; then each goes on by itself.
+    /// Lets every keeper fetch once, concurrently. Then each runs by itself.
     pub(super) async fn begin(mut keepers: Vec<Keeper>) -> Self {
         join_all(keepers.iter_mut().map(Keeper::refresh)).await;
         let mut tasks = JoinSet::new();
@@ -171,7 +173,7 @@ impl Keeping {
         Self(tasks)
     }
 
-    /// How many providers are looked after.
+    /// Returns the number of providers that are kept fresh.
     #[must_use]
     pub fn providers(&self) -> usize {
         self.0.len()
@@ -196,7 +198,7 @@ impl Keeper {
         }
     }
 
-    /// Until the next fetch.
+    /// Returns the time until the next fetch.
     fn wait(&self) -> Duration {
         let refresh = self.provider.settings.refresh;
         match self.failures {
@@ -221,7 +223,7 @@ impl Keeper {
             {
                 keys.set = Arc::new(set);
                 keys.generation += 1;
-                // Within the lock: nobody sees the new keys under the old number.
+                // Under the lock: the new keys are never visible with the old number.
                 provider.generation.store(keys.generation, Ordering::Release);
             }
         });

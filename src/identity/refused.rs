@@ -1,6 +1,7 @@
-//! Why a caller is refused. For the log and the metrics: a client learns that its token is not good, and an id to quote.
+//! Reasons why a caller is refused. For the log and the metrics: a client only learns that its token is invalid, and an
+//! ID to quote.
 
-/// The reasons; their number is bounded, so that each can be counted.
+/// The reasons. Their number is bounded, so that each can be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     #[error("there is no token, and `auth.on_missing_token` is `refuse`")]
@@ -40,7 +41,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// A word for a metric's label.
+    /// Returns the label for metrics.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What of tokens can be set, with defaults that are safe in production.
+//! Settings of authentication, with defaults that are safe in production.
 
 use super::Algorithm;
 use crate::upstream::Proxies;
@@ -10,73 +10,73 @@ use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Whose tokens are believed, each issuer once. None: no token is looked at.
+    /// Trusted providers, each issuer once. If empty, tokens are ignored.
     pub providers: Vec<ProviderSettings>,
     pub token: TokenSettings,
     pub on_missing: OnMissing,
     /// Memory for verified tokens, in bytes.
     pub cache: u64,
-    /// Between the gateway and the URLs of keys.
+    /// Proxies between the gateway and the URLs of keys.
     pub proxies: Proxies,
 }
 
-/// Whose tokens are believed, and which of them.
+/// A trusted issuer, and the rules for its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderSettings {
-    /// The tokens' `iss`, compared letter by letter.
+    /// `iss` of the tokens, compared exactly.
     pub issuer: String,
     pub keys: KeySource,
     pub audience: Audience,
-    /// The claim that holds a token's scopes, or the path to it: names joined with dots. Without it: `scope`, `scp` and
+    /// Claim that holds a token's scopes, or the path to it: names joined with dots. Default: `scope`, `scp` and
     /// `scopes`.
     pub scopes_claim: Option<Arc<str>>,
     pub algorithms: Vec<Algorithm>,
-    /// How far clocks may be apart.
+    /// Maximum difference between clocks.
     pub leeway: Duration,
-    /// How often keys are read anew in the background.
+    /// Interval at which keys are refreshed in the background.
     pub refresh: Duration,
-    /// The time one fetch of keys may take.
+    /// Timeout of one fetch of keys.
     pub timeout: Duration,
-    /// The least time between two fetches because of keys that are not known: anybody can name one.
+    /// Minimum time between two fetches caused by unknown keys, because any client can name one.
     pub rest: Duration,
 }
 
-/// Where a provider's JWKS (RFC 7517) comes from.
+/// Source of a provider's JWKS (RFC 7517).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     Url {
         uri: http::Uri,
-        /// Plain HTTP will do.
+        /// Allows plain HTTP.
         insecure_http: bool,
     },
     File(PathBuf),
-    /// The text itself; it never changes.
+    /// The JWKS itself, which never changes.
     Given(String),
 }
 
-/// Whom a token must be meant for.
+/// Required audience of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
-    /// Every token of the issuer is good, also one without `aud`.
+    /// Every token of the issuer is accepted, also one without `aud`.
     Any,
-    /// One of the token's audiences is one of these.
+    /// At least one of the token's audiences is in this list.
     OneOf(Vec<String>),
 }
 
-/// Where a request has its token.
+/// Place of the token in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSettings {
     pub header: HeaderName,
-    /// The scheme before the token, in any case; empty: the header is the token.
+    /// Scheme before the token, in any case. If it is empty, the header is the token.
     pub prefix: String,
-    /// A cookie that may hold it instead.
+    /// Cookie that may hold the token instead.
     pub cookie: Option<String>,
 }
 
-/// What becomes of a request without a token.
+/// Handling of requests without a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnMissing {
-    /// Its caller is nobody.
+    /// The caller is anonymous.
     #[default]
     Allow,
     Refuse,
@@ -101,7 +101,7 @@ impl Default for TokenSettings {
 }
 
 impl ProviderSettings {
-    /// With defaults for everything that has one.
+    /// Creates a provider with defaults for everything else.
     #[must_use]
     pub fn new(issuer: impl Into<String>, keys: KeySource, audience: Audience) -> Self {
         Self {

@@ -1,8 +1,8 @@
-//! The compact form of a JWT (RFC 7515 §7.1), taken apart and not yet believed.
+//! The compact form of a JWT (RFC 7515 §7.1), parsed but not verified.
 //!
-//! Strict, because every lenience is a second spelling of the same token: unpadded base64url without stray bits, three
-//! parts, no member twice. Extensions (`crit`) are refused, as RFC 7515 §4.1.11 demands of those that are not
-//! understood, and none is.
+//! Strict, because each leniency allows a second spelling of the same token: unpadded base64url without stray bits,
+//! three parts, no duplicate members. Tokens with extensions (`crit`) are refused, as RFC 7515 §4.1.11 demands for
+//! extensions that are not supported; none is.
 
 use super::{Algorithm, Refused};
 use base64::Engine as _;
@@ -10,19 +10,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// A token beyond this is none.
+/// Maximum length of a token in bytes.
 pub(super) const MAX_BYTES: usize = 8 << 10;
 
 pub(super) struct Token<'a> {
     pub algorithm: Algorithm,
     pub key_id: Option<String>,
     pub claims: Map<String, Value>,
-    /// What is signed.
+    /// The signed bytes.
     pub message: &'a [u8],
     pub signature: Vec<u8>,
 }
 
-/// A JSON object in which no member stands twice.
+/// A JSON object without duplicate members.
 struct Members(Map<String, Value>);
 
 impl<'a> Token<'a> {
@@ -51,7 +51,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Unpadded base64url in its one canonical form.
+/// Decodes unpadded base64url in its one canonical form.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
@@ -70,7 +70,8 @@ fn algorithm(header: &Map<String, Value>) -> Result<Algorithm, Refused> {
     Algorithm::from_name(name).ok_or(Refused::Algorithm)
 }
 
-/// RFC 8725 §3.11: what an issuer signs for another purpose, such as a logout, is no access token.
+/// Checks `typ` (RFC 8725 §3.11): a token that an issuer signs for another purpose, such as a logout, is not an access
+/// token.
 fn check_type(header: &Map<String, Value>) -> Result<(), Refused> {
     let Some(kind) = header.get("typ") else { return Ok(()) };
     let kind = kind.as_str().ok_or(Refused::Malformed)?.to_ascii_lowercase();

@@ -1,8 +1,8 @@
-//! Tokens that were good, kept by their whole text.
+//! Cache of valid tokens, by their whole text.
 //!
-//! An entry is good for as long as its token is and while its provider has the very keys that it was verified with: a
-//! rotation lets every token of that provider be verified anew. Bounded by bytes; what was refused is not kept, so that
-//! nobody can push good tokens out with bad ones.
+//! An entry is valid while its token is, and while its provider has exactly the keys that it was verified with. After a
+//! rotation, every token of that provider is verified again. Bounded by bytes. Refused tokens are not cached, so that
+//! invalid tokens cannot displace valid ones.
 
 use super::claims;
 use super::provider::Provider;
@@ -12,19 +12,19 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What an entry weighs beside its texts: the cache's own bookkeeping and the claims' tree.
+/// Weight of an entry beside its texts, in bytes: the cache's own bookkeeping and the tree of claims.
 const ENTRY: usize = 512;
 
-/// Who asks, verified.
+/// A verified caller.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verified {
-    /// Of the token: an object.
+    /// Claims of the token: an object.
     pub claims: Value,
-    /// The claim that holds its scopes, or the path to it, where the issuer has its own.
+    /// Claim that holds its scopes, or the path to it, if the issuer configures one.
     pub scopes_claim: Option<Arc<str>>,
-    /// When it is good, leeway included.
+    /// Time in which it is valid, leeway included.
     pub(super) good: Range<SystemTime>,
-    /// Which provider's keys, and which of its key sets.
+    /// Index of the provider, and generation of its keys.
     pub(super) provider: usize,
     pub(super) generation: u64,
 }
@@ -32,7 +32,7 @@ pub struct Verified {
 pub(super) struct Known(Cache<Arc<str>, Arc<Verified>>);
 
 impl Verified {
-    /// From when on the token is good no longer: its `exp` and the leeway.
+    /// Returns the time from which the token is no longer valid: its `exp` plus the leeway.
     #[must_use]
     pub fn expires(&self) -> SystemTime {
         self.good.end
@@ -43,7 +43,7 @@ impl Known {
     pub(super) fn new(bytes: u64) -> Self {
         let cache = Cache::builder()
             .max_capacity(bytes)
-            // A claim's text is kept twice, in the token and as a value; names and numbers make the tree larger.
+            // A claim's text is stored twice, in the token and as a value; names and numbers make the tree larger.
             .weigher(|token: &Arc<str>, _: &Arc<Verified>| {
                 u32::try_from(4 * token.len() + ENTRY).unwrap_or(u32::MAX)
             })
@@ -51,7 +51,7 @@ impl Known {
         Self(cache)
     }
 
-    /// The outcome of before, if it would be the same now.
+    /// Returns the cached outcome, if it would be the same now.
     pub(super) fn get(
         &self,
         token: &str,

@@ -1,13 +1,16 @@
-//! Files that a configuration names: found by pattern, read as UTF-8, in an order that does not depend on the disk.
+//! Reads the files that a configuration names: by pattern, as UTF-8, in an order that does not depend on the disk.
 
 use super::{Place, Problem, SourceFile};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Reads every file that one of `patterns` names, relative to `base`. `*` and `?` stand for characters of a name, `**`
-/// for folders. Files come sorted by path, each once, with every pattern that names no file and every file that cannot be
-/// read or is not UTF-8. Problems have this `code`; those of a pattern stand at its place, if `places` has one for each.
+/// Reads every file that one of `patterns` matches, relative to `base`. `*` and `?` match characters of a name, `**`
+/// matches folders.
+///
+/// Returns the files sorted by path, each once. Also returns a problem with this `code` for every pattern that matches
+/// no file, and for every file that cannot be read or is not UTF-8. Problems of a pattern have its place, if `places`
+/// has one for each.
 #[must_use]
 pub fn read_files(
     base: &Path,
@@ -36,10 +39,10 @@ pub fn read_files(
     (files, problems)
 }
 
-/// The files that a pattern names, sorted.
+/// Returns the files that a pattern matches, sorted.
 ///
 /// # Errors
-/// There is none, or it is not a pattern; a problem with this `code`.
+/// No file matches, or the pattern is invalid; a problem with this `code`.
 pub fn matching_files(
     base: &Path,
     pattern: &str,
@@ -65,7 +68,7 @@ pub fn matching_files(
     Ok(files)
 }
 
-/// Why a file cannot be read, without the system's number.
+/// Returns why a file cannot be read, without the system's error number.
 #[must_use]
 pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();

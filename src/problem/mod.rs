@@ -1,8 +1,8 @@
-//! What a load finds wrong, and where.
+//! Problems of a load, and their places.
 //!
-//! Checks of SDL, mappings and YAML never stop at the first mistake: each adds a [`Problem`] to a list, and the
-//! whole list is shown at once, with file, line, column, excerpt and caret, or as JSON for machines.
-//! Nothing a client of the running gateway sends ever becomes a `Problem`.
+//! Checks of SDL, mappings and YAML never stop at the first mistake. Each adds a [`Problem`] to a list, and the whole
+//! list is shown at once, with file, line, column, excerpt and caret, or as JSON for machines. Requests to the running
+//! gateway never produce a `Problem`.
 
 mod files;
 mod render;
@@ -12,7 +12,7 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A text that was read, under the name people know it by.
+/// A text that was read, with its name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SourceFile {
     /// Path as the user wrote it, or a name such as `<built-in>`.
@@ -33,16 +33,16 @@ pub enum Severity {
     Warning,
 }
 
-/// One mistake: what it is, where it is, and how to mend it.
+/// One mistake: what it is, where it is, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Stable kebab-case identifier, such as `unknown-source`; what scripts match on.
+    /// Stable kebab-case identifier for scripts, such as `unknown-source`.
     pub code: &'static str,
     pub severity: Severity,
     /// One lowercase sentence without a final full stop.
     pub message: String,
     pub place: Option<Place>,
-    /// How to mend it, where that is known.
+    /// Instructions to fix it, if known.
     pub help: Option<String>,
 }
 
@@ -77,14 +77,14 @@ impl Place {
     }
 }
 
-/// `true` if any of them is an error rather than a warning.
+/// Returns whether any of them is an error rather than a warning.
 #[must_use]
 pub fn any_error(problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
-/// The known name nearest to `unknown`, if one is near enough to be what was meant. Names that differ in their numbers
-/// alone, such as `users1` and `users2`, mean different things.
+/// Returns the known name nearest to `unknown`, if it is near enough. Names that differ only in numbers, such as
+/// `users1` and `users2`, do not match.
 #[must_use]
 pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
@@ -100,7 +100,7 @@ pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, name)| name)
 }
 
-/// `` `a`, `b` or `c` ``: all valid names, if there are few enough to read.
+/// Returns `` `a`, `b` or `c` ``: all valid names, if there are few enough to read.
 #[must_use]
 pub fn listed(known: &[&str], sigil: &str) -> Option<String> {
     let names: Vec<String> = known.iter().map(|name| format!("`{sigil}{name}`")).collect();
@@ -111,7 +111,7 @@ pub fn listed(known: &[&str], sigil: &str) -> Option<String> {
     }
 }
 
-/// What to write instead of an unknown name: the nearest one, or one of all of them.
+/// Returns what to write instead of an unknown name: the nearest name, or a list of all names.
 #[must_use]
 pub fn instead(unknown: &str, known: &[&str], sigil: &str) -> Option<String> {
     match nearest(unknown, known.iter().copied()) {

@@ -5,10 +5,10 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 use std::ops::Range;
 
-/// A line longer than this is not shown: one-line files of megabytes would fill the screen.
+/// Maximum length of a line that is shown, in bytes: one-line files of megabytes would fill the screen.
 const LONGEST_LINE: usize = 2_000;
 
-/// All problems, each with excerpt and caret, and a closing line that counts them.
+/// Formats all problems, each with excerpt and caret, and a closing line that counts them.
 #[must_use]
 pub fn render(problems: &[Problem], colors: bool) -> String {
     let renderer = if colors { Renderer::styled() } else { Renderer::plain() };
@@ -57,12 +57,12 @@ fn render_one(problem: &Problem, renderer: &Renderer) -> String {
     renderer.render(&[group])
 }
 
-/// The line a place begins in; what goes on in further lines is not underlined.
+/// The first line of a place. Further lines are not underlined.
 struct Excerpt<'a> {
     line: &'a str,
-    /// From 1.
+    /// Number of the line, from 1.
     number: usize,
-    /// In `line`.
+    /// Bytes within `line`.
     span: Range<usize>,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Excerpt<'a> {
     }
 }
 
-/// The offset itself, or the nearest before it that a character begins at.
+/// Returns the offset, or the nearest character boundary before it.
 fn boundary(text: &str, offset: usize) -> usize {
     let mut at = offset.min(text.len());
     while !text.is_char_boundary(at) {
@@ -93,14 +93,14 @@ fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// `[{code, severity, message, help, file, line, column, endLine, endColumn}]`; lines and columns count from 1,
-/// columns in characters.
+/// Formats problems as `[{code, severity, message, help, file, line, column, endLine, endColumn}]`. Lines and columns
+/// count from 1, columns in characters.
 #[must_use]
 pub fn all_to_json(problems: &[Problem]) -> Value {
     problems.iter().map(to_json).collect()
 }
 
-/// One of [`all_to_json`].
+/// Formats one element of [`all_to_json`].
 #[must_use]
 pub fn to_json(problem: &Problem) -> Value {
     let severity = match problem.severity {
@@ -125,7 +125,7 @@ pub fn to_json(problem: &Problem) -> Value {
 }
 
 impl Place {
-    /// Line and column of the start, both counted from 1, the column in characters.
+    /// Returns line and column of the start, both from 1, the column in characters.
     #[must_use]
     pub fn line_column(&self) -> (usize, usize) {
         line_column(&self.file.text, self.span.start)

@@ -1,4 +1,4 @@
-//! Problems as people and machines see them.
+//! Output of problems for people and machines.
 
 use super::{Place, Problem, SourceFile, all_to_json, nearest, render};
 use std::ops::Range;

@@ -1,29 +1,29 @@
-//! Why there is no answer. Fit for a log as it stands: no address, key, value or word of the server is in it, but its
-//! error code.
+//! Reasons why there is no answer. Can be logged as they are: they contain no address, key, value or text of the
+//! server, only its error code.
 
 use redis::RedisError;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// It failed a moment ago and is left alone; nothing was sent.
+    /// The server failed a moment ago and is not called yet; nothing was sent.
     #[error("redis failed a moment ago and was not asked")]
     Resting,
     #[error("no answer of redis within {} ms", .0.as_millis())]
     Timeout(Duration),
-    /// No connection, or it broke.
+    /// No connection could be opened, or it broke.
     #[error("redis cannot be reached: {0}")]
     Unreachable(&'static str),
-    /// The server said no, with this code: `WRONGPASS`, `READONLY`, `OOM`.
+    /// The server refused the command with this code: `WRONGPASS`, `READONLY`, `OOM`.
     #[error("redis refused: {0}")]
     Refused(String),
-    /// An answer of another form than the command has.
+    /// The answer has another form than the command's.
     #[error("an answer of redis in an unknown form")]
     Reply,
 }
 
 impl Failure {
-    /// The next command would hardly fare better: the server or the way to it fails, not this command.
+    /// Returns whether the next command would probably fail too: the server or the network fails, not this command.
     #[must_use]
     pub fn is_of_server(&self) -> bool {
         match self {
@@ -33,7 +33,7 @@ impl Failure {
         }
     }
 
-    /// A word for a metric's label.
+    /// Returns the label for metrics.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Failure {
     }
 }
 
-/// Codes of a server that loads, was demoted by a failover, lost its master or lets nobody in.
+/// Error codes of a server that is loading, was demoted by a failover, lost its master or refuses all clients.
 const OF_SERVER: &[&str] = &[
     "BUSY",
     "CLUSTERDOWN",
@@ -62,7 +62,7 @@ const OF_SERVER: &[&str] = &[
     "WRONGPASS",
 ];
 
-/// A code is a word; anything longer is not one.
+/// Maximum length of an error code; a longer text is not a code.
 const LONGEST_CODE: usize = 24;
 
 impl From<RedisError> for Failure {

@@ -1,6 +1,6 @@
-//! The one connection: made by whoever needs it first, waited for by the others, made anew when it broke.
+//! The one connection: opened by the first caller that needs it, awaited by the others, and reopened after it breaks.
 //!
-//! Making it is a task, so that a caller that gives up does not stop it; it has a time of its own. The slot is swapped,
+//! A task opens it, with a timeout of its own, so that a caller that gives up does not stop it. The slot is swapped,
 //! never locked.
 
 use super::Failure;
@@ -13,10 +13,10 @@ use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest that making a connection may take, whoever still waits for it.
+/// Maximum time to open a connection, however long callers wait.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// Commands that may wait to be written; past it, callers wait within their own time.
+/// Maximum number of commands that wait to be written. Beyond it, callers wait within their own timeout.
 const QUEUE: usize = 1024;
 
 pub struct Link {
@@ -24,12 +24,12 @@ pub struct Link {
     slot: ArcSwapOption<Made>,
 }
 
-/// A connection that is there, or on its way.
+/// A connection that is open, or being opened.
 struct Made {
     connection: Shared<BoxFuture<'static, Result<MultiplexedConnection, Failure>>>,
 }
 
-/// A caller's share of the connection, which it gives up for all if it finds it broken.
+/// A caller's handle of the connection. If the caller finds it broken, it drops the connection for all.
 pub struct Handle<'a> {
     link: &'a Link,
     made: Arc<Made>,
@@ -40,7 +40,7 @@ impl Link {
     pub fn new(url: &Url) -> Result<Self, String> {
         let wrong = |_| "not an address of Redis".to_owned();
         let address = url.secret().into_connection_info().map_err(wrong)?;
-        // Two commands less on every new connection, which servers before 7.2 refuse anyway.
+        // Saves two commands on every new connection, which servers before 7.2 refuse anyway.
         let redis = address.redis_settings().clone().set_skip_set_lib_name();
         let client = Client::open(address.set_redis_settings(redis)).map_err(wrong)?;
         Ok(Self { client, slot: ArcSwapOption::empty() })
@@ -57,7 +57,7 @@ impl Link {
         }
     }
 
-    /// The next command makes a new connection.
+    /// Drops the connection: the next command opens a new one.
     pub fn forget(&self) {
         self.slot.store(None);
     }
@@ -81,8 +81,8 @@ impl Link {
 }
 
 impl Handle<'_> {
-    /// Sends a command. After an error that says that the connection is of no use (it broke, or its server was demoted
-    /// by a failover), the next command makes another one.
+    /// Sends a command. If the error shows that the connection is unusable (it broke, or its server was demoted by a
+    /// failover), the next command opens a new one.
     pub async fn send<T, F>(&mut self, command: F) -> Result<T, Failure>
     where
         F: AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
@@ -100,7 +100,7 @@ impl Handle<'_> {
 async fn connect(client: Client) -> Result<MultiplexedConnection, Failure> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT))
-        // Each caller has its own time.
+        // Each caller has its own timeout.
         .set_response_timeout(None)
         .set_pipeline_buffer_size(QUEUE);
     Ok(client.get_multiplexed_async_connection_with_config(&config).await?)

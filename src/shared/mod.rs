@@ -1,12 +1,12 @@
 //! State that several gateways share, in Redis: buckets, replies, documents.
 //!
-//! One [`Redis`] is one multiplexed connection. It is made when the first command needs it and again when it broke, and
-//! no command waits longer than [`Settings::timeout`], connecting included. Whoever asks must be able to go on without
-//! an answer: a server that fails is left alone for a moment, and commands meanwhile fail at once
-//! ([`Failure::Resting`]), so that a Redis that is down costs a request nothing.
+//! One [`Redis`] is one multiplexed connection. It is opened when the first command needs it, and again after it
+//! breaks. No command waits longer than [`Settings::timeout`], connecting included. Callers must be able to continue
+//! without an answer. A server that fails is not called for a moment, and commands fail at once meanwhile
+//! ([`Failure::Resting`]), so that an unavailable Redis does not delay requests.
 //!
-//! It never tries a command again (the server may have run it), never blocks a thread, and never says an address's
-//! password, a key or a value in an error. What the keys mean is the affair of who asks. Imports nothing of ours.
+//! It never retries a command (the server may have run it), never blocks a thread, and never puts an address's
+//! password, a key or a value into an error. Callers define what keys mean. Imports nothing of ours.
 
 mod failure;
 mod link;
@@ -23,7 +23,7 @@ use redis::{Cmd, RedisError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A Redis server, or what speaks like one. Cheap to clone; clones share the connection.
+/// A Redis server, or a compatible one. Cheap to clone; clones share the connection.
 #[derive(Clone)]
 pub struct Redis(Arc<Server>);
 
@@ -34,7 +34,7 @@ struct Server {
     start: Instant,
 }
 
-/// A Lua script that the server runs as one step. Sent by its hash; in full only to a server that does not know it.
+/// A Lua script that the server runs atomically. Sent by its hash; in full only to a server that does not have it.
 #[derive(Debug, Clone)]
 pub struct Script(redis::Script);
 
@@ -45,7 +45,7 @@ impl Script {
     }
 }
 
-/// What a script returns.
+/// Return value of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     Nothing,
@@ -61,10 +61,10 @@ impl std::fmt::Debug for Redis {
 }
 
 impl Redis {
-    /// Does no IO, and may be called outside a runtime.
+    /// Creates the client. Does no IO, and may be called outside a runtime.
     ///
     /// # Errors
-    /// If the address is of a kind that cannot be used; without the address in the text.
+    /// The kind of address is not supported; the text does not contain the address.
     pub fn new(settings: Settings) -> Result<Self, String> {
         let link = Link::new(&settings.url)?;
         Ok(Self(Arc::new(Server {
@@ -80,10 +80,10 @@ impl Redis {
         &self.0.settings
     }
 
-    /// The value of a key, if there is one.
+    /// Returns the value of a key, if there is one.
     ///
     /// # Errors
-    /// Without an answer in time.
+    /// There was no answer in time.
     pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Failure> {
         let mut command = redis::cmd("GET");
         command.arg(self.full(key));
@@ -94,10 +94,10 @@ impl Redis {
         }
     }
 
-    /// Sets a key for a time, of at least a millisecond.
+    /// Sets a key for a time of at least a millisecond.
     ///
     /// # Errors
-    /// Without an answer in time; it may be set all the same.
+    /// There was no answer in time; the key may be set all the same.
     pub async fn set(&self, key: &[u8], value: &[u8], ttl: Duration) -> Result<(), Failure> {
         let milliseconds = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).clamp(1, LONGEST_TTL);
         let mut command = redis::cmd("SET");
@@ -105,20 +105,20 @@ impl Redis {
         self.ask(&command).await.map(drop)
     }
 
-    /// Removes a key, if it is there.
+    /// Removes a key, if it exists.
     ///
     /// # Errors
-    /// Without an answer in time; it may be gone all the same.
+    /// There was no answer in time; the key may be removed all the same.
     pub async fn delete(&self, key: &[u8]) -> Result<(), Failure> {
         let mut command = redis::cmd("DEL");
         command.arg(self.full(key));
         self.ask(&command).await.map(drop)
     }
 
-    /// Runs a script: one round trip, three where the server does not know it yet.
+    /// Runs a script: one round trip, or three if the server does not have it yet.
     ///
     /// # Errors
-    /// Without an answer in time; it may have run all the same.
+    /// There was no answer in time; the script may have run all the same.
     pub async fn run(
         &self,
         script: &Script,
@@ -147,7 +147,7 @@ impl Redis {
         value(reply.await?)
     }
 
-    /// Lets a step take its time and no more, unless the server rests; what came of it decides how long it rests.
+    /// Runs a step within the timeout, unless the server rests. Its outcome decides how long the server rests.
     async fn bounded<F>(&self, step: F) -> Result<redis::Value, Failure>
     where
         F: AsyncFnOnce(&Link) -> Result<redis::Value, Failure>,
@@ -162,7 +162,7 @@ impl Redis {
         match &outcome {
             Err(failure) if failure.is_of_server() => {
                 if server.pause.failed(pass, server.start.elapsed()) > SILENT {
-                    // Perhaps the other end is gone without a word.
+                    // Perhaps the other end is gone silently.
                     server.link.forget();
                 }
             }
@@ -176,10 +176,10 @@ impl Redis {
     }
 }
 
-/// After how many failures in a row the connection is made anew, though nothing says that it broke.
+/// Number of failures in a row after which the connection is reopened, even if nothing shows that it broke.
 const SILENT: u32 = 3;
 
-/// A year: what any Redis takes as an expiry.
+/// Maximum TTL in milliseconds: a year, which any Redis accepts.
 const LONGEST_TTL: u64 = 365 * 24 * 3600 * 1000;
 
 fn value(reply: redis::Value) -> Result<Value, Failure> {

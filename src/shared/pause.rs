@@ -1,8 +1,8 @@
-//! When a server that failed is asked again: a breaker for one address.
+//! A circuit breaker for one address: decides when a server that failed is called again.
 //!
-//! Closed, it lets everything pass. The first failure opens it for a tenth of a second, and each failed try after that
-//! for twice as long as the last, up to two seconds. When the time is over, one command passes as a probe; the others
-//! do not wait for it. Time is an argument, and the state is two words, so that asking costs one read.
+//! Closed, it passes everything. The first failure opens it for a tenth of a second. Each further failure opens it for
+//! twice as long, up to two seconds. When that time is over, one command passes as a probe, and the others do not wait
+//! for it. Time is an argument, and the state is two words, so that a check costs one read.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,18 +14,18 @@ const LONGEST: Duration = Duration::from_secs(2);
 pub struct Pause {
     /// Nanoseconds until which nothing passes; 0 while it is closed.
     until: AtomicU64,
-    /// Tries that failed since the last answer. Failures of commands that were under way together are one.
+    /// Failed attempts since the last answer. Commands that were in flight together count as one.
     failures: AtomicU32,
 }
 
-/// A command that was let through: what was seen when it was.
+/// A command that was let through, with the state at that time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     until: u64,
 }
 
 impl Pause {
-    /// Whether a command may be sent. A probe that says nothing for `probe` is given up, and another one passes.
+    /// Returns a pass if a command may be sent. If a probe has no outcome after `probe`, another one passes.
     pub fn pass(&self, now: Duration, probe: Duration) -> Option<Pass> {
         let until = self.until.load(Ordering::Relaxed);
         if until == 0 {
@@ -40,14 +40,14 @@ impl Pause {
         taken.is_ok().then_some(Pass { until: next })
     }
 
-    /// The server answered.
+    /// Records that the server answered.
     pub fn answered(&self, pass: Pass) {
         if pass.until != 0 && self.shut(pass, 0) {
             self.failures.store(0, Ordering::Relaxed);
         }
     }
 
-    /// It did not; how many tries in a row did not by now.
+    /// Records a failure. Returns the number of failures in a row.
     pub fn failed(&self, pass: Pass, now: Duration) -> u32 {
         let failures = self.failures.load(Ordering::Relaxed);
         let delay = FIRST.saturating_mul(1 << failures.min(10)).min(LONGEST);
@@ -58,7 +58,7 @@ impl Pause {
         failures
     }
 
-    /// Only the first outcome of those that passed together counts.
+    /// Updates the state. If several commands passed together, only the first outcome counts.
     fn shut(&self, pass: Pass, until: u64) -> bool {
         self.until.compare_exchange(pass.until, until, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }

@@ -1,4 +1,4 @@
-//! Where the server is, and how long it may take. The address holds a password, so it prints itself without one.
+//! Address and timeout of the server. The address contains a password, so it is printed without it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,21 +7,21 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub url: Url,
-    /// The longest that one command may take, connecting included.
+    /// Maximum time of one command, connecting included.
     pub timeout: Duration,
-    /// Put before every key, so that several products can share a server.
+    /// Prefix of every key, so that several products can share a server.
     pub prefix: String,
 }
 
 impl Settings {
-    /// With what is good for most: 100 ms, and keys that begin with `portcullis:`.
+    /// Creates settings with defaults: 100 ms, and keys that begin with `portcullis:`.
     #[must_use]
     pub fn new(url: Url) -> Self {
         Self { url, timeout: Duration::from_millis(100), prefix: "portcullis:".to_owned() }
     }
 }
 
-/// `redis://user:password@host:port/database`, or `rediss://` for TLS. Prints only where it leads.
+/// `redis://user:password@host:port/database`, or `rediss://` for TLS. Printed without credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Url {
     secret: String,
@@ -29,7 +29,7 @@ pub struct Url {
 }
 
 impl Url {
-    /// With the password in it: for the connection only.
+    /// Returns the URL with its password: for the connection only.
     pub(super) fn secret(&self) -> &str {
         &self.secret
     }
@@ -38,7 +38,7 @@ impl Url {
 impl FromStr for Url {
     type Err = &'static str;
 
-    /// The error does not repeat the text.
+    /// Parses a URL. The error does not repeat the text.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let secure = text.starts_with("rediss://");
         if !secure && !text.starts_with("redis://") {

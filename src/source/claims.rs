@@ -1,9 +1,9 @@
-//! A claim of a token, by its name or by the path to it.
+//! Looks up a claim of a token, by its name or by a path.
 
 use serde_json::Value;
 
-/// The claim at `path`: names joined with dots. A name may have dots itself, as URLs have; the longest name that is there
-/// is taken. `None` where it is missing.
+/// Returns the claim at `path`: names joined with dots. A name may contain dots, as URLs do; the longest matching name
+/// is used. `None` if it is missing.
 #[must_use]
 pub fn claim<'a>(claims: &'a Value, path: &str) -> Option<&'a Value> {
     let (mut value, mut rest) = (claims, path);

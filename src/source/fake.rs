@@ -1,5 +1,5 @@
-//! A connector that calls nothing: `@fake(source, target, select, batch)` answers from a closure and keeps what it was
-//! asked. The engine's tests run against it without a socket.
+//! A connector without IO: `@fake(source, target, select, batch)` answers from a closure and records its requests. The
+//! engine's tests run against it without a socket.
 
 use super::{Argument, BindingSpec, Body, Call, Connector, Error, Inputs, Placed, Reply, Request};
 use crate::graphql::Name;
@@ -21,17 +21,17 @@ pub struct FakeConnector {
 }
 
 impl FakeConnector {
-    /// `answer` sees each request as it is sent; its `target` is the rendered URL template.
+    /// Creates a connector. `answer` gets each request as it is sent; its `target` is the rendered URL template.
     pub fn new(answer: impl Fn(&Request) -> Result<Reply, Error> + Send + Sync + 'static) -> Self {
         Self { answer: Arc::new(answer), requests: Arc::default() }
     }
 
-    /// What was sent since the start or the last time, in order.
+    /// Returns the requests since the start or the last call, in order.
     pub fn take_requests(&self) -> Vec<Request> {
         std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The same as `source target` lines.
+    /// Returns the same as `source target` lines.
     pub fn take_targets(&self) -> Vec<String> {
         let line = |request: Request| format!("{} {}", request.source, request.target);
         self.take_requests().into_iter().map(line).collect()
@@ -39,7 +39,7 @@ impl FakeConnector {
 }
 
 impl Reply {
-    /// Status 200 and this JSON.
+    /// Creates a reply with status 200 and this JSON.
     pub fn json(value: &Value) -> Self {
         let (body, held) = (Body::Json(value.to_string().into()), Held::default());
         Self { body, status: 200, headers: Arc::default(), held }

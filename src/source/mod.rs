@@ -1,8 +1,8 @@
-//! The port between the engine and the connectors: what the engine asks of a source, and what comes back.
+//! The port between the engine and the connectors: requests to a source, and its replies.
 //!
-//! A [`Connector`] compiles a field's directive into a [`Call`] at load. Per fetch the engine renders the call from
-//! [`Inputs`] into a [`Request`] (pure, comparable, printable) and sends it. The engine knows no protocol; a connector
-//! knows no operation. Tests put a fake `Call` here and run the whole engine without a socket.
+//! A [`Connector`] compiles a field's directive into a [`Call`] at load. Per fetch, the engine renders the call from
+//! [`Inputs`] into a [`Request`] (pure, comparable, printable) and sends it. The engine does not depend on protocols; a
+//! connector does not depend on operations. Tests use a fake `Call` and run the whole engine without a socket.
 
 mod claims;
 #[cfg(test)]
@@ -33,15 +33,15 @@ use futures_util::stream::BoxStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A protocol: knows one binding directive, and compiles its uses.
+/// A protocol: has one binding directive, and compiles its uses.
 pub trait Connector: Send + Sync {
-    /// Without the `@`, such as `rest`.
+    /// Name without the `@`, such as `rest`.
     fn directive(&self) -> &'static str;
 
-    /// The SDL of the directive and of the input types and enums that only it uses.
+    /// SDL of the directive, and of the input types and enums that only it uses.
     fn definition(&self) -> &'static str;
 
-    /// The directive names a source. Without one, its bindings make no calls.
+    /// Returns whether the directive names a source. If not, its bindings make no calls.
     fn has_source(&self) -> bool {
         true
     }
@@ -49,58 +49,59 @@ pub trait Connector: Send + Sync {
     /// Compiles one use of the directive.
     ///
     /// # Errors
-    /// Every problem found, each at its place in the SDL, the caret inside the string where that is possible.
+    /// Every problem found, each at its place in the SDL, with the caret inside the string if possible.
     fn compile(&self, spec: &BindingSpec) -> Result<Arc<dyn Call>, Vec<Problem>>;
 }
 
-/// One binding made ready.
+/// One compiled binding.
 pub trait Call: Send + Sync {
-    /// The source it goes to.
+    /// Source that it calls.
     fn source(&self) -> &Name;
 
-    /// Every variable path that its texts name, except inside `select`.
+    /// Every variable path in its texts, except inside `select`.
     fn references(&self) -> &[Placed];
 
     /// The parsed `select` argument, if there is one.
     fn select(&self) -> Option<&Mapping>;
 
-    /// There is no call: the field's value is what [`Call::select`] yields, with `$` null. Nothing is rendered or sent.
+    /// Set if there is no call: the field's value is the result of [`Call::select`], with `$` null. Nothing is rendered
+    /// or sent.
     fn computed(&self) -> Option<Computed> {
         None
     }
 
-    /// Which replies are a success, and what clients read of the others. What these texts name is among
+    /// Rules for which replies are a success, and what clients see of the others. References in these texts are among
     /// [`Call::references`].
     fn rules(&self) -> &ReplyRules {
         ReplyRules::NONE
     }
 
-    /// The call has a JSON body. An `ID` that a service wrote as a number is a number in its inputs.
+    /// Returns whether the call has a JSON body. In its inputs, an `ID` that a service wrote as a number is a number.
     fn sends_json(&self) -> bool {
         false
     }
 
-    /// What its author should know although it compiles.
+    /// Warnings for the author of a binding that compiles.
     fn warnings(&self) -> &[Problem] {
         &[]
     }
 
-    /// What a reply's [`Body::Proto`] is an encoding of.
+    /// Type of a reply's [`Body::Proto`].
     fn message(&self) -> Option<&prost_reflect::MessageDescriptor> {
         None
     }
 
-    /// In-flight and in-request reuse of identical safe calls is on for this source.
+    /// Returns whether identical safe calls of this source may be shared, within a request and in flight.
     fn reusable(&self) -> bool {
         true
     }
 
-    /// Headers of the client's request that go along as they came, by lower-case name.
+    /// Client headers that are forwarded unchanged, by lower-case name.
     fn forwards(&self) -> &[http::HeaderName] {
         &[]
     }
 
-    /// Claims of the caller go along, beside those that the call's texts name.
+    /// Returns whether claims of the caller are sent, beside those that the call's texts name.
     fn sends_claims(&self) -> bool {
         false
     }
@@ -115,30 +116,32 @@ pub trait Call: Send + Sync {
         &serde_json::Value::Null
     }
 
-    /// [`Call::config`] for people: what came out of the environment replaced by `mark` of its name, such as `token`.
+    /// Like [`Call::config`], for people: values from the environment are replaced by `mark` of their name, such as
+    /// `token`.
     fn shown_config(&self, mark: &dyn Fn(&str) -> serde_json::Value) -> serde_json::Value {
         let _ = mark;
         serde_json::Value::Null
     }
 
-    /// The time one call may take, before the request's own deadline cuts it.
+    /// Timeout of one call, before the request's own deadline cuts it.
     fn timeout(&self) -> std::time::Duration;
 
-    /// Writes the call for these inputs. Pure: no IO, no clock.
+    /// Renders the call for these inputs. Pure: no IO, no clock.
     ///
     /// # Errors
-    /// A value that has no place in the call, such as `..` as a path segment; nothing is sent then.
+    /// A value is invalid in its position, such as `..` as a path segment. Nothing is sent then.
     fn render(&self, inputs: &Inputs<'_>) -> Result<Request, Failure>;
 
-    /// Sends it. Dropping the future cancels the call.
+    /// Sends the request. Dropping the future cancels the call.
     fn send(
         &self,
         request: Arc<Request>,
         deadline: Instant,
     ) -> BoxFuture<'static, Result<Reply, Error>>;
 
-    /// Asks whether a kept reply is still good (RFC 9110, section 13, "Conditional Requests"): status 304 and no body if
-    /// it is, the reply as of [`Call::send`] if not. A protocol without such a question sends the call.
+    /// Checks whether a cached reply is still valid (RFC 9110, section 13, "Conditional Requests"). Returns status 304
+    /// and no body if it is, otherwise the reply as [`Call::send`] does. If the protocol has no such request, it sends
+    /// the call.
     fn revalidate(
         &self,
         request: Arc<Request>,
@@ -148,12 +151,13 @@ pub trait Call: Send + Sync {
         self.send(request, deadline)
     }
 
-    /// Replies come one after another: the binding is of a subscription field, and [`Call::subscribe`] opens it.
+    /// Returns whether replies come one after another: the binding is of a subscription field, and [`Call::subscribe`]
+    /// opens it.
     fn streams(&self) -> bool {
         false
     }
 
-    /// Opens a stream of replies: done when the source has said yes, which it must by the deadline.
+    /// Opens a stream of replies. Completes when the source has accepted, which must happen before the deadline.
     fn subscribe(
         &self,
         request: Arc<Request>,
@@ -164,14 +168,14 @@ pub trait Call: Send + Sync {
         futures_util::future::ready(Err(error)).boxed()
     }
 
-    /// The call as `explain` prints it: one line or more, secrets masked.
+    /// Formats the call as `explain` prints it: one line or more, secrets masked.
     fn describe(&self, request: &Request) -> String;
 }
 
-/// The argument under which a `@node` field gets the objects that its IDs name: `__typename` and `id`, or null.
+/// Argument with which a `@node` field gets the objects of its IDs: `__typename` and `id`, or null.
 pub const OBJECTS: &str = "objects";
 
-/// What a value that is computed without a call depends on.
+/// Dependencies of a value that is computed without a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Computed {
     /// The caller's claims.
@@ -180,14 +184,14 @@ pub struct Computed {
     pub request: bool,
 }
 
-/// A reference and the place of the text it stands in.
+/// A reference, and the place of its text.
 #[derive(Debug, Clone)]
 pub struct Placed {
     pub reference: Reference,
     pub place: crate::problem::Place,
 }
 
-/// By what a source knows a reply again.
+/// Validators by which a source recognizes a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Validators {
     pub etag: Option<http::HeaderValue>,
@@ -209,31 +213,31 @@ impl Validators {
     }
 }
 
-/// What a source answered.
+/// A reply of a source.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub body: Body,
     /// HTTP status, or the number of the gRPC code.
     pub status: u16,
     pub headers: Arc<http::HeaderMap>,
-    /// Counts the bytes of the body. A reply that a cache keeps is counted by the cache instead.
+    /// Account of the bytes of the body. A reply in a cache is counted by the cache instead.
     pub held: Held,
 }
 
-/// The replies of a subscription. It ends where the source ends it, and after an error. Nothing is read ahead of who
-/// asks for the next one, beyond what the connection itself holds. Dropping it closes the call.
+/// Replies of a subscription. The stream ends when the source ends it, and after an error. Nothing is read ahead of the
+/// consumer, beyond what the connection itself buffers. Dropping it closes the call.
 pub type Replies = BoxStream<'static, Result<Reply, Error>>;
 
 #[derive(Debug, Clone)]
 pub enum Body {
     /// JSON text, not yet checked. Empty (204, or no content) reads as null.
     Json(Bytes),
-    /// An encoded message of the type [`Call::message`] names, not yet checked.
+    /// An encoded message of the type that [`Call::message`] returns, not yet checked.
     Proto(Bytes),
 }
 
-/// Why a source gave no reply. What a client may read is the code, the status, the source's name, and what the binding
-/// maps for it; `detail` goes to the log only.
+/// Reason why a source gave no reply. Clients may see the code, the status, the source's name, and what the binding
+/// maps for it. `detail` goes only to the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {detail}", code.as_str())]
 pub struct Error {
@@ -241,28 +245,28 @@ pub struct Error {
     /// HTTP status, or the gRPC code's number, for [`ErrorCode::UpstreamStatus`].
     pub status: Option<u16>,
     pub kind: ErrorKind,
-    /// Whether a mutation took effect, as far as anyone can know.
+    /// Effect of a mutation, as far as it is known.
     pub outcome: MutationOutcome,
     pub detail: String,
-    /// The reply that said no, where the binding's rules or a developer want to see it.
+    /// The refused reply, if the binding's rules or a developer need it.
     pub refusal: Option<Arc<RefusedReply>>,
-    /// What clients read instead of the gateway's words.
+    /// Error that clients see instead of the gateway's own message.
     pub mapped: Option<Arc<MappedError>>,
 }
 
-/// What is known of a mutation whose call failed.
+/// Effect of a mutation whose call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MutationOutcome {
-    /// No service processed it: it may be sent again.
+    /// No service processed it, so it may be sent again.
     NotSent,
-    /// The service answered that it did not do it.
+    /// The service answered that it did not execute it.
     Refused,
-    /// It may have been done: only the service knows.
+    /// It may have been executed: only the service knows.
     Unknown,
 }
 
 impl MutationOutcome {
-    /// The text under `extensions.outcome`.
+    /// Text under `extensions.outcome`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -272,7 +276,7 @@ impl MutationOutcome {
         }
     }
 
-    /// Of an error that no reply and no broken call stands behind.
+    /// Returns the outcome of an error that has neither a reply nor a broken call.
     fn of(code: ErrorCode) -> Self {
         match code {
             ErrorCode::InvalidRequest
@@ -285,7 +289,7 @@ impl MutationOutcome {
     }
 }
 
-/// What the engine needs to know of an error beside its code.
+/// Properties of an error, beside its code, that the engine needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// HTTP 404, gRPC NOT_FOUND: null on a nullable field.
@@ -293,14 +297,14 @@ pub enum ErrorKind {
     /// HTTP 400, 404, 409, 410, 413, 414, 422 and so on, gRPC INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE:
     /// the source understood and refuses this request, so a smaller batch may pass. Never 401, 403, 408 or 429.
     Refused,
-    /// The gateway has no room for the reply (`server.memory`): neither the source nor the call is the reason.
+    /// The gateway has no memory for the reply (`server.memory`). Neither the source nor the call is the cause.
     NoRoom,
     /// Everything else.
     Failed,
 }
 
 impl ErrorKind {
-    /// The source refuses the call as it is.
+    /// Returns whether the source refuses this call.
     #[must_use]
     pub fn is_refused(self) -> bool {
         matches!(self, Self::NotFound | Self::Refused)

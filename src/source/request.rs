@@ -1,4 +1,4 @@
-//! What goes into a call and what it looks like once rendered.
+//! Inputs of a call, and the rendered request.
 
 use super::Trace;
 use crate::mapping::{Variable, Variables};
@@ -10,44 +10,44 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Who asks: what one request brings along that calls may use or forward.
+/// The client of a request: everything of it that calls may use or forward.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
     pub headers: http::HeaderMap,
     pub ip: Option<IpAddr>,
     /// The claims of a verified token; null for an anonymous caller.
     pub claims: Value,
-    /// The claim that holds the token's scopes, or the path to it, where its issuer has its own.
+    /// Claim that holds the token's scopes, or the path to it, if its issuer configures one.
     pub scopes_claim: Option<Arc<str>>,
-    /// From when on that token is good no longer: its `exp` and the leeway for clocks that are apart.
+    /// Time from which that token is no longer valid: its `exp` plus the leeway for clocks.
     pub expires: Option<SystemTime>,
-    /// Where the request belongs in a distributed trace.
+    /// Position of the request in a distributed trace.
     pub trace: Trace,
-    /// Account on which its replies and answers are counted.
+    /// Account for the bytes of its replies and answers.
     pub account: Account,
 }
 
-/// The values a call is rendered from.
+/// Values from which a call is rendered.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
-    /// The field's arguments after coercion and defaults, `@require`d ones included: an object.
+    /// Arguments of the field after coercion and defaults, including `@require`d ones: an object.
     pub args: &'a Value,
-    /// The parent object's fields that the call names; null without a parent.
+    /// Fields of the parent object that the call names; null without a parent.
     pub this: &'a Value,
-    /// The distinct parent objects of a batch: a list of objects; null without a batch.
+    /// Distinct parent objects of a batch: a list of objects; null without a batch.
     pub batch: &'a Value,
     pub caller: &'a Caller,
     /// Values of the environment variables that the SDL names: an object.
     pub env: &'a Value,
-    /// The source's `config` from the YAML; where it is null, the connector fills it in.
+    /// `config` of the source from the YAML; if it is null, the connector fills it in.
     pub config: &'a Value,
 }
 
-/// A rendered call. Two equal requests to one source are the same question of the same caller: everything that is
-/// sent is in here, forwarded headers included, so it serves as the key of reuse, compared in full.
+/// A rendered call. Two equal requests ask for the same by the same caller: everything that is sent is part of it,
+/// forwarded headers included. So it is the key of reuse, compared in full.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Request {
-    /// The source's name: two sources never share a call.
+    /// Name of the source: two sources never share a call.
     pub source: crate::graphql::Name,
     /// HTTP method, or a protocol's own verb such as `grpc`.
     pub verb: &'static str,
@@ -56,10 +56,10 @@ pub struct Request {
     /// Lower-case names, in the order sent.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     pub body: Bytes,
-    /// Number of the way in which the connector reads the reply. Bindings that read it differently share no call: what
-    /// is left of a reply, such as an error body that is not read, depends on it.
+    /// Number of the way in which the connector reads the reply. Bindings with different numbers share no call, because
+    /// the reply depends on it: an error body, for example, may not be read.
     pub reading: u32,
-    /// Sent along, and never a part of what makes two requests differ.
+    /// Sent with the request, but ignored in comparisons.
     pub trace: Trace,
 }
 
@@ -81,8 +81,8 @@ impl Variables for Inputs<'_> {
     }
 }
 
-/// An object from lower-case name to value; a repeated header becomes one value joined with `, ` (RFC 9110 §5.3), and
-/// one that is not visible ASCII is left out.
+/// Converts headers to an object from lower-case name to value. Repeated headers are joined with `, ` (RFC 9110 §5.3),
+/// and values that are not visible ASCII are left out.
 #[must_use]
 pub fn headers_to_value(headers: &http::HeaderMap) -> Value {
     let mut object = serde_json::Map::new();

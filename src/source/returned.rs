@@ -1,17 +1,17 @@
-//! Response headers and cookies of a service that clients receive.
+//! Response headers and cookies of a service that are returned to clients.
 
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Maximum number of headers that the calls of one request return, and of the bytes of their values.
+/// Maximum number of headers that the calls of one request return, and maximum bytes of their values.
 const MAX_HEADERS: usize = 64;
 const MAX_BYTES: usize = 16 << 10;
 
-/// The names of what a source returns to clients.
+/// Names of what a source returns to clients.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Returned {
     pub headers: Vec<HeaderName>,
-    /// Cookies that clients receive with the attributes that the service gives them.
+    /// Cookies that clients receive with the attributes that the service sets.
     pub cookies: Vec<String>,
 }
 
@@ -19,7 +19,7 @@ impl Returned {
     pub const NONE: &Self = &Self { headers: Vec::new(), cookies: Vec::new() };
 }
 
-/// What the calls of one request return to its client.
+/// Headers that the calls of one request return to its client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReturnedHeaders {
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -27,7 +27,7 @@ pub struct ReturnedHeaders {
 }
 
 impl ReturnedHeaders {
-    /// Adds what is listed of the headers of one reply. Equal ones are returned once; those past the limits are left out.
+    /// Adds the listed headers of one reply. Equal ones are returned once; those beyond the limits are left out.
     pub fn take(&mut self, listed: &Returned, reply: &HeaderMap) {
         for name in &listed.headers {
             reply.get_all(name).iter().for_each(|value| self.push(name, value));
@@ -44,7 +44,7 @@ impl ReturnedHeaders {
         }
     }
 
-    /// Adds those of another request.
+    /// Adds the headers of another request.
     pub fn add(&mut self, other: &Self) {
         other.headers.iter().for_each(|(name, value)| self.push(name, value));
     }
@@ -60,7 +60,7 @@ impl ReturnedHeaders {
         self.headers.push(header);
     }
 
-    /// Adds them to an answer. What the gateway itself says under a name stays, and is all of it.
+    /// Writes the headers to an answer. If the gateway itself sets a header, only its own value is sent.
     pub fn write(&self, to: &mut HeaderMap) {
         let own: Vec<HeaderName> = to.keys().cloned().collect();
         for (name, value) in self.headers.iter().filter(|(name, _)| !own.contains(name)) {

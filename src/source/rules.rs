@@ -1,24 +1,24 @@
-//! What a binding says of replies beside `select`: which of them are a success, and what clients read of the others.
+//! Rules of a binding for replies, beside `select`: which of them are a success, and what clients see of the others.
 //!
-//! Rules decide about the field alone. Retries, breaker and ejection go by a reply's status.
+//! Rules apply to the field only. Retries, breaker and ejection use the status of a reply.
 
 use super::{Reply, secrets};
 use crate::mapping::Mapping;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-/// The rules of one binding, those of its source included.
+/// Rules of one binding, including those of its source.
 #[derive(Debug, Clone, Default)]
 pub struct ReplyRules {
-    /// Yields `true` for a success. `None`: the protocol's statuses decide.
+    /// Evaluates to `true` for a success. `None`: the protocol's statuses decide.
     pub is_success: Option<Mapping>,
-    /// The message of the field error.
+    /// Message of the field error.
     pub message: Option<Mapping>,
-    /// What is added to `extensions` of the field error: the source's, then the binding's, which wins.
+    /// Members that are added to `extensions` of the field error: the source's, then the binding's, which wins.
     pub extensions: Vec<Mapping>,
-    /// What "not found" is, where `is_success` is `None`.
+    /// Meaning of "not found" if `is_success` is `None`.
     pub not_found: NotFound,
-    /// Problems hold a part of the reply.
+    /// Problems include an excerpt of the reply.
     pub shows_replies: bool,
 }
 
@@ -32,51 +32,51 @@ impl ReplyRules {
         shows_replies: false,
     };
 
-    /// The mappings over a reply.
+    /// Returns the mappings over a reply.
     pub fn mappings(&self) -> impl Iterator<Item = &Mapping> {
         self.is_success.iter().chain(&self.message).chain(&self.extensions)
     }
 
-    /// A reply that is refused is looked into.
+    /// Returns whether the body of a refused reply is read.
     #[must_use]
     pub fn read_refusals(&self) -> bool {
         self.is_success.is_some() || self.map_errors()
     }
 
-    /// Field errors are written with what the reply says.
+    /// Returns whether field errors use the content of the reply.
     #[must_use]
     pub fn map_errors(&self) -> bool {
         self.message.is_some() || !self.extensions.is_empty()
     }
 }
 
-/// What HTTP 404 and 410, and gRPC `NOT_FOUND`, are for a field.
+/// Meaning of HTTP 404 and 410, and of gRPC `NOT_FOUND`, for a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NotFound {
-    /// Null where the field may be null, otherwise an error.
+    /// Null if the field is nullable, otherwise an error.
     #[default]
     Null,
     Error,
 }
 
-/// Members of `extensions` that lead to the log: no mapping replaces them.
+/// Members of `extensions` that refer to the log: mappings cannot replace them.
 pub const OWN_EXTENSIONS: [&str; 2] = ["errorId", "source"];
 
-/// The largest reply that errors are mapped from.
+/// Maximum size of a reply from which errors are mapped, in bytes.
 pub const MAX_MAPPED_ERROR: usize = 64 << 10;
 
-/// A reply whose status says no, as far as it was read.
+/// A reply with an error status, as far as it was read.
 #[derive(Debug, Clone)]
 pub struct RefusedReply {
-    /// What `select` reads, if the rules call it a success.
+    /// The reply for `select`, if the rules call it a success.
     pub reply: Reply,
     /// JSON text that the rules read as `$`; empty: null. A gRPC status is an object.
     pub words: Bytes,
-    /// The body was read to its end. Of any other, `isSuccess` cannot hold.
+    /// The body was read to its end. Otherwise `isSuccess` is false.
     pub is_whole: bool,
-    /// The body is larger than what was read, so there are no words.
+    /// The body is larger than what was read, so `words` is empty.
     pub is_large: bool,
-    /// The beginning of the body, for developers; empty unless they want to see it.
+    /// Beginning of the body, for developers; empty unless they enabled it.
     pub excerpt: String,
 }
 
@@ -95,29 +95,29 @@ impl PartialEq for RefusedReply {
 impl Eq for RefusedReply {}
 
 impl RefusedReply {
-    /// No error is mapped from it.
+    /// Returns whether it is too large to map errors from it.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
         self.is_large || self.words.len() > MAX_MAPPED_ERROR
     }
 }
 
-/// What a reply says to clients, by the rules of its binding.
+/// Error for clients, made from a reply by the rules of its binding.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MappedError {
     pub message: Option<String>,
-    /// Without nulls.
+    /// Members without nulls.
     pub extensions: Map<String, Value>,
 }
 
-/// Characters of a body that a developer is shown.
+/// Maximum number of characters of a body that developers see.
 const EXCERPT: usize = 1_000;
 
-/// Bytes behind it that are looked at, so that no secret is cut in two before it is masked.
+/// Bytes after the excerpt that are searched too, so that no secret is cut in two before it is masked.
 const BEYOND_EXCERPT: usize = 4 << 10;
 
-/// The beginning of a body, on one line, without the values that the process never prints. They are masked here, since a
-/// body in a line of the log is escaped once more than the mask knows.
+/// Returns the beginning of a body, on one line, with secrets masked. They are masked here, because a body in a log
+/// line is escaped once more than the mask expects.
 #[must_use]
 pub fn excerpt(body: &[u8]) -> String {
     // A character has at most four bytes.

@@ -1,9 +1,9 @@
-//! Values that are never printed: those of the configuration and of the schema that came out of the environment.
+//! Masks secrets: values of the configuration and of the schema that came from the environment.
 //!
-//! A value goes into URLs, headers and bodies, and from there into other libraries' errors and debug lines, encoded in one
-//! way or another. So it is looked for in the finished text, in each of its usual forms, and not marked where it is used.
-//! One list for the process, since there is one log. A value shorter than four bytes is not looked for: it would be found
-//! in half of all words.
+//! A value is used in URLs, headers and bodies, and appears in other libraries' errors and debug lines, encoded in
+//! various ways. So the finished text is searched for each of its usual forms, and values are not marked where they are
+//! used. There is one list per process, because there is one log. A value shorter than four bytes is not searched for:
+//! it would match in half of all words.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use arc_swap::ArcSwapOption;
@@ -15,19 +15,19 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// Shorter values are part of too many words.
+/// Minimum length of a value in bytes; shorter ones are part of too many words.
 const SHORTEST: usize = 4;
 
-/// The shortest piece of Base64 that is looked for.
+/// Minimum length of a piece of Base64 that is searched for.
 const SHORTEST_BASE64: usize = 6;
 
-/// Stands for a value.
+/// Replaces a value.
 pub const MASK: &str = "***";
 
-/// What a URL's path or query may hold as it is (RFC 3986, section 2.3 "Unreserved Characters").
+/// Characters that a URL's path or query may contain unescaped (RFC 3986, section 2.3 "Unreserved Characters").
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What a query may hold as it is (RFC 3986, section 3.4 "Query").
+/// Characters that a query may contain unescaped (RFC 3986, section 3.4 "Query").
 const QUERY: AsciiSet = UNRESERVED
     .remove(b'!')
     .remove(b'$')
@@ -47,7 +47,7 @@ const QUERY: AsciiSet = UNRESERVED
 
 static OF_PROCESS: ArcSwapOption<Secrets> = ArcSwapOption::const_empty();
 
-/// Values, and the texts that they are found by.
+/// Values, and the texts to search for.
 #[derive(Default)]
 pub struct Secrets {
     values: BTreeSet<String>,
@@ -55,24 +55,24 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Looks for these values; the short ones are left out.
+    /// Prepares the search for these values; short ones are left out.
     #[must_use]
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
         let is_name = |value: &String| matches!(value.as_str(), "true" | "false" | "null");
         let values = values.into_iter().filter(|value| value.len() >= SHORTEST && !is_name(value));
         let values: BTreeSet<String> = values.collect();
         let forms: BTreeSet<String> = values.iter().flat_map(|value| forms(value)).collect();
-        // Fails for gigabytes of patterns only, which no environment holds.
+        // Fails only for gigabytes of patterns, which no environment holds.
         let build = || AhoCorasick::builder().match_kind(MatchKind::Standard).build(&forms).ok();
         let forms = if forms.is_empty() { None } else { build() };
         Self { values, forms }
     }
 
-    /// The text with [`MASK`] for every value.
+    /// Replaces every value in the text by [`MASK`].
     #[must_use]
     pub fn mask<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
         let Some(forms) = &self.forms else { return Cow::Borrowed(text) };
-        // They may overlap, as one value may be the beginning of another.
+        // They may overlap: one value may be the beginning of another.
         let mut spans: Vec<(usize, usize)> = Vec::new();
         for found in forms.find_overlapping_iter(text) {
             let (mut start, end) = (found.start(), found.end());
@@ -103,7 +103,7 @@ impl Secrets {
     }
 }
 
-/// Adds values that the process never prints.
+/// Adds values to the process's list.
 pub fn keep(values: impl IntoIterator<Item = String>) {
     let values: BTreeSet<String> = values.into_iter().collect();
     OF_PROCESS.rcu(|kept| {
@@ -116,7 +116,7 @@ pub fn keep(values: impl IntoIterator<Item = String>) {
     });
 }
 
-/// The text with [`MASK`] for every value that the process never prints.
+/// Replaces every value of the process's list by [`MASK`].
 #[must_use]
 pub fn mask(text: &str) -> Cow<'_, str> {
     match mask_bytes(text.as_bytes()) {
@@ -134,7 +134,7 @@ pub fn mask_bytes(text: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The texts that a value may be printed as.
+/// Returns the forms in which a value may be printed.
 fn forms(value: &str) -> Vec<String> {
     let mut plain = vec![value.to_owned()];
     plain.extend((0..3).flat_map(|before| base64(value, before)));
@@ -148,7 +148,7 @@ fn forms(value: &str) -> Vec<String> {
         }
         let json = escaped(&text);
         forms.push(ascii(&text));
-        // A text of JSON in a text of JSON, as a body in a line of the log.
+        // JSON within JSON, such as a body in a log line.
         forms.push(escaped(&json));
         forms.push(json);
         let debug = format!("{text:?}");
@@ -160,8 +160,8 @@ fn forms(value: &str) -> Vec<String> {
     forms
 }
 
-/// The characters of Base64 that a value decides alone where `before` bytes (modulo 3) stand before it, such as the name
-/// and the colon of basic authentication.
+/// Returns the Base64 characters that depend on the value alone if `before` bytes (modulo 3) precede it, such as the
+/// name and the colon of basic authentication.
 fn base64(value: &str, before: usize) -> Vec<String> {
     let bytes = [&b"\0\0"[..before], value.as_bytes()].concat();
     let (first, last) = ((8 * before).div_ceil(6), 8 * bytes.len() / 6);
@@ -170,13 +170,13 @@ fn base64(value: &str, before: usize) -> Vec<String> {
     pieces.into_iter().filter(|piece| piece.len() >= SHORTEST_BASE64).collect()
 }
 
-/// As it stands between the quotes of JSON.
+/// Escapes a text for JSON.
 fn escaped(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// As it stands between the quotes of JSON that is written in ASCII alone.
+/// Escapes a text for JSON in ASCII.
 fn ascii(text: &str) -> String {
     let mut out = String::new();
     for letter in escaped(text).chars() {
@@ -192,7 +192,7 @@ fn ascii(text: &str) -> String {
     out
 }
 
-/// `%2f` for `%2F`.
+/// Converts `%2F` to `%2f`.
 fn lower_hex(encoded: &str) -> String {
     let mut out = String::with_capacity(encoded.len());
     let mut upper = 0;

@@ -1,31 +1,31 @@
-//! A binding directive as it stands in the SDL, handed to its connector with the place of every part, so that a
-//! connector can point at a mistake without knowing the SDL's parser.
+//! A binding directive as written in the SDL, passed to its connector with the place of every part. So a connector can
+//! point at a mistake without the SDL's parser.
 
 use crate::graphql::Name;
 use crate::mapping::{ParseError, Span};
 use crate::problem::{Place, Problem};
 
-/// One use of a binding directive. Its shape (known arguments, their types, required ones) was already validated
-/// against the directive's definition.
+/// One use of a binding directive. Its form (known arguments, their types, required ones) was already validated against
+/// the directive's definition.
 #[derive(Debug, Clone)]
 pub struct BindingSpec {
-    /// The field's coordinate, such as `Query.user`.
+    /// Coordinate of the field, such as `Query.user`.
     pub coordinate: String,
     pub source: Name,
-    /// Of the `source` argument's value.
+    /// Place of the `source` argument's value.
     pub source_place: Place,
-    /// Of the whole directive.
+    /// Place of the whole directive.
     pub place: Place,
     pub operation: Operation,
-    /// The field's type where it is a scalar or an enum, and no list of them.
+    /// Type of the field if it is a scalar or an enum, and not a list.
     pub leaf: Option<Name>,
     /// The field may be null.
     pub nullable: bool,
-    /// All arguments but `source` and `batch`.
+    /// All arguments except `source` and `batch`.
     pub arguments: Vec<Argument>,
 }
 
-/// What kind of root leads to the field.
+/// Kind of root that leads to the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     /// A field of `Query` or of any type below a root: safe to repeat.
@@ -41,14 +41,14 @@ pub enum Operation {
 pub struct Argument {
     pub name: Name,
     pub value: ArgumentValue,
-    /// Of the value.
+    /// Place of the value.
     pub place: Place,
 }
 
 #[derive(Debug, Clone)]
 pub enum ArgumentValue {
-    /// The string's content, quotes and escapes resolved. `content` is its place where every byte of the content
-    /// stands in the file as it is, so that offsets into the text are offsets into the file; otherwise `None`.
+    /// Content of a string, with quotes and escapes resolved. `content` is its place if the file contains every byte
+    /// literally, so that offsets into the text are offsets into the file; otherwise `None`.
     String {
         text: String,
         content: Option<Place>,
@@ -71,7 +71,7 @@ impl BindingSpec {
 }
 
 impl Argument {
-    /// The text of a string argument.
+    /// Returns the text of a string argument.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         match &self.value {
@@ -88,7 +88,7 @@ impl Argument {
         }
     }
 
-    /// The elements of a list; a single value counts as a list of one (GraphQL spec, "List Input Coercion").
+    /// Returns the elements of a list; a single value counts as a list of one (GraphQL spec, "List Input Coercion").
     #[must_use]
     pub fn elements(&self) -> &[Argument] {
         match &self.value {
@@ -98,7 +98,7 @@ impl Argument {
         }
     }
 
-    /// A field of an input object.
+    /// Returns a field of an input object.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Argument> {
         match &self.value {
@@ -107,8 +107,8 @@ impl Argument {
         }
     }
 
-    /// The place of a range of a string argument's text: exact where the text stands in the file as it is, and in
-    /// block strings, whose lines do.
+    /// Returns the place of a range of a string argument's text. It is exact if the file contains the text literally,
+    /// and within a line of a block string.
     #[must_use]
     pub fn place_of(&self, span: &Span) -> Place {
         match &self.value {
@@ -123,8 +123,8 @@ impl Argument {
         }
     }
 
-    /// The place of a range that lies in one line of a block string: such a line stands in the file behind the
-    /// indentation that GraphQL takes away (GraphQL spec, "Block Strings").
+    /// Returns the place of a range within one line of a block string. In the file, the line follows the indentation
+    /// that GraphQL removes (GraphQL spec, "Block Strings").
     fn place_in_block(&self, text: &str, span: &Span) -> Option<Place> {
         let literal = self.place.file.text.get(self.place.span.clone())?;
         let raw = literal.strip_prefix("\"\"\"")?.strip_suffix("\"\"\"")?;
@@ -146,7 +146,7 @@ impl Argument {
         Some(Place::new(&self.place.file, within(span.start)..within(span.end.max(span.start))))
     }
 
-    /// A mistake in this argument's text as a problem with its place.
+    /// Converts a mistake in this argument's text to a problem with its place.
     #[must_use]
     pub fn problem(&self, code: &'static str, error: ParseError) -> Problem {
         let problem = Problem::error(code, error.message).at(self.place_of(&error.span));

@@ -1,20 +1,21 @@
-//! The request that a call belongs to: its id, and its place in a distributed trace, whose headers go along with the call.
+//! The request that a call belongs to: its ID, and its position in a distributed trace, whose headers are sent with the
+//! call.
 //!
-//! Lines of the log read both ids here. Nothing is formatted or copied until a line is written.
+//! Log lines read both IDs here. Nothing is formatted or copied until a line is written.
 
 use http::{HeaderName, HeaderValue};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// Headers that a connector adds when it sends. They are no part of what is asked: any two traces are equal, so that two
-/// requests which differ in nothing else are still one question, and reuse sends the trace of whoever asked first.
+/// Headers that a connector adds when it sends. They are not part of the request's identity: all traces are equal, so
+/// that two otherwise equal requests count as the same. Reuse sends the trace of the first one.
 #[derive(Debug, Clone, Default)]
 pub struct Trace(Option<Arc<[(HeaderName, HeaderValue)]>>);
 
-/// The name of the first header, which is the request's own id and does not go along.
+/// Name of the first header, which is the request's own ID and is not sent.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Bytes of `traceparent` that are the id of the trace.
+/// Bytes of `traceparent` that hold the trace ID.
 const TRACE_ID: std::ops::Range<usize> = 3..35;
 
 impl Trace {
@@ -30,13 +31,13 @@ impl Trace {
         self.0.iter().flat_map(|headers| headers.iter().skip(1))
     }
 
-    /// The id of the request. `None`: the call belongs to none.
+    /// Returns the ID of the request; `None` if the call belongs to no request.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.as_ref()?.first()?.1.to_str().ok()
     }
 
-    /// The id of the trace, 32 hexadecimal digits.
+    /// Returns the trace ID, 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         let (_, parent) = self.headers().find(|(name, _)| name.as_str() == "traceparent")?;

@@ -145,7 +145,7 @@ impl HttpReply {
         Self { max_reply: limit, ..self }.read().await
     }
 
-    /// Returns the connection to the pool if little is left to read; otherwise closes it.
+    /// Gives the connection back to the pool if little is left to read; otherwise closes it.
     pub async fn discard(mut self) {
         let mut arriving = self.memory.begin();
         let _ = read_body(&mut self.body, MAX_DISCARDED, &mut arriving).await;

@@ -16,7 +16,7 @@ pub(super) fn text() -> String {
     out
 }
 
-/// A refusal has a status; an error of a field does not.
+/// Returns the codes as JSON. A refusal has a status; a field error does not.
 pub(super) fn json() -> Value {
     let code = |code: &ErrorCode| {
         let (kind, summary) = explain_error::summary(code.page());
@@ -62,7 +62,7 @@ pub(super) fn typescript() -> String {
     out
 }
 
-/// Text that does not end the comment it stands in.
+/// Escapes text so that it does not end the surrounding comment.
 fn comment(text: &str) -> String {
     text.replace("*/", "* /")
 }

@@ -1,5 +1,5 @@
-//! The table, as text of at most 80 columns. What comes from elsewhere cannot move the cursor: control characters are
-//! blanks.
+//! The table, as text of at most 80 columns. Control characters become blanks, so that names from elsewhere cannot move
+//! the cursor.
 
 use crate::gateway::admin::{View, words};
 use crate::upstream::status::{InstanceStatus, Status};
@@ -8,11 +8,11 @@ use std::time::Duration;
 
 const WIDTH: usize = 80;
 
-/// The columns: a name, how it is, calls a second, failures, latencies, calls in flight.
+/// Widths of the columns: name, state, calls per second, failures, latencies, calls in flight.
 const NAME: usize = 23;
 const IS: usize = 14;
 
-/// Of what is seen now; with what was seen before, calls a second are known.
+/// Formats a view. Calls per second are shown if there is a view from before.
 pub(super) fn table(view: &View, before: Option<&View>) -> String {
     let mut table = String::new();
     let title = format!("Portcullis {}, up {}", view.version, words::span(view.up_ms));
@@ -73,7 +73,7 @@ fn row(name: &str, is: &str, numbers: [&str; 5]) -> String {
     row
 }
 
-/// Adds a line that fits.
+/// Appends a line, cut to fit.
 fn line(table: &mut String, text: &str) {
     table.push_str(cut(text, WIDTH).trim_end());
     table.push('\n');
@@ -87,14 +87,14 @@ fn cut(text: &str, width: usize) -> String {
     text.chars().map(plain).take(width - 1).chain(['…']).collect()
 }
 
-/// What a source had done when it was last looked at.
+/// Counters of a source at the last view.
 struct Rates<'a> {
     before: Option<&'a Status>,
     seconds: f64,
 }
 
 impl<'a> Rates<'a> {
-    /// A gateway that has begun anew since is not compared with what it was.
+    /// Creates the rates. A gateway that was restarted since is not compared with its earlier counters.
     fn new(view: &View, before: Option<&'a View>, source: &str) -> Self {
         let before = before.filter(|before| before.up_ms < view.up_ms);
         let seconds = before

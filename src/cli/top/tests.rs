@@ -30,7 +30,7 @@ users                   refused            2.5       8 1.50 ms       -   3 of 32
 ";
     assert_eq!(shown, expected);
     assert!(table::table(&now, None).contains("      -       8"), "nothing to compare with");
-    // One that has begun anew since did all of that in its half second.
+    // One that was restarted did all of that in its half second.
     now.up_ms = 500;
     assert!(table::table(&now, Some(&before)).contains("      -       8"), "{now:?}");
 }

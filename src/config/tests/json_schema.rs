@@ -1,4 +1,4 @@
-//! The JSON Schema knows the keys of the table, and takes every configuration of the repository.
+//! The JSON Schema has the keys of the table, and accepts every configuration of the repository.
 
 use super::super::yaml::{self, Kind, Node};
 use super::super::{KEYS, json_schema};
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Whether a value fits, by those keywords that the schema uses. Any other one is a mistake of the schema.
+/// Returns whether a value is valid, by the keywords that the schema uses. Any other keyword is an error in the schema.
 fn fits(schema: &Value, value: &Value) -> bool {
     let holds = |(keyword, due): (&String, &Value)| match keyword.as_str() {
         "anyOf" => due.as_array().unwrap().iter().any(|one| fits(one, value)),
@@ -49,7 +49,7 @@ fn is_of(ty: &Value, value: &Value) -> bool {
     }
 }
 
-/// As editors read YAML.
+/// Converts YAML as editors read it.
 fn to_json(node: &Node) -> Value {
     match &node.kind {
         Kind::Scalar(scalar) if scalar.is_null() => Value::Null,
@@ -72,7 +72,7 @@ fn read(text: &str) -> Value {
     to_json(&node)
 }
 
-/// The schema of a key, by its path in the table.
+/// Returns the schema of a key, by its path in the table.
 fn of_path<'a>(schema: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(schema, |schema, step| {
         let name = step.strip_suffix("[]").unwrap_or(step);
@@ -85,7 +85,7 @@ fn of_path<'a>(schema: &'a Value, path: &str) -> &'a Value {
     })
 }
 
-/// Every path that leads to a value.
+/// Collects every path that leads to a value.
 fn paths(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
     let join =
         |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };

@@ -1,6 +1,6 @@
-//! YAML that sets one key, beside what it needs.
+//! YAML that sets one key, with the keys that it needs.
 
-/// The smallest YAML that sets `path`, beside what its key needs.
+/// Returns the smallest YAML that sets `path`, with the keys that it needs.
 pub(super) fn setting(path: &str, value: &str) -> String {
     if let Some(path) = path.strip_prefix("auth.") {
         return setting_of_auth(path, value);
@@ -50,7 +50,7 @@ pub(super) fn setting(path: &str, value: &str) -> String {
         "sources.*.failures" => "grpc: { url: http://h, protos: [a] }, ",
         path if path.starts_with("sources.") => "rest: { url: http://h }, ",
         "limits.cost.expose" => "",
-        // Else the section alone would set it.
+        // Otherwise the section alone would set it.
         path if path.starts_with("limits.cost.") => "expose: false, ",
         _ => "",
     };
@@ -64,15 +64,15 @@ pub(super) fn setting(path: &str, value: &str) -> String {
     text
 }
 
-/// A key beside the URL of a Redis.
+/// Returns whether the key needs the URL of a Redis beside it.
 pub(super) fn of_redis(path: &str) -> bool {
     path.ends_with(".redis.timeout") || path.ends_with(".redis.prefix")
 }
 
-/// What says where the methods of a gRPC service are described.
+/// Keys that name the descriptors of a gRPC service.
 const DESCRIBED: [&str; 4] = ["protos", "proto_paths", "descriptors", "reflection"];
 
-/// Of where the instances of a source are.
+/// Returns YAML for a key of a source's site.
 pub(super) fn setting_of_site(path: &str, value: &str) -> String {
     let (protocol, key) = path.trim_start_matches("sources.*.").split_once('.').unwrap();
     let site = match key.split_once('.') {
@@ -94,7 +94,7 @@ pub(super) fn setting_of_site(path: &str, value: &str) -> String {
     format!("sources: {{ s: {{ {protocol}: {{ {site}{protos} }} }} }}")
 }
 
-/// A key of a source's `auth`, with those that stand with it.
+/// Returns YAML for a key of a source's `auth`, with the keys that it needs.
 fn setting_of_credentials(path: &str, value: &str) -> String {
     let (way, key) = match path.trim_start_matches("sources.*.auth.").split_once('.') {
         Some((way, key)) => (way, key),
@@ -123,7 +123,7 @@ pub(super) fn setting_of_auth(path: &str, value: &str) -> String {
     let needed = provider.into_iter().filter(|(name, _)| *name != instead);
     let needed: Vec<String> = needed.map(|(name, value)| format!("{name}: {value}")).collect();
     let needed = match key {
-        // Whether plain HTTP is allowed shows where something comes over it.
+        // Plain HTTP has an effect only if something is fetched over it.
         "insecure_http" => "issuer: i, audience: a, jwks_url: https://h".to_owned(),
         _ => needed.join(", "),
     };
@@ -135,7 +135,7 @@ pub(super) fn setting_of_auth(path: &str, value: &str) -> String {
     }
 }
 
-/// What a key of `limits.rate` needs beside it.
+/// Returns the keys that a key of `limits.rate` needs.
 pub(super) fn beside_rate(path: &str) -> String {
     let key = path.rsplit('.').next().unwrap();
     let redis = ["fail", "replicas"].contains(&key);

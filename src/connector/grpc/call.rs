@@ -1,4 +1,4 @@
-//! One `@grpc` binding: writing the message, sending it, and telling what a status means.
+//! One `@grpc` binding: encodes the message, sends it, and maps the status.
 
 use super::encode::encode;
 use super::refusal::StatusReader;
@@ -25,9 +25,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tonic::Code;
 
-/// gRPC's code for a success.
+/// gRPC code of a success.
 pub(super) const OK: u16 = Code::Ok as u16;
-/// A server does not know who calls.
+/// Status of a server that does not accept the caller's credentials.
 const UNAUTHENTICATED: u16 = Code::Unauthenticated as u16;
 
 pub(super) struct GrpcCall {
@@ -38,7 +38,7 @@ pub(super) struct GrpcCall {
     pub(super) metadata: Headers,
     pub(super) select: Option<Mapping>,
     pub(super) rules: ReplyRules,
-    /// How a status is read that says no.
+    /// Reads error statuses.
     pub(super) reading: StatusReader,
     pub(super) references: Vec<Placed>,
     pub(super) warnings: Vec<Problem>,
@@ -46,7 +46,7 @@ pub(super) struct GrpcCall {
     pub(super) output: MessageDescriptor,
     /// The method returns a stream.
     pub(super) streams: bool,
-    /// When it may be made again.
+    /// Condition under which the call may be repeated.
     pub(super) repeat: Repeat,
 }
 
@@ -75,7 +75,7 @@ impl Call for GrpcCall {
         Some(&self.output)
     }
 
-    /// A cookie is for the client whose call it came with.
+    /// Returns false if the source returns cookies: a cookie belongs to the client whose call it came with.
     fn reusable(&self) -> bool {
         let settings = &self.source.settings;
         settings.reuse && settings.returned.cookies.is_empty()
@@ -160,7 +160,7 @@ impl Call for GrpcCall {
         )
     }
 
-    /// The message is printed as JSON with the names of the `.proto` file.
+    /// Prints the message as JSON, with the names of the `.proto` file.
     fn describe(&self, request: &Request) -> String {
         let mut text = format!("GRPC {}{}", self.source.upstream.site().shown(), request.target);
         headers::describe(&request.headers, self.tokens().is_some(), &mut text);
@@ -171,7 +171,7 @@ impl Call for GrpcCall {
 }
 
 impl GrpcCall {
-    /// Of the source, unless the binding has credentials itself.
+    /// Returns the tokens of the source, unless the binding sets credentials itself.
     fn tokens(&self) -> Option<&Arc<Tokens>> {
         self.source.tokens.as_ref().filter(|_| self.metadata.takes_token())
     }
@@ -187,7 +187,7 @@ impl GrpcCall {
         }
     }
 
-    /// The call in a problem that a developer is shown.
+    /// Returns the call for a problem that developers see.
     fn shown(&self) -> Option<String> {
         let shown = || format!("GRPC {}{}", self.source.upstream.site().shown(), self.path);
         self.source.settings.shows_replies.then(shown)
@@ -204,7 +204,7 @@ impl GrpcCall {
     }
 }
 
-/// A request that is sent, more than once if its token is refused.
+/// A request that is sent again if its token is refused.
 #[derive(Clone)]
 struct Asking {
     upstream: Arc<Upstream<Wire>>,
@@ -212,7 +212,7 @@ struct Asking {
     request: Arc<Request>,
     terms: Terms,
     reading: StatusReader,
-    /// For developers.
+    /// The call, for developers.
     shown: Option<String>,
 }
 
@@ -225,7 +225,7 @@ impl Asking {
                     let metadata = metadata_of(&self.request, token.as_ref());
                     let call = (self.path.clone(), metadata, Arc::clone(&self.request));
                     let attempt = exchange(attempt, call, (&self.reading, &attempts));
-                    // It is large, and would be moved with the call.
+                    // A large future, which would be moved with the call.
                     attempts.run(Box::pin(attempt), meaning_of)
                 })
                 .await
@@ -234,7 +234,7 @@ impl Asking {
         .boxed()
     }
 
-    /// A stream of replies.
+    /// Opens a stream of replies.
     fn open(self, token: Option<HeaderValue>) -> BoxFuture<'static, Result<Replies, Error>> {
         async move {
             let attempts = Attempts::showing(self.shown);
@@ -267,7 +267,7 @@ async fn exchange(
     Ok(Reply { body: Body::Proto(message), status: OK, headers: Arc::new(headers), held })
 }
 
-/// `token` is the source's; the request has no `authorization` then.
+/// Returns the metadata of a request. `token` is the source's; the request then has no `authorization`.
 fn metadata_of(request: &Request, token: Option<&HeaderValue>) -> HeaderMap {
     let mut metadata = HeaderMap::with_capacity(request.headers.len() + 2);
     for (name, value) in &request.headers {

@@ -1,13 +1,13 @@
-//! Checks of `message` and `select` against the method's messages: names that no message has are found at load.
+//! Checks `message` and `select` against the method's messages: unknown names are found at load.
 //!
-//! Only what can be followed is checked; where a value comes out of a method or a variable, the check stops.
+//! Only names that can be followed are checked. If a value comes from a method or a variable, the check stops.
 
 use crate::mapping::{Expr, ExprKind, Field, Mapping, Span};
 use crate::problem::{Problem, instead, nearest};
 use crate::source::Argument;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
-/// The names that `message` gives must be fields of the input, at every depth.
+/// Checks that the names in `message` are fields of the input, at every depth.
 pub(super) fn message(
     mapping: &Mapping,
     argument: &Argument,
@@ -17,7 +17,7 @@ pub(super) fn message(
     Check { mapping, argument, problems, lists: Vec::new() }.written(mapping.expr(), Some(input));
 }
 
-/// The keys that `select` reads must be fields of the output, as far as they can be followed.
+/// Checks that the keys in `select` are fields of the output, as far as they can be followed.
 pub(super) fn select(
     mapping: &Mapping,
     argument: &Argument,
@@ -27,7 +27,7 @@ pub(super) fn select(
     Check { mapping, argument, problems, lists: Vec::new() }.read(mapping.expr(), Some(output));
 }
 
-/// A field by the name in the `.proto` file, or by its JSON name.
+/// Returns a field by its name in the `.proto` file, or by its JSON name.
 pub(super) fn field(message: &MessageDescriptor, name: &str) -> Option<FieldDescriptor> {
     message.get_field_by_name(name).or_else(|| message.get_field_by_json_name(name))
 }
@@ -36,12 +36,12 @@ struct Check<'a> {
     mapping: &'a Mapping,
     argument: &'a Argument,
     problems: &'a mut Vec<Problem>,
-    /// Lists that were suggested.
+    /// Lists that were suggested already.
     lists: Vec<String>,
 }
 
 impl Check<'_> {
-    /// `expr` makes a value of the type `message`.
+    /// Checks `expr`, whose value has the type `message`.
     fn written(&mut self, expr: &Expr, message: Option<&MessageDescriptor>) {
         let Some(message) = message else { return };
         match &expr.kind {
@@ -78,7 +78,7 @@ impl Check<'_> {
         }
     }
 
-    /// A literal that is written to `field` must be one of its values.
+    /// Checks that a literal fits `field`.
     fn literal(&mut self, expr: &Expr, field: &FieldDescriptor) {
         match &expr.kind {
             ExprKind::Coalesce { left, right } => {
@@ -139,7 +139,7 @@ impl Check<'_> {
         self.problems.push(if help.is_empty() { problem } else { problem.help(help) });
     }
 
-    /// What `expr` yields where `current` is the message at hand; `None` where that cannot be told.
+    /// Returns the type of `expr` if `current` is the current message; `None` if it is unknown.
     fn read(
         &mut self,
         expr: &Expr,
@@ -189,7 +189,7 @@ impl Check<'_> {
         }
     }
 
-    /// The last step of a path, where the text shows it as it is.
+    /// Returns the span of a path's last step, if the text contains it literally.
     fn name_span(&self, expr: &Expr, name: &str) -> Span {
         let text = self.mapping.text().get(expr.span.clone()).unwrap_or_default();
         if text.ends_with(name) {
@@ -206,7 +206,7 @@ impl Check<'_> {
         };
         let list = fields.iter().find(holds).map(|list| list.name().to_owned());
         if let Some(list) = &list {
-            // One wrong level has one problem, however many names stand there.
+            // One wrong level is one problem, however many names it has.
             if self.lists.contains(list) {
                 return;
             }
@@ -235,17 +235,17 @@ impl Check<'_> {
     }
 }
 
-/// Texts of digits are numbers, as in JSON of protobuf.
+/// Returns whether the value is a number. Texts of digits are numbers, as in protobuf's JSON.
 fn is_number(value: &serde_json::Value) -> bool {
     value.is_number() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok())
 }
 
-/// Its values are not lists in JSON.
+/// Returns whether the field's values are not lists in JSON.
 fn nested_or_scalar(field: &FieldDescriptor) -> bool {
     !matches!(field.kind(), Kind::Message(message) if is_well_known(&message))
 }
 
-/// The message a field holds, or its list's elements; none for maps and for the well-known types, whose JSON form
+/// Returns the message of a field, or of its list's elements. `None` for maps and for well-known types, whose JSON form
 /// differs from their fields.
 fn nested(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     match field.kind() {

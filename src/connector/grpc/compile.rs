@@ -1,4 +1,4 @@
-//! A `@grpc` directive made ready, or everything that is wrong with it.
+//! Compiles a `@grpc` directive, or reports everything that is wrong with it.
 
 use super::GrpcSource;
 use super::call::GrpcCall;
@@ -67,8 +67,8 @@ pub(super) fn compile(
     })
 }
 
-/// What the directive says, or the method's `idempotency_level` (google/protobuf/descriptor.proto). Of any other query, the
-/// server's `UNAVAILABLE` is believed.
+/// Returns when the call may be repeated: as the directive says, or the method's `idempotency_level`
+/// (google/protobuf/descriptor.proto). Other queries are repeated if the server reports `UNAVAILABLE`.
 fn repeat(spec: &BindingSpec, method: &MethodDescriptor) -> Repeat {
     let marked = spec.argument("idempotent").map(|argument| &argument.value);
     let options = method.method_descriptor_proto().options.as_ref();
@@ -83,7 +83,7 @@ fn repeat(spec: &BindingSpec, method: &MethodDescriptor) -> Repeat {
     }
 }
 
-/// Metadata that gRPC itself writes.
+/// Returns whether gRPC itself sets this metadata.
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
     name.as_str().starts_with("grpc-") || matches!(name.as_str(), "content-type" | "user-agent")
 }
@@ -102,7 +102,8 @@ fn method(spec: &BindingSpec, source: &GrpcSource, texts: &mut Texts) -> Option<
     Some(method)
 }
 
-/// A subscription field has a method that returns a stream, and no other field has. None sends a stream.
+/// Reports a method that does not fit its field: subscription fields need a method that returns a stream, and other
+/// fields one that does not. No method may take a stream.
 fn misfit(
     spec: &BindingSpec,
     name: &str,
@@ -145,11 +146,11 @@ fn unknown(argument: &Argument, name: &str, source: &GrpcSource) -> Problem {
         .collect();
     let problem = Problem::error("unknown-method", format!("{have_no} method `{name}`"))
         .at(argument.place.clone());
-    // `ProductService.GetProduct` and a forgotten package are nearer than their distance says.
+    // `ProductService.GetProduct` and a forgotten package are nearer than their edit distance.
     let last = name.rsplit(['/', '.']).next().unwrap_or(name);
     let same_end = known.iter().find(|method| method.rsplit('/').next() == Some(last));
     let near = same_end.map(String::as_str);
-    // Services have many methods whose whole names differ little: only the method's own name tells which one is meant.
+    // Full names of a service's methods differ little, so only the method's own name is compared.
     let is_near = |method: &&String| {
         let own = method.rsplit('/').next().unwrap_or_default();
         nearest(last, [own]).is_some()

@@ -1,6 +1,6 @@
 //! The descriptors of a source: from `.proto` files, from compiled descriptor sets, or from the service by reflection.
 //!
-//! Only reflection calls anything, and only in [`reflect`], which is asked before a gateway is put together.
+//! Only reflection calls a service, and only in [`reflect`], which runs before a gateway is assembled.
 
 mod parts;
 mod protos;
@@ -16,10 +16,10 @@ use prost_reflect::DescriptorPool;
 use prost_reflect::prost_types::FileDescriptorProto;
 use protox::file::{FileResolver, GoogleFileResolver};
 
-/// Loads what the settings name; of reflection, what `reflected` holds.
+/// Loads the descriptors that the settings name. Those of reflection are taken from `reflected`.
 ///
 /// # Errors
-/// Every file that cannot be read; otherwise the first mistake, at its place where that is known.
+/// Every file that cannot be read; otherwise the first mistake, at its place if known.
 pub(super) fn load(
     settings: &SourceSettings,
     from: &DescriptorSource,
@@ -34,7 +34,7 @@ pub(super) fn load(
     }
 }
 
-/// The place of an entry in the configuration.
+/// Returns the place of an entry in the configuration.
 fn place_of(settings: &SourceSettings, entry: usize) -> Option<Place> {
     settings.places.descriptors.get(entry).cloned()
 }
@@ -42,15 +42,15 @@ fn place_of(settings: &SourceSettings, entry: usize) -> Option<Place> {
 /// Compiled files by name.
 type Files = IndexMap<String, FileDescriptorProto>;
 
-/// Why files make no pool.
+/// Reasons why files do not make a pool.
 enum Unusable {
     /// `importer` imports a file that is not among them.
     Missing { import: String, importer: String },
-    /// One sentence.
+    /// Invalid descriptors; one sentence.
     Invalid(String),
 }
 
-/// Makes a pool of files and all their imports. Google's well-known types need not be among them.
+/// Makes a pool of files and all their imports. Google's well-known types may be missing.
 fn pool(mut files: Files) -> Result<DescriptorPool, Unusable> {
     loop {
         let Some((importer, import)) = missing_imports(&files).next() else { break };
@@ -60,7 +60,8 @@ fn pool(mut files: Files) -> Result<DescriptorPool, Unusable> {
         };
         files.insert(file.name().to_owned(), file);
     }
-    // `prost-reflect` panics on some indices that point nowhere, and services send descriptors. Nothing is shared with it.
+    // `prost-reflect` panics on some indices that are out of range, and services send descriptors. Nothing is shared
+    // with it.
     let built = std::panic::catch_unwind(move || {
         let mut pool = DescriptorPool::new();
         pool.add_file_descriptor_protos(files.into_values()).map(|()| pool)
@@ -71,7 +72,7 @@ fn pool(mut files: Files) -> Result<DescriptorPool, Unusable> {
     }
 }
 
-/// The importing file and the import.
+/// Returns each import that is missing, with the importing file.
 fn missing_imports(files: &Files) -> impl Iterator<Item = (&str, &str)> {
     let imports = |file| {
         let file: &FileDescriptorProto = file;
@@ -80,7 +81,7 @@ fn missing_imports(files: &Files) -> impl Iterator<Item = (&str, &str)> {
     files.values().flat_map(imports).filter(|(_, import)| !files.contains_key(*import))
 }
 
-/// A file of Google's that every compiler has.
+/// Returns a file of Google's that every compiler has.
 fn well_known(name: &str) -> Option<FileDescriptorProto> {
     let file = GoogleFileResolver::new().open_file(name).ok()?;
     Some(file.file_descriptor_proto().clone()).filter(|file| file.name() == name)

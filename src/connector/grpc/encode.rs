@@ -1,7 +1,7 @@
-//! A mapping's value, written as a protobuf message (protobuf.dev, "Encoding" and "ProtoJSON Format").
+//! Encodes a mapping's value as a protobuf message (protobuf.dev, "Encoding" and "ProtoJSON Format").
 //!
-//! More lenient than ProtoJSON where GraphQL needs it: an `ID` that holds digits fits an integer field, and an integer
-//! fits a string field. Fields are written in the order of the mapping, so equal values make equal bytes.
+//! More lenient than ProtoJSON where GraphQL needs it: an `ID` of digits fits an integer field, and an integer fits a
+//! string field. Fields are written in the order of the mapping, so equal values give equal bytes.
 
 use super::check::{field, is_well_known};
 use crate::mapping::Failure;
@@ -12,11 +12,13 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::Value;
 
-/// Messages in messages; what protobuf's own readers allow.
+/// Maximum depth of messages: the limit of protobuf's own parsers.
 const MAX_DEPTH: usize = 100;
 
+/// Encodes a value. Nulls are left out.
+///
 /// # Errors
-/// A name that the message has not, or a value that its field cannot hold. Nulls are left out.
+/// The message has no field of a name, or its field cannot hold a value.
 pub(super) fn encode(message: &MessageDescriptor, value: &Value) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::new();
     write_message(message, value, &mut out, 0)?;
@@ -47,7 +49,7 @@ fn write_message(
     Ok(())
 }
 
-/// The same with numbers that are not integers of 64 bits as floats, which is what well-known types hold.
+/// Converts numbers that are not 64-bit integers to floats, which well-known types hold.
 fn plain(value: &Value) -> Value {
     match value {
         Value::Number(number) if !number.is_i64() && !number.is_u64() => {
@@ -149,7 +151,7 @@ fn wire_type(kind: &Kind) -> WireType {
     }
 }
 
-/// The value without its key; `None` if it does not fit.
+/// Encodes the value without its key; `None` if it does not fit.
 #[expect(
     clippy::cast_sign_loss,
     reason = "two's complement is the wire format of negative numbers"

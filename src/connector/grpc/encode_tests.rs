@@ -17,7 +17,7 @@ fn every_kind() -> MessageDescriptor {
     pool.get_message_by_name("shop.v1.EveryKind").expect("it is there")
 }
 
-/// Written here and read back by an independent reader.
+/// Encodes a value here, and decodes it with an independent parser.
 fn read_back(value: &Value) -> Value {
     let descriptor = every_kind();
     let bytes = encode(&descriptor, value).expect("it can be encoded");

@@ -1,7 +1,7 @@
 //! `@grpc`: one call with one reply, or with a stream of them, described by the service's own descriptors.
 //!
-//! Method, message and `select` are checked against the descriptors at load. A call's message is written straight from
-//! the mapping's value, and the reply's bytes go to the engine as they came, so no message is built twice.
+//! Method, message and `select` are checked against the descriptors at load. A call's message is encoded directly from
+//! the mapping's value, and the reply's bytes are passed to the engine unchanged, so no message is built twice.
 
 mod call;
 mod check;
@@ -29,34 +29,34 @@ use wire::Wire;
 pub struct Grpc {
     sources: Vec<Arc<GrpcSource>>,
     known: Vec<Known>,
-    /// Sources whose descriptors could not be read among them.
+    /// Sources without readable descriptors, among others.
     unread: Unread,
 }
 
-/// One service, its channel open to every binding.
+/// One service, with a channel shared by all bindings.
 struct GrpcSource {
     settings: SourceSettings,
     descriptors: DescriptorPool,
-    /// The beginning of a sentence about what the descriptors lack.
+    /// Beginning of a sentence about missing descriptors.
     have_no: &'static str,
     upstream: Arc<Upstream<Wire>>,
     tokens: Option<Arc<Tokens>>,
 }
 
 impl Grpc {
-    /// Reads the descriptors, but none by reflection. `sources` are all of them: those of other protocols only make for
-    /// better messages.
+    /// Reads the descriptors, except those from reflection. `sources` are all sources: those of other protocols are
+    /// used for better messages.
     ///
     /// # Errors
-    /// Files that cannot be read or compiled, and addresses that cannot be called; every one of them.
+    /// Every file that cannot be read or compiled, and every address that cannot be called.
     pub fn new(sources: &[SourceSettings]) -> Result<Self, Vec<Problem>> {
         let (grpc, problems) = Self::read(sources, Unread::default(), &Reflected::default());
         if problems.is_empty() { Ok(grpc) } else { Err(problems) }
     }
 
-    /// As [`Grpc::new`], with what is wrong beside it: bindings that name a source of `unread`, or one whose
-    /// descriptors cannot be read, are checked as far as that is possible without. `reflected` holds what services said of
-    /// themselves.
+    /// Like [`Grpc::new`], but also returns the connector if there are problems. Bindings that name a source of
+    /// `unread`, or one without readable descriptors, are checked as far as possible. `reflected` holds the descriptors
+    /// that services returned.
     #[must_use]
     pub fn read(
         sources: &[SourceSettings],
@@ -77,7 +77,7 @@ impl Grpc {
         (grpc, problems)
     }
 
-    /// What is behind each source, to be followed and shown.
+    /// Returns the upstream of each source, to be followed and shown.
     #[must_use]
     pub fn upstreams(&self) -> Vec<Arc<dyn Watched>> {
         let watched = |source: &Arc<GrpcSource>| Arc::clone(&source.upstream) as Arc<dyn Watched>;

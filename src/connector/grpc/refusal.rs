@@ -1,5 +1,6 @@
-//! A status that says no, as JSON: its code, its message, and the details of `google.rpc.Status`, each read by the source's
-//! own descriptors or by those of Google's error details. What cannot be read is shown as base64.
+//! Converts an error status to JSON: its code, its message, and the details of `google.rpc.Status`. Each detail is
+//! decoded by the source's own descriptors, or by those of Google's error details. If it cannot be decoded, it is shown
+//! as base64.
 
 use crate::connector::GRPC_CODES;
 use crate::connector::failure::Attempts;
@@ -19,13 +20,13 @@ use std::error::Error as _;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tonic::Code;
 
-/// Taken out of trailers as they pass: tonic panics on a value that is not base64.
+/// Removed from trailers as they pass: tonic panics on a value that is not base64.
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// Details of one status that are read.
+/// Maximum number of details of one status that are read.
 const MOST_DETAILS: usize = 64;
 
-/// Senders may leave the padding out (gRPC over HTTP/2, "Binary Headers").
+/// Senders may omit the padding (gRPC over HTTP/2, "Binary Headers").
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -33,7 +34,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 static GOOGLE_RPC: LazyLock<Option<DescriptorPool>> = LazyLock::new(google_rpc);
 
-/// The details that one reply's head or trailers held.
+/// Details in the head or the trailers of one reply.
 #[derive(Clone, Default)]
 pub(super) struct Details(Arc<Mutex<Option<HeaderValue>>>);
 
@@ -56,7 +57,7 @@ impl Details {
     }
 }
 
-/// Why a call was not answered, with what the server said of it.
+/// Reason why a call was not answered, with the server's error status.
 pub(super) struct Ended {
     pub failure: Failure,
     status: Option<Box<RefusedStatus>>,
@@ -76,9 +77,9 @@ impl From<Failure> for Ended {
 }
 
 impl Ended {
-    /// The end of a call whose status is `status`, which is `failure` for the upstream layer.
+    /// Creates the end of a call with this status, which is `failure` for the upstream layer.
     pub(super) fn new(failure: Failure, status: &tonic::Status, details: &Details) -> Self {
-        // `DEADLINE_EXCEEDED` is a timeout for the upstream layer. A cause is one of this side.
+        // `DEADLINE_EXCEEDED` is a timeout for the upstream layer. A status with a cause is from this side.
         let is_status = match failure {
             Failure::Status { .. } => true,
             Failure::Timeout(_) => status.source().is_none(),
@@ -95,19 +96,19 @@ impl Ended {
         Self { failure, status }
     }
 
-    /// The failure; what the server said is kept in `attempts`.
+    /// Returns the failure, and stores the server's status in `attempts`.
     pub(super) fn keep(self, attempts: &Attempts, reading: &StatusReader) -> Failure {
         attempts.refused(self.status.and_then(|said| reading.refusal(*said)));
         self.failure
     }
 }
 
-/// How a status is read.
+/// Reads statuses.
 #[derive(Clone)]
 pub(super) struct StatusReader {
-    /// The rules of the binding, or a developer, read it.
+    /// The rules of the binding, or a developer, need it.
     pub wanted: bool,
-    /// Of the source.
+    /// Descriptors of the source.
     pub descriptors: DescriptorPool,
     pub shows_replies: bool,
 }
@@ -137,7 +138,7 @@ impl StatusReader {
         Some(RefusedReply { reply, words, is_whole: true, is_large, excerpt })
     }
 
-    /// The details of an encoded `google.rpc.Status`, in order.
+    /// Returns the details of an encoded `google.rpc.Status`, in order.
     fn details(&self, status: &[u8]) -> Vec<Value> {
         let message = GOOGLE_RPC.as_ref().and_then(|pool| {
             let status_type = pool.get_message_by_name("google.rpc.Status")?;
@@ -167,7 +168,7 @@ impl StatusReader {
     }
 }
 
-/// With the field names of the `.proto` file, as messages are read elsewhere.
+/// Decodes a message with the field names of the `.proto` file, as elsewhere.
 fn read(pool: &DescriptorPool, url: &str, encoded: &Bytes) -> Option<Value> {
     let message = pool.get_message_by_name(url.rsplit('/').next()?)?;
     let message = DynamicMessage::decode(message, encoded.clone()).ok()?;
@@ -175,7 +176,7 @@ fn read(pool: &DescriptorPool, url: &str, encoded: &Bytes) -> Option<Value> {
     message.serialize_with_options(serde_json::value::Serializer, &options).ok()
 }
 
-/// `None` cannot come: a test compiles the text.
+/// Never returns `None`: a test compiles the text.
 fn google_rpc() -> Option<DescriptorPool> {
     struct EmbeddedFiles;
     impl FileResolver for EmbeddedFiles {
@@ -195,7 +196,7 @@ fn google_rpc() -> Option<DescriptorPool> {
     Some(compiler.descriptor_pool())
 }
 
-/// As google/rpc/code.proto spells it.
+/// Returns the name as in google/rpc/code.proto.
 fn name(code: Code) -> &'static str {
     let found = GRPC_CODES.iter().find(|(_, known)| *known == code);
     found.map_or("OK", |(name, _)| name)

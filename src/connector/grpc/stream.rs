@@ -1,9 +1,9 @@
 //! A call whose method returns a stream: each message is a reply of its own.
 //!
-//! One message is read when it is asked for; what a server may send ahead is the window of the call. There is no
-//! `grpc-timeout`, for a stream may go on for days: whether the server lives is asked by the pings of its connection.
-//! Many servers send their head with the first message only, so after a while without one the stream counts as open,
-//! and a refusal that comes later is its end.
+//! A message is read when the engine asks for it; the window of the call limits what a server may send ahead. There is
+//! no `grpc-timeout`, because a stream may run for days: pings of its connection check whether the server is alive.
+//! Many servers send their head only with the first message. So after a while without one the stream counts as open,
+//! and a later refusal ends it.
 
 use super::call::{OK, Written};
 use super::refusal::{Ended, StatusReader};
@@ -16,7 +16,7 @@ use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Of the time for opening, what is left to say that it is open.
+/// Part of the opening time that is reserved to report the stream as open.
 const MARGIN: Duration = Duration::from_millis(100);
 
 pub(super) struct Listening {
@@ -25,7 +25,7 @@ pub(super) struct Listening {
 }
 
 enum State {
-    /// Sent, and no head yet.
+    /// Sent, and no head received yet.
     Opening(Opening),
     Open {
         headers: Arc<HeaderMap>,
@@ -43,14 +43,14 @@ pub(super) async fn open(
     let wire = &attempt.instance.connection;
     let opening = wire.stream(path, metadata, &request.body, attempt.fresh);
     let mut listening = Listening { attempt, state: State::Opening(opening) };
-    // Without a head in that time it counts as open.
+    // Without a head in that time, it counts as open.
     if let Ok(outcome) = tokio::time::timeout_at(enough.into(), listening.opened()).await {
         outcome.map_err(|ended| ended.keep(attempts, reading))?;
     }
     Ok(listening)
 }
 
-/// The messages of an open stream as replies.
+/// Returns the messages of an open stream as replies.
 pub(super) fn replies(
     listening: Listening,
     meaning: fn(u16) -> Meaning,
@@ -74,7 +74,7 @@ pub(super) fn replies(
 }
 
 impl Listening {
-    /// The server has answered: its head has come.
+    /// Returns whether the server's head has arrived.
     pub(super) fn has_begun(&self) -> bool {
         matches!(self.state, State::Open { .. })
     }
@@ -88,7 +88,7 @@ impl Listening {
         Ok(())
     }
 
-    /// The next message; `None` where the server ended the stream well.
+    /// Returns the next message; `None` if the server ended the stream successfully.
     async fn next(&mut self) -> Result<Option<Reply>, Ended> {
         self.opened().await?;
         let State::Open { headers, messages } = &mut self.state else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Reading protos, compiling and rendering. What happens on the wire is in `wire_tests.rs`.
+//! Reading protos, compiling and rendering. `wire_tests.rs` tests real connections.
 
 use super::*;
 use crate::connector::testing::{

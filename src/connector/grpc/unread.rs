@@ -1,5 +1,5 @@
-//! A `@grpc` directive whose source could not be read: its texts are checked, and what they name, as far as that is
-//! possible without the service's messages. Nothing is ever called: a load with such a source has errors.
+//! A `@grpc` directive whose source could not be read: its texts, and the names in them, are checked as far as possible
+//! without the service's messages. Nothing is ever called: a load with such a source has errors.
 
 use super::compile::is_reserved;
 use crate::connector::SourceSettings;

@@ -1,4 +1,4 @@
-//! Calls of a gRPC server over its connection, with bytes in and bytes out.
+//! Calls a gRPC server over its connection, with bytes in and bytes out.
 
 use super::refusal::{Details, Ended};
 use crate::connector::FailureCodes;
@@ -35,7 +35,7 @@ const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 const PORTCULLIS: HeaderValue =
     HeaderValue::from_static(concat!("portcullis/", env!("CARGO_PKG_VERSION")));
 
-/// A stream that was asked for: its metadata and messages, once the server has begun to answer.
+/// A stream that was requested: completes with its metadata and messages once the server has begun to answer.
 pub(super) type Opening = BoxFuture<'static, Result<MessageStream, Ended>>;
 
 /// The metadata of a reply and its messages.
@@ -49,16 +49,17 @@ pub(super) struct MessageStream {
 #[derive(Debug)]
 pub(super) struct Wire {
     connections: Arc<Connections>,
-    /// Calls are addressed to it.
+    /// URL that calls are addressed to.
     url: Uri,
     max_reply: usize,
     memory: Memory,
-    /// The codes that count against the instance.
+    /// Codes that count against the instance.
     failures: FailureCodes,
 }
 
 impl Wire {
-    /// Calls are addressed to `url`, and connections go to `detour` if there is one.
+    /// Creates the connection of an instance. Calls are addressed to `url`, and connections go to `detour` if there is
+    /// one.
     ///
     /// # Errors
     /// The URL is not absolute, not `http` or `https`, or there are no trusted roots; one lowercase sentence.
@@ -74,8 +75,8 @@ impl Wire {
         Ok(Self { connections, url, max_reply, memory, failures })
     }
 
-    /// One unary call: the reply's metadata and its encoded message. `left` goes to the server as `grpc-timeout`. `fresh`
-    /// requires a new connection.
+    /// Makes one unary call. Returns the reply's metadata and its encoded message. `left` is sent as `grpc-timeout`.
+    /// `fresh` requires a new connection.
     pub(super) async fn unary(
         &self,
         path: PathAndQuery,
@@ -91,14 +92,14 @@ impl Wire {
         let message = self.next(&mut messages, left).await?;
         let message =
             message.ok_or_else(|| Failure::Invalid("success without a message".to_owned()))?;
-        // The status comes after the message, and nothing else.
+        // Only the status may follow the message.
         if self.next(&mut messages, left).await?.is_some() {
             return Err(Failure::Invalid("more than one message".to_owned()).into());
         }
         Ok((messages.metadata, message))
     }
 
-    /// The next message; `None` where the server ended the call well. `left` is the time that the server was given.
+    /// Returns the next message; `None` if the server ended the call successfully. `left` is the timeout that was sent.
     pub(super) async fn next(
         &self,
         messages: &mut MessageStream,
@@ -108,7 +109,7 @@ impl Wire {
         message.map_err(|status| Ended::new(self.broken(&status, left), &status, &messages.details))
     }
 
-    /// A call that is answered with a stream, as long as it may be.
+    /// Makes a call that is answered with a stream of any length.
     pub(super) fn stream(
         &self,
         path: PathAndQuery,
@@ -162,7 +163,7 @@ impl Wire {
         Ok(request)
     }
 
-    /// Why a body gave no message: the status that ends it, or what tonic found wrong with it.
+    /// Returns why a body gave no message: the status that ends it, or tonic's error.
     fn broken(&self, status: &Status, left: Duration) -> Failure {
         let text = status.message();
         match status.code() {
@@ -179,7 +180,7 @@ impl Wire {
     }
 }
 
-/// In the largest unit that keeps it exact enough: at most eight digits.
+/// Formats the timeout in the largest unit that keeps it exact enough: at most eight digits.
 fn timeout(left: Duration) -> HeaderValue {
     let text = match left.as_micros() {
         micros if micros < 100_000_000 => format!("{micros}u"),
@@ -189,7 +190,7 @@ fn timeout(left: Duration) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("1S"))
 }
 
-/// The metadata of a reply, and its messages. Of a status that comes alone, the failure.
+/// Returns the metadata of a reply and its messages. If a status comes alone, returns the failure.
 fn messages(
     reply: Response<ReplyBody>,
     max_reply: usize,
@@ -228,8 +229,8 @@ fn messages(
     Ok(MessageStream { metadata: parts.headers, body: Box::new(body), details })
 }
 
-/// The failure that a reply without a gRPC status stands for, as proxies send it (grpc/grpc, "HTTP to gRPC Status
-/// Code Mapping"). The source's own codes do not apply to it.
+/// Returns the failure for a reply without a gRPC status, as proxies send it (grpc/grpc, "HTTP to gRPC Status Code
+/// Mapping"). The source's own codes do not apply to it.
 fn foreign(status: StatusCode) -> Failure {
     let code = match status.as_u16() {
         400 => Code::Internal,
@@ -254,16 +255,16 @@ fn failure(status: &Status, left: Duration, failures: FailureCodes) -> Failure {
     };
     match status.code() {
         Code::DeadlineExceeded => Failure::Timeout(left),
-        // A cause is one of this side: the connection broke.
+        // A status with a cause is from this side: the connection broke.
         _ if status.source().is_some() => Failure::Unavailable(reason()),
         code => Failure::status(code as u16, reason(), fault(code, failures)),
     }
 }
 
-/// As gRPC's codes are mapped to those of HTTP (google/rpc/code.proto), as far as the source counts them as failures.
+/// Maps gRPC codes to faults like those of HTTP (google/rpc/code.proto), as far as the source counts them as failures.
 fn fault(code: Code, failures: FailureCodes) -> Fault {
     match (code, failures.contains(code)) {
-        // A call that the caller did not cancel was cut by a service that shuts down.
+        // If the caller did not cancel the call, a service that shuts down cut it.
         (Code::Unavailable | Code::Cancelled, true) => Fault::Away,
         (Code::Unavailable | Code::Cancelled, false) => Fault::Excused,
         (_, true) => Fault::Broken,
@@ -296,7 +297,7 @@ fn checked_frame(mut frame: Frame<Bytes>) -> Frame<Bytes> {
     frame
 }
 
-/// Messages as bytes: read elsewhere.
+/// Messages as bytes, decoded elsewhere.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Raw;
 

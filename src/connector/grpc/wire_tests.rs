@@ -1,4 +1,4 @@
-//! Against real servers on loopback ports: what goes over the wire, and what every status becomes.
+//! gRPC against real servers on loopback ports: what is sent, and how every status is mapped.
 
 use super::tests::source;
 use super::*;
@@ -44,7 +44,7 @@ fn framed(message: &[u8]) -> Bytes {
 
 const GRPC: (&str, &str) = ("content-type", "application/grpc");
 
-/// A message, then the status in trailers.
+/// Sends a message, then the status in trailers.
 fn message(message: &[u8], trailers: &[(&'static str, &str)]) -> Answer {
     let mut map = http::HeaderMap::new();
     for (name, value) in trailers {
@@ -59,7 +59,7 @@ fn ok(bytes: &[u8]) -> Answer {
     message(bytes, &[("grpc-status", "0")])
 }
 
-/// The status alone, in headers, as servers send it where there is no message.
+/// Sends the status alone, in headers, as servers do if there is no message.
 fn status(code: i32, more: &[(&str, &str)]) -> Answer {
     let code = code.to_string();
     let mut headers = vec![GRPC, ("grpc-status", code.as_str())];
@@ -158,7 +158,7 @@ async fn answers_without_a_grpc_status_count_as_their_http_status_says() {
         let error = ask_server(respond).await.expect_err("an error");
         assert_eq!((error.code, error.status), (code, number), "{status}: {error}");
     }
-    // A status of gRPC's own comes first.
+    // gRPC's own status wins.
     let both = |_| async { answer(503, &[GRPC, ("grpc-status", "5")], "") };
     assert_eq!(ask_server(both).await.expect_err("an error").kind, ErrorKind::NotFound);
 }
@@ -186,7 +186,7 @@ async fn a_service_that_sheds_load_is_not_down() {
     }
 }
 
-/// Servers may send their head with the first message: the wait for it is not the service's latency.
+/// Servers may send their head with the first message: the wait for it does not count as the service's latency.
 #[tokio::test]
 async fn a_stream_without_a_head_is_open_and_says_nothing_of_the_service() {
     let server = Server::start(|_| std::future::pending()).await;
@@ -213,7 +213,7 @@ async fn a_message_past_the_limit_is_left_unread() {
     assert_eq!(error.code, ErrorCode::UpstreamTooLarge);
     let respond = |_| async { ok(&[b'x'; 1024]) };
     assert!(ask_server(respond).await.is_ok());
-    // The server's own word for a request that it finds too large is a refusal, not a large reply.
+    // The server's own error for a request that is too large is a refusal, not a large reply.
     let text = "Error, decoded message length too large: found 9 bytes, the limit is: 1 bytes";
     let respond = move |_| async move { status(11, &[("grpc-message", text)]) };
     assert_eq!(ask_server(respond).await.expect_err("an error").kind, ErrorKind::Refused);
@@ -436,7 +436,7 @@ async fn a_unary_reply_is_one_message_and_a_status() {
     assert_eq!(code(only_headers), invalid, "success without a message");
 }
 
-/// The failures that the instance is charged with after fifty calls that it answers with UNKNOWN.
+/// Returns the failures counted against the instance after fifty calls answered with UNKNOWN.
 async fn failures_of_fifty(failures: FailureCodes) -> (u64, u64) {
     let server = Server::start(|_| async { status(2, &[("grpc-message", "no such thing")]) }).await;
     let mut settings = source(server.url());

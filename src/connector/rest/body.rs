@@ -14,7 +14,7 @@ pub(super) struct RequestBody {
     encoding: Encoding,
 }
 
-/// `encoding` says how a body is written.
+/// Reports `encoding` without a body.
 fn without_body(spec: &BindingSpec, texts: &mut Texts) {
     let encoding = spec.argument("encoding");
     let Some(encoding) = encoding.filter(|given| matches!(given.value, ArgumentValue::Enum(_)))
@@ -61,7 +61,7 @@ impl RequestBody {
         Some(body)
     }
 
-    /// What is wrong with a mapping that never yields what the encoding can write, and how to fix it.
+    /// Returns the problem of a mapping whose result the encoding can never write, and how to fix it.
     fn misfit(&self) -> Option<(&'static str, &'static str)> {
         let kinds = self.mapping.expr().kinds();
         let (fits, message, help) = match self.encoding {
@@ -92,7 +92,7 @@ impl RequestBody {
         self.encoding == Encoding::Json
     }
 
-    /// `None`: all of it is absent, and there is no body.
+    /// Renders the body; `None` if all of it is absent.
     pub(super) fn render(&self, inputs: &Inputs<'_>) -> Result<Option<Bytes>, Failure> {
         let Some(value) = self.mapping.render(&scope(inputs))? else { return Ok(None) };
         Ok(Some(match self.encoding {

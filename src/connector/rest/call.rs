@@ -1,4 +1,4 @@
-//! One `@rest` binding: writing the request, sending it, and telling what a reply means.
+//! One `@rest` binding: renders the request, sends it, and maps the reply.
 
 use super::RestSource;
 use super::body::RequestBody;
@@ -30,7 +30,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-/// A service does not know who calls.
+/// Status of a service that does not accept the caller's credentials.
 const UNAUTHORIZED: u16 = StatusCode::UNAUTHORIZED.as_u16();
 
 pub(super) type Header = (HeaderName, HeaderValue);
@@ -44,7 +44,7 @@ pub(super) struct RestCall {
     pub(super) target: Target,
     pub(super) query: Vec<Parameter>,
     pub(super) headers: Headers,
-    /// Of the body, unless the binding or the source sets it.
+    /// Media type of the body, unless the binding or the source sets it.
     pub(super) media_type: Option<Header>,
     pub(super) body: Option<RequestBody>,
     pub(super) select: Option<Mapping>,
@@ -53,21 +53,21 @@ pub(super) struct RestCall {
     pub(super) references: Vec<Placed>,
     pub(super) warnings: Vec<Problem>,
     pub(super) constant: Arc<Constant>,
-    /// Of the source, unless the binding has credentials itself.
+    /// Tokens of the source, unless the binding sets credentials itself.
     pub(super) tokens: Option<Arc<Tokens>>,
     /// The reply is a stream of events.
     pub(super) streams: bool,
-    /// When it may be made again, unless the request has a key by which the service knows it again.
+    /// Condition under which the call may be repeated, unless the request has an idempotency key.
     pub(super) repeat: Repeat,
 }
 
-/// Sent with every call, and never a part of what makes two calls differ.
+/// Sent with every call, but ignored in comparisons of calls.
 pub(super) struct Constant {
     pub(super) headers: Vec<Header>,
     pub(super) query: query::OfSource,
 }
 
-/// The path and query that a call's parameters are added to.
+/// Path and query to which a call's parameters are added.
 pub(super) struct Target {
     base_path: String,
     text: Text<String>,
@@ -121,7 +121,7 @@ impl Call for RestCall {
         &self.warnings
     }
 
-    /// A cookie is for the client whose call it came with.
+    /// Returns false if the source returns cookies: a cookie belongs to the client whose call it came with.
     fn reusable(&self) -> bool {
         let settings = &self.source.settings;
         settings.reuse && settings.returned.cookies.is_empty()
@@ -231,7 +231,7 @@ impl RestCall {
         Inspection::new(&self.rules, settings.upstream.max_reply)
     }
 
-    /// The call in a problem that a developer is shown.
+    /// Returns the call for a problem that developers see.
     fn shown(&self, request: &Request) -> Option<String> {
         let address = self.source.upstream.site().shown();
         let target = || self.constant.query.shown_in(&request.target);
@@ -239,7 +239,7 @@ impl RestCall {
         self.source.settings.shows_replies.then(shown)
     }
 
-    /// `condition` is what makes the call a question whether a kept reply is still good.
+    /// Sends the call. `condition` makes it a conditional request, which checks whether a cached reply is still valid.
     fn ask(
         &self,
         request: Arc<Request>,
@@ -269,7 +269,7 @@ impl RestCall {
     }
 }
 
-/// A request that is sent, more than once if its token is refused.
+/// A request that is sent again if its token is refused.
 #[derive(Clone)]
 struct Asking {
     source: Arc<RestSource>,
@@ -279,7 +279,7 @@ struct Asking {
     condition: Option<Header>,
     terms: Terms,
     inspection: Inspection,
-    /// For developers.
+    /// The call, for developers.
     shown: Option<String>,
 }
 
@@ -296,7 +296,7 @@ impl Asking {
                         (Arc::clone(&self.request), Arc::clone(&self.constant));
                     let deadline = told.map(|name| (name.clone(), milliseconds(attempt.left())));
                     let more = More { deadline, ..more.clone() };
-                    // It is large, and would be moved with the call.
+                    // A large future, which would be moved with the call.
                     let reading = (Arc::clone(&self.reading), self.inspection);
                     let attempt = exchange(attempt, request, constant, more, reading, &attempts);
                     attempts.run(Box::pin(attempt), meaning_of)
@@ -307,7 +307,7 @@ impl Asking {
         .boxed()
     }
 
-    /// A stream of replies.
+    /// Opens a stream of replies.
     fn open(self, token: Option<HeaderValue>) -> BoxFuture<'static, Result<Replies, Error>> {
         async move {
             let attempts = Attempts::showing(self.shown);
@@ -315,7 +315,7 @@ impl Asking {
             let opening = upstream.call(self.terms, |attempt| {
                 let (request, constant) = (Arc::clone(&self.request), Arc::clone(&self.constant));
                 let inspected = (self.inspection, &attempts);
-                // It is large, and would be moved with the call.
+                // A large future, which would be moved with the call.
                 Box::pin(stream::open(attempt, request, constant, more.clone(), inspected))
             });
             let reply = opening.await.map_err(|failure| attempts.to_error(&failure, meaning_of))?;
@@ -325,8 +325,8 @@ impl Asking {
     }
 }
 
-/// Headers that an attempt adds to its request. They replace headers of the same name. A request has no `authorization`
-/// of its own if there is a token.
+/// Headers that an attempt adds to its request. They replace headers of the same name. If there is a token, a request
+/// has no `authorization` of its own.
 #[derive(Clone, Default)]
 pub(super) struct More {
     condition: Option<Header>,
@@ -341,12 +341,13 @@ impl More {
     }
 }
 
-/// At least one, so that no service takes it for "no limit".
+/// Formats milliseconds: at least one, because services may read 0 as "no limit".
 fn milliseconds(left: Duration) -> HeaderValue {
     HeaderValue::from(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1))
 }
 
-/// RFC 9110, section 13.1: `if-modified-since` only where there is no entity tag. Only what reads is asked like this.
+/// Returns the headers of a conditional request (RFC 9110, section 13.1). `if-modified-since` is used only without an
+/// entity tag. Only `GET` is conditional.
 fn condition(verb: &str, validators: &Validators) -> Option<Header> {
     match (&validators.etag, &validators.last_modified) {
         _ if verb != "GET" => None,
@@ -386,7 +387,7 @@ async fn exchange(
     Ok(Reply { body, status: status.as_u16(), headers: Arc::new(headers), held })
 }
 
-/// The reply to a request, or to where redirects within its origin lead: `follow` of them at most.
+/// Returns the reply to a request, or to the target of at most `follow` redirects within its origin.
 async fn followed(
     attempt: &Attempt<HttpClient>,
     request: &Arc<Request>,
@@ -413,7 +414,7 @@ async fn followed(
     }
 }
 
-/// A body under another media type: a reply only if there is nothing in it.
+/// Handles a body of another media type: it is a reply only if it is empty.
 async fn no_json(
     reply: HttpReply,
     wrong: String,
@@ -427,7 +428,7 @@ async fn no_json(
     Err(upstream::Failure::Invalid(shown))
 }
 
-/// The service said no.
+/// Returns the failure of an error status.
 pub(super) fn refused(status: StatusCode, headers: &HeaderMap) -> upstream::Failure {
     upstream::Failure::Status {
         number: status.as_u16(),
@@ -435,7 +436,7 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap) -> upstream::Fail
         fault: match status.as_u16() {
             429 => Fault::Load,
             502..=504 => Fault::Away,
-            // These say that the service does not do what the call asks for.
+            // The service does not support what the call requests.
             501 | 505 => Fault::Call,
             500.. => Fault::Broken,
             _ => Fault::Call,
@@ -444,7 +445,7 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap) -> upstream::Fail
     }
 }
 
-/// RFC 9110, section 10.2.3.
+/// Parses `Retry-After` (RFC 9110, section 10.2.3).
 fn retry_after(value: &HeaderValue) -> Option<Duration> {
     let text = value.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
@@ -479,7 +480,7 @@ pub(super) fn write(
     headers.extend(request.trace.headers().cloned());
     let method = method_of(request.verb);
     if request.body.is_empty() && matches!(request.verb, "POST" | "PUT" | "PATCH") {
-        // RFC 9110 §8.6: a method that gives meaning to a body says so when there is none.
+        // RFC 9110 §8.6: a request whose method defines a meaning for a body announces that it has none.
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     let mut written = http::Request::new(request.body.clone());
@@ -505,8 +506,8 @@ fn meaning_of(status: u16) -> Meaning {
         400 | 409 | 413 | 414 | 422 | 431 => ErrorKind::Refused,
         _ => ErrorKind::Failed,
     };
-    // 501 and 505 say that the service cannot do it. A redirect may follow what was done (303), and whatever else fails
-    // with 5xx may have failed after it was done.
+    // 501 and 505 say that the service cannot do it. A redirect may follow an executed request (303), and any other 5xx
+    // may have failed after execution.
     let is_refusal = matches!(status, 400..=499 | 501 | 505);
     Meaning { code: crate::graphql::ErrorCode::UpstreamStatus, kind, is_refusal }
 }

@@ -1,4 +1,4 @@
-//! A `@rest` directive made ready, or everything that is wrong with it.
+//! Compiles a `@rest` directive, or reports everything that is wrong with it.
 
 use super::RestSource;
 use super::body::RequestBody;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 const VERBS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/// What of a directive does not depend on its source.
+/// Parts of a directive that do not depend on its source.
 struct Parts {
     verb: &'static str,
     target: Text<String>,
@@ -27,7 +27,7 @@ struct Parts {
     streams: bool,
 }
 
-/// `is_read`: the source's settings are known.
+/// Compiles a directive. `is_read`: the source's settings are known.
 pub(super) fn compile(
     spec: &BindingSpec,
     source: &Arc<RestSource>,
@@ -82,7 +82,8 @@ pub(super) fn compile(
     })
 }
 
-/// RFC 9110, section 9.2.2, says which methods may be repeated. A mutation is only what its author says it is.
+/// Returns when the call may be repeated: RFC 9110, section 9.2.2, defines it for methods. A mutation is repeated only
+/// if its author allows it.
 fn repeat(spec: &BindingSpec, verb: &str) -> Repeat {
     let marked = spec.argument("idempotent").map(|argument| &argument.value);
     match (marked, spec.operation) {
@@ -93,7 +94,7 @@ fn repeat(spec: &BindingSpec, verb: &str) -> Repeat {
     }
 }
 
-/// Everything wrong with a directive whose source is unknown, beside that.
+/// Returns everything else that is wrong with a directive whose source is unknown.
 pub(super) fn problems(spec: &BindingSpec) -> Vec<Problem> {
     let mut texts = Texts::default();
     let _ = parts(spec, &mut texts);
@@ -111,7 +112,7 @@ fn parts(spec: &BindingSpec, texts: &mut Texts) -> Option<Parts> {
     Some(Parts { verb: verb?, target: target?, query, body, select, streams })
 }
 
-/// A subscription field, and no other, has a stream.
+/// Checks that a subscription field, and no other, has a stream.
 fn streams(spec: &BindingSpec, texts: &mut Texts) -> bool {
     let stream = spec.argument("stream");
     let stream = stream.filter(|stream| matches!(stream.value, ArgumentValue::Enum(_)));

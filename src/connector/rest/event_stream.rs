@@ -1,24 +1,24 @@
 //! Server-sent events: bytes in, the data of events out (WHATWG HTML, section 9.2.6 "Interpreting an event stream").
 //!
-//! Parts may break anywhere, in the middle of a line's end or of the byte order mark too. What one event may take is
-//! bounded, its comments and other fields included. `event`, `id` and `retry` say nothing here: every event is a reply
-//! whatever it is called, and a broken stream is never taken up again on its own, because what was sent in between
-//! could not be told from what was never sent.
+//! Parts may end anywhere, also within a line end or the byte order mark. The size of one event is limited, including
+//! its comments and other fields. `event`, `id` and `retry` are ignored: every event is a reply, whatever its name. A
+//! broken stream is never resumed automatically, because missed events could not be distinguished from events that were
+//! never sent.
 
 use crate::upstream::Failure;
 use bytes::{Buf, Bytes};
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// A stream on its way through the parser.
+/// Parser of a stream of events.
 pub(super) struct EventStream {
-    /// The most bytes that one event, or one line, may have.
+    /// Maximum bytes of one event, or of one line.
     limit: usize,
-    /// What came and was not looked at yet.
+    /// Received bytes that are not parsed yet.
     part: Bytes,
-    /// The line that is not over yet.
+    /// Current incomplete line.
     line: Vec<u8>,
-    /// The lines of data of the event that is not over yet, each with a line feed after it.
+    /// Data lines of the current incomplete event, each with a line feed after it.
     data: Vec<u8>,
     first_line: bool,
     /// A carriage return ended the last line: a line feed right after it belongs to it.
@@ -37,15 +37,15 @@ impl EventStream {
         }
     }
 
-    /// The next part of the stream, once [`Self::next_event`] has nothing more.
+    /// Adds the next part of the stream, once [`Self::next_event`] returns nothing more.
     pub(super) fn feed(&mut self, part: Bytes) {
         self.part = part;
     }
 
-    /// The data of the next event; `None`: the rest of it has not come yet.
+    /// Returns the data of the next event; `None` if the rest of it has not arrived yet.
     ///
     /// # Errors
-    /// It is larger than allowed.
+    /// The event is larger than allowed.
     pub(super) fn next_event(&mut self) -> Result<Option<Bytes>, Failure> {
         while !self.part.is_empty() {
             if std::mem::take(&mut self.after_return) && self.part[0] == b'\n' {
@@ -85,7 +85,7 @@ impl EventStream {
             self.data.push(b'\n');
         }
         self.line.clear();
-        // An event without a line of data is none.
+        // An event without a data line is not an event.
         (ends && self.data.pop().is_some()).then(|| std::mem::take(&mut self.data).into())
     }
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What comes of a stream whose parts end at `cuts`.
+    /// Returns the events of a stream whose parts end at `cuts`.
     fn events(text: &[u8], cuts: &[usize], limit: usize) -> Result<Vec<Bytes>, Failure> {
         let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).collect();
         ends.push(text.len());
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(events(small.as_bytes(), &[3, 9], 40).map(|events| events.len()), Ok(100));
     }
 
-    /// The standard's rules on a whole text, as plainly as can be.
+    /// The standard's rules applied to a whole text, as simply as possible.
     fn reference(text: &str) -> Vec<String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let text = text.replace("\r\n", "\n").replace('\r', "\n");

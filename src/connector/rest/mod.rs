@@ -1,7 +1,8 @@
 //! `@rest`: one HTTP call with a JSON reply, or with a stream of them.
 //!
-//! Everything a call repeats (method, fixed headers, the base URL's path, encoded parameter names) is made ready at
-//! load; what is left per call is filling in values. It reads no reply: bytes go to the engine as they came.
+//! Everything that calls have in common (method, fixed headers, the base URL's path, encoded parameter names) is
+//! prepared at load; per call, only values are filled in. Replies are not parsed here: their bytes are passed to the
+//! engine unchanged.
 
 mod body;
 mod call;
@@ -28,16 +29,16 @@ pub struct Rest {
     unread: Unread,
 }
 
-/// One service, its pool of connections open to every binding.
+/// One service, with a pool of connections shared by all bindings.
 struct RestSource {
     settings: SourceSettings,
     upstream: Arc<Upstream<HttpClient>>,
-    /// Or why there cannot be any.
+    /// Tokens of the source, or the reason why there cannot be any.
     tokens: Result<Option<Arc<Tokens>>, String>,
 }
 
 impl Rest {
-    /// `sources` are all of them: those of other protocols only make for better messages.
+    /// Creates the connector. `sources` are all sources: those of other protocols are used for better messages.
     #[must_use]
     pub fn new(sources: &[SourceSettings]) -> Self {
         let known = sources::known(sources);
@@ -51,13 +52,13 @@ impl Rest {
         Self { sources, known, unread: Unread::default() }
     }
 
-    /// Bindings may also name these sources.
+    /// Allows bindings to name these unreadable sources too.
     #[must_use]
     pub fn beside(self, unread: Unread) -> Self {
         Self { unread, ..self }
     }
 
-    /// Sources that cannot be called as they are configured.
+    /// Returns the problems of sources that cannot be called as configured.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let of = |source: &Arc<RestSource>| {
@@ -68,7 +69,7 @@ impl Rest {
         self.sources.iter().filter_map(of).collect()
     }
 
-    /// What is behind each source, to be followed and shown.
+    /// Returns the upstream of each source, to be followed and shown.
     #[must_use]
     pub fn upstreams(&self) -> Vec<Arc<dyn Watched>> {
         let watched = |source: &Arc<RestSource>| Arc::clone(&source.upstream) as Arc<dyn Watched>;

@@ -1,4 +1,4 @@
-//! Query parameters and form fields: names, values, and how they are encoded.
+//! Query parameters and form fields: names, values, and their encoding.
 
 use super::super::Secret;
 use super::super::headers::HIDDEN;
@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// All but the unreserved characters of RFC 3986 §2.3, and the comma, as in URL templates.
+/// Escapes all but the unreserved characters of RFC 3986 §2.3, and the comma, as in URL templates.
 const QUERY: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b',');
 
@@ -20,7 +20,7 @@ const FORM: AsciiSet =
 /// One entry of `query`.
 #[derive(Debug)]
 pub(super) struct Parameter {
-    /// Encoded.
+    /// Encoded name.
     name: String,
     value: Text<Value>,
     skip_empty: bool,
@@ -59,7 +59,7 @@ pub(super) fn append(
     Ok(())
 }
 
-/// The name of one more parameter.
+/// Writes the name of one more parameter.
 fn begin(name: &str, target: &mut String) {
     target.push_str(match target.find('?') {
         None => "?",
@@ -70,7 +70,7 @@ fn begin(name: &str, target: &mut String) {
     target.push('=');
 }
 
-/// Parameters that every call of a source has, encoded. A parameter of the call itself wins over one of its name.
+/// Encoded parameters of every call of a source. A parameter of the call itself wins over one of the same name.
 #[derive(Debug, Default)]
 pub(super) struct OfSource(Vec<(String, Secret)>);
 
@@ -81,12 +81,12 @@ impl OfSource {
         Self(query.iter().map(one).collect())
     }
 
-    /// A target with the parameters, as it is sent.
+    /// Returns a target with the parameters, as it is sent.
     pub(super) fn added_to<'t>(&self, target: &'t str) -> Cow<'t, str> {
         self.written(target, |value| &value.0)
     }
 
-    /// A target with the parameters, as people see it.
+    /// Returns a target with the parameters masked, for people.
     pub(super) fn shown_in<'t>(&self, target: &'t str) -> Cow<'t, str> {
         self.written(target, |_| HIDDEN)
     }
@@ -104,7 +104,7 @@ impl OfSource {
     }
 }
 
-/// A flat object as a form; lists repeat the field, and nulls leave it out. Null is an empty form.
+/// Encodes a flat object as a form. Lists repeat the field, and nulls are left out. Null is an empty form.
 pub(super) fn form(value: &Value) -> Result<String, Failure> {
     let mut out = String::new();
     let fields = match value {

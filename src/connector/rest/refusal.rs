@@ -1,4 +1,4 @@
-//! Replies whose status says no, read as far as the binding's rules or a developer want to see them.
+//! Replies with an error status, read as far as the binding's rules or a developer need them.
 
 use super::reply::skip_mark;
 use crate::source::{
@@ -12,12 +12,12 @@ use http::header::CONTENT_TYPE;
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 
-/// How closely replies are looked at that are not what the protocol calls a success.
+/// Settings for reading replies that the protocol does not call a success.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inspection {
-    /// Bytes of a refusing reply that are read; `None`: it is dropped.
+    /// Maximum bytes of an error reply that are read; `None`: it is dropped.
     limit: Option<usize>,
-    /// Problems hold a part of the body.
+    /// Problems include a part of the body.
     pub(super) shows_replies: bool,
 }
 
@@ -25,7 +25,7 @@ impl Inspection {
     pub(super) fn new(rules: &ReplyRules, max_reply: usize) -> Self {
         let shows_replies = rules.shows_replies;
         let limit = match rules {
-            // Any status may be a success, and `select` reads what comes with it.
+            // Any status may be a success, and `select` reads its body.
             ReplyRules { is_success: Some(_), .. } => Some(max_reply),
             _ if rules.map_errors() || shows_replies => Some(MAX_MAPPED_ERROR),
             _ => None,
@@ -33,7 +33,7 @@ impl Inspection {
         Self { limit, shows_replies }
     }
 
-    /// A number that two inspections share only if they are equal, given the same source.
+    /// Returns a number that two inspections share only if they are equal, given the same source.
     pub(super) fn number(self) -> u32 {
         match self.limit {
             None => 0,
@@ -42,7 +42,7 @@ impl Inspection {
         }
     }
 
-    /// Reads the body of a refusing reply.
+    /// Reads the body of an error reply.
     pub(super) async fn read(self, reply: HttpReply) -> Option<RefusedReply> {
         let Some(limit) = self.limit else {
             reply.discard().await;

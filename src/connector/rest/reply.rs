@@ -1,4 +1,4 @@
-//! Replies on their way to the engine: their media type, plain text as JSON, and where a redirect leads.
+//! Prepares replies for the engine: media type, plain text as JSON, and targets of redirects.
 
 use crate::source::{BindingSpec, Operation};
 use bytes::{Buf, Bytes};
@@ -9,29 +9,30 @@ use url::Url;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Turns a reply's body into the JSON that the engine reads.
+/// Converts a reply's body to the JSON that the engine reads.
 #[derive(Debug)]
 pub(super) struct ReplyReading {
-    /// Media types, beside those of JSON, whose body may be JSON; lower-case.
+    /// Media types, beside those of JSON, whose body may be JSON; lower case.
     accept_types: Box<[String]>,
     text: TextReading,
-    /// Redirects that one call follows.
+    /// Maximum number of redirects that one call follows.
     pub(super) follow: u8,
 }
 
 /// Condition under which a body is text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TextReading {
-    /// The field could not hold one.
+    /// The field cannot hold a text.
     Never,
-    /// Unless it is JSON.
+    /// If it is not JSON.
     UnlessJson,
-    /// Unless it is a JSON string.
+    /// If it is not a JSON string.
     UnlessString,
 }
 
 impl ReplyReading {
-    /// `reads_whole`: the binding's `select`, or one of its rules, uses the value of the whole reply.
+    /// Creates a reading. `reads_whole`: the binding's `select`, or one of its rules, uses the value of the whole
+    /// reply.
     pub(super) fn new(
         spec: &BindingSpec,
         verb: &str,
@@ -50,13 +51,14 @@ impl ReplyReading {
         Self { accept_types: accept_types.into(), text, follow }
     }
 
-    /// A number that two readings share only if they read every reply alike, given the same source. Less than 2^16.
+    /// Returns a number that two readings share only if they read every reply alike, given the same source. Less than
+    /// 2^16.
     pub(super) fn number(&self) -> u32 {
         u32::from(self.follow) << 8 | self.text as u32
     }
 
-    /// Refuses a media type that is neither JSON nor accepted, before the body is read: a page of HTML is not a reply.
-    /// Services that name no type, or `text/plain`, get the benefit of the doubt.
+    /// Refuses a media type that is neither JSON nor accepted, before the body is read: an HTML page is not a reply. If
+    /// a service sends no type, or `text/plain`, the body may be JSON.
     ///
     /// # Errors
     /// One lowercase sentence.
@@ -69,7 +71,7 @@ impl ReplyReading {
         Err(format!("content-type `{essence}` is not JSON"))
     }
 
-    /// The body as JSON: without a byte order mark, and text as a string where the field can hold one.
+    /// Returns the body as JSON: without a byte order mark, and with text as a string if the field can hold one.
     pub(super) fn body(&self, headers: &HeaderMap, mut body: Bytes) -> Bytes {
         skip_mark(&mut body);
         let is_reply = match self.text {

@@ -1,7 +1,7 @@
 //! `stream: SSE`: a call whose reply is a stream of events, each one a JSON reply of its own.
 //!
-//! One event is read when it is asked for, so a slow reader slows the service down through the socket, and nothing is
-//! queued here. A stream is opened once: when it breaks, who reads it is told, and opens another one if they like.
+//! An event is read when the engine asks for it, so a slow reader slows the service down through the socket, and
+//! nothing is queued here. A stream is opened once. If it breaks, its reader gets an error and may open another one.
 
 use super::call::{Constant, More, write};
 use super::event_stream::EventStream;
@@ -16,10 +16,10 @@ use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The data of an event that ends the stream. It is not JSON, so no reply is like it.
+/// Data of an event that ends the stream. It is not JSON, so no reply equals it.
 const DONE: &[u8] = b"[DONE]";
 
-/// Sends the request; done when the service has promised a stream of events.
+/// Sends the request. Completes when the service has promised a stream of events.
 pub(super) async fn open(
     attempt: Attempt<HttpClient>,
     request: Arc<Request>,
@@ -36,7 +36,7 @@ pub(super) async fn open(
         attempts.refused(inspection.read(reply).await);
         return Err(refused);
     }
-    // A service says with 204 that there is nothing more to hear (WHATWG HTML, section 9.2.2).
+    // With 204, a service says that there are no more events (WHATWG HTML, section 9.2.2).
     if status != StatusCode::NO_CONTENT {
         expect_events(&reply.headers)?;
         reply.expect_plain()?;
@@ -54,7 +54,7 @@ fn expect_events(headers: &HeaderMap) -> Result<(), Failure> {
     Err(Failure::Invalid(format!("content-type `{essence}` is no stream of events")))
 }
 
-/// The events of an open stream as replies.
+/// Returns the events of an open stream as replies.
 pub(super) fn replies(
     mut reply: HttpReply,
     settings: &Settings,
@@ -86,16 +86,16 @@ struct Listening {
     status: u16,
     headers: Arc<HeaderMap>,
     events: EventStream,
-    /// How long the service may be silent; comments are sound, too.
+    /// Maximum silence of the service; comments end a silence, too.
     idle: Duration,
 }
 
 impl Listening {
-    /// The next event; `None` where the service ended the stream.
+    /// Returns the next event; `None` if the service ended the stream.
     async fn next(&mut self) -> Result<Option<Reply>, Failure> {
         loop {
             if let Some(data) = self.events.next_event()? {
-                // Written by services that do not close the connection after the last event.
+                // Sent by services that do not close the connection after the last event.
                 if data.trim_ascii() == DONE {
                     return Ok(None);
                 }

@@ -1,4 +1,4 @@
-//! Compiling and rendering. What happens on the wire is in `wire_tests.rs`.
+//! Compiling and rendering. `wire_tests.rs` tests real connections.
 
 use super::*;
 use crate::connector::testing::{

@@ -1,4 +1,4 @@
-//! Against real servers on loopback ports: what goes over the wire, and what every kind of bad reply becomes.
+//! REST against real servers on loopback ports: what is sent, and how every kind of bad reply is mapped.
 
 use super::*;
 use crate::connector::testing::{
@@ -57,7 +57,7 @@ fn json_of(reply: &Reply) -> Value {
     }
 }
 
-/// Answers with what it was asked.
+/// Answers with the request that it received.
 async fn echo(asked: Asked) -> Answer {
     let (parts, body) = read_asked(asked).await;
     let header = |name: &str| parts.headers.get(name).map(|v| v.to_str().expect("text").to_owned());
@@ -119,7 +119,7 @@ async fn a_service_may_be_told_how_long_is_waited_for_it() {
     };
     let server = Server::start(left).await;
     let mut source = source(server.url());
-    // A client has no say in it, whatever the settings are.
+    // Clients cannot set it, whatever the settings are.
     source.forward_headers = vec!["x-left".parse().expect("a name")];
     source.deadline_header = Some("x-left".parse().expect("a name"));
     let call = Rest::new(&[source]).compile(&binding(r#"@rest(source: "users", GET: "/u")"#));
@@ -315,7 +315,7 @@ async fn a_server_that_is_down_or_breaks_off_is_unavailable() {
     assert_eq!(ask(unknown).await.expect_err("an error").code, ErrorCode::UpstreamUnavailable);
 }
 
-/// Endless, and counts what it gave.
+/// An endless body that counts its bytes.
 fn endless(given: &Arc<AtomicUsize>) -> impl HttpBody<Data = Bytes, Error = Infallible> + use<> {
     let given = Arc::clone(given);
     StreamBody::new(futures_util::stream::repeat_with(move || {
@@ -332,10 +332,10 @@ async fn a_reply_past_the_limit_is_left_unread() {
         let body = endless(&counted);
         async move { answer_with(200, &[("content-type", "application/json")], body) }
     };
-    // Stopping the server waits for its connections: it ends because this side closed.
+    // Stopping the server waits for its connections, which end because this side closed.
     let error = ask_server(respond).await.expect_err("an error");
     assert_eq!(error.code, ErrorCode::UpstreamTooLarge);
-    // The limit, and what the sockets' buffers took.
+    // The limit, plus what the sockets' buffers took.
     assert!(given.load(Ordering::SeqCst) < 32 << 20, "{}", given.load(Ordering::SeqCst));
     let announced = raw("HTTP/1.1 200 OK\r\ncontent-length: 314572800\r\n\r\n[").await;
     assert_eq!(ask(announced).await.expect_err("an error").code, ErrorCode::UpstreamTooLarge);
@@ -347,7 +347,7 @@ async fn a_reply_past_the_limit_is_left_unread() {
     assert_eq!(ask_server(respond).await.expect_err("an error").status, Some(500));
 }
 
-/// However long it is, and whether or not the service says so.
+/// However long it is, and whether or not the service announces the length.
 #[tokio::test]
 async fn a_reply_without_room_fails_and_gives_back_what_it_took() {
     let memory = crate::memory::Memory::new(64 << 10, 100);
@@ -398,7 +398,7 @@ async fn a_server_that_hangs_before_or_in_its_reply_times_out() {
     });
     let mut settings = source(format!("http://{address}").parse().expect("a URL"));
     settings.upstream.timeout = Duration::from_millis(50);
-    // Nobody would be there for a second one.
+    // There would be no server for a second one.
     settings.upstream.retry.attempts = 1;
     let error = ask_source(settings, directive).await.expect_err("an error");
     assert_eq!(error.code, ErrorCode::UpstreamTimeout);

@@ -1,4 +1,4 @@
-//! One request for a token, and what becomes of its answer.
+//! One token request, and its answer.
 
 use crate::connector::credentials::{ClientCredentials, ClientStyle};
 use crate::upstream::http::{HttpClient, HttpReply};
@@ -15,16 +15,16 @@ use std::time::Duration;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 const LARGEST_ANSWER: usize = 64 << 10;
-/// A longer token does not fit into what services take as headers.
+/// Maximum length of a token in bytes: services do not accept longer headers.
 const LONGEST_TOKEN: usize = 16 << 10;
-/// Requests for one token; a further one only where the endpoint could not be asked, or failed itself.
+/// Maximum number of requests for one token. A second one is sent only if the endpoint was unreachable or failed.
 const TRIES: u32 = 2;
 
-/// Where tokens are asked for, and the request.
+/// The token endpoint, and the request.
 pub(super) struct Endpoint {
     client: HttpClient,
     url: Uri,
-    /// The address without its query.
+    /// URL without its query.
     shown: String,
     headers: HeaderMap,
     body: Bytes,
@@ -35,11 +35,11 @@ pub(super) struct Endpoint {
 pub(super) struct Granted {
     /// `Bearer …`, never printed.
     pub header: HeaderValue,
-    /// How long it lives, if the answer says so.
+    /// Lifetime, if the answer has one.
     pub life: Option<Duration>,
 }
 
-/// Why there is no token; one sentence without secrets.
+/// Reason why there is no token; one sentence without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NoToken {
     reason: Arc<str>,
@@ -51,7 +51,7 @@ impl NoToken {
         Self { reason: reason.into(), is_late: false }
     }
 
-    /// There is none in the time that a call has.
+    /// There is no token in the time that a call has.
     pub(super) fn late() -> Self {
         let reason = "no token within the call's time; see `auth.client_credentials.token_url`";
         Self { is_late: true, ..Self::new(reason) }
@@ -64,15 +64,17 @@ impl fmt::Display for NoToken {
     }
 }
 
-/// What went wrong with one try, and whether another one may go well.
+/// Failure of one attempt, and whether another one may succeed.
 struct Mistake {
     text: String,
     may_pass: bool,
 }
 
 impl Endpoint {
+    /// Creates the endpoint of a client.
+    ///
     /// # Errors
-    /// As of [`HttpClient::new`].
+    /// The same as those of [`HttpClient::new`].
     pub(super) fn new(client: &ClientCredentials, timeout: Duration) -> Result<Self, String> {
         let settings = upstream::Settings {
             timeout,
@@ -142,7 +144,7 @@ async fn read(reply: HttpReply) -> Result<Bytes, Failure> {
     Ok(reply.read_at_most(LARGEST_ANSWER).await?.1)
 }
 
-/// Headers and body of the request (RFC 6749, sections 2.3.1 and 4.4.2).
+/// Returns headers and body of the request (RFC 6749, sections 2.3.1 and 4.4.2).
 fn written(client: &ClientCredentials) -> Result<(HeaderMap, Bytes), String> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -172,7 +174,7 @@ fn written(client: &ClientCredentials) -> Result<(HeaderMap, Bytes), String> {
     Ok((headers, body.finish().into()))
 }
 
-/// A successful answer (RFC 6749, section 5.1).
+/// Parses a successful answer (RFC 6749, section 5.1).
 fn granted(body: &[u8]) -> Result<Granted, String> {
     let answer: Value = serde_json::from_slice(body).map_err(|_| {
         "the answer is not JSON; is `token_url` the address of a token endpoint?".to_owned()
@@ -199,7 +201,7 @@ fn granted(body: &[u8]) -> Result<Granted, String> {
     Ok(Granted { header, life: answer.get("expires_in").and_then(seconds) })
 }
 
-/// A number, which some endpoints write as a text.
+/// Parses a number, which some endpoints write as text.
 fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::String(text) => text.parse().ok()?,
@@ -208,7 +210,7 @@ fn seconds(value: &Value) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// An answer that is no token, with what to do about it (RFC 6749, section 5.2).
+/// Explains an answer without a token, and what to do about it (RFC 6749, section 5.2).
 fn refusal(status: StatusCode, body: &[u8]) -> String {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     let code = answer.get("error").and_then(Value::as_str).unwrap_or_default();

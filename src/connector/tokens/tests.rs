@@ -1,4 +1,4 @@
-//! Tokens over a clock that is turned by hand, and over a real endpoint.
+//! Tokens over a paused clock, and over a real endpoint.
 
 use super::*;
 use crate::connector::credentials::{ClientStyle, Secret};
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 const UNAUTHORIZED: u16 = 401;
 const LIFE: Duration = Duration::from_mins(5);
 
-/// Tokens that are numbers, each granted when there is a permit for it.
+/// Numbered tokens, each granted when there is a permit for it.
 struct Script {
     asked: AtomicU64,
     permits: Semaphore,
@@ -50,7 +50,7 @@ impl Script {
     }
 }
 
-/// The token that a call goes with.
+/// Returns the token that a call sends.
 async fn sent(tokens: &Arc<Tokens>) -> Result<String, Error> {
     tokens.call(in_an_hour(), UNAUTHORIZED, |header| answered(&header).boxed()).await
 }
@@ -68,7 +68,7 @@ async fn a_token_is_kept_and_renewed_before_it_expires() {
     tokio::time::advance(Duration::from_secs(269)).await;
     assert_eq!(sent(&tokens).await.unwrap(), "Bearer 1");
     assert_eq!(script.asked(), 1);
-    // Renewed behind the back of this call.
+    // Renewed by another call meanwhile.
     tokio::time::advance(Duration::from_secs(2)).await;
     assert_eq!(sent(&tokens).await.unwrap(), "Bearer 1");
     renewed(&tokens).await;
@@ -79,7 +79,7 @@ async fn a_token_is_kept_and_renewed_before_it_expires() {
     assert_eq!(script.asked(), 3);
 }
 
-/// The renewal that is in flight has ended.
+/// Waits until the renewal in flight has ended.
 async fn renewed(tokens: &Arc<Tokens>) {
     let renewal = tokens.state().renewal.clone();
     if let Some(renewal) = renewal {
@@ -139,7 +139,7 @@ async fn a_good_token_serves_while_renewals_fail() {
     assert_eq!(sent(&tokens).await.unwrap(), "Bearer 3");
 }
 
-/// Calls of a service that takes these tokens alone; what was sent.
+/// Calls a service that accepts only these tokens. Returns the outcome and what was sent.
 async fn call_of(tokens: &Arc<Tokens>, good: &'static [&'static str]) -> (bool, Vec<String>) {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&sent);
@@ -164,7 +164,7 @@ async fn a_token_that_is_refused_is_replaced_once() {
     assert_eq!(call_of(&tokens, &["Bearer 1"]).await, (true, sent(&["1"])));
     assert_eq!(call_of(&tokens, &["Bearer 2"]).await, (true, sent(&["1", "2"])));
     assert_eq!(call_of(&tokens, &["Bearer 3"]).await, (true, sent(&["2", "3"])));
-    // A service that refuses whatever it gets does not have tokens renewed with every call.
+    // If a service refuses every token, tokens are not renewed with every call.
     assert_eq!(call_of(&tokens, &[]).await, (false, sent(&["3", "4"])));
     assert_eq!(call_of(&tokens, &[]).await, (false, sent(&["4"])));
     assert_eq!(script.asked(), 4);
@@ -184,7 +184,7 @@ fn client(server: &Server, style: ClientStyle) -> ClientCredentials {
     }
 }
 
-/// What an endpoint that answers like this leads to.
+/// Returns the outcome with an endpoint that answers like this.
 async fn ask<F, A>(style: ClientStyle, respond: F) -> Result<String, Error>
 where
     F: Fn(Asked) -> A + Clone + Send + 'static,
@@ -199,7 +199,7 @@ where
     outcome
 }
 
-/// A token that tells what it was asked for with.
+/// Answers with a token that contains the request.
 async fn echo(asked: Asked) -> Answer {
     let (parts, body) = read_asked(asked).await;
     let authorization = parts.headers.get("authorization");

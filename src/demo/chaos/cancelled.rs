@@ -1,5 +1,5 @@
-//! Clients hang up while their calls are under way at an instance that does not answer. To compare, clients of the
-//! instance itself hang up in turn with them: what both wait for is the machine.
+//! Clients hang up while their calls are in flight at an instance that does not answer. For comparison, clients of the
+//! instance itself hang up in turn with them: both wait equally for the machine.
 
 use super::figures::{Findings, quantile, shown};
 use super::instance::Instance;
@@ -49,7 +49,7 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     Ok(findings)
 }
 
-/// How long it takes until the instance knows that the client of a request has gone.
+/// Measures how long it takes until the instance notices that the client of a request has gone.
 async fn hang_up(to: SocketAddr, request: &str, instance: &Instance) -> Result<Duration, Trouble> {
     let before = instance.visits().len();
     let mut client = TcpStream::connect(to).await?;

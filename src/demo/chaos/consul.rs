@@ -1,4 +1,4 @@
-//! A Consul agent as far as a drill needs one: the health of one service, by blocking queries.
+//! A minimal Consul agent for drills: the health of one service, by blocking queries.
 
 use super::instance::Instance;
 use bytes::Bytes;
@@ -39,7 +39,7 @@ impl Consul {
         Ok(Self { address, listed, task })
     }
 
-    /// Instead of those that were.
+    /// Replaces the list of instances.
     pub fn list(&self, instances: &[Instance]) {
         self.listed.send_modify(|listed| {
             listed.index += 1;
@@ -79,7 +79,8 @@ async fn serve(listener: TcpListener, listed: Arc<watch::Sender<Listed>>) {
     }
 }
 
-/// At once where no index is given, or an old one; otherwise when something changes. The client has a limit of its own.
+/// Answers at once if the request has no index, or an old one; otherwise when something changes. The client has its own
+/// timeout.
 async fn answer(
     request: Request<Incoming>,
     mut listed: watch::Receiver<Listed>,

@@ -1,4 +1,4 @@
-//! One of three instances answers 500 to everything.
+//! One of three instances answers 500 to every call.
 
 use super::figures::Findings;
 use super::instance::Instance;
@@ -17,8 +17,8 @@ pub const DRILL: Drill = Drill {
     steps: |ground| run(ground.length).boxed(),
 };
 
-/// Calls a second. Each failure halves the instance's share, so the five failures that eject it need this rate to
-/// happen within a second.
+/// Calls per second. Each failure halves the instance's share, so the five failures that eject it happen within a
+/// second only at this rate.
 const RATE: u32 = 300;
 
 async fn run(length: Length) -> Result<Findings, Trouble> {

@@ -1,4 +1,4 @@
-//! What was measured, compared with what must hold.
+//! Measured figures, compared with their bounds.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// One figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// With its bound.
+    /// Text with its bound.
     pub text: String,
     pub holds: bool,
 }
@@ -16,7 +16,7 @@ pub struct Finding {
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// One figure.
+    /// Creates one figure.
     #[must_use]
     pub fn of(holds: bool, text: impl Into<String>) -> Self {
         let mut findings = Self::default();
@@ -24,12 +24,12 @@ impl Findings {
         findings
     }
 
-    /// Something that must hold, and what was measured of it.
+    /// Adds a condition that must hold, and what was measured.
     pub(super) fn hold(&mut self, holds: bool, text: impl Into<String>) {
         self.0.push(Finding { text: text.into(), holds });
     }
 
-    /// What took so long must have taken no longer than `most`; `None`: it did not happen.
+    /// Adds a duration that must be at most `most`; `None`: it did not happen.
     pub(super) fn within(&mut self, what: &str, took: Option<Duration>, most: Duration) {
         let bound = format!("at most {}", shown(most));
         let text = match took {
@@ -56,7 +56,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The time that `share` of them stay within; zero of none.
+/// Returns the duration that `share` of them do not exceed; zero if there are none.
 pub fn quantile(times: impl IntoIterator<Item = Duration>, share: f64) -> Duration {
     let mut times: Vec<_> = times.into_iter().collect();
     times.sort_unstable();
@@ -65,7 +65,7 @@ pub fn quantile(times: impl IntoIterator<Item = Duration>, share: f64) -> Durati
     times.get(place.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-/// Milliseconds with one decimal, as people compare them; seconds from ten on.
+/// Formats a duration in milliseconds with one decimal; in seconds from ten on.
 pub fn shown(time: Duration) -> String {
     if time >= Duration::from_secs(10) {
         return format!("{:.1} s", time.as_secs_f64());
@@ -73,7 +73,7 @@ pub fn shown(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// In percent of `all`.
+/// Returns the percentage of `all`.
 #[expect(clippy::cast_precision_loss, reason = "counts of calls")]
 pub fn percent(some: usize, all: usize) -> f64 {
     some as f64 * 100.0 / all.max(1) as f64

@@ -1,4 +1,4 @@
-//! A rolling restart with grace, over gRPC: one instance after another says GOAWAY, answers the calls it has, ends, and
+//! A graceful rolling restart over gRPC: one instance after another sends GOAWAY, answers the calls it has, ends, and
 //! starts again. Queries and mutations.
 
 use super::figures::Findings;

@@ -1,4 +1,5 @@
-//! One of three instances takes calls and answers none. Beside it, a source whose three instances are well is called alike.
+//! One of three instances accepts calls and answers none. A source with three healthy instances is called in the same
+//! way beside it.
 
 use super::figures::{Findings, percent, shown};
 use super::instance::Instance;
@@ -16,7 +17,7 @@ pub const DRILL: Drill = Drill {
     steps: |ground| run(ground.length).boxed(),
 };
 
-/// From then on time is as it was.
+/// After this time, latency must be as before.
 const RECOVERY: Duration = Duration::from_secs(2);
 
 async fn run(length: Length) -> Result<Findings, Trouble> {

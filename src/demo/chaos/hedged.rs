@@ -1,5 +1,5 @@
-//! Every instance leaves calls for one item in thirty waiting, each for other ones. Beside it, a source whose instances do the
-//! same is called without hedging.
+//! Every instance delays the calls for one item in thirty, each for different items. A source with the same instances
+//! is called without hedging beside it.
 
 use super::figures::{Findings, percent, shown};
 use super::instance::Instance;
@@ -19,13 +19,13 @@ pub const DRILL: Drill = Drill {
 
 const LATE: Duration = Duration::from_secs(2);
 
-/// Of calls, one in so many is late.
+/// One call in this many is late.
 const EVERY: usize = 30;
 
-/// In percent: a tenth of the calls, and three a second.
+/// Percent: a tenth of the calls, and three per second.
 const MOST_ADDED: f64 = 20.0;
 
-/// Until it is known what calls take.
+/// Time until the latency of calls is known.
 const LEARNING: Duration = Duration::from_secs(2);
 
 async fn run(length: Length) -> Result<Findings, Trouble> {

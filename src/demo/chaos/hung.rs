@@ -1,4 +1,4 @@
-//! All instances take calls and answer none: a call that times out is not made again, since no other instance answers.
+//! All instances accept calls and answer none: a call that times out is not retried, since no other instance answers.
 
 use super::figures::{Findings, shown};
 use super::load::{Aim, Load};

@@ -1,8 +1,8 @@
-//! A small backing service that behaves as it is told, and keeps a journal of its visits: in this process, or in one of
-//! its own that can be killed and stopped.
+//! A small backing service with adjustable behavior and a journal of its visits. It runs in this process, or in its
+//! own, which can be killed and stopped.
 //!
-//! It listens on loopback, and can stop listening and listen again on the same port. While it does not listen the port is
-//! held, so that no other program gets it and connections are refused.
+//! It listens on loopback, and can stop listening and listen again on the same port. While it does not listen, the port
+//! is reserved, so that no other program gets it and connections are refused.
 
 use super::process::Child;
 use super::service::{self, Answer, Behaviour, Stage, Visit};
@@ -27,7 +27,7 @@ pub struct Instance {
 enum Place {
     Here(State),
     Apart {
-        /// Bound, and not listening: what keeps the port while the child is away.
+        /// Bound, but not listening: reserves the port while the child is not running.
         _held: TcpSocket,
         program: Box<Path>,
         slots: Option<usize>,
@@ -37,7 +37,7 @@ enum Place {
 
 enum State {
     Listens(Server),
-    /// Holds its port.
+    /// Reserves its port.
     Away(TcpSocket),
     /// Only for a moment.
     Between,
@@ -49,7 +49,7 @@ struct Server {
 }
 
 impl Instance {
-    /// Listens on a free port, and answers well after `latency`.
+    /// Listens on a free port, and answers correctly after `latency`.
     pub fn start(latency: Duration) -> io::Result<Self> {
         Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), latency)
     }
@@ -62,7 +62,7 @@ impl Instance {
         (0..count).map(|_| Self::start(latency)).collect()
     }
 
-    /// In a process of `program`, if there is one. Answers so many calls at a time as it has slots.
+    /// Starts in a process of `program`, if there is one. Answers as many concurrent calls as it has slots.
     pub fn start_in(
         program: Option<&Path>,
         latency: Duration,
@@ -92,19 +92,19 @@ impl Instance {
         Ok(instance)
     }
 
-    /// From the next call on.
+    /// Sets the answer from the next call on.
     pub fn answer(&self, answer: Answer) {
         self.stage.behaviour.send_modify(|behaviour| behaviour.answer = answer);
         self.order(Child::behave);
     }
 
-    /// From the next call on.
+    /// Sets the latency from the next call on.
     pub fn take(&self, latency: Duration) {
         self.stage.behaviour.send_modify(|behaviour| behaviour.latency = latency);
         self.order(Child::behave);
     }
 
-    /// Nothing is heard any more on the connections there are; new ones work.
+    /// Silences the existing connections; new ones work.
     pub fn silence(&self) {
         match &self.place {
             Place::Here(_) => self.stage.silence(),
@@ -112,8 +112,8 @@ impl Instance {
         }
     }
 
-    /// Its process is stopped, or goes on: connections are accepted by the system, and nothing is answered. In this process
-    /// it only answers nothing.
+    /// Suspends or resumes its process. While it is suspended, the system accepts connections and nothing is answered.
+    /// In this process, it only stops answering.
     pub fn suspend(&self, is_suspended: bool) {
         match &self.place {
             Place::Here(_) => {
@@ -151,24 +151,24 @@ impl Instance {
         Ok(())
     }
 
-    /// Ends at once, as a process that is killed: its connections break.
+    /// Ends at once, like a killed process: its connections break.
     pub async fn kill(&mut self) -> io::Result<()> {
         match &mut self.place {
             Place::Here(state) => {
                 if let State::Listens(server) = std::mem::replace(state, State::Between) {
                     server.task.abort();
-                    // Aborted is how it ends.
+                    // It ends by being aborted.
                     let _ = server.task.await;
                 }
                 *state = State::Away(hold(self.address)?);
             }
-            // Dropped is killed.
+            // Dropping kills it.
             Place::Apart { child, .. } => drop(child.take()),
         }
         Ok(())
     }
 
-    /// Ends as a service that is told to: calls in flight are answered.
+    /// Ends gracefully: calls in flight are answered.
     pub async fn stop(&mut self) -> io::Result<()> {
         match &mut self.place {
             Place::Here(state) => {
@@ -187,29 +187,29 @@ impl Instance {
         Ok(())
     }
 
-    /// So far.
+    /// Returns the visits so far.
     pub fn visits(&self) -> Vec<Visit> {
         self.stage.visits.borrow().clone()
     }
 
-    /// How many came since then.
+    /// Returns the number of visits since then.
     pub fn visits_since(&self, since: Instant) -> usize {
         self.stage.visits.borrow().iter().filter(|visit| visit.came >= since).count()
     }
 
-    /// How many came in this time.
+    /// Returns the number of visits in this period.
     pub fn visits_in(&self, from: Instant, to: Instant) -> usize {
         let came = |visit: &&Visit| visit.came >= from && visit.came < to;
         self.stage.visits.borrow().iter().filter(came).count()
     }
 
-    /// When the first one came since then.
+    /// Returns the time of the first visit since then.
     pub fn first_visit_since(&self, since: Instant) -> Option<Instant> {
         let visits = self.stage.visits.borrow();
         visits.iter().map(|visit| visit.came).find(|came| *came >= since)
     }
 
-    /// Comes back when the visits are so.
+    /// Waits until `is_so` holds for the visits.
     pub async fn seen(&self, is_so: impl Fn(&[Visit]) -> bool) {
         let mut visits = self.stage.visits.subscribe();
         // It is not closed while this holds its sender.
@@ -225,14 +225,14 @@ impl Drop for Instance {
     }
 }
 
-/// Of several instances, the most calls that were in flight at a moment.
+/// Returns the maximum number of calls that were in flight at once at these instances.
 pub fn most_in_flight(instances: &[Instance]) -> usize {
     let mut changes: Vec<(Instant, bool)> = Vec::new();
     for visit in instances.iter().flat_map(Instance::visits) {
         changes.push((visit.came, true));
         changes.extend(visit.left.map(|left| (left, false)));
     }
-    // Who leaves at the moment at which another comes makes room first.
+    // A call that ends when another begins makes room first.
     changes.sort_unstable();
     let (mut now, mut most) = (0_usize, 0);
     for (_, comes) in changes {
@@ -242,7 +242,7 @@ pub fn most_in_flight(instances: &[Instance]) -> usize {
     most
 }
 
-/// Bound, and not listening.
+/// Binds the port without listening.
 fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -250,7 +250,7 @@ fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// Serves as one that its parent started; see [`Child`].
+/// Serves as an instance that its parent started; see [`Child`].
 pub(super) fn listen_at(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
     hold(address)?.listen(BACKLOG)
 }

@@ -16,7 +16,7 @@ pub const DRILL: Drill = Drill {
     steps: |ground| run(ground.length).boxed(),
 };
 
-/// Calls that it answers first.
+/// Number of calls that it answers first.
 const BEFORE: usize = 20;
 
 async fn run(length: Length) -> Result<Findings, Trouble> {
@@ -30,7 +30,7 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
         calls: 1,
         is_mutation: false,
     });
-    // What it is asked from now on it does not get round to answering, so that it ends in the middle of calls.
+    // It does not answer calls from now on, so that it ends in the middle of calls.
     let answered = |visits: &[Visit]| visits.iter().filter(|visit| visit.left.is_some()).count();
     instances[0].seen(|visits| answered(visits) >= BEFORE).await;
     instances[0].answer(Answer::Never);

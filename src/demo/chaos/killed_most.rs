@@ -1,4 +1,4 @@
-//! Two of three instances are killed, and, beside them, three of five; after a while all are back. Measured from the kill
+//! Two of three instances are killed, and beside them three of five. After a while all are back. Measured from the kill
 //! until they have their full share again.
 
 use super::figures::{Findings, percent};
@@ -31,7 +31,7 @@ struct Set {
 struct Times {
     killed: Instant,
     back: Instant,
-    /// At the end of the slow start.
+    /// End of the slow start.
     started: Instant,
     end: Instant,
 }
@@ -94,7 +94,7 @@ fn judge(set: &Set, shots: &Shots, times: &Times, length: Length, findings: &mut
     let calls = |it: &Instance| it.visits_in(times.started, times.end);
     let total: usize = instances.iter().map(calls).sum();
     let shares = instances.iter().map(|it| percent(calls(it), total));
-    // With few calls chance moves them further.
+    // With few calls, chance moves the shares further.
     let points = if length == Length::Short { 12.0 } else { 5.0 };
     let fair = percent(1, all);
     let off = shares.clone().map(|share| (share - fair).abs()).fold(0.0, f64::max);

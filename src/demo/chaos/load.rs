@@ -1,4 +1,5 @@
-//! Steady load: a request is due every so often, whatever became of the others, and its time counts from when it was due.
+//! Steady load: requests are due at fixed intervals, whatever the others do, and the duration of each counts from when
+//! it was due.
 
 use super::figures::{quantile, shown};
 use crate::upstream::http::sentence;
@@ -13,36 +14,37 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// More than these are not made: they count as lost. A gateway lets one address have a thousand connections.
+/// Maximum number of requests in flight; further ones are not sent and count as lost. A gateway allows a thousand
+/// connections per address.
 const MOST_UNDER_WAY: usize = 900;
 
-/// Longer than the gateway's own limit of a request.
+/// Client timeout; longer than the gateway's own request timeout.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What is asked, of whom, and how often.
+/// Target, operation and rate of a load.
 #[derive(Debug, Clone)]
 pub struct Aim {
-    /// Taken in turn. Where one refuses the connection, the next one is asked, as a load balancer would.
+    /// Used in turn. If one refuses the connection, the next one is used, as with a load balancer.
     pub gateways: Vec<SocketAddr>,
-    /// The source that is asked; `None`: nobody needs to be asked for the answer.
+    /// Source that is queried; `None`: the answer needs no source.
     pub source: Option<&'static str>,
     /// Requests per second.
     pub rate: u32,
-    /// That each of them takes.
+    /// Calls per request.
     pub calls: usize,
-    /// The source's mutation, and not its query.
+    /// Sends the source's mutation instead of its query.
     pub is_mutation: bool,
 }
 
 impl Aim {
-    /// One query a request.
+    /// Creates a load of one query per request.
     pub fn at(gateway: SocketAddr, source: &'static str, rate: u32) -> Self {
         let (gateways, source) = (vec![gateway], Some(source));
         Self { gateways, source, rate, calls: 1, is_mutation: false }
     }
 }
 
-/// Load that is under way.
+/// A running load.
 pub struct Load {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Vec<Shot>>,
@@ -52,7 +54,7 @@ pub struct Load {
 #[derive(Debug, Clone)]
 pub struct Shot {
     pub due: Instant,
-    /// Since it was due.
+    /// Duration since it was due.
     pub took: Duration,
     pub end: End,
 }
@@ -66,7 +68,7 @@ pub enum End {
     Lost(String),
 }
 
-/// Requests that are over.
+/// Finished requests.
 #[derive(Debug, Clone)]
 pub struct Shots(Vec<Shot>);
 
@@ -78,7 +80,7 @@ impl Load {
         Self { stop, task: tokio::spawn(fire(aim, stopped)) }
     }
 
-    /// No more are made; comes back when the last one is over.
+    /// Stops the load. Returns when the last request has ended.
     pub async fn stop(self) -> Shots {
         let _ = self.stop.send(());
         Shots(self.task.await.unwrap_or_default())
@@ -90,17 +92,17 @@ impl Shots {
         self.0.len()
     }
 
-    /// Those that were due then.
+    /// Returns the requests that were due in this period.
     pub fn due(&self, from: Instant, to: Instant) -> Self {
         Self(self.0.iter().filter(|it| it.due >= from && it.due < to).cloned().collect())
     }
 
-    /// Those that were due before then.
+    /// Returns the requests that were due before then.
     pub fn before(&self, to: Instant) -> Self {
         Self(self.0.iter().filter(|it| it.due < to).cloned().collect())
     }
 
-    /// Those that ended so.
+    /// Returns the requests whose end satisfies `is_so`.
     pub fn ended(&self, is_so: impl Fn(&End) -> bool) -> Self {
         Self(self.0.iter().filter(|it| is_so(&it.end)).cloned().collect())
     }
@@ -109,7 +111,7 @@ impl Shots {
         self.0.iter().map(|it| it.took)
     }
 
-    /// The time that `share` of them stay within.
+    /// Returns the duration that `share` of them do not exceed.
     pub fn within(&self, share: f64) -> Duration {
         quantile(self.times(), share)
     }
@@ -189,7 +191,7 @@ async fn ask(http: &Http, aim: &Aim, number: usize) -> End {
     End::Lost(last)
 }
 
-/// The body of a request for so many items. Each is another one, so that no two calls are alike and are shared.
+/// Builds the body of a request for this many items. Each body differs, so that no two calls are equal and shared.
 pub fn body(aim: &Aim, number: usize) -> String {
     let Some(source) = aim.source else { return json!({ "query": "{ __typename }" }).to_string() };
     let (kind, prefix) = if aim.is_mutation { ("mutation", "change_") } else { ("query", "") };

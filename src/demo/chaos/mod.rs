@@ -1,10 +1,10 @@
-//! Fault drills: something is broken on purpose under steady load, and figures are compared with what must hold.
+//! Fault drills: a fault is injected under steady load, and figures are compared with their bounds.
 //!
-//! A drill starts small instances and a whole gateway on loopback sockets, asks through HTTP, breaks something and
-//! measures from the outside: what clients got, what instances were asked, and what `/admin/upstreams` would say. Tests
-//! and `portcullis demo --chaos` run the same ones. Where a time is compared with that of a healthy source, the healthy
-//! one is called at the same time, so that a busy machine slows both. Gateways have the defaults of the product unless a
-//! drill's text says otherwise. Every drill ends by itself, and leaves nothing running.
+//! A drill starts small instances and a whole gateway on loopback sockets, sends requests over HTTP, injects a fault
+//! and measures from the outside: the answers to clients, the calls at instances, and the content of
+//! `/admin/upstreams`. Tests and `portcullis demo --chaos` run the same drills. If a time is compared with that of a
+//! healthy source, the healthy one is called at the same time, so that a busy machine slows both. Gateways have the
+//! product's defaults unless a drill's text says otherwise. Every drill ends by itself, and leaves nothing running.
 
 mod cancelled;
 mod consul;
@@ -44,7 +44,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How much time is taken for it.
+/// Length of a drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
     /// As short, and with as little load, as the bounds allow.
@@ -53,12 +53,12 @@ pub enum Length {
 }
 
 impl Ground {
-    /// Where gateways run.
+    /// Returns the program of gateways, if they are separate processes.
     fn gateway(&self) -> Option<&Path> {
         self.programs.as_ref().map(|programs| &*programs.gateway)
     }
 
-    /// Running instances, each with so many slots; see [`Instance::start_in`].
+    /// Starts instances, each with this many slots; see [`Instance::start_in`].
     fn instances(
         &self,
         count: usize,
@@ -85,16 +85,16 @@ impl Length {
     }
 }
 
-/// How much time drills take, and in which processes they run.
+/// Length of drills, and the processes in which they run.
 #[derive(Debug, Clone)]
 pub struct Ground {
     pub length: Length,
-    /// With them, instances and gateways are processes of their own, in those drills that can; otherwise all is in this
-    /// process.
+    /// Programs for instances and gateways in separate processes, for the drills that support it. `None`: everything is
+    /// in this process.
     pub programs: Option<Arc<Programs>>,
 }
 
-/// One thing that is broken, and what must hold meanwhile.
+/// A fault, and what must hold meanwhile.
 #[derive(Debug, Clone, Copy)]
 pub struct Drill {
     pub name: &'static str,
@@ -103,11 +103,11 @@ pub struct Drill {
     pub steps: fn(Ground) -> BoxFuture<'static, Result<Findings, Trouble>>,
 }
 
-/// How a drill went.
+/// Result of a drill.
 #[derive(Debug)]
 pub struct Report {
     pub took: Duration,
-    /// What was measured; or why nothing could be.
+    /// Measured figures, or the reason why there are none.
     pub findings: Result<Findings, Trouble>,
 }
 
@@ -122,10 +122,10 @@ pub enum Trouble {
     Endless(Duration),
 }
 
-/// Longer than any of them takes.
+/// Maximum duration of a drill.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// All of them, in the order in which they are run.
+/// All drills, in the order in which they run.
 pub const DRILLS: [Drill; 18] = [
     killed::DRILL,
     hanging::DRILL,
@@ -159,13 +159,13 @@ impl Drill {
 }
 
 impl Report {
-    /// It could be run, and everything held.
+    /// Returns whether it could be run and all its bounds held.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.findings.as_ref().is_ok_and(Findings::all_hold)
     }
 
-    /// A line for each thing that was measured, or one why there is none.
+    /// Returns a line per figure, or one with the reason why there is none.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         match &self.findings {
@@ -175,12 +175,12 @@ impl Report {
     }
 }
 
-/// Time passes, under load.
+/// Waits while the load runs.
 async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// How long it took until something held, looked at every two milliseconds; at most `patience`.
+/// Returns the time until a condition held, checked every two milliseconds; at most `patience`.
 async fn until(patience: Duration, holds: impl Fn() -> bool) -> Option<Duration> {
     let began = Instant::now();
     while !holds() {

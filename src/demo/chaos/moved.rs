@@ -24,7 +24,7 @@ const SPARE: Duration = Duration::from_secs(5);
 
 async fn run(length: Length) -> Result<Findings, Trouble> {
     let old = Instance::start(LATENCY)?;
-    // Records of the type A name no port, so that the new one has the same at another address of loopback.
+    // A records contain no port, so the new instance has the same port at another loopback address.
     let there = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), old.address.port()));
     let new = Instance::start_at(there, LATENCY)?;
     let (registered, next) = (Instance::several(2, LATENCY)?, Instance::several(2, LATENCY)?);

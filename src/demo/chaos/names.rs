@@ -1,6 +1,6 @@
 //! A name server with one name, whose address can change.
 //!
-//! It answers every question over UDP (RFC 1035): for `A` with the address, for anything else with no records.
+//! It answers every query over UDP (RFC 1035): `A` with the address, any other type without records.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,7 +26,7 @@ impl NameServer {
         Ok(Self { address, answer, task })
     }
 
-    /// From the next question on.
+    /// Sets the address from the next query on.
     pub fn say(&self, address: Ipv4Addr) {
         self.answer.send_replace(address);
     }
@@ -44,7 +44,7 @@ async fn serve(socket: UdpSocket, answer: Arc<watch::Sender<Ipv4Addr>>, ttl: Dur
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
         let address = *answer.borrow();
         if let Some(reply) = reply(&buffer[..length], address, ttl) {
-            // A reply that is lost is asked for again.
+            // If a reply is lost, the client asks again.
             let _ = socket.send_to(&reply, from).await;
         }
     }
@@ -53,7 +53,7 @@ async fn serve(socket: UdpSocket, answer: Arc<watch::Sender<Ipv4Addr>>, ttl: Dur
 const HEADER: usize = 12;
 const TYPE_A: [u8; 2] = [0, 1];
 
-/// `None`: it is no question.
+/// Returns the reply; `None` if the packet is not a query.
 fn reply(question: &[u8], address: Ipv4Addr, ttl: Duration) -> Option<Vec<u8>> {
     let name = question.get(HEADER..)?.iter().position(|byte| *byte == 0)?;
     let end = HEADER + name + 1;

@@ -1,7 +1,7 @@
 //! All three instances are down for a while, and come back.
 //!
-//! How fast a refusal is, is compared with an answer for which nobody is called, asked for at the same time: what both
-//! wait for is the machine. In full, on a machine that does nothing else, it must be fast by the clock.
+//! The latency of a refusal is compared with that of an answer without a call, requested at the same time: both wait
+//! equally for the machine. In full length, on an otherwise idle machine, it must also be below a fixed time.
 
 use super::figures::{Findings, shown};
 use super::instance::Instance;
@@ -20,10 +20,10 @@ pub const DRILL: Drill = Drill {
     steps: |ground| run(ground.length).boxed(),
 };
 
-/// Beyond what the machine needs for any answer, where that counts.
+/// Maximum latency beyond what the machine needs for any answer, in full length.
 const REFUSED_WITHIN: Duration = Duration::from_millis(5);
 
-/// Calls that pass while it lasts: one every two seconds.
+/// Maximum number of calls that pass meanwhile: one every two seconds.
 const MOST_PROBES: usize = 5;
 
 async fn run(length: Length) -> Result<Findings, Trouble> {
@@ -64,7 +64,7 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     Ok(findings)
 }
 
-/// What callers got while it was open; `beside`: what they got at the same time where nobody was called.
+/// Checks the answers while the breaker was open. `beside`: answers at the same time that needed no call.
 fn refusals(shots: &Shots, beside: &Shots, length: Length, findings: &mut Findings) {
     let refused = shots.ended(|end| *end == End::Error("CIRCUIT_OPEN".to_owned()));
     let others = shots.len() - refused.len();
@@ -82,7 +82,7 @@ fn refusals(shots: &Shots, beside: &Shots, length: Length, findings: &mut Findin
     }
 }
 
-/// Nobody came while the first one that came after the return was being answered.
+/// Checks that no call arrived while the first one after the return was being answered.
 fn probes(visits: impl Iterator<Item = Visit>, back: Instant, findings: &mut Findings) {
     let mut visits: Vec<_> = visits.filter(|visit| visit.came >= back).collect();
     visits.sort_unstable_by_key(|visit| visit.came);

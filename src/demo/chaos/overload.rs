@@ -1,5 +1,5 @@
-//! A service that answers sixteen calls at a time is called three times as often as it can answer, with the settings that a
-//! source has without any. Beside it, one alike that is called little.
+//! A service that answers sixteen calls at a time is called three times as often as it can answer, with default
+//! settings. An equal service is called lightly beside it.
 
 use super::figures::{Findings, quantile, shown};
 use super::load::{Aim, End, Load};
@@ -18,13 +18,13 @@ pub const DRILL: Drill = Drill {
 
 const SLOTS: usize = 16;
 
-/// Of a refusal, what tells one at the door from one out of the queue.
+/// Latency that separates refusals on arrival from those out of the queue.
 const DOOR: Duration = Duration::from_millis(10);
 
 #[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "counts and rates of calls")]
 async fn run(ground: Ground) -> Result<Findings, Trouble> {
     let length = ground.length;
-    // In short, the same with fewer calls a second.
+    // In short drills, the same with fewer calls per second.
     let latency = if length == Length::Short { 200 } else { 50 };
     let latency = Duration::from_millis(latency);
     let busy = ground.instances(1, latency, Some(SLOTS))?;

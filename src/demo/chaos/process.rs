@@ -1,7 +1,7 @@
-//! Drills with processes of their own: an instance, and a gateway, each a child that can be killed and stopped.
+//! Processes for drills: an instance or a gateway as a child process that can be killed and stopped.
 //!
-//! An instance is `portcullis demo --instance PLAN`. It writes a line for each call that comes and ends, reads its orders,
-//! a line each, and ends with its parent: when its standard input does.
+//! An instance is `portcullis demo --instance PLAN`. It writes a line for each call that begins and ends, reads its
+//! orders line by line, and ends when its standard input ends, and so with its parent.
 
 use super::Trouble;
 use super::instance::listen_at;
@@ -18,13 +18,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// The programs that drills with processes of their own start.
 #[derive(Debug, Clone)]
 pub struct Programs {
-    /// `serve` is run with it.
+    /// Program that runs `serve`.
     pub gateway: PathBuf,
-    /// `demo --instance` is run with it.
+    /// Program that runs `demo --instance`.
     pub instance: PathBuf,
 }
 
-/// How an instance of a process of its own begins.
+/// Initial settings of an instance in its own process.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Plan {
     address: SocketAddr,
@@ -47,7 +47,7 @@ enum Order {
     Drain,
 }
 
-/// What the child writes when it listens.
+/// Written by the child when it listens.
 const LISTENING: &str = "listening";
 
 /// An instance in a process of its own. Killed when dropped.
@@ -55,12 +55,12 @@ pub struct Child {
     process: process::Child,
     orders: Mutex<process::ChildStdin>,
     stage: Arc<Stage>,
-    /// Its output has ended.
+    /// Becomes true when its output has ended.
     ended: watch::Receiver<bool>,
 }
 
 impl Child {
-    /// Comes back when it listens.
+    /// Starts a child. Returns when it listens.
     pub fn start(
         program: &Path,
         address: SocketAddr,
@@ -93,7 +93,7 @@ impl Child {
         Ok(Self { process, orders, stage, ended })
     }
 
-    /// As its stage says.
+    /// Sends the behavior of its stage to the child.
     pub fn behave(&self) {
         self.order(&Order::Behave(*self.stage.behaviour.borrow()));
     }
@@ -102,14 +102,14 @@ impl Child {
         self.order(&Order::Silence);
     }
 
-    /// SIGSTOP, or SIGCONT.
+    /// Sends SIGSTOP, or SIGCONT.
     pub fn suspend(&self, is_suspended: bool) {
         let signal = if is_suspended { "-STOP" } else { "-CONT" };
-        // A drill whose instance goes on sees that.
+        // If it fails, the drill notices that the instance continues.
         let _ = Command::new("kill").args([signal, &self.process.id().to_string()]).status();
     }
 
-    /// Comes back when it has answered what it had, and is gone.
+    /// Drains the child. Returns when it has answered its calls and ended.
     pub async fn drain(mut self) {
         self.order(&Order::Drain);
         let _ = self.ended.wait_for(|ended| *ended).await;
@@ -117,7 +117,7 @@ impl Child {
 
     fn order(&self, order: &Order) {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that is gone does as little as one that is not told.
+        // A child that has ended does not matter.
         let _ = serde_json::to_writer(&mut *orders, order);
         let _ = orders.write_all(b"\n");
     }
@@ -125,7 +125,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It may be gone already.
+        // It may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -138,7 +138,7 @@ pub struct GatewayProcess {
 }
 
 impl GatewayProcess {
-    /// Serves a configuration on a free port; comes back when it says where.
+    /// Serves a configuration on a free port. Returns when it prints its address.
     pub fn start(program: &Path, config: &Path) -> Result<Self, Trouble> {
         let mut process = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
@@ -156,7 +156,7 @@ impl GatewayProcess {
             let program = program.display();
             return Err(Trouble::Configuration(format!("`{program} serve` said no address")));
         };
-        // The rest is read, so that it never waits for its reader.
+        // The rest is read, so that the child never blocks on its output.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(Self { address, process })
     }
@@ -173,7 +173,7 @@ fn endpoint(word: &str) -> Option<SocketAddr> {
     word.strip_prefix("http://")?.strip_suffix("/graphql")?.parse().ok()
 }
 
-/// What a child writes, until it ends; see [`Stage::written`].
+/// Reads a child's journal until it ends; see [`Stage::written`].
 fn keep_journal(output: impl BufRead, stage: &Stage) {
     let before = stage.visits.borrow().len();
     for line in output.lines().map_while(Result::ok) {
@@ -187,7 +187,7 @@ fn keep_journal(output: impl BufRead, stage: &Stage) {
             _ => {}
         }
     }
-    // What was open when it ended is over.
+    // Calls that were open when it ended are over.
     let all = stage.visits.borrow().len();
     for place in before..all {
         let is_open = stage.visits.borrow()[place].left.is_none();
@@ -197,10 +197,10 @@ fn keep_journal(output: impl BufRead, stage: &Stage) {
     }
 }
 
-/// Runs the instance of a plan, as the child of a drill, until it is told to stop or its parent is gone.
+/// Runs the instance of a plan as a drill's child, until it is stopped or its parent has ended.
 ///
 /// # Errors
-/// No socket.
+/// The socket could not be opened.
 pub async fn run_instance(plan: Plan) -> Result<(), Trouble> {
     let listener = listen_at(plan.address)?;
     let stage = Arc::new(Stage::new(plan.behaviour, plan.slots).written());

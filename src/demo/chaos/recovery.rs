@@ -1,4 +1,4 @@
-//! All instances answer 503 for 17 s, and are well again.
+//! All instances answer 503 for 17 s, and are healthy again.
 
 use super::figures::Findings;
 use super::load::{Aim, Load};

@@ -1,5 +1,5 @@
-//! A rolling restart without grace: one instance after another is killed, and starts again after a second and a half. The
-//! same instances are called over REST and gRPC, with each way of load balancing, often and seldom.
+//! A rolling restart without grace: one instance after another is killed, and starts again after a second and a half.
+//! The same instances are called over REST and gRPC, with each load balancing strategy, often and rarely.
 
 use super::figures::Findings;
 use super::load::{Aim, Load};
@@ -17,7 +17,7 @@ pub const DRILL: Drill = Drill {
 
 const DOWN: Duration = Duration::from_millis(1500);
 
-/// A name, what it speaks, its balancer, and whether it is called often.
+/// Name, protocol and balancer of a source, and whether it is called often.
 const SOURCES: [(&str, Protocol, &str, bool); 12] = [
     ("rest_p2c", Protocol::Rest, "p2c", true),
     ("rest_turns", Protocol::Rest, "round_robin", true),

@@ -1,5 +1,5 @@
-//! Every instance answers half of its calls with 500, and every call may be tried three times. The breaker is off, which
-//! would refuse calls if a little more of them failed.
+//! Every instance answers half of its calls with 500, and every call allows three attempts. The breaker is off, because
+//! it would refuse calls if slightly more of them failed.
 
 use super::figures::{Findings, percent};
 use super::instance::Instance;
@@ -40,7 +40,7 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     let tries: usize = instances.iter().map(|it| it.visits().len()).sum();
     let added = percent(tries.saturating_sub(calls), calls);
     let text = format!("{tries} tries for {calls} calls: {added:.1} % more");
-    // With less, nothing was tried again, and nothing shown.
+    // With less, nothing was retried, so the figure proves nothing.
     findings.hold((5.0..=13.0).contains(&added), text);
     Ok(findings)
 }

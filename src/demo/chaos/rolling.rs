@@ -1,5 +1,5 @@
-//! Every instance and both gateways are restarted, one after another, each as by a SIGTERM. Clients ask the gateways in
-//! turn, over connections that they keep, and take the other one where a connection is refused, as a load balancer would.
+//! Every instance and both gateways are restarted one after another, each as by a SIGTERM. Clients use the gateways in
+//! turn, over persistent connections. If a connection is refused, they use the other gateway, as with a load balancer.
 
 use super::figures::Findings;
 use super::instance::Instance;

@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 #[derive(Debug, Clone)]
 pub struct Source {
     pub name: &'static str,
-    /// What stands under its name in the configuration.
+    /// Settings under its name in the configuration.
     pub settings: String,
     protocol: Protocol,
 }
@@ -35,7 +35,7 @@ pub enum Protocol {
 }
 
 impl Source {
-    /// Instances that are written down, called over REST.
+    /// Creates a source of listed instances, called over REST.
     pub fn of(name: &'static str, instances: &[Instance]) -> Self {
         Self::over(Protocol::Rest, name, instances)
     }
@@ -51,12 +51,12 @@ impl Source {
         Self { name, settings, protocol }
     }
 
-    /// Found as these settings say, called over REST.
+    /// Creates a source whose instances are discovered with these settings, called over REST.
     pub fn found(name: &'static str, settings: String) -> Self {
         Self { name, settings, protocol: Protocol::Rest }
     }
 
-    /// With another setting.
+    /// Adds a setting.
     #[must_use]
     pub fn with(mut self, setting: &str) -> Self {
         self.settings.push_str(", ");
@@ -116,12 +116,12 @@ enum Place {
 }
 
 impl Served {
-    /// On a free port.
+    /// Starts on a free port.
     pub async fn start(sources: &[Source]) -> Result<Self, Trouble> {
         Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), sources).await
     }
 
-    /// On a free port, in a process of `program` if there is one.
+    /// Starts on a free port, in a process of `program` if there is one.
     pub async fn start_in(program: Option<&Path>, sources: &[Source]) -> Result<Self, Trouble> {
         let Some(program) = program else { return Self::start(sources).await };
         let folder = Folder::with(sources)?;
@@ -137,26 +137,25 @@ impl Served {
         let upstreams = gateway.upstreams.clone();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(gateway::serve(gateway, listener, async {
-            // Dropping the sender is a signal as well.
+            // Dropping the sender stops it, too.
             let _ = stopped.await;
         }));
         let place = Place::Here { upstreams, stop: Some(stop), task };
         Ok(Self { address, sources: sources.to_vec(), place })
     }
 
-    /// Told to stop, it ends as a process that gets a SIGTERM; then another one is started on the same address. Only in this
-    /// process.
+    /// Stops the gateway as by a SIGTERM, then starts another one on the same address. Only in this process.
     pub async fn restart(&mut self) -> Result<(), Trouble> {
         if let Place::Here { stop, task, .. } = &mut self.place {
             drop(stop.take());
-            // A panic would be seen by those who ask.
+            // Clients would notice a panic.
             let _ = task.await;
             *self = Self::start_at(self.address, &self.sources.clone()).await?;
         }
         Ok(())
     }
 
-    /// What `/admin/upstreams` would say of a source; only in this process.
+    /// Returns the status of a source as in `/admin/upstreams`; only in this process.
     pub fn status(&self, source: &str) -> Option<Status> {
         let Place::Here { upstreams, .. } = &self.place else { return None };
         let now = Instant::now();
@@ -174,14 +173,14 @@ impl Drop for Served {
 
 const CONFIG: &str = "portcullis.yaml";
 
-/// Configuration and schema, for as long as they are read.
+/// Holds configuration and schema while they are read.
 struct Folder(PathBuf);
 
 impl Folder {
     fn with(sources: &[Source]) -> io::Result<Self> {
         let random = fastrand::u64(..);
         let folder = Self(std::env::temp_dir().join(format!("portcullis-drill-{random:016x}")));
-        // Fails where something of this name is there already, so no other file is ever written or read.
+        // Fails if the path exists already, so files of others are never read or written.
         std::fs::create_dir(&folder.0)?;
         std::fs::write(folder.0.join(CONFIG), config(sources))?;
         std::fs::write(folder.0.join("schema.graphql"), sdl(sources))?;

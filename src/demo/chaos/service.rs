@@ -1,7 +1,7 @@
-//! What an instance of a drill serves: REST and gRPC on one port, each call as slow, and as wrong, as it is told to be.
+//! Service of a drill's instance: REST and gRPC on one port, with adjustable latency and errors.
 //!
-//! Over HTTP/1.1 and HTTP/2. `GET` and `POST` of a path are answered with its last segment as `{"id": …}`; a gRPC call
-//! with its own message. Every call is kept in a journal.
+//! Over HTTP/1.1 and HTTP/2. `GET` and `POST` of a path are answered with its last segment as `{"id": …}`, and a gRPC
+//! call with its own message. Every call is recorded in a journal.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -26,17 +26,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
-/// For calls in flight when it stops.
+/// Time for calls in flight when it stops.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Calls at once on one HTTP/2 connection.
+/// Maximum number of concurrent calls on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 1_024;
 
-/// What it does with a call.
+/// Answer to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     Well,
-    /// Not at all.
+    /// Never.
     Never,
     /// With status 500, or gRPC's INTERNAL.
     Error,
@@ -44,7 +44,7 @@ pub enum Answer {
     Unavailable,
     /// With status 500 to this share of calls, 0 to 1, at random.
     ErrorShare(f64),
-    /// Well, but after `late` for one item in `every`, that whose number leaves the remainder `rest`.
+    /// Successful, but after `late` for one item in `every`: those whose number has the remainder `rest`.
     Late {
         late: Duration,
         every: usize,
@@ -52,32 +52,32 @@ pub enum Answer {
     },
 }
 
-/// How it answers from the next call on.
+/// Behavior from the next call on.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Behaviour {
     pub answer: Answer,
     pub latency: Duration,
 }
 
-/// One call, as the instance saw it.
+/// One call, as seen by the instance.
 #[derive(Debug, Clone, Copy)]
 pub struct Visit {
     pub came: Instant,
-    /// It was answered, or whoever called went away.
+    /// Time when it was answered, or its client disconnected.
     pub left: Option<Instant>,
 }
 
-/// What all connections of an instance share.
+/// State shared by all connections of an instance.
 pub struct Stage {
     pub behaviour: watch::Sender<Behaviour>,
     pub visits: watch::Sender<Vec<Visit>>,
-    /// Calls that are answered at a time; others wait for their turn.
+    /// Permits for calls that are answered concurrently; others wait.
     slots: Semaphore,
-    /// Connections so far.
+    /// Number of connections so far.
     connections: AtomicUsize,
-    /// So many of the first connections are dead: nothing is read from them or written to them.
+    /// Number of the first connections that are dead: nothing is read from them or written to them.
     dead: AtomicUsize,
-    /// A line for each call that comes and ends.
+    /// Receives a line for each call that begins and ends.
     journal: Option<io::Stdout>,
 }
 
@@ -93,7 +93,7 @@ impl Stage {
         }
     }
 
-    /// Writes its visits to standard output as well: `+ 7` when the eighth call comes, `- 7` when it is over.
+    /// Also writes visits to standard output: `+ 7` when the eighth call begins, `- 7` when it ends.
     #[must_use]
     pub fn written(self) -> Self {
         Self { journal: Some(io::stdout()), ..self }
@@ -101,12 +101,12 @@ impl Stage {
 
     fn write(&self, what: char, place: usize) {
         if let Some(mut journal) = self.journal.as_ref() {
-            // A reader that is gone reads nothing.
+            // A closed reader does not matter.
             let _ = writeln!(journal, "{what} {place}");
         }
     }
 
-    /// All connections there are go silent, as behind a path that drops their packets; new ones work.
+    /// Silences all existing connections, as on a path that drops their packets; new ones work.
     pub fn silence(&self) {
         self.dead.store(self.connections.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -186,7 +186,7 @@ async fn answer(
     Ok(reply(status, HeaderValue::from_static("application/json"), body))
 }
 
-/// The message that came, or a status without one.
+/// Answers with the received message, or a status without one.
 async fn over_grpc(body: Incoming, status: StatusCode) -> Response<BoxBody<Bytes, Infallible>> {
     let kind = HeaderValue::from_static("application/grpc");
     let code = match status {
@@ -217,7 +217,7 @@ fn reply(
     reply
 }
 
-/// A visit that is not over.
+/// A visit that has not ended.
 struct Guest {
     stage: Arc<Stage>,
     place: usize,

@@ -1,5 +1,5 @@
-//! An instance is stopped (SIGSTOP), and the connections of another go silent while new ones work, as behind a path that
-//! drops packets. Over REST and gRPC, each beside a source whose instances are well.
+//! One instance is stopped (SIGSTOP), and the connections of another go silent while new ones work, as on a path that
+//! drops packets. Over REST and gRPC, each beside a source with healthy instances.
 
 use super::figures::{Findings, shown};
 use super::load::{Aim, Load};
@@ -19,7 +19,7 @@ pub const DRILL: Drill = Drill {
 
 const RECOVERY: Duration = Duration::from_secs(2);
 
-/// Time after which a silent connection is detected: a call has waited for so long.
+/// Time after which a silent connection is detected: a call has waited that long.
 const TIMEOUT: &str = "timeout: 1s";
 
 async fn run(ground: Ground) -> Result<Findings, Trouble> {
@@ -77,13 +77,13 @@ async fn run(ground: Ground) -> Result<Findings, Trouble> {
     Ok(findings)
 }
 
-/// Failures in a row that eject an instance, by default.
+/// Failures in a row that eject an instance by default.
 const FAILURES: usize = 5;
 
 struct Fault {
     name: &'static str,
     from: Instant,
     to: Instant,
-    /// Queries that may be late, or fail, later than [`RECOVERY`].
+    /// Number of queries that may be late, or fail, later than [`RECOVERY`].
     late: usize,
 }

@@ -1,5 +1,5 @@
-//! All instances of a source become ten times slower than they were, until more calls are wanted than may be under way.
-//! Another source is called through the same gateway, and, to compare, through one that knows nothing of the slow one.
+//! All instances of a source become ten times slower, until more calls are wanted than may be in flight. Another source
+//! is called through the same gateway and, for comparison, through one without the slow source.
 
 use super::figures::{Findings, shown};
 use super::instance::{Instance, most_in_flight};
@@ -17,16 +17,16 @@ pub const DRILL: Drill = Drill {
     steps: |ground| run(ground.length).boxed(),
 };
 
-/// `concurrency.max` where nothing is said.
+/// Default of `concurrency.max`.
 const MOST: usize = 256;
 
-/// What a call takes then.
+/// Duration of a slow call.
 const LATENCY: Duration = Duration::from_secs(3);
 
-/// Until as many calls are under way as may be.
+/// Time until the maximum number of calls is in flight.
 const FILLING: Duration = Duration::from_secs(4);
 
-/// For what waits meanwhile, at the clients as well, which are in the same process.
+/// Memory for waiting requests, including the clients, which are in the same process.
 const MOST_GROWTH: u64 = 32 << 20;
 
 async fn run(length: Length) -> Result<Findings, Trouble> {
@@ -74,7 +74,7 @@ async fn run(length: Length) -> Result<Findings, Trouble> {
     Ok(findings)
 }
 
-/// A slow service is called as much as may be; what does not fit is refused, and nothing else fails.
+/// Checks that the slow service gets as many calls as allowed, that the rest is refused, and that nothing else fails.
 #[expect(clippy::cast_precision_loss, reason = "counts of calls")]
 fn answers(slow: &[Instance], shots: &Shots, from: Instant, to: Instant, findings: &mut Findings) {
     let answered = |visit: &Visit| visit.left.is_some_and(|left| left >= from && left < to);
@@ -89,7 +89,7 @@ fn answers(slow: &[Instance], shots: &Shots, from: Instant, to: Instant, finding
     findings.hold(others == 0 && refused * 5 <= shots.len(), text);
 }
 
-/// Bytes of this process in memory, where the system tells.
+/// Returns the memory of this process in bytes, if the system reports it.
 fn memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

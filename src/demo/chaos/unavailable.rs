@@ -1,4 +1,4 @@
-//! Two of three instances answer 503, as fast as they answered well, and are well again after a while.
+//! Two of three instances answer 503, as fast as before, and are healthy again after a while.
 
 use super::figures::Findings;
 use super::load::{Aim, Load};

@@ -1,4 +1,4 @@
-//! Slow, failing, counted, stopped.
+//! Slow, failing, counted and stopped services.
 
 use super::super::Service::{Notifications, Orders, Products, Users};
 use super::super::{Failure, Ports, Settings, start};
@@ -120,7 +120,7 @@ async fn stopping_frees_the_ports_and_a_taken_port_is_named() {
     start(Settings { ports, ..Settings::default() }).await.unwrap().stop().await;
 }
 
-/// Lets others run until it is so.
+/// Runs other tasks until the condition holds.
 async fn until(so: impl Fn() -> bool) {
     let so = async {
         while !so() {

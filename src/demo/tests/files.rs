@@ -1,4 +1,4 @@
-//! The embedded graph, and the examples: what can be said of them without loading them.
+//! Checks of the embedded graph and the examples that need no load.
 
 use super::super::{CONFIG, DASHBOARD, FILES, Service, Settings, start};
 use crate::mapping::{Mapping, Template};
@@ -107,7 +107,7 @@ fn the_dashboard_is_the_file_that_an_editor_shows() {
     assert_eq!(there, embedded, "every file is embedded");
 }
 
-/// The mistakes in a binding's texts.
+/// Returns the mistakes in a binding's texts.
 fn mistakes(field: &FieldDefinition) -> Vec<String> {
     let bindings = field.directives.iter().filter(|it| ["rest", "grpc"].contains(&&*it.name));
     let arguments = bindings.flat_map(|binding| &binding.arguments);

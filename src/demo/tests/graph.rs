@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// For what is not called.
+/// URL for sources that are not called.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
 fn folder(name: &str) -> PathBuf {
@@ -48,7 +48,7 @@ fn loaded(texts: Vec<(String, String)>, sources: &[SourceSettings]) -> Graph {
     }
 }
 
-/// The storefront's graph, over running services or over none.
+/// Loads the storefront's graph, over running services or over none.
 fn graph_over(storefront: Option<&Storefront>) -> Graph {
     let sources = Service::ALL.map(|service| {
         let url = storefront.and_then(|storefront| storefront.variable(service.variable()));
@@ -106,7 +106,7 @@ fn the_examples_load_and_their_queries_are_valid() {
     }
 }
 
-/// What a binding's service answers, as JSON, mapped by its `select`.
+/// Returns what a binding's service answers, as JSON, mapped by its `select`.
 async fn answer(call: &Arc<dyn Call>, args: &Value, batch: &Value) -> Value {
     let null = &Value::Null;
     let caller = &Caller { claims: json!({ "sub": "17" }), ..Caller::default() };

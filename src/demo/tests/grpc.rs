@@ -1,4 +1,5 @@
-//! Products, asked with tonic's own client; and the hand-written messages held to the `.proto` file.
+//! The products service, called with tonic's own client, and a comparison of the hand-written messages with the
+//! `.proto` file.
 
 use super::super::Service;
 use super::super::codec::Messages;
@@ -130,8 +131,8 @@ fn methods_are_those_of_the_proto_file() {
     assert_eq!(methods, METHODS);
 }
 
-/// Every field of the message is set in `sample`: read by the file's descriptor, all must be there under its name, none
-/// may be unknown, and written again it must be the same bytes.
+/// Compares a message with the file. Every field is set in `sample`: decoded by the file's descriptor, all must be
+/// present under their names, none may be unknown, and encoding must give the same bytes.
 fn held(name: &str, sample: &impl Message) -> serde_json::Value {
     let message = proto().get_message_by_name(&format!("shop.products.v1.{name}")).unwrap();
     let bytes = sample.encode_to_vec();

@@ -1,5 +1,5 @@
-//! The page: HTML without a script, which works without a network. Everything that comes from elsewhere is escaped:
-//! addresses are discovery's, and errors may hold a service's own words.
+//! The page: HTML without a script, which works without a network. Everything from elsewhere is escaped: addresses come
+//! from discovery, and errors may quote services.
 
 use super::{View, words};
 use crate::upstream::status::{InstanceStatus, RecentError, Status};
@@ -7,7 +7,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 
 pub const STYLE_PATH: &str = "/admin/style.css";
 
-/// Between two looks.
+/// Seconds between two reloads.
 const SECONDS: u32 = 2;
 
 pub fn page(view: &View) -> String {
@@ -104,7 +104,7 @@ fn times(page: &mut String, times: [Option<f64>; 3]) -> fmt::Result {
     times.into_iter().try_for_each(|time| write!(page, "<td class=\"n\">{}", words::latency(time)))
 }
 
-/// Seen before it is read.
+/// Returns the CSS class of a state, which makes it visible at a glance.
 fn class(word: &str) -> &'static str {
     match word {
         "well" => "good",
@@ -113,7 +113,7 @@ fn class(word: &str) -> &'static str {
     }
 }
 
-/// Text between tags or in an attribute.
+/// Escapes text between tags or in an attribute.
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {

@@ -1,4 +1,4 @@
-//! What is answered: to machines, to people, and with what services and discovery say.
+//! Answers to machines and to people, with texts of services and discovery.
 
 use super::*;
 use crate::upstream::Position;
@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, pending};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
-/// A source that is always like this.
+/// A source with a fixed status.
 pub(crate) struct Fixed(pub Status);
 
 impl Watched for Fixed {
@@ -25,7 +25,7 @@ impl Watched for Fixed {
     }
 }
 
-/// One of two instances is ejected, the breaker is open.
+/// One of two instances is ejected, and the breaker is open.
 pub(crate) fn status(source: &str) -> Status {
     let instance = |address: &str, health, ejected_for_ms| InstanceStatus {
         address: address.to_owned(),
@@ -120,11 +120,11 @@ async fn what_comes_from_elsewhere_is_text_and_nothing_else() {
     assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("alert('"));
     let escaped =
         "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;amp;&quot;&#39;&lt;img src=x&gt;";
-    // Its name thrice in tables and twice in the section, and five other places.
+    // Its name in tables and in the section, and other places.
     assert_eq!(page.matches(escaped).count(), 9, "{page}");
 }
 
-/// Neither a script nor anything of another host: it works where there is no network.
+/// Uses neither a script nor another host, so it works without a network.
 #[tokio::test]
 async fn the_page_needs_nothing_but_its_style() {
     let (_, page) = ask(status("users"), Some("text/html")).await;

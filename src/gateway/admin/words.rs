@@ -1,10 +1,10 @@
-//! A status in words, the same on the page and in the terminal.
+//! Formats a status in words, the same on the page and in the terminal.
 
 use crate::upstream::Position;
 use crate::upstream::status::{InstanceStatus, Status, Wellness};
 use std::time::Duration;
 
-/// How a source is, in a word or two.
+/// Describes the state of a source in a word or two.
 pub fn source(status: &Status) -> &'static str {
     match status.breaker {
         Position::Open => "refused",
@@ -15,13 +15,13 @@ pub fn source(status: &Status) -> &'static str {
     }
 }
 
-/// Instances that take calls.
+/// Returns the number of instances that take calls.
 pub fn called(status: &Status) -> usize {
     let takes_calls = |health: Wellness| matches!(health, Wellness::Well | Wellness::Starting);
     status.instances.iter().filter(|instance| takes_calls(instance.health)).count()
 }
 
-/// `open, for 4.2 s`
+/// Formats `open, for 4.2 s`
 pub fn breaker(status: &Status) -> String {
     match (status.breaker, status.refuses_for_ms) {
         (Position::Closed, _) => "closed".to_owned(),
@@ -31,7 +31,7 @@ pub fn breaker(status: &Status) -> String {
     }
 }
 
-/// `ejected, 12 s`
+/// Formats `ejected, 12 s`
 pub fn instance(status: &InstanceStatus) -> String {
     match (status.health, status.ejected_for_ms) {
         (Wellness::Well, _) => "well".to_owned(),
@@ -42,7 +42,7 @@ pub fn instance(status: &InstanceStatus) -> String {
     }
 }
 
-/// What calls take: `0.42 ms`, `12.3 ms`, `1.20 s`, or `-`.
+/// Formats a latency: `0.42 ms`, `12.3 ms`, `1.20 s`, or `-`.
 pub fn latency(ms: Option<f64>) -> String {
     match ms {
         None => "-".to_owned(),
@@ -53,7 +53,7 @@ pub fn latency(ms: Option<f64>) -> String {
     }
 }
 
-/// A while: `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`.
+/// Formats a duration: `0.4 s`, `12 s`, `5 min`, `3 h`, `2 d`.
 pub fn span(ms: u64) -> String {
     match ms / 1000 {
         0..10 => format!("{:.1} s", Duration::from_millis(ms).as_secs_f64()),

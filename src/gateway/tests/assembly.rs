@@ -1,4 +1,4 @@
-//! Putting a gateway together.
+//! Assembling a gateway.
 
 use crate::config::Config;
 use crate::gateway;
@@ -20,7 +20,7 @@ async fn a_folder_becomes_a_gateway() {
     assert_eq!(assemble(config, sdl).await, Ok(Vec::new()));
 }
 
-/// What counts is made after who reads it: otherwise nothing would ever be counted.
+/// Metrics are created after their recorder: otherwise nothing would be counted.
 #[tokio::test]
 async fn what_is_counted_of_sources_can_be_read() {
     let config = "server: { metrics: { public: true } }\n\

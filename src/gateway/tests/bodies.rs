@@ -21,10 +21,10 @@ fn zlib(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Head and body of an answer, the body as it is on the wire.
+/// Returns head and body of an answer, the body as it was sent.
 async fn fetch(gateway: &Running, target: &str, accept_encoding: &str) -> (Answer, Vec<u8>) {
     let mut socket = TcpStream::connect(gateway.address).await.unwrap();
-    // HTTP/1.0 knows no chunks: the body goes to the end of the connection.
+    // HTTP/1.0 has no chunks: the body ends with the connection.
     let request = format!("GET {target} HTTP/1.0\r\nhost: t\r\n{accept_encoding}\r\n");
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();

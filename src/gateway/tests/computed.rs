@@ -1,4 +1,4 @@
-//! Fields that are computed, where a client decides how much is computed.
+//! Computed fields, where a client decides how much is computed.
 
 use crate::connector::Const;
 use crate::engine::{self, Engine, Request};

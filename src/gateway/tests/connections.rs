@@ -1,4 +1,4 @@
-//! What a connection may do, raw: ends of requests that are said twice, and clients that are slow or too many.
+//! Raw connections: ambiguous ends of requests, and clients that are slow or too many.
 
 use super::*;
 use bytes::Bytes;
@@ -23,7 +23,7 @@ async fn hurried() -> Running {
     .await
 }
 
-/// A connection of HTTP/2, and the task that ends with it.
+/// An HTTP/2 connection, and the task that ends with it.
 async fn http2<B>(gateway: &Running) -> (SendRequest<B>, JoinHandle<hyper::Result<()>>)
 where
     B: Body<Data = Bytes, Error = std::io::Error> + Send + Unpin + 'static,
@@ -68,7 +68,7 @@ async fn a_request_whose_end_is_said_twice_is_refused() {
     }
 }
 
-/// The right request before it on the same connection is answered, and nothing behind it.
+/// A valid request before it on the same connection is answered, and nothing after it.
 #[tokio::test]
 async fn a_request_that_is_ambiguous_ends_its_connection() {
     let gateway = start(edge::Settings::default()).await;
@@ -166,7 +166,7 @@ async fn a_slow_body_is_given_up_under_http2_too() {
     assert!(String::from_utf8_lossy(&body).contains("did not arrive in time"));
 }
 
-/// A head that is begun and never ended: HEADERS without END_HEADERS.
+/// A head that begins and never ends: HEADERS without END_HEADERS.
 #[tokio::test]
 async fn a_slow_head_of_http2_loses_its_connection() {
     let gateway = hurried().await;
@@ -178,7 +178,7 @@ async fn a_slow_head_of_http2_loses_its_connection() {
     let _ = socket.read_to_end(&mut received).await;
 }
 
-/// A client that asks for much and reads nothing of it.
+/// A client that requests much and reads nothing of it.
 #[tokio::test]
 async fn a_client_that_does_not_read_loses_its_connection() {
     let gateway = start(edge::Settings {
@@ -199,7 +199,7 @@ async fn a_client_that_does_not_read_loses_its_connection() {
     let mut deaf = TcpStream::connect(gateway.address).await.unwrap();
     let one = "GET /playground/playground.js HTTP/1.1\r\nhost: t\r\n\r\n";
     deaf.write_all(one.repeat(50).as_bytes()).await.unwrap();
-    // There is room for one connection only, so this is answered when the other is gone.
+    // There is room for one connection only, so this is answered when the other is closed.
     assert_eq!(gateway.get("/health").await.status, 200);
 }
 
@@ -234,11 +234,11 @@ async fn heads_of_http2_are_bounded() {
     assert_eq!(gateway.get("/health").await.status, 200);
 }
 
-/// Sends a head and `body`, and then reads; the bytes that came before the connection ended, and how it ended.
+/// Sends a head and `body`, and then reads. Returns the bytes before the connection ended, and how it ended.
 async fn refused_amid(gateway: &Running, head: &str, body: &[u8]) -> (String, std::io::Result<()>) {
     let mut socket = TcpStream::connect(gateway.address).await.unwrap();
     socket.write_all(head.as_bytes()).await.unwrap();
-    // The answer is there before the rest of the request is sent.
+    // The answer arrives before the rest of the request is sent.
     let mut received = Vec::new();
     socket.read_buf(&mut received).await.unwrap();
     let sent = socket.write_all(body).await;
@@ -267,7 +267,7 @@ async fn a_refused_request_is_read_on_so_that_its_answer_arrives() {
             );
             let mut body = body.clone();
             if connection.is_empty() {
-                // What follows on the connection is answered: the rest was taken for nothing else.
+                // The next request on the connection is answered: the rest of the body was not taken for a request.
                 body.extend_from_slice(
                     b"GET /ready HTTP/1.1\r\nhost: t\r\nconnection: close\r\n\r\n",
                 );
@@ -286,7 +286,7 @@ async fn a_refused_request_without_an_end_is_read_no_longer_than_its_bounds() {
     let head = |length: usize| {
         format!("POST /nothing HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n")
     };
-    // More than is read: the client is told that the connection ends, and can read that.
+    // More than is read: the client is informed that the connection ends, and can read that.
     let mut socket = TcpStream::connect(gateway.address).await.unwrap();
     socket.write_all(head(512 << 10).as_bytes()).await.unwrap();
     socket.write_all(&vec![b'x'; 512 << 10]).await.unwrap();
@@ -297,7 +297,7 @@ async fn a_refused_request_without_an_end_is_read_no_longer_than_its_bounds() {
     // Less, and never the rest: the connection ends by itself.
     let (text, _) = refused_amid(&gateway, &head(60 << 10), b"x").await;
     assert!(text.starts_with("HTTP/1.1 404"), "{text}");
-    // A refused request is not asked to continue.
+    // A refused request gets no `100 Continue`.
     let waits =
         "POST /nothing HTTP/1.1\r\nhost: t\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n";
     let (text, _) = refused_amid(&gateway, waits, b"").await;
@@ -319,7 +319,7 @@ async fn http2_is_told_that_the_rest_of_a_refused_request_is_not_needed() {
         assert_eq!(response.status(), 404);
         let text = response.into_body().collect().await.expect("not an error").to_bytes();
         assert!(text.starts_with(b"nothing is here"), "{text:?}");
-        // The stream is over, and the connection is not.
+        // The stream has ended, and the connection has not.
         send.ready().await.unwrap();
     }
 }

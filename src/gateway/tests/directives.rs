@@ -8,7 +8,7 @@ use std::path::Path;
 /// Directives of the specification, which need no definition.
 const SPECIFIED: [&str; 5] = ["skip", "include", "deprecated", "specifiedBy", "oneOf"];
 
-/// The sources of the rooms that read directives, tests aside.
+/// Reads the source files of the rooms that read directives, without tests.
 fn sources(folder: &Path, text: &mut String) {
     for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_string_lossy();
@@ -23,7 +23,7 @@ fn sources(folder: &Path, text: &mut String) {
     }
 }
 
-/// What stands in quotes behind `call`.
+/// Returns the quoted texts after `call`.
 fn quoted<'a>(text: &'a str, call: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(call).skip(1).filter_map(|rest| rest.split_once('"')).map(|(name, _)| name)
 }

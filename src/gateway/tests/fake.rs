@@ -1,4 +1,4 @@
-//! A source without a wire, that does what the SDL tells it: answer, wait, hang, fail or panic.
+//! A source without a network. The SDL controls its behavior: answer, wait, hang, fail or panic.
 
 use crate::graphql::{ErrorCode, Name};
 use crate::mapping::{Failure, Mapping};
@@ -27,7 +27,7 @@ struct FakeCall {
     does: &'static str,
 }
 
-/// Says so when it goes away before its work is done.
+/// Reports when it is dropped before its work is done.
 struct Work(Option<mpsc::UnboundedSender<&'static str>>);
 
 impl Drop for Work {

@@ -1,13 +1,11 @@
-//! Clients that never stop sending bytes that belong to no request: their connection is closed, and others are
-//! served.
+//! Clients that endlessly send bytes that belong to no request: their connection is closed, and others are served.
 
 use super::*;
 
-/// Bytes after which a client stops, which no gateway should take.
+/// Bytes after which a client stops. The gateway must close the connection before.
 const MOST: usize = 32 << 20;
 
-/// Sends `first`, and then another text again and again, and reads what comes. Returns whether the connection was
-/// closed.
+/// Sends `first`, then another text again and again, and reads. Returns whether the connection was closed.
 async fn is_closed(gateway: &Running, first: &[u8], then: &[u8]) -> bool {
     let socket = TcpStream::connect(gateway.address).await.unwrap();
     let (mut reading, mut writing) = socket.into_split();

@@ -1,4 +1,4 @@
-//! Answers that clients do not read: they are bounded, and other clients are served meanwhile.
+//! Answers that clients do not read: their memory is limited, and other clients are served meanwhile.
 
 use super::fake::LARGE;
 use super::*;
@@ -17,7 +17,7 @@ const MIB: usize = 1 << 20;
 /// `server.memory` of the tests' gateways.
 const MOST: usize = 64 * MIB;
 
-/// An operation whose answer has the reply's text so many times.
+/// Builds an operation whose answer has the reply's text this many times.
 fn repeated(times: usize) -> String {
     let fields: Vec<_> = (0..times).map(|n| format!("a{n}: large")).collect();
     format!("{{ {} }}", fields.join(" "))
@@ -31,13 +31,13 @@ async fn gateway(settings: edge::Settings) -> (Running, Memory) {
 
 async fn connect(from: u8, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
-    // Large answers do not fit into what the system holds.
+    // Large answers do not fit into the system's buffers.
     socket.set_recv_buffer_size(4 << 10).unwrap();
     socket.bind((Ipv4Addr::new(127, 0, 0, from), 0).into()).unwrap();
     socket.connect(to).await.unwrap()
 }
 
-/// A client of HTTP/2 that lets the gateway send `window` bytes of each answer.
+/// An HTTP/2 client that allows the gateway to send `window` bytes of each answer.
 async fn http2(from: u8, to: SocketAddr, window: u32) -> SendRequest<Full<Bytes>> {
     let io = TokioIo::new(connect(from, to).await);
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -66,7 +66,7 @@ async fn good_clients_are_served(gateway: &Running) {
     assert!(body.to_bytes().len() > 2 * LARGE);
 }
 
-/// Waits until an answer counts, or none does.
+/// Waits until the counted memory satisfies `holds`.
 async fn until(memory: &Memory, holds: impl Fn(usize) -> bool) {
     while !holds(memory.held()) {
         tokio::task::yield_now().await;
@@ -86,7 +86,7 @@ async fn answers_that_http1_clients_do_not_read_are_bounded() {
     for _ in 0..40 {
         let mut socket = connect(2, gateway.address).await;
         socket.write_all(request.as_bytes()).await.unwrap();
-        // The head of the answer: it is there.
+        // The head of the answer has arrived.
         socket.readable().await.unwrap();
         flood.push(socket);
     }
@@ -150,7 +150,7 @@ async fn batches_count_and_streams_do() {
     }
 }
 
-/// The connection goes on, and so do its other streams.
+/// The connection continues, and so do its other streams.
 #[tokio::test]
 async fn a_stream_whose_answer_is_not_read_is_reset() {
     let idle_timeout = Duration::from_millis(100);

@@ -1,11 +1,11 @@
-//! Wherever the log has a line on an error that a client sees, both have its id; and the client has nothing else of the
-//! reason, unless the settings say so.
+//! If the log has a line about an error that a client sees, both have the same ID. The client sees nothing else of the
+//! reason, unless the settings allow it.
 
 use super::*;
 use crate::cli::Captured;
 use tracing::subscriber::DefaultGuard;
 
-/// What this thread logs, for as long as the guard lives. A test's runtime has this thread only.
+/// Captures the log of this thread while the guard lives. A test's runtime has only this thread.
 fn log() -> (Captured, DefaultGuard) {
     let captured = Captured::default();
     let writer = captured.clone();
@@ -13,7 +13,7 @@ fn log() -> (Captured, DefaultGuard) {
     (captured, tracing::subscriber::set_default(subscriber))
 }
 
-/// The fields of the one line with this id.
+/// Returns the fields of the one line with this ID.
 fn line(log: &Captured, id: &Value) -> Value {
     let lines = log.text();
     let lines: Vec<Value> = lines

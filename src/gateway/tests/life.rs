@@ -1,4 +1,4 @@
-//! Connections and the process: panics, hang-ups, silent clients, and stopping.
+//! Connections and the process: panics, disconnects, silent clients, and stopping.
 
 use super::*;
 use std::time::Duration;
@@ -94,7 +94,7 @@ async fn stopping_lets_requests_finish_and_takes_no_more() {
     gateway.server.await.unwrap();
 }
 
-/// Its next request may be on its way already.
+/// Its next request may be in transit already.
 #[tokio::test]
 async fn a_kept_connection_is_told_to_close_with_its_next_answer() {
     let gateway = start(edge::Settings::default()).await;

@@ -1,8 +1,8 @@
-//! `mistakes/*.md`: what `portcullis check` says of whole folders with mistakes, case by case. `BLESS=1` writes what it says
-//! now into the files.
+//! `mistakes/*.md`: the output of `portcullis check` for whole folders with mistakes, case by case. `BLESS=1` writes the
+//! current output into the files.
 //!
-//! A case has the files of its folder, each a block with the file's name behind its language, and the text that is due.
-//! Without a `portcullis.yaml` it has `CONFIG`.
+//! A case has the files of its folder, each a block with the file's name after its language, and the expected text.
+//! Without a `portcullis.yaml` it uses `CONFIG`.
 
 use crate::config::Config;
 use crate::gateway::assemble;
@@ -19,7 +19,7 @@ sources:
 struct Case {
     title: String,
     files: Vec<(String, String)>,
-    /// What stands in the Markdown between title and text.
+    /// Markdown between title and text.
     written: String,
     due: String,
 }
@@ -55,7 +55,7 @@ fn case(text: &str) -> Case {
     Case { title: title.to_owned(), files, written, due: due.to_owned() }
 }
 
-/// What `portcullis check` prints, with paths relative to the folder.
+/// Returns the output of `portcullis check`, with paths relative to the folder.
 async fn said(case: &Case) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("portcullis.yaml"), CONFIG).unwrap();

@@ -1,4 +1,4 @@
-//! The whole gateway over real sockets, with a source that does what a test tells it.
+//! The whole gateway over real sockets, with a source whose behavior tests control.
 
 mod assembly;
 mod batching;
@@ -70,7 +70,7 @@ fn engine(
     (Engine::new(Arc::new(graph), settings), received, release)
 }
 
-/// A gateway on a free port.
+/// Starts a gateway on a free port.
 async fn start(settings: edge::Settings) -> Running {
     start_with(settings, engine::Settings::default()).await
 }
@@ -115,7 +115,7 @@ impl Answer {
 }
 
 impl Running {
-    /// One connection, one request, everything that comes back.
+    /// Opens one connection, sends one request, and returns everything that comes back.
     async fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
         let mut socket = TcpStream::connect(self.address).await.unwrap();
         socket.write_all(request.as_ref()).await.unwrap();
@@ -149,7 +149,7 @@ impl Running {
         self.ask("GET", target, "", "").await
     }
 
-    /// A request that is sent and not waited for.
+    /// Sends a request without waiting for its answer.
     async fn begin(&self, query: &str) -> TcpStream {
         let mut socket = TcpStream::connect(self.address).await.unwrap();
         socket.write_all(asking(query).as_bytes()).await.unwrap();
@@ -179,7 +179,7 @@ async fn read(socket: &mut TcpStream) -> Answer {
     Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
-/// Type, flags, stream and payload (RFC 9113 §4.1).
+/// Writes type, flags, stream and payload of a frame (RFC 9113 §4.1).
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()

@@ -1,4 +1,4 @@
-//! What others see of requests: metrics, and ids.
+//! Visible traces of requests: metrics, and IDs.
 
 use super::*;
 use crate::gateway::{Listeners, serve_all};
@@ -8,7 +8,7 @@ fn listening() -> edge::Settings {
     edge::Settings { metrics, ..edge::Settings::default() }
 }
 
-/// The value of a series, 0 where it is not there.
+/// Returns the value of a series, 0 if there is none.
 fn value(metrics: &str, series: &str) -> f64 {
     let named = |line: &str| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned);
     metrics.lines().find_map(named).map_or(0.0, |value| value.parse().unwrap())
@@ -87,7 +87,7 @@ async fn at(address: SocketAddr, method: &str, path: &str, headers: &str) -> Ans
     read(&mut socket).await
 }
 
-/// No website reaches it through its visitor's browser, and nothing can be done there.
+/// Websites cannot reach it through a visitor's browser, and it is read-only.
 async fn only_for_operators(private: SocketAddr) {
     let own = format!("host: {private}\r\n");
     let local = format!("host: localhost:{}\r\n", private.port());

@@ -1,4 +1,4 @@
-//! Browsers and other origins: what CORS lets a page read, and what nobody may make a browser send.
+//! Browsers and other origins: what CORS lets a page read, and which requests of other sites are refused.
 
 use super::*;
 use http::HeaderValue;
@@ -37,7 +37,7 @@ async fn a_listed_origin_may_read() {
         ("access-control-allow-methods", Some("GET,POST")),
         ("access-control-allow-headers", Some("content-type,x-tenant")),
         ("access-control-max-age", Some("600")),
-        // The public network does not get at a private one.
+        // The public network cannot reach a private one.
         ("access-control-allow-private-network", None),
     ] {
         assert_eq!(answer.header(name), value, "{name}");
@@ -48,7 +48,7 @@ async fn a_listed_origin_may_read() {
     assert!(!has_cors(&open.ask("GET", "/health", "origin: https://shop.example\r\n", "").await));
 }
 
-/// Not even nearly the same, and never by echo.
+/// Not even a nearly equal origin, and never by echoing it.
 #[tokio::test]
 async fn no_other_origin_may() {
     let open = start(cors(&["https://shop.example"], true)).await;
@@ -86,7 +86,7 @@ async fn any_origin_may_read_but_without_credentials() {
     assert_eq!(answer.header("access-control-allow-credentials"), None);
 }
 
-/// What an HTML form, an image or a script of another site can make a browser send.
+/// Requests that an HTML form, an image or a script of another site can make a browser send.
 #[tokio::test]
 async fn what_a_browser_sends_unasked_is_refused() {
     let gateway = start(edge::Settings::default()).await;

@@ -109,7 +109,7 @@ async fn head_is_a_get_without_its_body_and_options_tells_the_methods() {
     assert_eq!((post.status, post.header("allow")), (405, Some("GET,HEAD")));
 }
 
-/// The edition of September 2026 tells more apart than the published audit does.
+/// The edition of September 2026 distinguishes more cases than the published audit.
 #[tokio::test]
 async fn finer_statuses_are_behind_a_switch() {
     let settings = edge::Settings { statuses: edge::Statuses::Fine, ..edge::Settings::default() };

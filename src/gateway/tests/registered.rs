@@ -1,4 +1,4 @@
-//! A gateway in Consul: there once it serves, and gone before it stops.
+//! A gateway in Consul: registered when it serves, and deregistered before it stops.
 
 use super::*;
 use crate::config::Config;
@@ -8,7 +8,7 @@ use crate::upstream::discovery::register::Registration;
 use crate::upstream::discovery::tests::agent::{Agent, Mood};
 use std::path::Path;
 
-/// As `server.consul` of a file says it.
+/// Registration as from `server.consul` of a file.
 fn registration(agent: &Agent, listen: SocketAddr) -> Registration {
     let text = format!(
         "server: {{ listen: \"{listen}\", consul: {{ service: gateway, agent: \"{}\", tags: [a] }} }}\n\
@@ -46,7 +46,7 @@ async fn it_is_in_consul_while_it_takes_requests() {
     let check = &agent.registered()[&id]["Check"]["HTTP"];
     assert_eq!(check, &format!("http://{address}/ready"));
     assert_eq!(ready().await, 200);
-    // The agent knows that it goes, but has not answered yet.
+    // The deregistration was sent, but is not answered yet.
     agent.turn(Mood::Hangs);
     drop(stop);
     let asked = agent.until_asked(2).await;

@@ -1,4 +1,4 @@
-//! TLS: both protocols, new certificates while connections are open, and clients that must show one.
+//! TLS: both protocols, new certificates while connections are open, and client certificates.
 
 use super::*;
 use bytes::Bytes;
@@ -67,7 +67,7 @@ async fn connect(
 
 const ONE: &[u8] = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// One request on a connection that stays open.
+/// Sends one request on a connection that stays open.
 async fn health(socket: &mut TlsStream<TcpStream>) -> std::io::Result<String> {
     socket.write_all(ONE).await?;
     let mut received = Vec::new();
@@ -122,7 +122,7 @@ async fn a_new_certificate_is_taken_and_open_connections_stay() {
     }
     health(&mut open).await.expect("what was open stays so");
     assert!(connect(&gateway, &to_old).await.is_err());
-    // Nonsense is not taken: whatever was read meanwhile, the certificate before is served.
+    // Invalid files are ignored: whatever was read meanwhile, the earlier certificate is served.
     std::fs::write(folder.path().join("cert.pem"), "nonsense").unwrap();
     for _ in 0..20 {
         health(&mut connect(&gateway, &to_new).await.unwrap()).await.unwrap();
@@ -183,7 +183,7 @@ async fn serve(edge: Edge) -> (SocketAddr, JoinHandle<()>) {
     (address, tokio::spawn(edge::serve(listener, edge, std::future::pending())))
 }
 
-/// The status line over plain HTTP, and over TLS.
+/// Returns the status line over plain HTTP, and over TLS.
 async fn spoken(address: SocketAddr, path: &str, trusted: &Pair) -> [Option<String>; 2] {
     let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     let status = |received: Vec<u8>| {

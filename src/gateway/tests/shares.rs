@@ -1,4 +1,4 @@
-//! Strangers that take connections without asking anything: whoever asks is served meanwhile.
+//! Clients that open connections without sending requests: others are served meanwhile.
 
 use super::*;
 use crate::gateway::{Listeners, serve_all};
@@ -15,14 +15,14 @@ use tokio::time::interval;
 
 const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: t\r\n\r\n";
 
-/// A connection from an address of this machine.
+/// Opens a connection from an address of this machine.
 async fn connect(from: u8, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::new(127, 0, 0, from), 0).into()).unwrap();
     socket.connect(to).await.unwrap()
 }
 
-/// Asks, and returns the status; `None`: the connection was closed instead.
+/// Sends a request and returns its status; `None`: the connection was closed instead.
 async fn ask(socket: &mut TcpStream) -> Option<u16> {
     socket.write_all(HEALTH).await.ok()?;
     let mut answer = Vec::new();
@@ -122,7 +122,7 @@ async fn a_proxy_keeps_its_connections() {
     }
 }
 
-/// The time of the first head begins with the connection, and no byte of it gives more.
+/// The timeout of the first head begins with the connection, and no byte of it extends the timeout.
 #[tokio::test]
 async fn the_first_head_is_due_in_its_time() {
     let header_timeout = Duration::from_millis(100);
@@ -135,7 +135,7 @@ async fn the_first_head_is_due_in_its_time() {
         socket.write_all(begin).await.unwrap();
         is_closed(&mut socket).await;
     }
-    // Bytes that drip, or pings.
+    // Single bytes, or pings.
     for (begin, drop) in [(&b"GET /"[..], &b"x"[..]), (preface, b"\0\0\x08\x06\0\0\0\0\0ping1234")]
     {
         let mut socket = TcpStream::connect(gateway.address).await.unwrap();

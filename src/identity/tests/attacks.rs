@@ -1,4 +1,4 @@
-//! Tokens that somebody made who is not their issuer, or not for us. Each is refused for its own reason.
+//! Tokens made by someone other than their issuer, or meant for another audience. Each is refused for its own reason.
 
 use super::*;
 
@@ -42,7 +42,7 @@ async fn unsigned_tokens_are_refused_however_none_is_spelled() {
     }
 }
 
-/// The public key is public: whoever takes it for a secret has told everybody the secret.
+/// The public key is public: an HMAC secret made of it would be known to everyone.
 #[tokio::test]
 async fn a_public_key_is_no_hmac_secret() {
     let signer = Signer::rsa();
@@ -75,7 +75,7 @@ async fn a_right_key_of_another_issuer_is_a_wrong_one() {
     let mut elsewhere = provider(other, &[theirs.jwk("b")]);
     elsewhere.audience = Audience::OneOf(vec!["elsewhere".to_owned()]);
     let both = identity(vec![provider(ISSUER, &[ours.jwk("a")]), elsewhere]);
-    // Their key, our issuer: whichever `kid` it names.
+    // Their key, our issuer, with any `kid`.
     for (id, expected) in [("a", Refused::Signature), ("b", Refused::UnknownKey)] {
         let token = theirs.token_with(&json!({ "alg": "EdDSA", "kid": id }), &claims());
         assert_eq!(refused(&both, &token).await, expected);
@@ -220,7 +220,7 @@ async fn a_token_has_one_spelling() {
     assert!(ask(&identity, &good).await.is_ok());
     let (message, signature) = good.rsplit_once('.').unwrap();
     let (head, payload) = message.split_once('.').unwrap();
-    // The last of 86 characters has four bits that say nothing, and must be zero.
+    // The last of 86 characters has four unused bits, which must be zero.
     let (body, last) = signature.split_at(85);
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let next = alphabet.find(last).unwrap() + 1;

@@ -1,4 +1,4 @@
-//! Keys that come over the wire: at start, in the background, for unknown ids, and when the provider is not well.
+//! Keys fetched over the network: at start, in the background, for unknown IDs, and when the provider fails.
 
 use super::jwks::{Mood, Provider, keys};
 use super::*;
@@ -12,7 +12,7 @@ fn settings(provider: &Provider) -> ProviderSettings {
     ProviderSettings { refresh: HOUR, rest: HOUR, ..ProviderSettings::new(ISSUER, keys, audience) }
 }
 
-/// A token of this signer under any id.
+/// Returns a token of this signer with any key ID.
 fn token(signer: &Signer, id: &str) -> String {
     signer.token_with(&json!({ "alg": signer.algorithms()[0], "kid": id }), &claims())
 }
@@ -41,7 +41,7 @@ async fn a_rotation_is_seen_at_an_unknown_id() {
     assert!(ask(&identity, &token(&new, "new")).await.is_ok());
     assert!(ask(&identity, &token(&old, "old")).await.is_ok(), "verified anew, and good still");
     assert_eq!(provider.asked(), 2);
-    // The old key is withdrawn; what it signed was known, and is known no longer.
+    // The old key is withdrawn, and tokens verified with it are no longer accepted.
     provider.turn(keys(&[new.jwk("new")]));
     assert_eq!(ask(&identity, &token(&old, "nothing")).await, Err(Refused::UnknownKey));
     assert_eq!(ask(&identity, &token(&old, "old")).await, Err(Refused::UnknownKey));
@@ -91,7 +91,7 @@ async fn a_crowd_waits_for_one_fetch() {
     let crowd = (0..200).map(|_| ask(&identity, &token));
     let outcomes = futures_util::future::join_all(crowd).await;
     assert!(outcomes.iter().all(Result::is_ok));
-    // One that may have been under way, and one more.
+    // One that may have been in flight, and one more.
     assert!(provider.asked() <= before + 2, "{} fetches", provider.asked() - before);
 }
 
@@ -142,7 +142,7 @@ async fn a_provider_that_comes_up_later_is_believed_then() {
     assert!(ask(&identity, &token(&signer, "a")).await.is_ok());
 }
 
-/// Failures are tried again without anybody asking: after a second, then two, and so on.
+/// Failures are retried without a request: after a second, then two, and so on.
 #[tokio::test]
 async fn a_failed_fetch_is_tried_again_by_itself() {
     let signer = Signer::es256();

@@ -1,4 +1,4 @@
-//! A provider on a real socket, well or not.
+//! A provider on a real socket, healthy or not.
 
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -8,17 +8,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How the provider answers.
+/// Behavior of the provider.
 #[derive(Clone, Default)]
 pub enum Mood {
-    /// With these bytes after the head.
+    /// Sends these bytes after the head.
     Says(&'static str, Arc<str>),
-    /// Not at all.
+    /// Never answers.
     #[default]
     Hangs,
-    /// By closing the connection.
+    /// Closes the connection.
     Closes,
-    /// With a body that has no end.
+    /// Sends a body that has no end.
     Endless,
 }
 

@@ -1,4 +1,4 @@
-//! What a JWKS may hold, and what of it is used.
+//! Contents of a JWKS, and which keys of it are used.
 
 use super::*;
 use crate::identity::key_set::{KeySet, Mistake};
@@ -12,7 +12,7 @@ fn count(set: &KeySet, algorithm: Algorithm, id: Option<&str>) -> usize {
     set.candidates(algorithm, id).count()
 }
 
-/// Why the only key of a set is not used.
+/// Returns why the only key of a set is not used.
 fn unfit(jwk: &Value) -> String {
     set(&json!([jwk])).unwrap_err().to_string()
 }

@@ -1,4 +1,4 @@
-//! Tokens and keys, good ones and bad ones. Time is an argument here; what fetches keys runs against a real socket.
+//! Tokens and keys, valid and invalid. Time is an argument here; fetches run against a real socket.
 
 mod attacks;
 mod fetching;
@@ -24,12 +24,12 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// What a good token says.
+/// Claims of a valid token.
 fn claims() -> Value {
     json!({ "iss": ISSUER, "sub": "1", "aud": "shop", "exp": NOW + 600 })
 }
 
-/// The claims with another value of one; null takes it away.
+/// Returns the claims with another value of one; null removes it.
 fn claims_with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     claims[name] = value;
@@ -47,7 +47,7 @@ fn identity(providers: Vec<ProviderSettings>) -> Identity {
     Identity::new(&Settings { providers, ..Settings::default() }).unwrap()
 }
 
-/// One provider that has this signer's key.
+/// Trusts one provider that has this signer's key.
 fn trusting(signer: &Signer) -> Identity {
     identity(vec![provider(ISSUER, &[signer.jwk("a")])])
 }
@@ -70,7 +70,7 @@ async fn ask(identity: &Identity, token: &str) -> Result<Arc<Verified>, Refused>
 }
 
 async fn refused(identity: &Identity, token: &str) -> Refused {
-    // Twice: a refusal is not kept, and not forgotten either.
+    // Twice: a refusal is not cached, and is the same again.
     let first = ask(identity, token).await.unwrap_err();
     assert_eq!(ask(identity, token).await, Err(first));
     first

@@ -1,4 +1,4 @@
-//! Where a token may stand, and that it stands there once.
+//! Places where a token may be, and that it is in only one.
 
 use super::*;
 use crate::identity::{OnMissing, TokenSettings};

@@ -1,4 +1,4 @@
-//! Keys that sign: what a provider has, and an attacker.
+//! Signing keys, of a provider and of an attacker.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ pub enum Signer {
     Es256(EcdsaKeyPair),
     Es384(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
-    /// The key of RFC 7515 appendix A.2: `ring` makes no RSA keys.
+    /// The key of RFC 7515 appendix A.2: `ring` cannot create RSA keys.
     Rsa(RsaKeyPair),
 }
 
@@ -65,7 +65,7 @@ impl Signer {
         [Self::es256(), Self::es384(), Self::eddsa(), Self::rsa()]
     }
 
-    /// The algorithms that it signs with.
+    /// Returns the algorithms that it signs with.
     pub fn algorithms(&self) -> &'static [&'static str] {
         match self {
             Self::Es256(_) => &["ES256"],
@@ -75,7 +75,7 @@ impl Signer {
         }
     }
 
-    /// The public key.
+    /// Returns the public key.
     pub fn jwk(&self, id: &str) -> Value {
         let point = |curve: &str, key: &EcdsaKeyPair| {
             let (x, y) =
@@ -93,17 +93,17 @@ impl Signer {
         }
     }
 
-    /// A token of the key `a` with its first algorithm.
+    /// Returns a token of the key `a` with its first algorithm.
     pub fn token(&self, claims: &Value) -> String {
         self.token_with(&json!({ "alg": self.algorithms()[0], "kid": "a" }), claims)
     }
 
-    /// A token with any header.
+    /// Returns a token with any header.
     pub fn token_with(&self, header: &Value, claims: &Value) -> String {
         self.token_of(&header.to_string(), &claims.to_string())
     }
 
-    /// A token of any texts.
+    /// Returns a token of any texts.
     pub fn token_of(&self, header: &str, claims: &str) -> String {
         let message = format!("{}.{}", encode(header), encode(claims));
         let header: Value = serde_json::from_str(header).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! When a token is good: the edges of its dates, to the second, and what is no date.
+//! When a token is valid: the limits of its dates, to the second, and invalid dates.
 
 use super::*;
 
@@ -52,7 +52,7 @@ async fn a_date_may_have_a_fraction_and_nothing_else() {
     assert_eq!(at_time(&future, NOW).await, Err(Refused::NotYetValid));
 }
 
-/// A number that no double holds is no JSON number here.
+/// A number that overflows a double is not a JSON number here.
 #[tokio::test]
 async fn a_number_without_end_is_refused() {
     let signer = Signer::eddsa();

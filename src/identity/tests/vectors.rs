@@ -1,4 +1,4 @@
-//! Tokens and keys as the RFCs print them.
+//! Tokens and keys as printed in the RFCs.
 
 use super::*;
 use crate::identity::Algorithm;
@@ -40,7 +40,7 @@ async fn rfc_7515_a_2_and_a_3() {
     }
 }
 
-/// Signed with another implementation, and known for being shortened by a bad one.
+/// Signed by another implementation. Known because a faulty one shortens it.
 #[test]
 fn es384_of_another_implementation() {
     let jwk = json!({

@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// has only begun.
 const MORE_THAN_A_SECOND: Duration = Duration::from_millis(1_120);
 
-/// Time after which a budget that was not empty again ends the fault.
+/// Time without an empty budget after which a fault has ended.
 const FAULT_ENDS_AFTER: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]

@@ -1,27 +1,27 @@
-//! Decodes files within a budget that is counted on their encoding: two bytes can stand for a message that takes hundreds
-//! once it is decoded.
+//! Decodes files within a budget, which is counted on their encoding: two bytes can stand for a message that takes
+//! hundreds once it is decoded.
 
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost::{DecodeError, Message as _};
 use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{Kind, MessageDescriptor, ReflectMessage as _};
 
-/// As deep as prost decodes.
+/// Maximum depth of messages, the same as prost's.
 const MAX_DEPTH: usize = 100;
-/// `FileDescriptorProto.source_code_info`: comments and positions, which nothing reads.
+/// `FileDescriptorProto.source_code_info`: comments and positions, which are not used.
 const SOURCE_INFO: u32 = 9;
 /// `FileDescriptorProto.name`.
 const NAME: u32 = 1;
 
-/// The parts of one source that may still be decoded: messages, fields, enum values, methods, imports and options. A pool
-/// of them takes up to 1.5 kB for each while it is built.
+/// Budget of one source: the parts that may still be decoded. Parts are messages, fields, enum values, methods, imports
+/// and options. While a pool is built, each takes up to 1.5 kB.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parts {
     most: usize,
     left: usize,
 }
 
-/// Why a file is not decoded.
+/// Reasons why a file is not decoded.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Undecodable {
     #[error("more than {0} messages, fields, values, methods, imports and options")]
@@ -54,7 +54,7 @@ impl Parts {
         Ok(FileDescriptorProto::decode(&*kept)?)
     }
 
-    /// Counts what decoding allocates for: messages and elements of lists.
+    /// Counts everything for which decoding allocates memory: messages and elements of lists.
     fn count(
         &mut self,
         encoded: &[u8],
@@ -81,7 +81,7 @@ impl Parts {
     }
 }
 
-/// The name of an encoded file.
+/// Returns the name of an encoded file.
 ///
 /// # Errors
 /// The file is invalid, or has no name.
@@ -96,13 +96,13 @@ pub(super) fn name(encoded: &[u8]) -> Result<&str, String> {
     if name.is_empty() { Err("a file has no name".to_owned()) } else { Ok(name) }
 }
 
-/// The fields of an encoded message, in its order. Ends after an error.
+/// Iterates over the fields of an encoded message, in its order. Ends after an error.
 pub(super) struct Fields<'e>(pub &'e [u8]);
 
-/// A field as it is encoded.
+/// An encoded field.
 pub(super) struct RawField<'e> {
     pub number: u32,
-    /// A text, bytes, a message or packed numbers; `None` for a single number.
+    /// Content of a text, bytes, a message or packed numbers; `None` for a single number.
     pub content: Option<&'e [u8]>,
 }
 

@@ -1,4 +1,4 @@
-//! `.proto` files become descriptors, without a `protoc` on the machine.
+//! Compiles `.proto` files to descriptors, without a `protoc` on the machine.
 
 use super::place_of;
 use crate::connector::SourceSettings;
@@ -12,19 +12,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How many folders above an entry imports are looked for.
+/// Number of folders above an entry that are searched for imports.
 const MAX_HEIGHT: usize = 8;
-/// `.proto` files of one source.
+/// Maximum number of `.proto` files of one source.
 const MAX_FILES: usize = 4_096;
-/// Files and folders that are looked at in a folder.
+/// Maximum number of files and folders that are listed below a folder.
 const MAX_LISTED: usize = 65_536;
 
 const RELATIVE: &str = "name `.proto` files and folders of them relative to the configuration file";
 
 const IMPORTS: &str = "imports are found in the folders of `protos` and in those above them; name the folder that they begin in under `proto_paths`";
 
-/// Compiles the files and what they import. Imports are looked for in `roots`; without any, in the folders that entries
-/// name and beside the files that they name, then from the folder above them, and so on: `import "shop/v1/money.proto"` in
+/// Compiles the files and their imports.
+///
+/// Imports are searched for in `roots`. Without roots, they are searched for in the folders that entries name and
+/// beside the files that they name, then in the folder above them, and so on. So `import "shop/v1/money.proto"` in
 /// `proto/shop/v1/order.proto` is found from `proto`.
 pub(super) fn load(
     settings: &SourceSettings,
@@ -54,7 +56,7 @@ pub(super) fn load(
 #[derive(Default)]
 struct Protos {
     files: IndexSet<PathBuf>,
-    /// Where imports may begin: the folders that entries name, and those of the files that they name.
+    /// Folders in which imports may begin: those that entries name, and those of the files that they name.
     folders: Vec<PathBuf>,
 }
 
@@ -135,7 +137,8 @@ impl Protos {
     }
 }
 
-/// All `.proto` files in a folder and its folders, sorted. Hidden ones, and folders behind links, are left out.
+/// Returns all `.proto` files in a folder and its subfolders, sorted. Hidden ones, and folders behind links, are
+/// skipped.
 fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let (mut files, mut folders, mut listed) = (Vec::new(), vec![folder.to_owned()], 0);
     while let Some(folder) = folders.pop() {
@@ -161,7 +164,7 @@ fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The folder in which a pattern begins; `None` of a plain path.
+/// Returns the folder in which a pattern begins; `None` for a plain path.
 fn folder_of_glob(entry: &Path) -> Option<PathBuf> {
     let is_pattern = |part: &str| part.contains(['*', '?', '[']);
     if !is_pattern(&entry.to_string_lossy()) {

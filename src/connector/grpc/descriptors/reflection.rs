@@ -1,7 +1,7 @@
-//! Server reflection (grpc/reflection/v1/reflection.proto): the service itself says which methods and messages it has.
+//! Server reflection (grpc/reflection/v1/reflection.proto): the service describes its own methods and messages.
 //!
-//! Each question is a call of its own with one message, so that one answer that is an error ends no other. What a service
-//! may answer is bounded in time, bytes, files and their parts, before it is decoded. Nothing that it says is trusted.
+//! Each request is a call of its own with one message, so that an error does not end the others. Answers are limited in
+//! time, bytes, files and their parts before they are decoded. Nothing that the service sends is trusted.
 
 mod messages;
 
@@ -29,25 +29,25 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
-/// The time for all questions to one source.
+/// Time limit of all requests to one source.
 const TIME: Duration = Duration::from_secs(5);
-/// Bytes of one answer. Other clients of reflection receive as much, as it is gRPC's own default.
+/// Maximum size of one answer in bytes: gRPC's default, which other reflection clients use as well.
 const MAX_ANSWER: usize = 4 << 20;
-/// Bytes of all descriptors of one source.
+/// Maximum size of all descriptors of one source, in bytes.
 const MAX_BYTES: usize = 16 << 20;
-/// Bytes of all answers.
+/// Maximum size of all answers, in bytes.
 const MAX_RECEIVED: usize = 128 << 20;
 const MAX_FILES: usize = 4_096;
-/// Parts of all files: a pool of them takes some 200 MB at most while it is built.
+/// Maximum number of parts of all files: while a pool of them is built, it takes about 200 MB at most.
 const MAX_PARTS: usize = 131_072;
 const MAX_SERVICES: usize = 1_024;
-/// Imports of imports.
+/// Maximum depth of imports.
 const MAX_ROUNDS: usize = 64;
-/// Questions at a time.
+/// Maximum number of concurrent requests.
 const AT_ONCE: usize = 8;
-/// Instances that are tried.
+/// Maximum number of instances that are tried.
 const MAX_INSTANCES: usize = 3;
-/// Letters of a reason that a service gives.
+/// Maximum length, in characters, of a reason that a service gives.
 const MAX_REASON: usize = 300;
 
 const PATHS: [&str; 2] = [
@@ -55,11 +55,13 @@ const PATHS: [&str; 2] = [
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
-/// What services said of themselves, by source.
+/// Descriptors that services returned, by source.
 #[derive(Debug, Default)]
 pub struct Reflected(HashMap<Name, Result<DescriptorPool, Problem>>);
 
 impl Reflected {
+    /// Returns the descriptors of a source.
+    ///
     /// # Errors
     /// Why the source has no descriptors.
     pub(super) fn of(&self, settings: &SourceSettings) -> Result<DescriptorPool, Problem> {
@@ -71,7 +73,7 @@ impl Reflected {
     }
 }
 
-/// Asks the services of all sources that are described by reflection, at the same time. Ends within seconds.
+/// Queries the services of all sources that use reflection, concurrently. Ends within seconds.
 pub async fn reflect(sources: &[SourceSettings]) -> Reflected {
     let asked = sources.iter().filter_map(|settings| match &settings.protocol {
         Protocol::Grpc { site, descriptors: DescriptorSource::Reflection, .. } => {
@@ -82,11 +84,11 @@ pub async fn reflect(sources: &[SourceSettings]) -> Reflected {
     Reflected(join_all(asked).await.into_iter().collect())
 }
 
-/// Why a service did not describe itself.
+/// Reason why a service did not describe itself.
 struct Failed {
     reason: String,
     help: Option<&'static str>,
-    /// Another instance may do better.
+    /// Another instance may answer.
     is_unreached: bool,
 }
 
@@ -107,7 +109,7 @@ impl Failed {
     }
 }
 
-/// As much of a peer's text as people are shown.
+/// Cuts a peer's text to the length that is shown.
 fn shown(text: &str) -> String {
     secrets::mask(text).chars().filter(|c| !c.is_control()).take(MAX_REASON).collect()
 }
@@ -198,7 +200,7 @@ async fn of_instance(
     })
 }
 
-/// The source's own headers and credentials: there is no client whose headers could be forwarded.
+/// Returns the source's own headers and credentials: without a client, there are no headers to forward.
 async fn metadata(settings: &SourceSettings, until: Instant) -> Result<HeaderMap, Failed> {
     let mut metadata: HeaderMap = settings.headers.iter().cloned().collect();
     if let Some(tokens) = Tokens::of(settings).map_err(Failed::new)? {
@@ -208,7 +210,7 @@ async fn metadata(settings: &SourceSettings, until: Instant) -> Result<HeaderMap
     Ok(metadata)
 }
 
-/// The version of reflection that the service has, and the names of its services.
+/// Returns the reflection version of the service, and the names of its services.
 async fn services(
     wire: &Wire,
     metadata: &HeaderMap,
@@ -218,7 +220,7 @@ async fn services(
         match ask(wire, &path, metadata, &list).await {
             Ok(answer) => {
                 let mut services = answer.services;
-                // Its own messages are of no use to anybody.
+                // Its own messages are not needed.
                 services.retain(|name| !name.starts_with("grpc.reflection."));
                 return Ok((path, services));
             }
@@ -238,7 +240,7 @@ struct Asking {
 }
 
 impl Asking {
-    /// The files of the services, and those that they import.
+    /// Returns the files of the services, and those that they import.
     async fn files(&self, services: Vec<String>) -> Result<Files, Failed> {
         let of_service = |name| ReflectionRequest { symbol: Some(name), ..Default::default() };
         let mut questions: Vec<_> = services.into_iter().map(of_service).collect();
@@ -251,7 +253,7 @@ impl Asking {
             while let Some((answer, question)) = answers.next().await {
                 match answer {
                     Ok(answer) => received.add(answer.files)?,
-                    // A server may list services that it cannot describe. They are missed if a field needs them.
+                    // A server may list services that it cannot describe. They are reported if a field needs them.
                     Err(Failure::Status { number, reason, .. })
                         if round == 0 && number != Code::Unavailable as u16 =>
                     {
@@ -271,7 +273,7 @@ impl Asking {
     }
 }
 
-/// One question and its answer.
+/// Sends one request and returns its answer.
 async fn ask(
     wire: &Wire,
     path: &PathAndQuery,
@@ -284,7 +286,7 @@ async fn ask(
     let answer = wire.next(&mut messages, TIME).await.map_err(|ended| ended.failure)?;
     let answer = answer.ok_or_else(|| Failure::Invalid("no answer".to_owned()))?;
     let answer = ReflectionAnswer::read(&answer).map_err(Failure::Invalid)?;
-    // Whatever comes after it is not needed; a server that is done closes the call.
+    // What follows is not needed; a server that has finished closes the call.
     match answer.error {
         Some(error) => {
             let number = u16::try_from(error.code).unwrap_or(Code::Unknown as u16);
@@ -294,17 +296,17 @@ async fn ask(
     }
 }
 
-/// The files that came, each once, and what they take.
+/// The received files, each once, and their size.
 struct Received {
     files: Files,
-    /// Of all answers. Servers send a file with each that imports it.
+    /// Bytes of all answers. Servers send a file with each file that imports it.
     total: usize,
-    /// Of the files.
+    /// Bytes of the files.
     bytes: usize,
     parts: Parts,
 }
 
-/// Why files are refused.
+/// Returns the failure of a limit.
 fn too_many(what: &str) -> Failed {
     Failed::new(format!("its descriptors are more than {what}"))
 }
@@ -339,7 +341,7 @@ impl Received {
         Ok(())
     }
 
-    /// Questions for the files that are imported and have not come.
+    /// Returns requests for the files that are imported and still missing.
     fn imports(&self) -> Result<Vec<ReflectionRequest>, Failed> {
         let mut missing: Vec<&str> = missing_imports(&self.files)
             .map(|(_, import)| import)

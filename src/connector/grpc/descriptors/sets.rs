@@ -1,4 +1,4 @@
-//! Compiled descriptor sets: what `protoc --descriptor_set_out` and `buf build -o` write.
+//! Compiled descriptor sets, as written by `protoc --descriptor_set_out` and `buf build -o`.
 
 use super::parts::{Fields, Parts, Undecodable};
 use super::{Files, Unusable, place_of, pool};
@@ -8,9 +8,9 @@ use prost_reflect::DescriptorPool;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// A larger file is not a descriptor set.
+/// Maximum size of a file in bytes; a larger one is not a descriptor set.
 const MAX_BYTES: u64 = 64 << 20;
-/// Parts of all sets of one source.
+/// Maximum number of parts of all sets of one source.
 const MAX_PARTS: usize = 524_288;
 
 /// `FileDescriptorSet.file`.
@@ -20,7 +20,7 @@ const SPLIT: &str = "make a set of the files of the services alone, with their i
 
 const MAKE_BINARY: &str = "write a binary one: `buf build -o set.binpb`, or `protoc --include_imports --descriptor_set_out=set.binpb …`";
 
-/// Reads the sets. A file that several of them have is one.
+/// Reads the sets. A file in several of them counts once.
 pub(super) fn load(
     settings: &SourceSettings,
     paths: &[PathBuf],
@@ -42,7 +42,7 @@ pub(super) fn load(
 }
 
 struct Unreadable {
-    /// Follows the name of the file.
+    /// Problem, which follows the name of the file in a message.
     what: String,
     help: &'static str,
 }
@@ -69,7 +69,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     Ok(bytes)
 }
 
-/// Adds the files of a set. One that is there already is not counted again.
+/// Adds the files of a set. A file that was added already is not counted again.
 fn add(files: &mut Files, parts: &mut Parts, set: &[u8]) -> Result<(), Unreadable> {
     let not = |what: &str, help| Unreadable { what: what.to_owned(), help };
     let text = std::str::from_utf8(set).ok().map(str::trim_start);

@@ -102,7 +102,7 @@ fn of_set(bytes: &[u8]) -> Result<DescriptorPool, String> {
 #[test]
 fn a_compiled_set_describes_a_service() {
     assert!(has_orders(&of_set(&set(true)).expect("a set")));
-    // As `protoc` writes it without imports; Google's own are built in.
+    // As written by `protoc` without imports; Google's own are built in.
     let file = FileDescriptorSet::decode(&*set(true)).expect("a set");
     let own = file.file.into_iter().filter(|file| !file.name().starts_with("google/"));
     assert!(has_orders(
@@ -137,7 +137,7 @@ fn what_is_not_a_set_is_refused_with_what_to_do() {
 }
 
 proptest! {
-    /// Whatever stands in descriptors, they make a pool or a reason.
+    /// Whatever descriptors contain, they give a pool or an error.
     #[test]
     fn no_descriptors_panic(at in any::<prop::sample::Index>(), byte: u8, cut in any::<prop::sample::Index>(), cuts: bool) {
         let mut bytes = set(true);

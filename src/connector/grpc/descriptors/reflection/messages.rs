@@ -1,6 +1,6 @@
-//! The messages of reflection.proto, which are the same in both of its versions: as much of them as is asked and read.
+//! The messages of reflection.proto, as far as they are used. Both of its versions have the same ones.
 //!
-//! Alternatives (`oneof`) are written as fields of which one is there: they are the same on the wire.
+//! Alternatives (`oneof`) are written as fields of which one is set: the encoding is the same.
 
 use super::super::parts::Fields;
 use super::{MAX_FILES, MAX_SERVICES};
@@ -17,7 +17,7 @@ pub(super) struct ReflectionRequest {
     pub list_services: Option<String>,
 }
 
-/// Read by hand, so that what it lists is counted before anything is allocated for it.
+/// Parsed by hand, so that listed elements are counted before memory is allocated for them.
 #[derive(Debug, Default)]
 pub(super) struct ReflectionAnswer {
     /// Encoded files.
@@ -42,8 +42,10 @@ struct ListedService {
 }
 
 impl ReflectionAnswer {
+    /// Parses an answer.
+    ///
     /// # Errors
-    /// It is invalid, or lists too much; one lowercase sentence.
+    /// The answer is invalid, or lists too much; one lowercase sentence.
     pub(super) fn read(answer: &Bytes) -> Result<Self, String> {
         let mut read = Self::default();
         for field in Fields(answer) {
@@ -74,7 +76,7 @@ impl ReflectionAnswer {
     }
 }
 
-/// The elements of a list, which is field 1 of its message.
+/// Returns the elements of a list, which is field 1 of its message.
 fn listed<'e>(list: &'e [u8], most: usize, of: &str) -> Result<Vec<&'e [u8]>, String> {
     let mut elements = Vec::new();
     for field in Fields(list) {

@@ -1,4 +1,4 @@
-//! What services say of themselves, and hostile ones.
+//! Descriptions by services, and hostile ones.
 
 use super::*;
 use crate::connector::testing::{Answer, Asked, Server, answer, answer_with, read_asked};
@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 
-/// What the service at this URL says of itself.
+/// Returns the descriptors of the service at this URL.
 async fn reflected(url: &str) -> Result<DescriptorPool, Problem> {
     of(source(url, DescriptorSource::Reflection)).await
 }
@@ -53,7 +53,7 @@ async fn services_of_tonic_describe_themselves_in_both_versions() {
     }
 }
 
-/// An answer as a server of reflection sends it: fields of the answer, encoded.
+/// An answer of a reflection server: its encoded fields.
 fn said(fields: &[u8]) -> Answer {
     let mut frame = BytesMut::new();
     frame.put_u8(0);
@@ -72,12 +72,12 @@ fn field(number: u32, content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Answers with one service, and with `file` to each question for a file or a symbol.
+/// Answers with one service, and with `file` to each request for a file or a symbol.
 async fn serving(file: impl Fn(&str) -> FileDescriptorProto + Clone + Send + 'static) -> Server {
     answering(move |name| field(4, &field(1, &file(name).encode_to_vec()))).await
 }
 
-/// Answers with one service, and with what `to` says to each question for a file or a symbol.
+/// Answers with one service, and with the result of `to` to each request for a file or a symbol.
 async fn answering(to: impl Fn(&str) -> Vec<u8> + Clone + Send + 'static) -> Server {
     Server::start(move |asked: Asked| {
         let to = to.clone();
@@ -235,7 +235,7 @@ async fn a_service_without_reflection_is_named_with_its_address_and_the_fix() {
     }
 }
 
-/// The clock goes on as soon as everybody waits.
+/// The paused clock advances as soon as every task waits.
 #[tokio::test(start_paused = true)]
 async fn a_silent_service_is_waited_for_within_seconds() {
     let server = Server::start(|_| std::future::pending::<Answer>()).await;
