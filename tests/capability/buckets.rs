@@ -1,5 +1,5 @@
-//! Buckets of gateways that are processes of their own: what a crash leaves in Redis, what settling does there, and what
-//! `/metrics` says of it.
+//! Buckets of gateways in separate processes: what a crash leaves in Redis, how settling works there, and the figures
+//! in `/metrics`.
 
 use crate::support::PATIENCE;
 use crate::support::client::{Answer, Http};
@@ -19,7 +19,7 @@ type User { id: ID! }
 
 const TWO: &str = r#"[{ "id": 1 }, { "id": 2 }]"#;
 
-/// One gateway, over this upstream.
+/// Starts one gateway over this upstream.
 fn gateway(upstream: &Upstream, rate: &str) -> Process {
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
@@ -44,7 +44,7 @@ async fn users(url: &str, first: u32) -> Answer {
     ask(url, &format!("{{ users(first: {first}) {{ id }} }}")).await
 }
 
-/// What the answer says is left, in its header and, where it has a price, in its body.
+/// Returns the units left according to the answer: in its header and, if it has a price, in its body.
 fn told(answer: &Answer) -> u64 {
     let field = answer.headers["ratelimit"].to_str().unwrap();
     let left = field.strip_prefix("\"default\";r=").and_then(|rest| rest.split(';').next());
@@ -56,7 +56,7 @@ fn told(answer: &Answer) -> u64 {
     left
 }
 
-/// What the only bucket in Redis holds. What flows in during a test is less than one.
+/// Returns the units in the only bucket in Redis. Less than one is refilled during a test.
 fn held(redis: &Redis) -> f64 {
     let keys = redis.keys();
     let [key] = keys.as_slice() else { panic!("not one bucket: {keys:?}") };
@@ -64,7 +64,7 @@ fn held(redis: &Redis) -> f64 {
     bucket.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Every key goes by itself, within the time that a bucket takes to fill from its debt.
+/// Asserts that every key expires within the time that a bucket takes to fill from its debt.
 fn assert_all_expire(redis: &Redis, hours: i64) {
     for key in redis.keys() {
         let seconds = redis.ask(&["TTL", &key]);
@@ -73,7 +73,7 @@ fn assert_all_expire(redis: &Redis, hours: i64) {
     }
 }
 
-/// Settling is waited for by nobody, so it is asked again until it is so.
+/// Repeats the check until it holds, because settling has no completion to wait for.
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !holds().await {
@@ -82,7 +82,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// A gateway that dies while requests of these costs wait for its upstream.
+/// Kills a gateway while requests of these costs wait for its upstream.
 async fn killed_amid(mut gateway: Process, upstream: &Upstream, costs: &[u32]) {
     let url = gateway.url.clone();
     let asking = join_all(costs.iter().map(|cost| users(&url, *cost)));
@@ -91,7 +91,7 @@ async fn killed_amid(mut gateway: Process, upstream: &Upstream, costs: &[u32]) {
         answers = &mut asking => panic!("answered: {answers:?}"),
         () = upstream.until(|count| count.in_flight == costs.len()) => {}
     }
-    // Its clients are still there when it dies, and what it sent is gone with it.
+    // Its clients are still connected when it is killed, and its calls end with it.
     gateway.kill();
     upstream.until(|count| count.in_flight == 0).await;
 }
@@ -105,7 +105,7 @@ async fn what_a_gateway_had_reserved_when_it_was_killed_stays_spent() {
     killed_amid(one, &upstream, &[20, 15, 10]).await;
     assert!((held(&redis) - 54.0).abs() < 0.9, "{}", held(&redis));
     assert_all_expire(&redis, 46);
-    // The others go on with the same bucket, and so does the one that is started in its place.
+    // The others continue with the same bucket, and so does the one that replaces it.
     upstream.release();
     let refused = users(&two.url, 55).await;
     assert_eq!((refused.status, told(&refused)), (429, 54));
@@ -132,7 +132,7 @@ async fn what_a_killed_gateway_had_reserved_flows_in_again_and_leaves_nothing() 
 async fn redis_holds_what_the_answer_says_whatever_it_was_estimated_at() {
     let (redis, upstream) = (Redis::start(), Upstream::start(Some(TWO)).await);
     let gateway = gateway(&upstream, &shared(&redis, "capacity: 10, refill: 1/h"));
-    // Dearer than it is, as dear, and cheaper: two users come, whatever is asked.
+    // Estimates above, equal to and below the actual cost: the call returns two users, whatever is requested.
     for (first, left) in [(10, 8_u32), (2, 6), (1, 4)] {
         let answer = users(&gateway.url, first).await;
         assert_eq!(told(&answer), u64::from(left), "{}", answer.text());
@@ -172,7 +172,7 @@ fn outcome(of: &str) -> String {
 
 const OUTCOMES: [&str; 5] = ["admitted", "throttled", "measured", "failed_open", "failed_closed"];
 
-/// What came of all requests, in the order of [`OUTCOMES`].
+/// Returns the outcomes of all requests, in the order of [`OUTCOMES`].
 async fn outcomes(gateway: &Process) -> Vec<u64> {
     let names = OUTCOMES.map(outcome);
     figures(gateway, &names.each_ref().map(String::as_str)).await

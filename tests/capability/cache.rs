@@ -1,4 +1,4 @@
-//! Replies that several gateways keep together in Redis, and what a Redis that is gone, silent or lying does to them.
+//! Replies that several gateways share in Redis, and the effect of a Redis that is gone, silent or wrong.
 
 use crate::support::PATIENCE;
 use crate::support::client::Http;
@@ -38,7 +38,7 @@ impl Pair {
         Self { upstream, one, other, http: Http::new(), _folder: folder }
     }
 
-    /// Asks, and says how many calls that took.
+    /// Sends a query. Returns the answer and the number of calls.
     async fn ask(&self, gateway: &Gateway, query: &str, headers: &[(&str, &str)]) -> usize {
         let before = self.upstream.count().came;
         let body = serde_json::json!({ "query": query }).to_string();
@@ -48,7 +48,7 @@ impl Pair {
     }
 }
 
-/// Replies are written beside the answer.
+/// Waits until replies are written, which happens beside the answer.
 async fn until_written(redis: &Redis, keys: usize) -> Vec<String> {
     let start = Instant::now();
     loop {
@@ -159,7 +159,7 @@ async fn a_redis_that_is_gone_or_silent_costs_a_moment_and_no_answer() {
     assert_eq!(pair.ask(&pair.one, "{ a { n } }", &[]).await, 0);
     redis.restart();
     let start = Instant::now();
-    // Redis rests for a moment after it failed; each question is a new one, so each is a call.
+    // Redis rests for a moment after it failed; each query is a new one, so each is a call.
     let mut id = 100;
     while redis.calls("set") == 0 {
         assert!(start.elapsed() < PATIENCE, "it does not come back");

@@ -1,4 +1,4 @@
-//! Certificates of a running process: SIGHUP has them read at once.
+//! Certificates of a running process: SIGHUP reloads them at once.
 
 use crate::support::PATIENCE;
 use crate::support::process::Process;
@@ -11,7 +11,7 @@ const SDL: &str =
 const CONFIG: &str = "server: { access_log: false, tls: { cert: cert.pem, key: key.pem } }\n\
                       sources: { s: { rest: { url: http://127.0.0.1:1 } } }\n";
 
-/// Waits until the process shows this certificate to who connects.
+/// Waits until the process presents this certificate to clients.
 async fn until_shown(process: &Process, pair: &Pair) {
     let start = Instant::now();
     while tls::connect(&process.url, pair).await.is_err() {
@@ -20,7 +20,7 @@ async fn until_shown(process: &Process, pair: &Pair) {
     }
 }
 
-/// How often files are looked at without a signal.
+/// Interval at which files are checked without a signal.
 const WITHOUT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
@@ -39,9 +39,9 @@ async fn sighup_has_new_certificates_read_at_once() {
         assert!(tls::connect(&process.url, &old).await.is_err(), "the old one is gone");
         tls::health(&mut open).await.expect("what was open stays so");
     }
-    // Each change begins the time anew after which it would have been seen anyway.
+    // Each change restarts the interval after which it would have been found anyway.
     assert!(start.elapsed() < WITHOUT * 3, "six changes took {:?}", start.elapsed());
-    // What cannot be used is not taken, and the process goes on.
+    // Invalid files are ignored, and the process continues.
     std::fs::write(folder.path().join("key.pem"), "nonsense").unwrap();
     process.signal("-HUP");
     for _ in 0..20 {

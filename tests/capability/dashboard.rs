@@ -1,4 +1,4 @@
-//! The dashboard is one question and five calls; a page of users costs what its batches cost.
+//! The dashboard is one query and five calls; a page of users costs what its batches cost.
 
 use crate::support::gateway::Shop;
 use portcullis::demo::{self, Failure, Service};
@@ -23,7 +23,7 @@ async fn the_dashboard_is_five_calls() {
     assert_eq!(shop.total_calls(), 5);
 }
 
-/// Whatever does not need the orders is asked while they hang; what needs them is not.
+/// Calls that do not need the orders are made while they hang; others are not.
 #[tokio::test]
 async fn the_dashboard_waits_only_for_what_it_needs() {
     let shop =

@@ -50,6 +50,6 @@ macro_rules! drills {
 drills! {
     here: killed hanging failing outage retries hedged rolling slow moved cancelled;
     apart: killed_most restarts unavailable graceful silent hung recovery;
-    // Its bounds are those of a quiet machine; `upstream::bulkhead::tests` holds them on a stopped clock.
+    // Its bounds are those of a quiet machine; `upstream::bulkhead::tests` checks them on a paused clock.
     by_hand: overload
 }

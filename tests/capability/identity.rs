@@ -1,4 +1,4 @@
-//! The storefront knows who asks, and only by a token.
+//! The storefront authenticates callers, and only by a token.
 
 use crate::support::gateway::Shop;
 use crate::support::websocket::{Said, Socket};
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 const ME: &str = r#"{"query":"{ me { id name orders(first: 1) { buyer { id } } } }"}"#;
 
-/// A shop that believes this issuer.
+/// Starts a shop that trusts this issuer.
 async fn shop(issuer: &Issuer) -> (Shop, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("jwks.json");

@@ -1,4 +1,4 @@
-//! What a mutation wrote is there for what is selected of its result, and for the next question.
+//! Effects of a mutation are visible in the selection of its result, and in the next query.
 
 use crate::support::gateway::Shop;
 use portcullis::demo::Service;

@@ -19,7 +19,7 @@ struct Two {
 }
 
 impl Two {
-    /// Two gateways with one Redis. Nothing is ever asked of their source.
+    /// Starts two gateways with one Redis. Their source is never called.
     async fn start(redis: &Redis) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = format!(
@@ -31,7 +31,7 @@ impl Two {
         Self { gateways: [start().await, start().await], http: Http::new(), _folder: folder }
     }
 
-    /// What a gateway answers to a hash, with the text where it is given.
+    /// Returns a gateway's answer to a hash, with the text if it is given.
     async fn ask(&self, gateway: usize, hash: &str, text: Option<&str>) -> Value {
         let persisted = json!({ "version": 1, "sha256Hash": hash });
         let body = json!({ "query": text, "extensions": { "persistedQuery": persisted } });
@@ -57,12 +57,12 @@ async fn what_one_gateway_learnt_another_knows() {
     assert!(is_unknown(&two.ask(0, &hash, None).await));
     assert_eq!(two.ask(0, &hash, Some(TEXT)).await, typename());
     assert_eq!(two.ask(1, &hash, None).await, typename());
-    // The second one keeps it, and need not ask again.
+    // The second gateway has cached it, and need not query Redis again.
     redis.ask(&["FLUSHALL"]);
     assert_eq!(two.ask(1, &hash, None).await, typename());
 }
 
-/// Somebody who can write into Redis cannot make a gateway run another text under a hash.
+/// An attacker who can write to Redis cannot make a gateway run another text under a hash.
 #[tokio::test]
 async fn a_poisoned_redis_swaps_no_document() {
     let redis = Redis::start();
@@ -75,7 +75,7 @@ async fn a_poisoned_redis_swaps_no_document() {
     }
     redis.ask(&["SET", &key, TEXT]);
     assert_eq!(two.ask(0, &hash, None).await, typename());
-    // A text of the right hash that is no operation is refused like any other, and not kept.
+    // A text with the right hash that is not an operation is refused like any other, and not kept.
     let broken = "{ nothing }";
     redis.ask(&["SET", &format!("portcullis:document:{}", sha256(broken)), broken]);
     let answer = two.ask(0, &sha256(broken), None).await;

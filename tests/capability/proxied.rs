@@ -1,4 +1,4 @@
-//! One forward proxy for all that the gateway calls: services, token endpoints, and the keys of providers.
+//! One forward proxy for all requests of the gateway: services, token endpoints, and the keys of providers.
 
 use crate::support::client::Http;
 use crate::support::process::Process;
@@ -24,13 +24,13 @@ type Query {
 }
 "#;
 
-/// What somebody was asked for: the first line of each request, and its `authorization` and `proxy-authorization`.
+/// Received requests: the first line of each, and its `authorization` and `proxy-authorization`.
 type Log = Arc<Mutex<Vec<String>>>;
 
 trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
-/// Answers on one connection, as services, token endpoint and provider at once; tunnels end here as well, in TLS.
+/// Serves one connection, as services, token endpoint and provider at once; tunnels end here as well, in TLS.
 async fn answer(stream: TcpStream, tls: Option<TlsAcceptor>, jwks: Arc<str>, log: Log) {
     let mut stream: BufReader<Box<dyn Duplex>> = BufReader::new(Box::new(stream));
     loop {

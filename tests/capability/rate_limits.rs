@@ -1,4 +1,4 @@
-//! Rate limits, seen by clients: what is admitted, what a refusal tells, and what Redis has to do with it.
+//! Rate limits, as seen by clients: which requests are admitted, the content of refusals, and the effect of Redis.
 
 use crate::support::PATIENCE;
 use crate::support::client::Http;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const SDL: &str =
     "type Query { name: String @rest(source: \"s\", GET: \"/name\", select: \"$.name\") }";
 
-/// A gateway whose source nobody answers for; what is asked needs none.
+/// Configuration of a gateway whose source does not exist; the queries need none.
 fn config(rate: &str, server: &str) -> String {
     format!(
         "server: {{ {server} }}\nlimits: {{ cost: {{ call_weight: 0 }}, rate: {rate} }}\nsources: {{ s: {{ rest: {{ url: http://127.0.0.1:1 }} }} }}\n"
@@ -132,7 +132,7 @@ async fn tiers_and_keys_come_from_headers() {
     let (_, headers, _) =
         served.ask("{ __typename }", &[("x-api-key", "a"), ("x-plan", "gold")]).await;
     assert_eq!(field(&headers, "ratelimit-policy"), "\"gold\";q=50;w=180000;qu=\"cost\"");
-    // Nobody has a name here, and shares.
+    // Callers have no names here, and share a bucket.
     assert_eq!(status(&[]).await, 200);
     assert_eq!(status(&[]).await, 429);
 }
@@ -190,7 +190,7 @@ async fn an_address_is_believed_only_of_a_trusted_proxy() {
     );
 }
 
-/// An engine as one of several gateways has it.
+/// Creates an engine like that of one of several gateways.
 fn engine(rate: &str) -> Engine {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("schema.graphql"), SDL).unwrap();
@@ -200,7 +200,7 @@ fn engine(rate: &str) -> Engine {
     assemble_from(&config, sdl, &|_| None, &Reflected::default()).unwrap().0.engine
 }
 
-/// Of a gateway that shares its buckets.
+/// Creates the engine of a gateway that shares its buckets.
 fn shared(redis: &Redis, timeout: &str, rest: &str) -> Engine {
     let url = redis.url();
     engine(&format!("{{ redis: {{ url: \"{url}\", timeout: {timeout} }}, {rest} }}"))
@@ -219,14 +219,14 @@ async fn ask_of(engine: &Engine, ip: &str) -> engine::Response {
     engine.execute(request).await
 }
 
-/// What is left after a request that costs 1; `None` where it is not known.
+/// Returns the units left after a request that costs 1; `None` if that is unknown.
 async fn left(engine: &Engine) -> Option<u64> {
     let response = ask_of(engine, "192.0.2.1").await;
     assert_eq!(response.refusal, None);
     response.throttle.map(|throttle| throttle.available)
 }
 
-/// Asks until Redis answers again, which `left` tells.
+/// Sends requests until Redis answers again, as `left` shows.
 async fn until_shared(engine: &Engine, shared: impl Fn(Option<u64>) -> bool) {
     let start = Instant::now();
     while !shared(ask_of(engine, "198.51.100.1").await.throttle.map(|throttle| throttle.available))
@@ -245,7 +245,7 @@ async fn gateways_share_a_bucket_in_redis_at_one_round_trip_each() {
         assert_eq!(left(&one).await, Some(99 - 2 * round));
         assert_eq!(left(&two).await, Some(98 - 2 * round));
     }
-    // The first of all had to send the script.
+    // The very first one had to send the script.
     assert_eq!((redis.calls("evalsha"), redis.calls("eval"), redis.calls("multi")), (21, 0, 0));
     let names = redis.ask(&["KEYS", "*"]);
     assert!(names.contains("portcullis:rate:") && !names.contains("192.0.2.1"), "{names}");
@@ -253,7 +253,7 @@ async fn gateways_share_a_bucket_in_redis_at_one_round_trip_each() {
     let name = names.split('"').find(|part| part.starts_with("portcullis:")).or_else(|| {
         names.split_once('\'').and_then(|(_, rest)| rest.split_once('\'')).map(|(name, _)| name)
     });
-    // Twenty units flow in within twenty hours, and a second.
+    // Twenty units are refilled within twenty hours, and a second.
     let expiry = redis.ask(&["TTL", name.expect("a key")]);
     assert!(["int(72000)", "int(72001)"].contains(&expiry.as_str()), "{expiry}");
 }
@@ -268,7 +268,7 @@ async fn without_redis_each_gateway_has_its_part() {
     assert_eq!(left(&one).await, Some(23), "a quarter of 99, less one");
     assert_eq!(left(&two).await, Some(24), "a quarter of the whole: it has not seen the caller");
     assert_eq!(left(&one).await, Some(22));
-    // Back, and empty: whole buckets for all.
+    // Back, and empty: full buckets for all.
     redis.restart();
     until_shared(&one, |left| left > Some(25)).await;
     until_shared(&two, |left| left > Some(25)).await;
@@ -358,7 +358,7 @@ async fn a_redis_that_hangs_delays_one_request_and_no_more_than_its_timeout() {
     }
 }
 
-/// Less than what is excluded, and more than a busy machine needs.
+/// Less than the duration to exclude, and more than a busy machine needs.
 const SOON: Duration = Duration::from_millis(2500);
 
 #[tokio::test]
@@ -388,7 +388,7 @@ async fn after_a_failover_the_new_server_counts() {
 async fn what_a_gateway_reserved_when_it_died_is_spent_and_flows_in_again() {
     let redis = Redis::start();
     let slowly = "capacity: 10, refill: 1/h";
-    // Dropped between its reservation and its settlement, with all it knew.
+    // Dropped between its reservation and its settlement, with its state.
     let engine = shared(&redis, "20s", slowly);
     assert_eq!(left(&engine).await, Some(9));
     drop(engine);
@@ -398,7 +398,7 @@ async fn what_a_gateway_reserved_when_it_died_is_spent_and_flows_in_again() {
     let engine = shared(&redis, "20s", fast);
     assert_eq!(left(&engine).await, Some(9));
     drop(engine);
-    // Nothing is kept of a bucket that is full.
+    // A full bucket is not stored.
     let start = Instant::now();
     while redis.ask(&["DBSIZE"]) != "int(0)" {
         assert!(start.elapsed() < PATIENCE, "it does not flow in");
@@ -406,8 +406,8 @@ async fn what_a_gateway_reserved_when_it_died_is_spent_and_flows_in_again() {
     assert_eq!(left(&shared(&redis, "20s", fast)).await, Some(9));
 }
 
-/// Three gateways, each with many requests at once, on one Redis: what was admitted, and what its bucket held and took in
-/// from the first request to the last one that was admitted.
+/// Runs three gateways, each with many concurrent requests, on one Redis. Returns the admitted units, and the units
+/// that its bucket held and took in from the first request to the last admitted one.
 async fn admitted_under_contention(time: Duration) -> (f64, f64) {
     const CAPACITY: f64 = 300.0;
     const REFILL: f64 = 300.0;
@@ -415,7 +415,7 @@ async fn admitted_under_contention(time: Duration) -> (f64, f64) {
     let rate = format!("capacity: {CAPACITY}, refill: {REFILL}/s, fail: closed");
     let gateways = [(); 3].map(|()| shared(&redis, "20s", &rate));
     for gateway in &gateways {
-        // Connected and prepared, with somebody else's bucket.
+        // Connected and prepared, with another caller's bucket.
         assert_eq!(ask_of(gateway, "198.51.100.1").await.refusal, None);
     }
     let start = Instant::now();
@@ -436,7 +436,7 @@ async fn admitted_under_contention(time: Duration) -> (f64, f64) {
 
 #[tokio::test]
 async fn three_gateways_admit_the_rate_to_a_hundredth() {
-    // A minute of it, where somebody wants to see that.
+    // A longer run, if requested.
     let seconds = std::env::var("RATE_SECONDS").ok().and_then(|text| text.parse().ok());
     let time = Duration::from_secs(seconds.unwrap_or(6));
     let (admitted, due) = admitted_under_contention(time).await;

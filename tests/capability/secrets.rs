@@ -1,4 +1,4 @@
-//! Values of the environment in a running process: nowhere that people read.
+//! Values of the environment in a running process appear nowhere that people read.
 
 use crate::support::client::Http;
 use crate::support::process::Process;
@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// With characters that URLs, JSON and forms write in another way.
+/// Has characters that URLs, JSON and forms encode differently.
 const KEY: &str = "k3y/with \"quotes\" & +\u{e9}";
 const HEADER: &str = "header-passw0rd";
 const VARIABLE: &str = "variable-s3cret";
@@ -25,7 +25,7 @@ type Mutation {
 }
 "#;
 
-/// Every text that holds a value, in one form or another.
+/// Returns every form in which a value may appear.
 fn forms() -> Vec<String> {
     let mut forms = Vec::new();
     for value in [KEY, HEADER, VARIABLE] {
@@ -34,7 +34,7 @@ fn forms() -> Vec<String> {
         forms.push(json[1..json.len() - 1].to_owned());
         forms.push(STANDARD.encode(value).trim_end_matches('=').to_owned());
     }
-    // The beginning of the key as URLs and escaped texts write it.
+    // The beginning of the key in URLs and escaped texts.
     forms.extend(["k3y%2F", "k3y%2f", "k3y/with", "k3y\\/"].map(ToOwned::to_owned));
     forms
 }
@@ -85,7 +85,7 @@ async fn neither_log_nor_explain_nor_admin_page_shows_values_of_the_environment(
         assert!(answer.json()["errors"].is_array(), "{}", answer.text());
         held(&answer.text(), "the answer");
     }
-    // What the schema itself puts into answers is no message.
+    // Content that the schema itself puts into answers is not a message.
     let selected = json!({ "query": "{ selected }" }).to_string();
     assert_eq!(http.post(&process.url, &[], selected).await.json()["data"]["selected"], KEY);
     let admin = process.admin.clone().expect("an admin page");

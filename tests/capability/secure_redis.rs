@@ -1,4 +1,4 @@
-//! Redis over TLS: a server that can be trusted is spoken to, and nobody else.
+//! Redis over TLS: only a trusted server is used.
 
 use crate::support::client::Http;
 use crate::support::process::Process;
@@ -8,7 +8,7 @@ use crate::support::tls::{self, Pair};
 const SDL: &str =
     "type Query { name: String @rest(source: \"s\", GET: \"/name\", select: \"$.name\") }";
 
-/// A gateway that trusts this certificate alone, and refuses everything while it gets no answer of Redis.
+/// A gateway that trusts only this certificate, and refuses everything while Redis does not answer.
 struct Gateway {
     process: Process,
     /// Certificates are read when the first connection is made.
@@ -30,7 +30,7 @@ impl Gateway {
         Self { process, _folder: folder }
     }
 
-    /// The answer's status, and what it says of the bucket.
+    /// Returns the answer's status, and its figure of the bucket.
     async fn ask(&self) -> (u16, Option<String>) {
         let answer = Http::new().ask(&self.process.url, "{ __typename }").await;
         let field = answer.headers.get("ratelimit");

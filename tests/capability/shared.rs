@@ -1,4 +1,4 @@
-//! State in Redis, seen by those who ask: what a server that is well, gone, back, silent or slow means for a command.
+//! State in Redis, as seen by callers: the effect of a server that is healthy, gone, back, silent or slow on a command.
 
 use crate::support::PATIENCE;
 use crate::support::redis::Redis;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_millis(100);
 
-/// What a command may take beyond its timeout on a busy machine.
+/// Time that a command may take beyond its timeout on a busy machine.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// Asks until there is an answer; the pauses in between are the connection's own.
+/// Repeats a command until there is an answer; the pauses in between are the connection's own.
 async fn until_answered(redis: &portcullis::shared::Redis) {
     let start = Instant::now();
     while redis.get(b"any").await.is_err() {
@@ -69,7 +69,7 @@ async fn all_commands_share_one_connection() {
     for outcome in futures_util::future::join_all(commands).await {
         outcome.unwrap();
     }
-    // Ours, and the one that asks.
+    // Our connection, and the one of the query.
     assert_eq!(server.ask(&["CLIENT", "LIST"]).lines().count(), 2);
 }
 
@@ -135,11 +135,11 @@ async fn after_a_failover_the_demoted_server_is_left() {
     let mut server = Redis::start();
     let redis = server.shared(PATIENCE);
     redis.set(b"a", b"1", PATIENCE).await.unwrap();
-    // A replica of nobody: it still answers, but takes no writes.
+    // A replica without a master: it still answers, but refuses writes.
     server.ask(&["REPLICAOF", "127.0.0.1", "1"]);
     assert_eq!(redis.set(b"a", b"2", PATIENCE).await, Err(Failure::Refused("READONLY".to_owned())));
     assert_eq!(redis.set(b"a", b"2", PATIENCE).await, Err(Failure::Resting));
-    // Its successor under the same address.
+    // Its successor at the same address.
     server.restart();
     until_answered(&redis).await;
     redis.set(b"a", b"2", PATIENCE).await.unwrap();

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 const QUERY: &str =
     r#"{"query":"{ user(id: 1) { name orders(first: 1) { lines { product { name } } } } }"}"#;
 
-/// Passes on what comes over the socket; told of each connection.
+/// Forwards what arrives on the socket, and notifies about each connection.
 fn bridge(path: &Path, shop: &Shop, service: Service) -> Arc<Notify> {
     let connected = Arc::new(Notify::new());
     let notify = Arc::clone(&connected);
@@ -55,7 +55,7 @@ async fn sockets_are_called_and_those_that_appear_are_noticed() {
     assert!(detail.contains(&format!("GET {}:/users/1", url("users.sock"))), "{answer}");
     let checked = bridge(&path("users.sock"), &shop, Service::Users);
     let _ = bridge(&path("products.sock"), &shop, Service::Products);
-    // Nothing is called meanwhile: the connection is a check.
+    // No call is made meanwhile: the connection is a check.
     checked.notified().await;
     let start = Instant::now();
     let answer = loop {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 const SAID: &str = "subscription { said { text author { name } } }";
 
-/// A feed, and a gateway over it with more of a configuration.
+/// Starts a feed, and a gateway over it with more of a configuration.
 async fn serve(source: &str, top: &str) -> (Feed, Gateway) {
     let feed = Feed::start().await;
     let folder = tempfile::tempdir().unwrap();
@@ -23,7 +23,7 @@ async fn serve(source: &str, top: &str) -> (Feed, Gateway) {
     (feed, gateway.unwrap_or_else(|problems| panic!("{problems}")))
 }
 
-/// The answer to [`SAID`] when user `by` said something.
+/// Returns the answer to [`SAID`] when user `by` said something.
 fn said(text: &str, by: u64) -> Value {
     json!({ "data": { "said": { "text": text, "author": { "name": format!("n{by}") } } } })
 }

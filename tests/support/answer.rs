@@ -1,12 +1,12 @@
-//! Comparison of an answer with the expected one.
+//! Compares an answer with the expected one.
 //!
-//! `data` and the order of its keys count exactly. Errors are a set: the spec gives them no order. Of an error, path,
-//! code and source always count; the message, locations and other extensions only where they are expected; an
-//! `errorId` is random, so its text never counts.
+//! `data` and the order of its keys must match exactly. Errors are a set: the spec gives them no order. Path, code and
+//! source of an error must match. Its message, locations and other extensions must match only if they are expected. An
+//! `errorId` is random, so its text is ignored.
 
 use serde_json::{Map, Value};
 
-/// Every difference, in words; empty if there is none.
+/// Returns every difference, in words; empty if there is none.
 pub fn differences(expected: &Value, actual: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let keys = |value: &Value| -> Vec<String> {
@@ -60,7 +60,7 @@ fn matches(expected: &Value, actual: &Value) -> bool {
         && actual["message"].as_str().is_some_and(|message| !message.is_empty())
 }
 
-/// A diff by line: ` ` same, `-` expected, `+` got.
+/// Returns a diff by line: ` ` same, `-` expected, `+` actual.
 pub fn by_line(expected: &str, actual: &str) -> String {
     let (left, right): (Vec<&str>, Vec<&str>) =
         (expected.lines().collect(), actual.lines().collect());

@@ -1,4 +1,4 @@
-//! A plain HTTP client: one request, the whole answer.
+//! A plain HTTP client: sends one request and returns the whole answer.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -6,7 +6,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-/// What came back.
+/// The answer to a request.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -15,7 +15,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| {
             panic!("status {}, not JSON ({error}): {}", self.status, self.text())
@@ -48,7 +48,7 @@ impl Http {
         self.send(http::Request::get(url).body(Full::default()).expect("a URL")).await
     }
 
-    /// Posts bytes as they are, with `application/json` unless `headers` say otherwise.
+    /// Posts bytes unchanged, with `application/json` unless `headers` say otherwise.
     pub async fn post(
         &self,
         url: &str,
@@ -69,7 +69,7 @@ impl Http {
         self.send(request.body(Full::new(body.into())).expect("a URL and headers")).await
     }
 
-    /// Asks a GraphQL endpoint one query without variables.
+    /// Sends a query without variables to a GraphQL endpoint.
     pub async fn ask(&self, url: &str, query: &str) -> Answer {
         self.post(url, &[], json!({ "query": query }).to_string()).await
     }

@@ -1,4 +1,4 @@
-//! One scripted exchange: the call that is expected, and what the upstream answers.
+//! One scripted exchange: the expected call, and the upstream's answer.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -9,42 +9,42 @@ use serde_json::{Map, Value};
 pub struct Exchange {
     /// `GET /users?ids=1,2`, or `grpc package.Service/Method`.
     pub request: String,
-    /// Left out: any.
+    /// Any, if absent.
     pub body: Option<Value>,
-    /// Headers the call must carry; null: must not carry.
+    /// Headers that the call must have; null: must not have.
     #[serde(default)]
     pub headers: Map<String, Value>,
     pub reply: Answer,
 }
 
-/// What the upstream does.
+/// Answer of the upstream.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Answer {
     pub status: Option<u16>,
     /// JSON.
     pub body: Option<Value>,
-    /// The body's text as it is, where it is not JSON.
+    /// Text of a body that is not JSON.
     pub raw: Option<String>,
-    /// Spaces after the body.
+    /// Number of spaces after the body.
     pub spaces: usize,
     pub headers: Map<String, Value>,
     /// A gRPC status code other than OK.
     pub grpc: Option<u16>,
-    /// The message beside it.
+    /// Message of the gRPC status.
     pub message: Option<String>,
-    /// The details of its `google.rpc.Status`: JSON of messages that the file defines, each with its name as `@type`.
+    /// Details of its `google.rpc.Status`: JSON of messages that the file defines, each with its name as `@type`.
     pub details: Vec<Value>,
     /// Never answers.
     pub hang: bool,
     /// Closes the connection without an answer.
     pub close: bool,
-    /// Promises ten bytes more than it sends, and closes the connection.
+    /// Announces ten bytes more than it sends, and closes the connection.
     pub cut: bool,
 }
 
 impl Exchange {
-    /// `true` if this is the exchange for the call.
+    /// Returns whether this is the exchange for the call.
     pub fn answers(&self, call: &Call) -> bool {
         self.request == call.line
             && self.body.as_ref().is_none_or(|body| Some(body) == call.body.as_ref())
@@ -67,17 +67,17 @@ impl Answer {
     }
 }
 
-/// A call that an upstream got.
+/// A call that an upstream received.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Method and target, a comma as it is.
+    /// Method and target, with commas unescaped.
     pub line: String,
     pub headers: http::HeaderMap,
     pub body: Option<Value>,
 }
 
 impl Call {
-    /// The call in one line, as a `calls` block has it.
+    /// Returns the call in one line, as in a `calls` block.
     pub fn text(&self) -> String {
         match &self.body {
             None => self.line.clone(),

@@ -23,15 +23,15 @@ pub struct Feed {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Count {
-    /// Streams that are open now.
+    /// Number of streams that are open now.
     pub open: usize,
-    /// Streams that ever were.
+    /// Number of streams ever opened.
     pub opened: usize,
-    /// Calls for users.
+    /// Number of calls for users.
     pub users: usize,
 }
 
-/// What goes out on every open stream.
+/// Sent on every open stream.
 #[derive(Debug, Clone)]
 enum Push {
     Text(Bytes),
@@ -72,7 +72,7 @@ impl Feed {
         type User @key(fields: "id") { id: ID! name: String }
     "#;
 
-    /// The configuration of a gateway over this upstream, with more lines for the source and for the top.
+    /// Returns the configuration of a gateway over this upstream, with more lines for the source and for the top.
     pub fn config(&self, source: &str, top: &str) -> String {
         format!(
             "sources:\n  feed: {{ rest: {{ url: \"http://{}\" }}{source} }}\n{top}\n",
@@ -80,12 +80,12 @@ impl Feed {
         )
     }
 
-    /// Bytes on every open stream.
+    /// Sends bytes on every open stream.
     pub fn send(&self, text: impl Into<Bytes>) {
         let _ = self.pushes.send(Push::Text(text.into()));
     }
 
-    /// An event that user `by` said something.
+    /// Sends an event that user `by` said something.
     pub fn say(&self, text: &str, by: u64) {
         self.send(format!("data: {}\n\n", json!({ "text": text, "by": by })));
     }
@@ -95,7 +95,7 @@ impl Feed {
         let _ = self.pushes.send(Push::Cut);
     }
 
-    /// Ends every stream as it should be.
+    /// Ends every stream regularly.
     pub fn end(&self) {
         let _ = self.pushes.send(Push::End);
     }
@@ -143,7 +143,7 @@ async fn accept(listener: TcpListener, desk: Desk) {
         let desk = desk.clone();
         connections.spawn(async move {
             let service = service_fn(move |request| desk.clone().answer(request));
-            // A client that goes away is what some tests are for.
+            // Some tests need a client that disconnects.
             let server = auto::Builder::new(TokioExecutor::new());
             let _ = server.serve_connection(TokioIo::new(socket), service).await;
         });
@@ -195,7 +195,7 @@ fn whole(status: u16, body: &str) -> Answer {
     answer.header("content-type", "application/json").body(body.boxed_unsync()).expect("a head")
 }
 
-/// `?ids=1,2` or `/1`.
+/// Answers `?ids=1,2` or `/1`.
 fn users(rest: &str) -> Value {
     let user = |id: &str| json!({ "id": id, "name": format!("n{id}") });
     match rest.strip_prefix("?ids=") {

@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 
 /// A gateway that is served until it is dropped.
 pub struct Gateway {
-    /// Of the GraphQL endpoint.
+    /// URL of the GraphQL endpoint.
     pub url: String,
-    /// Dropped with the gateway, which tells it to stop.
+    /// Dropped with the gateway, which stops it.
     _stop: oneshot::Sender<()>,
 }
 
@@ -22,7 +22,7 @@ impl Gateway {
     /// Writes the SDL into `folder`, and serves it as the configuration says.
     ///
     /// # Errors
-    /// The problems, as a user reads them.
+    /// The problems, as a user sees them.
     pub async fn start(folder: &Path, sdl: &str, config: &str) -> Result<Self, String> {
         std::fs::write(folder.join("schema.graphql"), sdl).expect("a temporary file");
         Self::serve(folder, config, &|_| None).await
@@ -60,7 +60,7 @@ impl Shop {
         Self::with(str::to_owned).await
     }
 
-    /// `change` may edit the configuration's text.
+    /// Starts a shop. `change` may edit the configuration's text.
     pub async fn with(change: impl Fn(&str) -> String) -> Self {
         let storefront = demo::start(demo::Settings::default()).await.expect("free ports");
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
@@ -79,7 +79,7 @@ impl Shop {
         Service::ALL.map(variable).to_vec()
     }
 
-    /// How often an endpoint of a service was called.
+    /// Returns the number of calls of an endpoint of a service.
     pub fn calls(&self, service: Service, endpoint: &str) -> u64 {
         let requests = self.storefront.requests_of(service);
         *requests.endpoints.get(endpoint).unwrap_or_else(|| panic!("no endpoint {endpoint}"))

@@ -11,23 +11,23 @@ use prost_reflect::{
 };
 use serde_json::Value;
 
-/// The descriptors of one `.proto` text.
+/// Compiles the descriptors of one `.proto` text.
 ///
 /// # Panics
-/// On a text that does not compile.
+/// If the text does not compile.
 pub fn compile(proto: &std::path::Path) -> DescriptorPool {
     let folder = proto.parent().expect("a file in a folder");
     let files = protox::compile([proto], [folder]).unwrap_or_else(|error| panic!("{error:?}"));
     DescriptorPool::from_file_descriptor_set(files).expect("a descriptor set just compiled")
 }
 
-/// The method behind `/package.Service/Method`.
+/// Returns the method of `/package.Service/Method`.
 pub fn method(pool: &DescriptorPool, path: &str) -> Option<MethodDescriptor> {
     let (service, name) = path.strip_prefix('/')?.split_once('/')?;
     pool.get_service_by_name(service)?.methods().find(|method| method.name() == name)
 }
 
-/// A framed request message as JSON with the proto's own field names.
+/// Decodes a framed request message to JSON with the proto's own field names.
 pub fn read(method: &MethodDescriptor, frame: &[u8]) -> Value {
     let payload = frame.get(5..).expect("a frame begins with five bytes");
     let message = DynamicMessage::decode(method.input(), payload).expect("a message of the method");
@@ -35,7 +35,7 @@ pub fn read(method: &MethodDescriptor, frame: &[u8]) -> Value {
     message.serialize_with_options(serde_json::value::Serializer, &options).expect("JSON")
 }
 
-/// The HTTP response for an answer.
+/// Builds the HTTP response for an answer.
 pub fn respond(
     method: &MethodDescriptor,
     answer: &Answer,
@@ -62,7 +62,7 @@ pub fn respond(
         .expect("a response of constants")
 }
 
-/// `google.rpc.Status`: its code, its message, and details in envelopes of `google.protobuf.Any`.
+/// Encodes `google.rpc.Status`: its code, its message, and details in envelopes of `google.protobuf.Any`.
 fn details(method: &MethodDescriptor, code: u16, answer: &Answer) -> Vec<u8> {
     let mut status = Vec::new();
     prost::encoding::int32::encode(1, &i32::from(code), &mut status);

@@ -1,4 +1,4 @@
-//! A client that listens to an answer which goes on, block by block.
+//! A client that reads a stream of answers, block by block.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-/// One connection of HTTP/2, for several answers at once.
+/// One HTTP/2 connection for several answers at once.
 pub struct Connection {
     url: String,
     send: http2::SendRequest<Full<Bytes>>,
@@ -27,7 +27,7 @@ impl Connection {
         Self { url: url.to_owned(), send }
     }
 
-    /// As [`Listener::events`]; dropping it ends that answer alone.
+    /// Like [`Listener::events`]; dropping it ends only that answer.
     pub async fn events(&mut self, query: &str) -> Listener {
         let request = post(&self.url, query, &[("accept", "text/event-stream")]);
         let answer = tokio::time::timeout(super::PATIENCE, self.send.send_request(request)).await;
@@ -48,19 +48,19 @@ fn post(url: &str, query: &str, headers: &[(&str, &str)]) -> http::Request<Full<
 pub struct Listener {
     pub head: http::response::Parts,
     body: Incoming,
-    /// What came and was not looked at yet.
+    /// Received text that was not read yet.
     text: String,
-    /// What stands between two blocks.
+    /// Separator between two blocks.
     between: &'static str,
 }
 
 impl Listener {
-    /// Posts a query whose answer is to be a stream of events.
+    /// Posts a query and expects a stream of events.
     pub async fn events(url: &str, query: &str) -> Self {
         Self::post(url, query, &[("accept", "text/event-stream")], "\n\n").await
     }
 
-    /// The same as parts of a multipart body.
+    /// Like [`Self::events`], as parts of a multipart body.
     pub async fn parts(url: &str, query: &str) -> Self {
         let accept = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json";
         Self::post(url, query, &[("accept", accept)], "\r\n--graphql").await
@@ -86,7 +86,7 @@ impl Listener {
         Self { head, body, text: String::new(), between }
     }
 
-    /// The next block; `None` at the end of the answer.
+    /// Returns the next block; `None` at the end of the answer.
     pub async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.text.split_once(self.between) {
@@ -101,9 +101,9 @@ impl Listener {
         }
     }
 
-    /// The next answer, signs of life aside; `None` where the stream says that it is complete.
+    /// Returns the next answer without heartbeats; `None` if the stream is complete.
     pub async fn answer(&mut self) -> Option<Value> {
-        // Signs of life keep coming, whatever else does.
+        // Heartbeats keep arriving, whatever else does.
         let answer = tokio::time::timeout(super::PATIENCE, self.next_answer()).await;
         answer.expect("waited in vain for the next answer")
     }
@@ -133,7 +133,7 @@ impl Listener {
         }
     }
 
-    /// The codes of the next answer's errors.
+    /// Returns the codes of the next answer's errors.
     pub async fn codes(&mut self) -> Vec<String> {
         let answer = self.answer().await.expect("an answer");
         let errors = answer["errors"].as_array().cloned().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! A scripted upstream that holds every reply of a round until the round's calls are all there.
+//! A scripted upstream that holds every reply of a round until all calls of the round have arrived.
 //!
-//! That is how a spec proves, without a clock, that the calls of one round are in flight together and that a later
-//! round waits for an earlier one. A call that the script does not know gets status 599 and fails the spec.
+//! So a spec proves without a clock that the calls of one round are in flight together, and that a later round waits
+//! for an earlier one. A call that is not in the script gets status 599 and fails the spec.
 
 use super::exchange::{Answer, Call, Exchange};
 use super::grpc;
@@ -19,10 +19,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// What a case expects of its upstream.
+/// Calls that a case expects at its upstream.
 pub struct Script {
     pub exchanges: Vec<Exchange>,
-    /// The calls of each round, as lines.
+    /// Calls of each round, as lines.
     pub rounds: Vec<Vec<String>>,
     pub pool: Option<DescriptorPool>,
 }
@@ -36,13 +36,13 @@ pub struct Mock {
 struct Stage {
     script: Script,
     progress: Mutex<Progress>,
-    /// The round whose calls are awaited.
+    /// Round whose calls are expected.
     round: watch::Sender<usize>,
 }
 
 #[derive(Default)]
 struct Progress {
-    /// Calls of the current round that have come, as indices into it.
+    /// Calls of the current round that have arrived, as indices into it.
     came: Vec<usize>,
     used: Vec<usize>,
     complaints: Vec<String>,
@@ -58,7 +58,7 @@ impl Mock {
         Self { address, stage, server }
     }
 
-    /// What was not as the script says: unknown, unexpected and missing calls.
+    /// Returns the differences from the script: unknown, unexpected and missing calls.
     pub fn complaints(&self) -> Vec<String> {
         let progress = self.stage.progress.lock().unwrap();
         let mut complaints = progress.complaints.clone();
@@ -87,7 +87,7 @@ async fn accept(listener: TcpListener, stage: Arc<Stage>) {
         connections.spawn(async move {
             let service = service_fn(move |request| serve(Arc::clone(&stage), request));
             let server = auto::Builder::new(TokioExecutor::new());
-            // An error here is a client that went away, which some specs want.
+            // An error here is a client that disconnected, which some specs want.
             let _ = server.serve_connection(TokioIo::new(socket), service).await;
         });
     }
@@ -155,11 +155,11 @@ fn respond(answer: &Answer) -> http::Response<BoxBody<Bytes, hyper::Error>> {
 }
 
 impl Stage {
-    /// Notes the call, waits until its round is complete, and says what to answer.
+    /// Records the call, waits until its round is complete, and returns the answer.
     async fn answer(&self, call: &Call) -> Answer {
         let (answer, round) = self.note(call);
         let mut current = self.round.subscribe();
-        // The sender lives in `self`, so this ends only by the round being over.
+        // The sender lives in `self`, so this ends only with the round.
         let _ = current.wait_for(|current| *current > round).await;
         answer
     }
@@ -178,7 +178,7 @@ impl Stage {
             progress
                 .complaints
                 .push(format!("not due in round {}: {text}", current.saturating_add(1)));
-            // Nobody waits for a script that has already failed.
+            // A script that has failed already holds no reply.
             self.round.send_replace(usize::MAX);
             return (answer, 0);
         };
@@ -192,7 +192,7 @@ impl Stage {
 }
 
 impl Progress {
-    /// The first exchange for the call that was not used yet; the last of them again and again.
+    /// Returns the first unused exchange for the call; after that, the last one repeatedly.
     fn choose(&mut self, exchanges: &[Exchange], call: &Call) -> Option<Answer> {
         let mut fitting = (0..exchanges.len()).filter(|index| exchanges[*index].answers(call));
         let first = fitting.next()?;

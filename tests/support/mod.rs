@@ -1,4 +1,4 @@
-//! What tests stand on: scripted upstreams, gateways on free ports, and comparison of answers.
+//! Shared by tests: scripted upstreams, gateways on free ports, and comparison of answers.
 
 use std::time::Duration;
 
@@ -17,5 +17,5 @@ pub mod tls;
 pub mod upstream;
 pub mod websocket;
 
-/// How long an event is awaited before its test fails; longer than any timeout a test sets.
+/// Maximum wait for an event before its test fails; longer than any timeout that a test sets.
 pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -10,11 +10,11 @@ const MEMORY: u64 = 6 << 20;
 
 pub struct Process {
     child: Child,
-    /// Of the admin page, where there is one.
+    /// Address of the admin page, if there is one.
     pub admin: Option<String>,
-    /// Lines of the log, where they are kept.
+    /// Lines of the log, if they are kept.
     log: Option<BufReader<ChildStderr>>,
-    /// Of the GraphQL endpoint.
+    /// URL of the GraphQL endpoint.
     pub url: String,
 }
 
@@ -22,11 +22,11 @@ fn command(arguments: &[&str]) -> Command {
     limited(&format!("ulimit -v {MEMORY}"), arguments)
 }
 
-/// Runs under limits that a shell sets.
+/// Creates a command with limits that a shell sets.
 fn limited(limits: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("bash");
     let script = format!("{limits}; exec \"$0\" \"$@\"");
-    // Another build, such as a release of before: `PORTCULLIS_BINARY=path`.
+    // Another build, such as an earlier release: `PORTCULLIS_BINARY=path`.
     let binary = std::env::var("PORTCULLIS_BINARY");
     let binary = binary.as_deref().unwrap_or(env!("CARGO_BIN_EXE_portcullis"));
     command.args(["-c", &script, binary]).args(arguments);
@@ -38,24 +38,24 @@ pub fn run(arguments: &[&str]) -> Output {
     run_with(arguments, &[])
 }
 
-/// [`run`] with these environment variables.
+/// Like [`run`], with these environment variables.
 pub fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     command(arguments).envs(variables.iter().copied()).output().expect("bash is installed")
 }
 
 impl Process {
-    /// Starts `serve` or `demo`, and waits until it says where it serves.
+    /// Starts `serve` or `demo`, and waits until it prints its address.
     pub fn start(arguments: &[&str]) -> Self {
         Self::start_with(arguments, &[])
     }
 
-    /// Serves the configuration in this folder, whose schema stands beside it, with these environment variables.
+    /// Serves the configuration in this folder, with the schema beside it and these environment variables.
     pub fn serve(folder: &Path, sdl: &str, config: &str, variables: &[(&str, &str)]) -> Self {
         std::fs::write(folder.join("schema.graphql"), sdl).expect("a temporary file");
         Self::configured(folder, config, variables)
     }
 
-    /// Serves the configuration in this folder, which has its schema already.
+    /// Serves the configuration in this folder, which already contains its schema.
     pub fn configured(folder: &Path, config: &str, variables: &[(&str, &str)]) -> Self {
         let file = folder.join("portcullis.yaml");
         std::fs::write(&file, config).expect("a temporary file");
@@ -63,7 +63,7 @@ impl Process {
         Self::start_with(&["serve", "--listen", "127.0.0.1:0", "--config", file], variables)
     }
 
-    /// [`Process::serve`], with its log kept for [`Process::until_logged`].
+    /// Like [`Process::serve`], with its log kept for [`Process::until_logged`].
     pub fn serve_logging(
         folder: &Path,
         sdl: &str,
@@ -78,7 +78,7 @@ impl Process {
         Self::start_logging(&arguments, variables)
     }
 
-    /// [`Process::start`], with its log kept for [`Process::until_logged`].
+    /// Like [`Process::start`], with its log kept for [`Process::until_logged`].
     pub fn start_logging(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         Self::spawn(&mut command(arguments), variables, Stdio::piped())
     }
@@ -93,7 +93,7 @@ impl Process {
         }
     }
 
-    /// Reads its log to the end, which comes when the process ends.
+    /// Reads the log until the process ends.
     pub fn collect_log(&mut self) -> JoinHandle<String> {
         let mut log = self.log.take().expect("its log is kept");
         std::thread::spawn(move || {
@@ -103,7 +103,7 @@ impl Process {
         })
     }
 
-    /// Closes the pipe that its log goes to.
+    /// Closes the pipe of the log.
     pub fn close_log(&mut self) {
         self.log = None;
     }
@@ -140,19 +140,19 @@ impl Process {
             admin = admin.or(line.strip_prefix("admin ").map(|url| url.trim().to_owned()));
             line.clear();
         }
-        // The rest is read, so that the child never waits for us.
+        // The rest is read, so that the child never blocks on its output.
         std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
         let log = child.stderr.take().map(BufReader::new);
         Self { url: url.expect("it says where it serves"), admin, child, log }
     }
 
-    /// Open files.
+    /// Returns the number of open files.
     pub fn files(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());
         std::fs::read_dir(folder).expect("Linux, and the child lives").count()
     }
 
-    /// Bytes of memory in use.
+    /// Returns the bytes of memory in use.
     pub fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("Linux, and the child lives");
@@ -161,13 +161,13 @@ impl Process {
         kilobytes << 10
     }
 
-    /// Ends it at once, as a crash does: SIGKILL.
+    /// Kills it with SIGKILL, like a crash.
     pub fn kill(&mut self) {
         self.child.kill().expect("a child of ours");
         self.child.wait().expect("a child of ours");
     }
 
-    /// A figure of `/metrics`, by its name and labels as they stand there; 0 where it was never counted.
+    /// Returns a figure of `/metrics`, by its name and labels as written there; 0 if it was never counted.
     pub async fn metric(&self, name: &str) -> u64 {
         let url = self.url.replace("/graphql", "/metrics");
         let text = super::client::Http::new().get(&url).await.text();
@@ -182,7 +182,7 @@ impl Process {
         assert!(status.expect("kill is installed").success());
     }
 
-    /// Still running.
+    /// Returns whether it is still running.
     pub fn lives(&mut self) -> bool {
         self.child.try_wait().expect("a child of ours").is_none()
     }
@@ -190,7 +190,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may be gone already.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! A real `redis-server` on a port of its own, that a test may kill, restart, stop and slow down.
+//! A real `redis-server` on its own port, which a test may kill, restart, stop and slow down.
 
 use super::tls::{self, Pair};
 use portcullis::shared;
@@ -7,24 +7,24 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Below the ports that systems give out by themselves, so that none takes it while a server restarts.
+/// Below the ports that systems assign, so that no other program takes it while a server restarts.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 pub struct Redis {
     port: u16,
     folder: tempfile::TempDir,
     child: Option<Child>,
-    /// Its certificate, if it speaks TLS and nothing else.
+    /// Its certificate, if it speaks only TLS.
     certificate: Option<String>,
 }
 
 impl Redis {
-    /// Starts an empty one that keeps nothing, and waits until it takes connections.
+    /// Starts an empty server without persistence, and waits until it accepts connections.
     pub fn start() -> Self {
         Self::start_with(None)
     }
 
-    /// The same, which speaks TLS only and shows this certificate.
+    /// Like [`Self::start`], with TLS only and this certificate.
     pub fn secured(pair: &Pair) -> Self {
         Self::start_with(Some(pair))
     }
@@ -50,7 +50,7 @@ impl Redis {
         panic!("no free port for redis-server");
     }
 
-    /// With a password or an unused database in the URL, if that is what a test is about.
+    /// Returns the URL, with a password or an unused database if a test needs it.
     pub fn url(&self) -> String {
         let scheme = if self.certificate.is_some() { "rediss" } else { "redis" };
         format!("{scheme}://127.0.0.1:{}", self.port)
@@ -65,14 +65,14 @@ impl Redis {
         redis::Client::build_with_tls(self.url(), certificates).expect("an address")
     }
 
-    /// A connection as the product makes it.
+    /// Opens a connection as the product does.
     pub fn shared(&self, timeout: Duration) -> shared::Redis {
         let url = self.url().parse().expect("an address");
         let settings = shared::Settings { timeout, ..shared::Settings::new(url) };
         shared::Redis::new(settings).expect("an address that can be used")
     }
 
-    /// One command over a connection of its own, answered as text.
+    /// Runs one command over its own connection, and returns the answer as text.
     pub fn ask(&self, words: &[&str]) -> String {
         let mut connection = self.client().get_connection().expect("it runs");
         let mut command = redis::cmd(words[0]);
@@ -85,13 +85,13 @@ impl Redis {
         }
     }
 
-    /// All keys.
+    /// Returns all keys.
     pub fn keys(&self) -> Vec<String> {
         let mut connection = self.client().get_connection().expect("it runs");
         redis::cmd("KEYS").arg("*").query(&mut connection).expect("a command it knows")
     }
 
-    /// How often a command was run since the counters were set to zero (`CONFIG RESETSTAT`).
+    /// Returns the number of runs of a command since the counters were reset (`CONFIG RESETSTAT`).
     pub fn calls(&self, command: &str) -> u64 {
         let start = format!("cmdstat_{command}:calls=");
         let report = self.ask(&["INFO", "commandstats"]);
@@ -99,7 +99,7 @@ impl Redis {
         figure.map_or(0, |line| line.split(',').next().unwrap().parse().expect("a number"))
     }
 
-    /// Gone without a word, and with all it held.
+    /// Kills the server, which loses all data.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("a child of ours");
@@ -107,13 +107,13 @@ impl Redis {
         }
     }
 
-    /// Again on the same port, empty.
+    /// Starts it again on the same port, empty.
     pub fn restart(&mut self) {
         self.kill();
         assert!(self.launch(), "redis-server does not start again on port {}", self.port);
     }
 
-    /// It keeps its connections and answers nothing, like a machine that hangs.
+    /// Stops it: it keeps its connections and answers nothing, like a machine that hangs.
     pub fn stop(&self) {
         self.signal("-STOP");
     }
@@ -122,7 +122,7 @@ impl Redis {
         self.signal("-CONT");
     }
 
-    /// Every command of any client waits that long.
+    /// Delays every command of any client by this time.
     pub fn slow(&self, time: Duration) {
         self.ask(&["CLIENT", "PAUSE", &time.as_millis().to_string(), "ALL"]);
     }
@@ -168,7 +168,7 @@ impl Redis {
                 return false;
             }
         }
-        // The rest is read, so that the server never waits for us.
+        // The rest is read, so that the server never blocks on its output.
         std::thread::spawn(move || output.lines().map_while(Result::ok).for_each(drop));
         TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
     }
@@ -177,7 +177,7 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // It may be gone already. A stopped process dies of this too.
+            // It may have ended already. This also ends a stopped process.
             let _ = child.kill();
             let _ = child.wait();
         }

@@ -1,4 +1,4 @@
-//! Certificates that sign themselves, and clients that trust one of them.
+//! Self-signed certificates, and clients that trust one of them.
 
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::crypto::ring;
@@ -13,19 +13,19 @@ use tokio_rustls::client::TlsStream;
 
 pub type Pair = CertifiedKey<KeyPair>;
 
-/// For a name or an address.
+/// Creates a certificate for a name or an address.
 pub fn pair(name: &str) -> Pair {
     rcgen::generate_simple_self_signed([name.to_owned()]).expect("a name")
 }
 
-/// As `cert.pem` and `key.pem`.
+/// Writes it as `cert.pem` and `key.pem`.
 pub fn write(folder: &Path, pair: &Pair) {
     std::fs::write(folder.join("cert.pem"), pair.cert.pem()).expect("a temporary file");
     let key = pair.signing_key.serialize_pem();
     std::fs::write(folder.join("key.pem"), key).expect("a temporary file");
 }
 
-/// A connection of HTTP/1.1 to a server at this URL, which must show this certificate.
+/// Opens an HTTP/1.1 connection to a server at this URL, which must present this certificate.
 pub async fn connect(url: &str, trusted: &Pair) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.cert.der().clone()).expect("a certificate");
@@ -42,7 +42,7 @@ pub async fn connect(url: &str, trusted: &Pair) -> std::io::Result<TlsStream<Tcp
     TlsConnector::from(Arc::new(config)).connect(name, socket).await
 }
 
-/// One request on a connection that stays open.
+/// Sends one request on a connection that stays open.
 pub async fn health(socket: &mut TlsStream<TcpStream>) -> std::io::Result<()> {
     socket.write_all(b"GET /health HTTP/1.1\r\nhost: here\r\n\r\n").await?;
     let mut received = Vec::new();

@@ -1,4 +1,4 @@
-//! An upstream that answers every call alike, at once, never or when a test says so, and says how many calls it has in
+//! An upstream that answers every call alike: at once, never, or when a test releases it. It counts its calls in
 //! flight.
 
 use bytes::Bytes;
@@ -22,9 +22,9 @@ pub struct Upstream {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Count {
-    /// Calls ever made.
+    /// Number of calls ever made.
     pub came: usize,
-    /// Calls that are neither answered nor abandoned.
+    /// Number of calls that are neither answered nor abandoned.
     pub in_flight: usize,
 }
 
@@ -37,7 +37,7 @@ impl Drop for Visit {
 }
 
 impl Upstream {
-    /// `reply`: the JSON of every answer; `None`: it never answers.
+    /// Starts an upstream. `reply` is the JSON of every answer; `None`: it never answers.
     pub async fn start(reply: Option<&'static str>) -> Self {
         let upstream = Self::held(reply.unwrap_or_default()).await;
         if reply.is_some() {
@@ -46,7 +46,7 @@ impl Upstream {
         upstream
     }
 
-    /// Calls wait for their answer until it is released.
+    /// Starts an upstream whose calls wait until it is released.
     pub async fn held(reply: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
@@ -56,7 +56,7 @@ impl Upstream {
         Self { address, count, gate, server }
     }
 
-    /// Answers what waits, and whatever comes.
+    /// Answers waiting calls, and all later ones.
     pub fn release(&self) {
         self.gate.send_replace(true);
     }
@@ -99,7 +99,7 @@ async fn accept(
                 let visit = Visit(count);
                 async move {
                     if open.wait_for(|open| *open).await.is_err() {
-                        // The test is over.
+                        // The test has ended.
                         return std::future::pending().await;
                     }
                     drop(visit);
@@ -109,7 +109,7 @@ async fn accept(
                     reply.body(body)
                 }
             });
-            // A client that goes away is what this is for.
+            // Clients that disconnect are the purpose of this.
             let server = auto::Builder::new(TokioExecutor::new());
             let _ = server.serve_connection(TokioIo::new(socket), service).await;
         });

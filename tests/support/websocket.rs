@@ -1,4 +1,4 @@
-//! A WebSocket client that speaks GraphQL: what is sent is JSON, and what comes back is JSON or the end.
+//! A WebSocket client for GraphQL: it sends JSON, and receives JSON or the end.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -9,18 +9,18 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 pub struct Socket(WebSocketStream<TcpStream>);
 
-/// What came.
+/// A received message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Said {
     Json(Value),
     /// The code of a close frame.
     Close(u16),
-    /// The connection is gone, without a word.
+    /// The connection was closed without a close frame.
     Gone,
 }
 
 impl Socket {
-    /// Opens a socket; with the status where the gateway does not want it.
+    /// Opens a socket; the error is the status of a refusal.
     pub async fn open(url: &str, protocol: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let mut request = url.replacen("http", "ws", 1).into_client_request().expect("a URL");
         let all = [("sec-websocket-protocol", protocol)].into_iter().chain(headers.iter().copied());
@@ -40,7 +40,7 @@ impl Socket {
         }
     }
 
-    /// A socket in the newer protocol that has begun.
+    /// Opens a socket in the newer protocol, initialized.
     pub async fn begun(url: &str) -> Self {
         let mut socket = Self::open(url, "graphql-transport-ws", &[]).await.expect("a socket");
         socket.send(json!({ "type": "connection_init" })).await;
@@ -53,7 +53,7 @@ impl Socket {
     }
 
     pub async fn text(&mut self, text: impl Into<String>) {
-        // A socket that is closed already says so when it is read.
+        // A closed socket reports that when it is read.
         let _ = self.0.send(Message::text(text.into())).await;
     }
 
@@ -65,7 +65,7 @@ impl Socket {
         self.send(json!({ "id": id, "type": "subscribe", "payload": { "query": query } })).await;
     }
 
-    /// The next message, signs of life of both layers aside.
+    /// Returns the next message, without heartbeats of either layer.
     pub async fn next(&mut self) -> Said {
         let said = tokio::time::timeout(super::PATIENCE, self.next_said()).await;
         said.expect("waited in vain for a message")
@@ -89,7 +89,7 @@ impl Socket {
         }
     }
 
-    /// The next message, which is one of the protocol: its type, its id and its payload.
+    /// Returns type, ID and payload of the next message of the protocol.
     pub async fn message(&mut self) -> (String, String, Value) {
         match self.next().await {
             Said::Json(json) => {

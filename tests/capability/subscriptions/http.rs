@@ -1,4 +1,4 @@
-//! As server-sent events and as multipart: HTTP answers that go on.
+//! Subscriptions as server-sent events and as multipart: HTTP answers without an end.
 
 use super::{SAID, said, serve};
 use crate::support::client::Http;
@@ -51,7 +51,7 @@ async fn what_has_one_answer_has_one_event() {
     assert_eq!((parts.answer().await, parts.answer().await), (Some(answer.clone()), None));
     let mut events = Listener::events(&gateway.url, "mutation { rename(id: 2) { name } }").await;
     assert_eq!(events.answer().await.unwrap()["data"]["rename"]["name"], "n2");
-    // Who takes JSON too is answered in JSON.
+    // A client that also accepts JSON is answered in JSON.
     let headers = [("accept", "text/event-stream, application/json")];
     let body = json!({ "query": query }).to_string();
     let plain = Http::new().post(&gateway.url, &headers, body).await;

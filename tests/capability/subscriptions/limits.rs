@@ -1,4 +1,4 @@
-//! What subscriptions may take: places on a connection, and cost out of their caller's bucket.
+//! Limits of subscriptions: places on a connection, and cost from their caller's bucket.
 
 use super::{SAID, said, serve};
 use crate::support::PATIENCE;
@@ -24,7 +24,7 @@ async fn a_connection_of_http2_has_its_own_number_of_places() {
     for events in [&mut one, &mut third] {
         assert_eq!(events.answer().await, Some(said("a", 1)));
     }
-    // One that ends on the same connection makes room for another.
+    // If one ends, another may start on the same connection.
     drop(two);
     feed.until(|count| count.open == 2).await;
     let start = Instant::now();
@@ -39,7 +39,7 @@ async fn a_connection_of_http2_has_its_own_number_of_places() {
     assert_eq!(feed.count().opened, 4, "the refused ones were not opened");
 }
 
-/// What is left of a caller's bucket after asking, which costs 1; the status, where it was refused.
+/// Returns the units left in a caller's bucket after a request, which costs 1; the status, if it was refused.
 async fn left(gateway: &Gateway, who: &str) -> Result<u64, u16> {
     let body = json!({ "query": "{ __typename }" }).to_string();
     let answer = Http::new().post(&gateway.url, &[("x-api-key", who)], body).await;
@@ -47,7 +47,8 @@ async fn left(gateway: &Gateway, who: &str) -> Result<u64, u16> {
     if answer.status == 200 { Ok(cost.as_u64().expect("told")) } else { Err(answer.status) }
 }
 
-/// The same, once it is so: what events cost may be on its way to Redis.
+/// Repeats [`left`], which costs 1 each time, until the rest is as due: the cost of events may still be in transit to
+/// Redis.
 async fn until_left(gateway: &Gateway, who: &str, mut due: u64) {
     let start = Instant::now();
     while left(gateway, who).await != Ok(due) {
@@ -71,7 +72,7 @@ async fn subscribed(gateway: &Gateway, who: &str) -> Listener {
 async fn events_are_taken_from_their_caller_s_bucket_down_to_a_debt() {
     let (feed, gateway) = serve("", &rate(20, "")).await;
     let mut events = subscribed(&gateway, "ann").await;
-    // The message and its author: what was estimated for one event is spent by opening.
+    // The message and its author: opening spends the estimate for one event.
     assert_eq!(left(&gateway, "ann").await, Ok(17));
     for due in [14, 11, 8, 5, 2] {
         feed.say("a", 1);
@@ -80,7 +81,7 @@ async fn events_are_taken_from_their_caller_s_bucket_down_to_a_debt() {
         assert_eq!(left(&gateway, "ann").await, Ok(due));
     }
     assert_eq!(left(&gateway, "bob").await, Ok(19), "nobody else pays");
-    // Events are never refused; whatever else she asks is.
+    // Events are never refused; her other requests are.
     for text in ["b", "c", "d"] {
         feed.say(text, 2);
         assert_eq!(events.answer().await.expect("an event")["data"], said(text, 2)["data"]);
@@ -102,7 +103,7 @@ async fn events_are_taken_from_a_bucket_that_gateways_share() {
         feed.say("a", 1);
         assert!(events.answer().await.is_some());
     }
-    // Opened for two, ten events at two each, and one for asking.
+    // Opened for two, ten events at two each, and one for the request.
     until_left(&two, "ann", 77).await;
     assert_eq!(left(&two, "bob").await, Ok(99));
 }

@@ -1,4 +1,4 @@
-//! A share of all subscriptions for each client, over whatever transport, connection or stream it listens.
+//! The share of each client in all subscriptions, over any transport, connection or stream.
 
 use super::{SAID, said, serve};
 use crate::support::listener::{Connection, Listener};
@@ -7,7 +7,7 @@ use serde_json::json;
 
 const NEW: &str = "graphql-transport-ws";
 
-/// Twenty in all; past ten, a client may hold four. Clients are told apart as behind a proxy.
+/// Twenty in all; past ten, a client may hold four. Clients are identified as behind a proxy.
 const BEHIND_A_PROXY: &str = "server: { trusted_proxies: [127.0.0.1] }\nsubscriptions: { max: 20 }";
 
 /// Subscribes three times over each of several WebSockets.
@@ -20,7 +20,7 @@ async fn over_sockets(url: &str, client: &str, sockets: usize) -> Vec<Socket> {
         for id in ["a", "b", "c"] {
             socket.subscribe(id, SAID).await;
         }
-        // All three were looked at when this is answered.
+        // All three were checked when this is answered.
         socket.send(json!({ "type": "ping" })).await;
         loop {
             match socket.message().await {

@@ -1,4 +1,4 @@
-//! The storefront's own subscription: what a user is told, as it happens.
+//! The storefront's own subscription: notifications of a user, as they happen.
 
 use crate::support::gateway::Shop;
 use crate::support::listener::Listener;
@@ -11,7 +11,7 @@ const ADDED: &str = "subscription Told { notificationAdded(userId: 1) { \
 const PLACE: &str = "mutation { placeOrder(input: { userId: 1, \
     lines: [{ productId: \"P-0042\", quantity: 1 }] }) { id lines { product { name } } } }";
 
-/// Waits until this many have ever listened; from then on, they hear what happens.
+/// Waits until this many listeners have ever connected; from then on, they receive events.
 async fn until_heard(shop: &Shop, listeners: u64) {
     let so = async {
         while shop.calls(Service::Notifications, "GET /users/{id}/stream") < listeners {
@@ -21,7 +21,7 @@ async fn until_heard(shop: &Shop, listeners: u64) {
     tokio::time::timeout(crate::support::PATIENCE, so).await.expect("the stream is opened");
 }
 
-/// What a listener is to hear of an order that was placed.
+/// Returns the notification of an order that was placed.
 fn told(placed: &Value) -> Value {
     let order = &placed["data"]["placeOrder"];
     let text = format!("Thank you for order {}", order["id"].as_str().unwrap());

@@ -1,4 +1,4 @@
-//! A subscription lasts no longer than the token it was asked for with, over either transport.
+//! A subscription lasts no longer than the token it was started with, over either transport.
 
 use super::{SAID, said};
 use crate::support::client::Http;
@@ -10,7 +10,7 @@ use portcullis::demo::{AUDIENCE, ISSUER, Issuer};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Long enough to subscribe and hear something before it is over.
+/// Long enough to subscribe and receive an event.
 const LIFETIME: Duration = Duration::from_millis(2500);
 
 struct Guarded {
@@ -33,7 +33,7 @@ impl Guarded {
         Self { feed, gateway, issuer, _folder: folder }
     }
 
-    /// A header's value that is good for [`LIFETIME`], and when it is over.
+    /// Returns a header's value that is valid for [`LIFETIME`], and its expiry.
     fn bearer(&self) -> (String, SystemTime) {
         let expires = SystemTime::now() + LIFETIME;
         let exp = expires.duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
@@ -41,9 +41,9 @@ impl Guarded {
         (format!("Bearer {}", self.issuer.sign(&claims)), expires)
     }
 
-    /// Whoever comes with it now is refused, and nothing is open.
+    /// Asserts that new requests with it are refused, and no subscription is open.
     async fn assert_over(&self, bearer: &str, expires: SystemTime) {
-        // A microsecond is lost where seconds are written as a fraction.
+        // A fraction of seconds loses up to a microsecond.
         assert!(SystemTime::now() + Duration::from_millis(1) >= expires, "it ended too early");
         self.feed.until(|count| count.open == 0).await;
         let body = json!({ "query": "{ user(id: 1) { name } }" }).to_string();
@@ -71,7 +71,7 @@ async fn events_end_with_the_token() {
     assert_eq!(events.answer().await, Some(said("a", 1)));
     assert_expired(&events.answer().await.expect("an answer that says why"));
     assert_eq!(events.answer().await, None);
-    // Somebody without a token has none that ends.
+    // A caller without a token has none that expires.
     guarded.feed.say("b", 2);
     assert_eq!(endless.answer().await, Some(said("a", 1)));
     assert_eq!(endless.answer().await, Some(said("b", 2)));

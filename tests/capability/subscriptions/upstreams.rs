@@ -1,4 +1,4 @@
-//! Upstreams that break, hang, and send what they should not.
+//! Upstreams that break, hang, and send invalid data.
 
 use super::{SAID, said, serve};
 use crate::support::listener::Listener;
@@ -100,7 +100,7 @@ async fn a_stream_that_falls_silent_is_given_up_and_comments_are_sound() {
     let (feed, gateway) = serve(", stream_idle: 800ms", life).await;
     let mut events = Listener::events(&gateway.url, SAID).await;
     for _ in 0..5 {
-        // The gateway's own signs of life are the clock: five of them take longer than the upstream may be silent.
+        // The gateway's own heartbeats are the clock: five of them take longer than the upstream may be silent.
         assert_eq!(events.block().await.as_deref(), Some(":"));
         feed.send(": still here\n");
     }

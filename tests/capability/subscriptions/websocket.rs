@@ -1,4 +1,4 @@
-//! Over a WebSocket, in both protocols.
+//! Subscriptions over a WebSocket, in both protocols.
 
 use super::{SAID, said, serve};
 use crate::support::client::Http;
@@ -72,7 +72,7 @@ async fn a_subscription_ends_when_the_client_says_so_or_goes_away() {
     feed.until(|count| count.open == 0).await;
 }
 
-/// The code of an `error` message.
+/// Returns the code of an `error` message.
 async fn refused(socket: &mut Socket, id: &str) -> String {
     let (kind, of, payload) = socket.message().await;
     assert_eq!((kind.as_str(), of.as_str()), ("error", id), "{payload}");
