@@ -119,7 +119,7 @@ fn check_type(
     }
 }
 
-/// Checks for rows that are grouped by their own identity: they would match a parent's key only by chance.
+/// Reports rows that are grouped by their own identity: they would match a parent's key only by chance.
 fn check_rows(
     argument: &Argument,
     target: &Target<'_>,

@@ -74,7 +74,7 @@ impl ScalarFormat {
     }
 }
 
-/// `full-date` of RFC 3339.
+/// Returns `true` for a `full-date` of RFC 3339.
 fn is_date(text: &[u8]) -> bool {
     let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = text else { return false };
     let (Some(year), Some(month), Some(day)) =
@@ -93,7 +93,7 @@ fn is_date(text: &[u8]) -> bool {
     (1..=days).contains(&day)
 }
 
-/// `date-time` of RFC 3339; a space is allowed instead of the `T`.
+/// Returns `true` for a `date-time` of RFC 3339; a space is allowed instead of the `T`.
 fn is_date_time(text: &[u8]) -> bool {
     let Some((date, rest)) = text.split_at_checked(10) else { return false };
     let Some((b'T' | b't' | b' ', time)) = rest.split_first() else { return false };
@@ -126,7 +126,7 @@ fn number(digits: &[u8]) -> Option<u32> {
     })
 }
 
-/// A valid email address of the HTML standard, section "Email state".
+/// Returns `true` for a valid email address of the HTML standard, section "Email state".
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     let is_local =
@@ -142,8 +142,8 @@ fn is_email(text: &str) -> bool {
         && domain.split('.').all(is_label)
 }
 
-/// An absolute URL as the URL standard parses it. The parser skips spaces around it, and tabs and line breaks
-/// everywhere, but texts are passed on as they are.
+/// Returns `true` for an absolute URL of the URL standard. Its parser skips spaces around a URL, and tabs and line
+/// breaks everywhere. Texts with these are refused here, because texts are passed on as they are.
 fn is_url(text: &str) -> bool {
     let is_skipped =
         text.starts_with(' ') || text.ends_with(' ') || text.contains(char::is_control);

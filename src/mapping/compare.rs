@@ -8,7 +8,7 @@ use super::found::{Found, equal};
 use super::{Expr, Failure, Method};
 use serde_json::Value;
 
-/// `eq`, `ne`, `gt`, `gte`, `lt`, `lte`: null if either operand is null.
+/// `eq`, `ne`, `gt`, `gte`, `lt`, `lte`: compares two values. Null if either is null.
 pub(super) fn compare<'a>(
     method: Method,
     receiver: Found<'a>,

@@ -8,7 +8,7 @@ use super::{Expr, Failure, Method};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// `entries`, `keys`, `values` of an object, in its order.
+/// `entries`, `keys`, `values`: lists the members of an object, in its order.
 pub(super) fn listed<'a>(
     method: Method,
     receiver: Found<'a>,

@@ -34,7 +34,7 @@ fn text_of<'f>(found: &'f Found<'_>) -> &'f str {
     found.value().and_then(Value::as_str).unwrap_or_default()
 }
 
-/// `lower`, `upper`, `trim`.
+/// `lower`, `upper`, `trim`: converts a text.
 pub(super) fn transform<'a>(method: Method, receiver: &Found<'a>) -> Result<Found<'a>, Failure> {
     let text = receiver_text(method, receiver)?;
     Ok(Found::owned(match method {
@@ -44,7 +44,8 @@ pub(super) fn transform<'a>(method: Method, receiver: &Found<'a>) -> Result<Foun
     }))
 }
 
-/// `startsWith(prefix)`, and `contains(part)` of a text. Null if the argument is null.
+/// `startsWith(prefix)`, and `contains(part)` for a text: returns `true` if it has that part. Null if the argument is
+/// null.
 pub(super) fn test<'a>(
     method: Method,
     receiver: &Found<'a>,

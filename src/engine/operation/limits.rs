@@ -23,7 +23,7 @@ struct Measure {
 /// Checks every operation and fragment of a document against the limits.
 ///
 /// # Errors
-/// If it nests so deep that further steps must not process it.
+/// If selections nest deeper than [`MAX_LEVELS`]. Exceeded limits are added to `verdict`.
 pub(super) fn check(
     document: &Document,
     limits: &Limits,

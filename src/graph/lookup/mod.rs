@@ -241,7 +241,7 @@ impl Reading<'_> {
     }
 }
 
-/// Returns `true` if `name` matches the path: `org.id` matches `orgId` or, if no other field does, `id`.
+/// Returns `true` if `name` is the path in camel case, such as `orgId` for `org.id`.
 fn is_called(path: &KeyPath, name: &str) -> bool {
     let joined = path.iter().enumerate().fold(String::new(), |mut joined, (at, step)| {
         let mut chars = step.chars();

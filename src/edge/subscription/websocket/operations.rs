@@ -66,7 +66,8 @@ impl OpenOperations {
         self.running.len() > self.most
     }
 
-    /// Starts an operation of any kind, requested in a message of that many bytes. If no place is free, it is refused.
+    /// Starts an operation of any kind, requested in a message of that many bytes. If there is no place or no memory
+    /// for it, it is refused.
     pub(super) fn start(
         &mut self,
         id: &str,
