@@ -19,11 +19,15 @@ pub struct Credentials {
 /// An OAuth 2 client (RFC 6749, section 4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCredentials {
+    /// URL of the token endpoint.
     pub token_url: Uri,
+    /// `client_id` of the client.
     pub id: String,
+    /// `client_secret` of the client.
     pub secret: Secret,
     /// Scopes, separated by spaces.
     pub scope: Option<String>,
+    /// `audience` parameter of token requests, which some endpoints need.
     pub audience: Option<String>,
     pub style: ClientStyle,
     /// Proxies between the gateway and `token_url`.

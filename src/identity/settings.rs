@@ -13,8 +13,9 @@ pub struct Settings {
     /// Trusted providers, each issuer once. If empty, tokens are ignored.
     pub providers: Vec<ProviderSettings>,
     pub token: TokenSettings,
+    /// Handling of requests without a token. Default: `Allow`.
     pub on_missing: OnMissing,
-    /// Memory for verified tokens, in bytes.
+    /// Memory for verified tokens, in bytes. Default: 16 MiB.
     pub cache: u64,
     /// Proxies between the gateway and the URLs of keys.
     pub proxies: Proxies,
@@ -25,19 +26,22 @@ pub struct Settings {
 pub struct ProviderSettings {
     /// `iss` of the tokens, compared exactly.
     pub issuer: String,
+    /// Source of the keys that sign the tokens.
     pub keys: KeySource,
+    /// Required `aud` of the tokens.
     pub audience: Audience,
     /// Claim that holds a token's scopes, or the path to it: names joined with dots. Default: `scope`, `scp` and
     /// `scopes`.
     pub scopes_claim: Option<Arc<str>>,
+    /// Accepted signature algorithms. Default: all that are supported.
     pub algorithms: Vec<Algorithm>,
-    /// Maximum difference between clocks.
+    /// Maximum difference between clocks. Default: 1 min.
     pub leeway: Duration,
-    /// Interval at which keys are refreshed in the background.
+    /// Interval at which keys are refreshed in the background. Default: 10 min.
     pub refresh: Duration,
-    /// Timeout of one fetch of keys.
+    /// Timeout of one fetch of keys. Default: 5 s.
     pub timeout: Duration,
-    /// Minimum time between two fetches caused by unknown keys, because any client can name one.
+    /// Minimum time between two fetches caused by unknown keys, because any client can name one. Default: 10 s.
     pub rest: Duration,
 }
 
@@ -66,8 +70,9 @@ pub enum Audience {
 /// Place of the token in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSettings {
+    /// Header that holds the token. Default: `authorization`.
     pub header: HeaderName,
-    /// Scheme before the token, in any case. If it is empty, the header is the token.
+    /// Scheme before the token, in any case. If it is empty, the header is the token. Default: `Bearer`.
     pub prefix: String,
     /// Cookie that may hold the token instead.
     pub cookie: Option<String>,

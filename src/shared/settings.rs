@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub url: Url,
-    /// Maximum time of one command, connecting included.
+    /// Maximum time of one command, connecting included. Default: 100 ms.
     pub timeout: Duration,
     /// Prefix of every key, so that several products can share a server.
     pub prefix: String,

@@ -219,6 +219,7 @@ pub struct Reply {
     pub body: Body,
     /// HTTP status, or the number of the gRPC code.
     pub status: u16,
+    /// Response headers, or the metadata of gRPC.
     pub headers: Arc<http::HeaderMap>,
     /// Account of the bytes of the body. A reply in a cache is counted by the cache instead.
     pub held: Held,
@@ -247,6 +248,7 @@ pub struct Error {
     pub kind: ErrorKind,
     /// Effect of a mutation, as far as it is known.
     pub outcome: MutationOutcome,
+    /// Reason for the log, never for clients.
     pub detail: String,
     /// The refused reply, if the binding's rules or a developer need it.
     pub refusal: Option<Arc<RefusedReply>>,

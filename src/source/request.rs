@@ -13,7 +13,9 @@ use std::time::SystemTime;
 /// The client of a request: everything of it that calls may use or forward.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
+    /// Headers of the client's request.
     pub headers: http::HeaderMap,
+    /// Address of the client, as forwarded by trusted proxies; `None` if it is unknown.
     pub ip: Option<IpAddr>,
     /// The claims of a verified token; null for an anonymous caller.
     pub claims: Value,

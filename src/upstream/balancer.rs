@@ -1,18 +1,18 @@
 //! Picks the instance of the next attempt.
 //!
-//! All three ways draw instances by *weight*: the weight of its address times its share ([`Candidate::share`]), so that an
-//! instance in its slow start, or one that fails, is drawn less often, and one that is ejected or down not at all while
-//! another is healthy. They differ in when a drawn instance gives way to another one:
+//! All strategies draw instances by *weight*: the weight of its address times its share ([`Candidate::share`]). So an
+//! instance that is in its slow start, or fails, is drawn less often, and one that is ejected or down is not drawn
+//! while another is healthy. The strategies differ in when a drawn instance gives way to another one:
 //!
-//! - `p2c` draws two different ones, which is as good as comparing all at the price of two. The first gives way to the
-//!   second where that has clearly more room, or answers clearly sooner ([`gives_way`]).
-//! - `least_in_flight` draws one, which gives way to the one that has the most room.
+//! - `p2c` draws two different instances, which balances nearly as well as comparing all and costs two draws. The first
+//!   gives way if the second clearly has more room, or clearly answers sooner ([`gives_way`]).
+//! - `least_in_flight` draws one instance, which gives way to the one with the most room.
 //! - `round_robin` draws nothing: turns are interleaved by weight (nginx's smooth weighted round robin).
 //!
-//! Room is calls in flight for each unit of weight. A call counts as one whole, and the share of a light instance at low
-//! concurrency is less than one call. So an instance gives way only where the other one, with this call added, has at
-//! most the calls in flight by weight that the first has without it. That keeps shares as the weights are, at one call
-//! at a time and at hundreds. Pure but for the turns of `round_robin`.
+//! Room is measured in calls in flight per unit of weight. A call counts as one whole, although the share of a light
+//! instance at low concurrency is less than one call. So an instance gives way only if the other one, with this call
+//! added, has at most as many calls in flight per weight as the first has without it. Shares then follow the weights,
+//! with one call in flight and with hundreds. Pure, except for the turns of `round_robin`.
 
 use super::health::Access;
 use super::settings::Balance;
@@ -137,7 +137,7 @@ impl Balancer {
 struct Filter<'a> {
     candidates: &'a dyn Candidates,
     tried_too: bool,
-    /// Whether ejections apply. Computed when the first ejected instance is met, which is rare.
+    /// True if ejections apply. Computed when the first ejected instance is met, which is rare.
     ejects: OnceCell<bool>,
 }
 

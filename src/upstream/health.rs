@@ -60,7 +60,7 @@ enum Situation {
     },
 }
 
-/// Whether an instance takes calls.
+/// Availability of an instance for calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     Up,

@@ -3,7 +3,7 @@
 //! [`Upstream::call`] is the only entry. A protocol passes a closure that makes one attempt at one [`Instance`]. All
 //! decisions around attempts are made here, so that all protocols behave alike:
 //!
-//! | question | who answers it |
+//! | question | part |
 //! |---|---|
 //! | which instances exist | `discovery` finds them, `members` keeps them |
 //! | which are healthy | `health` and `penalty`, of each instance; `watch` checks those that are down |
@@ -12,8 +12,8 @@
 //! | may the call be made once more | `drive` if it was not sent; otherwise `retry`, and its `budget` |
 //! | is there room | `bulkhead` |
 //!
-//! Each of these is a small state machine without IO, and time is an argument. It knows no protocol and never reads a
-//! request. Imports nothing of ours.
+//! Each of these is a small state machine without IO, and time is an argument. None depends on a protocol or reads a
+//! request. Imports nothing of ours except `memory` and `overhead`.
 
 #![expect(
     clippy::cast_precision_loss,

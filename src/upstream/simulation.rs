@@ -14,7 +14,7 @@ const RATE: u32 = 300;
 const LATENCY: Duration = Duration::from_millis(20);
 const MS: Duration = Duration::from_millis(1);
 
-/// How an instance treats calls.
+/// Behavior of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Behaviour {
     Well,

@@ -18,8 +18,9 @@ pub struct Status {
     /// that the service answered with a refusal is not a failure.
     pub calls: u64,
     pub failures: u64,
-    /// Calls in flight, and calls that wait for a place.
+    /// Calls in flight.
     pub in_flight: usize,
+    /// Calls that wait for a place.
     pub waiting: usize,
     /// Current limit of calls in flight.
     pub limit: usize,
@@ -77,6 +78,7 @@ pub enum Wellness {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RecentError {
+    /// Milliseconds since the error.
     pub ago_ms: u64,
     pub instance: String,
     pub error: String,

@@ -89,7 +89,7 @@ mod tests {
     const PING: u8 = 6;
     const ACK: u8 = 1;
 
-    /// How a service treats pings.
+    /// Behavior of a service towards pings.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Manner {
         Answers,

@@ -36,13 +36,16 @@ pub struct Settings {
     /// Sent as `X-Consul-Token`; it needs the permission `service:write`. Must be marked sensitive, so that it is never
     /// printed.
     pub token: Option<HeaderValue>,
+    /// Name of the service in Consul.
     pub service: String,
     /// Host at which others reach this process.
     pub host: String,
+    /// Port at which others reach this process; not 0.
     pub port: u16,
     pub tags: Vec<String>,
     /// URL that the agent checks. 2xx is healthy.
     pub check: Uri,
+    /// Interval of the agent's checks.
     pub check_every: Duration,
     /// Time for which the check is critical until Consul removes the instance. Consul raises less than a minute to one
     /// minute.

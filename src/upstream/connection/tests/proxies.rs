@@ -3,7 +3,7 @@
 use super::*;
 use crate::upstream::{Proxies, Proxy};
 
-/// How a proxy treats a connection.
+/// Behavior of a proxy.
 #[derive(Clone, Copy)]
 enum Manner {
     /// Answers requests in absolute form itself, and opens tunnels to this address whatever their target.

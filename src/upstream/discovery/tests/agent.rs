@@ -22,7 +22,7 @@ use tokio::time::Instant;
 type Body = BoxBody<Bytes, std::io::Error>;
 type Reply = Response<Body>;
 
-/// How the agent answers.
+/// Behavior of the agent.
 #[derive(Debug, Clone, Default)]
 pub enum Mood {
     #[default]
