@@ -1,6 +1,7 @@
 //! The house rules, read off the tree. Each rule is a function from text to complaints, tried on small texts that break
 //! it; the last tests run all of them over the repository.
 
+mod links;
 mod names;
 mod programs;
 mod text;
@@ -111,7 +112,10 @@ fn links_lead_somewhere() {
         |path| extension(path, "md") && !path.starts_with("tests/specs/"),
         |path, text| {
             let folder = root.join(path).parent().expect("below the root").to_path_buf();
-            text::dead_links(path, text, |target| folder.join(target).exists())
+            links::complaints(path, text, |target| {
+                let target = folder.join(target);
+                target.exists().then(|| std::fs::read_to_string(target).unwrap_or_default())
+            })
         },
     );
 }

@@ -50,29 +50,6 @@ pub fn machine_paths(path: &str, text: &str) -> Vec<String> {
     found
 }
 
-/// Relative links of a markdown text that lead nowhere.
-pub fn dead_links(path: &str, text: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut fenced = false;
-    for (number, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        }
-        if fenced {
-            continue;
-        }
-        for (start, _) in line.match_indices("](") {
-            let target: String = line[start + 2..].chars().take_while(|c| *c != ')').collect();
-            let target = target.split([' ', '#']).next().unwrap_or_default();
-            let elsewhere = target.contains("://") || target.starts_with("mailto:");
-            if !target.is_empty() && !elsewhere && !exists(target) {
-                found.push(format!("{path}:{}: no such file: {target}", number + 1));
-            }
-        }
-    }
-    found
-}
-
 fn lines_with(path: &str, code: &str, needles: &[&str], why: &str) -> Vec<String> {
     let hit = |line: &str| needles.iter().any(|needle| line.contains(needle));
     let lines = code.lines().enumerate().filter(|(_, line)| hit(line));
@@ -169,14 +146,6 @@ mod tests {
         let path = ["see /ro", "ot/x"].concat();
         assert_eq!(machine_paths("a", &path).len(), 1);
         assert_eq!(machine_paths("a", "the request root/x and http://a/work").len(), 0);
-    }
-
-    #[test]
-    fn dead_links_are_found() {
-        let dead = |text: &str| dead_links("a.md", text, |target| target == "there.md").len();
-        assert_eq!(dead("[a](there.md#part) [b](https://x.org) [c](#d)"), 0);
-        assert_eq!(dead("[a](gone.md)"), 1);
-        assert_eq!(dead("```\n[a](gone.md)\n```"), 0);
     }
 
     #[test]
