@@ -22,9 +22,9 @@ pub(super) fn read(section: &Section<'_>, base: &Path, auth: &mut Settings) {
     let said = section.get("providers").is_some_and(|node| !is_empty_list(node));
     if providers.is_empty() && !said {
         let mistake = Mistake {
-            message: "`auth` names nobody whose tokens are believed".to_owned(),
+            message: "`auth` has no providers".to_owned(),
             help: Some(
-                "write `providers: [{ issuer: …, jwks_url: …, audience: … }]`, or leave `auth` out"
+                "write `providers: [{ issuer: …, jwks_url: …, audience: … }]`, or remove `auth`"
                     .to_owned(),
             ),
         };
@@ -58,8 +58,11 @@ fn read_provider(
     let keys = read_keys(section, base);
     let (issuer, node) = issuer?;
     if others.iter().any(|other| other.issuer == issuer) {
-        let message = "this issuer is there already, and one issuer has one set of keys".to_owned();
-        let help = Some("give the one entry all audiences: `audience: [a, b]`".to_owned());
+        let message = "this issuer is already configured".to_owned();
+        let help = Some(
+            "keep one entry for each issuer, and list all audiences in it: `audience: [a, b]`"
+                .to_owned(),
+        );
         section.reading.problem("duplicate-issuer", &node.span, Mistake { message, help });
     }
     let mut provider = ProviderSettings::new(issuer, keys?, audience?);
@@ -103,12 +106,12 @@ fn read_keys(section: &Section<'_>, base: &Path) -> Option<KeySource> {
         (Some(_), Some(file)) => say(
             Some(file),
             "this provider has both `jwks_url` and `jwks_file`",
-            "keep the one that its keys are to come from",
+            "remove one of them",
         ),
         (None, None) => say(
             None,
-            "it is not said where this provider's keys are",
-            "write `jwks_url: https://…/jwks.json`, or `jwks_file: keys.json`",
+            "this provider has no keys",
+            "add `jwks_url: https://…/jwks.json` or `jwks_file: keys.json`",
         ),
     }
 }
@@ -119,10 +122,9 @@ fn jwks_url(scalar: &Scalar, insecure: bool) -> Read<Uri> {
     let uri = values::url_with_query(scalar)?;
     if uri.scheme_str() == Some("http") && !insecure {
         return Err(Mistake {
-            message: "keys that come over plain HTTP can be anybody's".to_owned(),
+            message: "keys fetched over plain HTTP can be replaced by an attacker".to_owned(),
             help: Some(
-                "write `https://`, or, where the way there is yours alone, `insecure_http: true`"
-                    .to_owned(),
+                "write `https://`, or `insecure_http: true` if you trust the network".to_owned(),
             ),
         });
     }
@@ -136,13 +138,13 @@ fn algorithm(scalar: &Scalar) -> Read<Algorithm> {
     }
     let known = Algorithm::ALL.map(Algorithm::name).join("`, `");
     let (message, help) = if name.eq_ignore_ascii_case("none") {
-        let message = "tokens without a signature can be anybody's";
-        (message, format!("one of `{known}`"))
+        let message = "tokens without a signature can be forged";
+        (message, format!("use one of `{known}`"))
     } else if name.to_ascii_uppercase().starts_with("HS") {
-        let message = "with a JWKS, whose keys are public, everybody could sign such tokens";
-        (message, format!("one of `{known}`"))
+        let message = "tokens with a shared secret can be forged if the keys are a public JWKS";
+        (message, format!("use one of `{known}`"))
     } else {
-        ("this is not an algorithm that is supported", format!("one of `{known}`"))
+        ("this algorithm is not supported", format!("use one of `{known}`"))
     };
     Err(Mistake { message: message.to_owned(), help: Some(help) })
 }
@@ -151,8 +153,8 @@ fn leeway(scalar: &Scalar) -> Read<Duration> {
     let leeway = values::duration(scalar)?;
     if leeway > LEEWAY {
         return Err(Mistake {
-            message: "a leeway above ten minutes keeps expired tokens alive".to_owned(),
-            help: Some("mend the clocks, or give tokens a longer life".to_owned()),
+            message: "the maximum leeway is `10m`".to_owned(),
+            help: Some("synchronize the clocks, or issue tokens with a longer lifetime".to_owned()),
         });
     }
     Ok(leeway)
@@ -162,9 +164,9 @@ fn refresh(scalar: &Scalar) -> Read<Duration> {
     let refresh = values::duration(scalar)?;
     if refresh < REFRESH {
         return Err(Mistake {
-            message: "this is oftener than every ten seconds".to_owned(),
+            message: "the minimum interval is `10s`".to_owned(),
             help: Some(
-                "`10m` is plenty: an unknown key makes the gateway look again by itself".to_owned(),
+                "write `10m`, for example: an unknown key ID also causes a refresh".to_owned(),
             ),
         });
     }
@@ -175,9 +177,9 @@ fn timeout(scalar: &Scalar) -> Read<Duration> {
     let timeout = values::timeout(scalar)?;
     if timeout > TIMEOUT {
         return Err(Mistake {
-            message: "this is longer than half a minute, for which nothing would be served"
+            message: "the maximum is `30s`"
                 .to_owned(),
-            help: Some("the first fetch is waited for at the start; `30s` is the most".to_owned()),
+            help: Some("write `30s` or less: the gateway waits for the first fetch before it serves requests".to_owned()),
         });
     }
     Ok(timeout)
@@ -189,7 +191,10 @@ fn on_missing(scalar: &Scalar) -> Read<OnMissing> {
         "refuse" => Ok(OnMissing::Refuse),
         _ => Err(Mistake {
             message: "this must be `allow` or `refuse`".to_owned(),
-            help: Some("with `allow`, a caller without a token is anonymous".to_owned()),
+            help: Some(
+                "`allow` treats requests without a token as anonymous, `refuse` refuses them"
+                    .to_owned(),
+            ),
         }),
     }
 }
@@ -215,10 +220,8 @@ fn prefix(scalar: &Scalar) -> Read<String> {
         return Ok(scalar.text.clone());
     }
     Err(Mistake {
-        message: "this is not a scheme".to_owned(),
-        help: Some(
-            "write one word, such as `Bearer`; the space behind it is understood".to_owned(),
-        ),
+        message: "this is not a valid scheme".to_owned(),
+        help: Some("write one word, such as `Bearer`, without a space".to_owned()),
     })
 }
 
@@ -232,7 +235,7 @@ fn cookie(scalar: &Scalar) -> Read<Option<String>> {
         return Ok(Some(scalar.text.clone()));
     }
     Err(Mistake {
-        message: "this is not a cookie's name".to_owned(),
-        help: Some("write its name only, such as `session`".to_owned()),
+        message: "this is not a valid cookie name".to_owned(),
+        help: Some("write only the name, such as `session`".to_owned()),
     })
 }

@@ -37,7 +37,7 @@ impl Consul {
         let host = match &self.address {
             Some(address) => address.clone(),
             None if listen.ip().is_unspecified() => {
-                return Err(format!("{listen} is no address at which others reach this gateway"));
+                return Err(format!("other hosts cannot reach this gateway at {listen}"));
             }
             None => listen.ip().to_string(),
         };
@@ -63,7 +63,7 @@ impl Consul {
         let scheme = if self.is_secure { "https" } else { "http" };
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let url = format!("{scheme}://{host}:{port}/ready");
-        url.parse().map_err(|_| format!("`{host}` is no address"))
+        url.parse().map_err(|_| format!("`{host}` is not a valid address"))
     }
 }
 
@@ -100,8 +100,7 @@ pub(super) fn read(section: &Section<'_>, edge: &edge::Settings) -> Option<Consu
             let key = if section.get("address").is_some() { "address" } else { "service" };
             let span = section.get(key).map_or(&section.span, |node| &node.span);
             let help = Some(
-                "write where others reach it: `address: 10.0.0.5`, and `port` where that is \
-                 another one than it listens on"
+                "write the address at which other hosts reach the gateway: `address: 10.0.0.5`, and `port` if it differs from the port in `server.listen`"
                     .to_owned(),
             );
             section.reading.problem("wrong-value", span, Mistake { message, help });
@@ -117,7 +116,7 @@ fn interval(scalar: &Scalar) -> Read<Duration> {
         return Ok(time);
     }
     Err(Mistake {
-        message: "this is shorter than a second".to_owned(),
-        help: Some("write `10s`, for example".to_owned()),
+        message: "the minimum is `1s`".to_owned(),
+        help: Some("write a longer duration, such as `10s`".to_owned()),
     })
 }

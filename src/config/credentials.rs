@@ -30,8 +30,8 @@ pub(super) fn read(
     let mut others = set.chain(claims.iter().map(|(name, _)| (name, "headers.claims")));
     if let Some((_, place)) = others.find(|(name, _)| **name == AUTHORIZATION) {
         problem(
-            format!("the header `authorization` stands under `{place}` as well"),
-            "leave it out there, or leave out `auth`",
+            format!("the header `authorization` is also set under `{place}`"),
+            "remove it there, or remove `auth`",
         );
     }
     let given: Vec<&str> = WAYS.into_iter().filter(|way| auth.get(way).is_some()).collect();
@@ -44,8 +44,8 @@ pub(super) fn read(
             "write `bearer: …`, `basic: { user: …, password: … }` or `client_credentials: { … }`",
         ),
         [first, second, ..] => problem(
-            format!("here are both `{first}` and `{second}`, and a call has one of them"),
-            "keep the one that the service asks for",
+            format!("`auth` has both `{first}` and `{second}`, but a call can have only one"),
+            "remove one of them",
         ),
     }
     if let Some(token) = auth.get("bearer").and_then(|node| auth.scalar(node, bearer)) {
@@ -68,7 +68,7 @@ fn query(section: &Section<'_>) -> Vec<(String, Secret)> {
     let parameter = |entry: &super::yaml::Entry| {
         if entry.key.is_empty() {
             let mistake = Mistake {
-                message: "this parameter has no name".to_owned(),
+                message: "this parameter has an empty name".to_owned(),
                 help: Some("write `query: { api_key: \"${KEY}\" }`".to_owned()),
             };
             query.reading.problem("wrong-value", &entry.key_span, mistake);
@@ -90,17 +90,19 @@ fn bearer(scalar: &Scalar) -> Read<String> {
     let token = values::text(scalar)?;
     if let Some(("Bearer" | "bearer", _)) = token.split_once(' ') {
         return Err(Mistake {
-            message: "the word `Bearer` is sent in any case".to_owned(),
-            help: Some("write the token alone: `bearer: \"${TOKEN}\"`".to_owned()),
+            message: "the gateway adds the word `Bearer` itself".to_owned(),
+            help: Some("write only the token: `bearer: \"${TOKEN}\"`".to_owned()),
         });
     }
     if token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(token);
     }
     Err(Mistake {
-        message: "this is not a bearer token: it has spaces or other characters of no token"
+        message: "this is not a valid bearer token: it contains spaces or other invalid characters"
             .to_owned(),
-        help: Some("check the variables in it; a line break at the end counts".to_owned()),
+        help: Some(
+            "check the environment variables in it, also for a line break at the end".to_owned(),
+        ),
     })
 }
 
@@ -113,8 +115,8 @@ fn basic(section: &Section<'_>) -> Option<(String, String)> {
     if user.contains(':') {
         let span = section.get("user").map_or(&section.span, |node| &node.span);
         let mistake = Mistake {
-            message: "a user's name has no colon in basic authentication".to_owned(),
-            help: Some("write what stands after the colon under `password`".to_owned()),
+            message: "a user name for basic authentication cannot contain a colon".to_owned(),
+            help: Some("write the part after the colon under `password`".to_owned()),
         };
         section.reading.problem("wrong-value", span, mistake);
     }
@@ -126,8 +128,11 @@ fn plain_text(scalar: &Scalar) -> Read<String> {
     let text = values::text(scalar)?;
     if text.contains(char::is_control) {
         return Err(Mistake {
-            message: "this has line breaks or other control characters".to_owned(),
-            help: Some("check the variables in it; a line break at the end counts".to_owned()),
+            message: "this contains line breaks or other control characters".to_owned(),
+            help: Some(
+                "check the environment variables in it, also for a line break at the end"
+                    .to_owned(),
+            ),
         });
     }
     Ok(text)
@@ -168,7 +173,7 @@ fn client_style(scalar: &Scalar) -> Read<ClientStyle> {
         _ => Err(Mistake {
             message: "this must be `basic` or `post`".to_owned(),
             help: Some(
-                "`basic` sends client and secret in a header, `post` in the body of the request"
+                "`basic` sends client ID and secret in a header, `post` in the body of the request"
                     .to_owned(),
             ),
         }),
@@ -248,10 +253,10 @@ mod tests {
         for (rest, said) in [
             ("auth: {}", "has no credentials"),
             ("auth: { bearer: a, basic: { user: b, password: c } }", "both `bearer` and `basic`"),
-            (r#"auth: { bearer: "Bearer a" }"#, "write the token alone"),
-            (r#"auth: { bearer: "a b" }"#, "not a bearer token"),
+            (r#"auth: { bearer: "Bearer a" }"#, "write only the token"),
+            (r#"auth: { bearer: "a b" }"#, "not a valid bearer token"),
             ("auth: { basic: { user: a } }", "`password` is missing"),
-            ("auth: { basic: { user: 'a:b', password: c } }", "has no colon"),
+            ("auth: { basic: { user: 'a:b', password: c } }", "cannot contain a colon"),
             (r#"auth: { basic: { user: a, password: "b\n" } }"#, "control characters"),
             (&format!("auth: {{ {client} }} }}"), "`client_secret` is missing"),
             (&format!("auth: {{ {client}, client_secret: s, style: x }} }}"), "`basic` or `post`"),
@@ -259,14 +264,14 @@ mod tests {
                 "auth: { client_credentials: { token_url: id, client_id: c, client_secret: s } }",
                 "neither `http` nor `https`",
             ),
-            ("auth: { oauth2: {} }", "it is `sources.s.auth.client_credentials`"),
+            ("auth: { oauth2: {} }", "use `sources.s.auth.client_credentials`"),
             (
                 "auth: { bearer: a }, headers: { set: { authorization: b } }",
-                "`headers.set` as well",
+                "is also set under `headers.set`",
             ),
             (
                 "auth: { bearer: a }, headers: { claims: { authorization: b } }",
-                "`headers.claims` as well",
+                "is also set under `headers.claims`",
             ),
         ] {
             let problems = parse(&format!("{{ rest: {{ url: http://h }}, {rest} }}"));
@@ -284,7 +289,7 @@ mod tests {
         assert_eq!(shown, [("api_token", "geheim"), ("v", "2")]);
         assert!(!format!("{config:?}").contains("geheim"));
         let in_url = parse(r#"{ rest: { url: "http://h?api_token=${KEY}" } }"#).unwrap_err();
-        assert!(in_url.contains("`query: { api_token: … }` beside `url`"), "{in_url}");
+        assert!(in_url.contains("`query: { api_token: … }` next to `url`"), "{in_url}");
         assert!(!in_url.contains("geheim"), "{in_url}");
         let of_grpc = parse("{ grpc: { url: http://h, protos: [a], query: { a: b } } }");
         assert!(of_grpc.unwrap_err().contains("unknown key `query`"));

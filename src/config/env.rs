@@ -55,8 +55,9 @@ fn variable(inner: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String,
     if !is_name(name) {
         return Err(Mistake {
             piece,
-            message: "this is not the name of an environment variable".to_owned(),
-            help: "write `${NAME}` or `${NAME:-default}`; a plain `${` is written `$${`".to_owned(),
+            message: "this is not a valid name of an environment variable".to_owned(),
+            help: "write `${NAME}` or `${NAME:-default}`; for a literal `${`, write `$${`"
+                .to_owned(),
         });
     }
     match (env(name), default) {
@@ -65,7 +66,7 @@ fn variable(inner: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String,
         (_, Some(default)) => Ok(default.to_owned()),
         (None, None) => Err(Mistake {
             message: format!("the environment variable `{name}` is not set"),
-            help: format!("set it, or give a default: `${{{name}:-…}}`"),
+            help: format!("set it, or add a default: `${{{name}:-…}}`"),
             piece,
         }),
     }
@@ -75,7 +76,7 @@ fn unclosed(from: &str) -> Mistake {
     Mistake {
         piece: from.to_owned(),
         message: "`${` is never closed".to_owned(),
-        help: "write `${NAME}`; a plain `${` is written `$${`".to_owned(),
+        help: "write `${NAME}`; for a literal `${`, write `$${`".to_owned(),
     }
 }
 

@@ -44,16 +44,15 @@ fn descriptors(grpc: &Section<'_>, name: &str, base: &Path) -> Option<Descriptor
         grpc.reading.problem(code, &node.span, Mistake { message, help: Some(help) });
     };
     if let [(first, _), (second, node), ..] = given[..] {
-        let message = format!("the source `{name}` has both `{first}` and `{second}`");
-        let help = "its methods and messages are described in one place: keep `protos`, \
-                    `descriptors` or `reflection: true`";
+        let message = format!("source `{name}` has both `{first}` and `{second}`");
+        let help = "keep one of `protos`, `descriptors` and `reflection: true`";
         say("wrong-value", node, message, help.to_owned());
         return None;
     }
     let roots = paths(grpc, "proto_paths");
     if let Some(node) = grpc.get("proto_paths").filter(|_| grpc.get("protos").is_none()) {
-        let message = "`proto_paths` is where imports of `protos` begin".to_owned();
-        say("wrong-value", node, message, "leave it out, or name `protos`".to_owned());
+        let message = "`proto_paths` has no effect without `protos`".to_owned();
+        say("wrong-value", node, message, "remove it, or add `protos`".to_owned());
     }
     let &(kind, node) = given.first().or_else(|| missing(grpc, name))?;
     if kind == "reflection" {
@@ -62,11 +61,11 @@ fn descriptors(grpc: &Section<'_>, name: &str, base: &Path) -> Option<Descriptor
     let (entries, is_protos) = (paths(grpc, kind), kind == "protos");
     if entries.is_empty() {
         if matches!(&node.kind, Kind::List(elements) if elements.is_empty()) {
-            let message = format!("`{kind}` of the source `{name}` names no file");
+            let message = format!("`{kind}` of source `{name}` is empty");
             let help = if is_protos {
-                "name the service's .proto files: `protos: [service.proto]`"
+                "list the service's `.proto` files: `protos: [service.proto]`"
             } else {
-                "name a compiled descriptor set: `descriptors: service.binpb`"
+                "add a compiled descriptor set: `descriptors: service.binpb`"
             };
             say("wrong-value", node, message, help.to_owned());
         }
@@ -83,10 +82,8 @@ fn descriptors(grpc: &Section<'_>, name: &str, base: &Path) -> Option<Descriptor
 /// Reports that no setting names the descriptors, unless a key is misspelled.
 fn missing<T>(grpc: &Section<'_>, name: &str) -> Option<T> {
     if !KINDS.into_iter().any(|kind| grpc.is_misspelt(kind)) {
-        let message = format!("the source `{name}` does not say where its methods are described");
-        let help = "write one of `protos: [service.proto]` (files or folders), `descriptors: \
-                    service.binpb` (a compiled descriptor set) and `reflection: true` (the service \
-                    is asked)";
+        let message = format!("source `{name}` has no description of its methods");
+        let help = "add one of `protos: [service.proto]` (files or folders), `descriptors: service.binpb` (a compiled descriptor set) and `reflection: true` (the service returns them)";
         let mistake = Mistake { message, help: Some(help.to_owned()) };
         grpc.reading.problem("missing-key", &grpc.span, mistake);
     }

@@ -15,7 +15,7 @@ fn mode(scalar: &Scalar) -> Read<GuardMode> {
         "withhold" => Ok(GuardMode::Withhold),
         "reject" => Ok(GuardMode::Reject),
         _ => Err(Mistake {
-            message: "this is no mode of guards".to_owned(),
+            message: "this is not a mode of guards".to_owned(),
             help: Some("write `withhold` or `reject`".to_owned()),
         }),
     }

@@ -62,7 +62,7 @@ pub(super) fn mode(scalar: &Scalar) -> Read<Mode> {
         // YAML's own word for false.
         "off" => Ok(Mode::Off),
         _ => Err(Mistake {
-            message: "this is no mode of a limit".to_owned(),
+            message: "this is not a mode of a limit".to_owned(),
             help: Some("write `enforce`, `measure` or `off`".to_owned()),
         }),
     }

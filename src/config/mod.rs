@@ -209,7 +209,7 @@ impl Config {
 fn read_text(path: &Path) -> Result<String, Problem> {
     let unreadable = |reason: String| {
         Problem::error("config-unreadable", format!("cannot read `{}`: {reason}", path.display()))
-            .help("name another file with `--config`, or try `portcullis demo`, which needs none")
+            .help("pass the path of the configuration with `--config`, or try `portcullis demo`, which needs no configuration")
     };
     let size = std::fs::metadata(path).map_err(|error| unreadable(reason(&error)))?.len();
     if size > MAX_BYTES {
@@ -225,7 +225,7 @@ fn read_text(path: &Path) -> Result<String, Problem> {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let end = text.len();
             let file = Arc::new(SourceFile { name: path.display().to_string(), text });
-            Err(Problem::error("yaml-syntax", "the file is not UTF-8 from here on")
+            Err(Problem::error("yaml-syntax", "the file is not valid UTF-8 from here on")
                 .at(Place::new(&file, end..end)))
         }
     }

@@ -24,14 +24,14 @@ pub(super) fn read(
     };
     if settings.mode == Trust::Require && settings.apq.enabled {
         refuse(
-            "under `require` no client can register a document, so `apq` would do nothing",
-            "leave out `apq.enabled`, or choose another mode",
+            "`apq` has no effect with the mode `require`, because clients cannot register documents",
+            "remove `apq.enabled`, or use another mode",
         );
     }
     if settings.mode == Trust::Require && manifest.is_empty() {
         refuse(
-            "without a manifest, `require` would refuse every request",
-            "name the documents' files under `persisted.manifest`",
+            "the mode `require` refuses every request without a manifest",
+            "list the manifest files under `persisted.manifest`",
         );
     }
 }

@@ -41,8 +41,7 @@ fn read_into(section: &Section<'_>, proxies: &mut Proxies) {
         url => Proxy::parse(url).map(Proxies::always).map_err(|reason| Mistake {
             message: reason.to_owned(),
             help: Some(
-                "write `http://proxy:3128`, with `user:password@` before the host if the proxy asks \
-                 for them, `environment`, or `none`"
+                "write `http://proxy:3128`, with `user:password@` before the host if the proxy needs credentials, or `environment`, or `none`"
                     .to_owned(),
             ),
         }),
@@ -60,7 +59,7 @@ fn exceptions(scalar: &Scalar) -> Read<Exceptions> {
 }
 
 const ENTRIES: &str =
-    "an entry is a host, a domain, an address or a network, with or without a port, or `*`";
+    "write a host, a domain, an address or a network, with or without a port, or `*`";
 
 fn from_environment(reading: &Reading<'_>, span: &Range<usize>) -> Result<Proxies, Mistake> {
     let variable = |name: &str| {
@@ -95,9 +94,9 @@ fn from_environment(reading: &Reading<'_>, span: &Range<usize>) -> Result<Proxie
 pub(super) fn of_calls(section: &Section<'_>, protocol: &Protocol, proxies: &Proxies) -> Proxies {
     let site = protocol.site();
     let message = if matches!(site.instances, Instances::Found(_)) {
-        "instances that discovery finds are not called through a proxy"
+        "`proxy` does not apply to instances found by discovery"
     } else if sockets::has_socket(site) {
-        "a Unix socket is not called through a proxy"
+        "`proxy` does not apply to a Unix socket"
     } else {
         return proxies.clone();
     };
@@ -105,7 +104,7 @@ pub(super) fn of_calls(section: &Section<'_>, protocol: &Protocol, proxies: &Pro
     if let Some(node) = section.get("proxy").filter(|node| !is_off(&node.kind)) {
         let message = message.to_owned();
         let help =
-            Some("leave `proxy` out, or name the service by host and port in `url`".to_owned());
+            Some("remove `proxy`, or set `url` to the host and port of the service".to_owned());
         section.reading.problem("wrong-value", &node.span, Mistake { message, help });
     }
     Proxies::default()
@@ -221,6 +220,6 @@ mod tests {
         assert!(!format!("{problems:?}").contains("hush"));
         let found = "sources: { a: { rest: { file: f.json }, proxy: p:1 } }";
         let problems = read(found, &[]).unwrap_err();
-        assert!(problems[0].message.contains("not called through a proxy"));
+        assert!(problems[0].message.contains("does not apply to instances found by discovery"));
     }
 }

@@ -73,7 +73,7 @@ fn refilled(scalar: &Scalar) -> Read<Refill> {
 }
 
 fn no_refill() -> Mistake {
-    let help = "write how much flows in, such as `100/s`, `600/m` or `5000/h`";
+    let help = "write a number and an interval, such as `100/s`, `600/m` or `5000/h`";
     Mistake { message: "this is not a rate".to_owned(), help: Some(help.to_owned()) }
 }
 
@@ -84,8 +84,8 @@ fn tier_name(scalar: &Scalar) -> Read<String> {
     if (1..=32).contains(&text.len()) && text.bytes().all(fits) {
         return Ok(text.clone());
     }
-    let help = Some("letters, digits, `_` and `-`, at most 32 of them".to_owned());
-    Err(Mistake { message: "this cannot be the name of a tier".to_owned(), help })
+    let help = Some("use letters, digits, `_` and `-`, at most 32 characters".to_owned());
+    Err(Mistake { message: "this is not a valid name of a tier".to_owned(), help })
 }
 
 /// Reads a mapping over the caller. Every mistake is reported at its place in the file.
@@ -110,7 +110,11 @@ fn expression(section: &Section<'_>, node: &Node) -> Option<Mapping> {
     let references = mapping.references();
     let strange: Vec<_> = references.iter().filter(|found| !of_caller(found.variable)).collect();
     for found in &strange {
-        say(&found.span, "this is not known of a caller".to_owned(), Some(OF_CALLER.to_owned()));
+        say(
+            &found.span,
+            "this variable is not available here".to_owned(),
+            Some(OF_CALLER.to_owned()),
+        );
     }
     if references.is_empty() {
         say(
@@ -123,7 +127,7 @@ fn expression(section: &Section<'_>, node: &Node) -> Option<Mapping> {
     strange.is_empty().then_some(mapping)
 }
 
-const OF_CALLER: &str = "it may name `$claims`, `$request.headers` and `$request.ip`";
+const OF_CALLER: &str = "use `$claims`, `$request.headers` or `$request.ip`";
 
 /// Returns the place of a part of a value, if the file contains the value literally.
 fn inside(section: &Section<'_>, node: &Node, text: &str, span: &Span) -> Range<usize> {
@@ -150,8 +154,8 @@ fn store(section: &Section<'_>) -> Option<Store> {
 fn refuse_idle(section: &Section<'_>) {
     for key in ["fail", "replicas"] {
         let Some(node) = section.get(key) else { continue };
-        let message = format!("`{key}` is for buckets in Redis");
-        let help = Some("write `redis: { url: \"redis://…\" }`, or remove it".to_owned());
+        let message = format!("`{key}` has no effect without `redis`");
+        let help = Some("add `redis: { url: \"redis://…\" }`, or remove it".to_owned());
         section.reading.problem("wrong-value", &node.span, Mistake { message, help });
     }
 }
@@ -162,7 +166,7 @@ fn failing(scalar: &Scalar) -> Read<Fail> {
         "closed" => Ok(Fail::Closed),
         "local" => Ok(Fail::Local),
         _ => Err(Mistake {
-            message: "this is not what may be done without Redis".to_owned(),
+            message: "this is not a valid behaviour without Redis".to_owned(),
             help: Some("write `open`, `closed` or `local`".to_owned()),
         }),
     }
@@ -175,8 +179,7 @@ pub(super) fn proxy(scalar: &Scalar) -> Read<IpNet> {
     let help = "write the addresses of your proxies, such as `10.1.2.3` or `10.1.0.0/16`";
     match network {
         Ok(network) if network.prefix_len() == 0 => Err(Mistake {
-            message: "this trusts everybody, so that every client could choose its address"
-                .to_owned(),
+            message: "this trusts every host, so that clients can forge their address".to_owned(),
             help: Some(help.to_owned()),
         }),
         Ok(network) => Ok(network.trunc()),

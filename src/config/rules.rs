@@ -31,7 +31,7 @@ pub(super) fn read(section: &Section<'_>) -> SourceRules {
         if let Some(text) = &extensions
             && let Some((_, message)) = kept_extension(&text.mapping)
         {
-            let help = Some("leave it out, or use another name".to_owned());
+            let help = Some("remove it, or use another name".to_owned());
             let mistake = Mistake { message, help };
             section.reading.warning("kept-extension", &text.place.span, mistake);
         }
@@ -62,8 +62,8 @@ fn text(section: &Section<'_>, node: &Node) -> Option<SourceText> {
             _ => None,
         });
     if let Some(name) = of_binding {
-        let help = "a source has many bindings: write it in the binding that it is for";
-        refuse(format!("`{name}` is not known here"), Some(help.to_owned()));
+        let help = "`$args`, `$this` and `$batch` belong to one binding: write this mapping in that binding";
+        refuse(format!("`{name}` is not available here"), Some(help.to_owned()));
         return None;
     }
     let place = Place::new(section.reading.file, node.span.clone());
@@ -79,9 +79,9 @@ pub(super) fn failures(section: &Section<'_>) -> FailureCodes {
             let names = GRPC_CODES.map(|(name, _)| name);
             let help = match nearest(&scalar.text, names) {
                 Some(name) => format!("did you mean `{name}`?"),
-                None => format!("the codes are {}", names.join(", ")),
+                None => format!("valid here: {}", names.join(", ")),
             };
-            Mistake { message: "this is not a gRPC code that says no".to_owned(), help: Some(help) }
+            Mistake { message: "this is not a gRPC error code".to_owned(), help: Some(help) }
         })
     });
     if section.get("failures").is_some() {
@@ -94,7 +94,7 @@ pub(super) fn failures(section: &Section<'_>) -> FailureCodes {
 /// Refuses `failures` of a REST source, which has no such codes.
 pub(super) fn refuse_failures(section: &Section<'_>) {
     let Some(node) = section.get("failures") else { return };
-    let message = "`failures` names gRPC codes, and this source is not gRPC".to_owned();
-    let help = Some("leave it out: HTTP 5xx count against an instance".to_owned());
+    let message = "`failures` applies only to gRPC sources".to_owned();
+    let help = Some("remove it: for REST sources, HTTP 5xx count as failures".to_owned());
     section.reading.problem("wrong-value", &node.span, Mistake { message, help });
 }

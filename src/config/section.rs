@@ -102,11 +102,11 @@ impl<'a> Section<'a> {
             Kind::Scalar(scalar) if scalar.is_null() => {}
             _ => {
                 let message = match shown.as_str() {
-                    "" => "a configuration is a mapping of keys to values".to_owned(),
-                    _ => format!("`{shown}` is a mapping of keys to values"),
+                    "" => "the configuration must be a mapping of keys to values".to_owned(),
+                    _ => format!("`{shown}` must be a mapping of keys to values"),
                 };
                 let names = keys::children(&path).join("`, `");
-                let help = (!path.ends_with('*')).then(|| format!("its keys are `{names}`"));
+                let help = (!path.ends_with('*')).then(|| format!("valid here: `{names}`"));
                 reading.problem("wrong-type", &node.span, Mistake { message, help });
             }
         }
@@ -131,11 +131,11 @@ impl<'a> Section<'a> {
                 Known::Yes => continue,
                 Known::Later => Mistake {
                     message: format!("this version does not have `{}` yet", entry.key),
-                    help: Some("remove it: a key that does nothing would mislead".to_owned()),
+                    help: Some("remove it".to_owned()),
                 },
                 Known::Elsewhere(place) => Mistake {
                     message: self.unknown(entry),
-                    help: Some(self.named_here(&format!("it is `{place}`"))),
+                    help: Some(self.named_here(&format!("use `{place}`"))),
                 },
                 Known::No => {
                     let ours =
@@ -161,7 +161,7 @@ impl<'a> Section<'a> {
         let known = keys::children(&self.path);
         match nearest(key, known.iter().copied()) {
             Some(name) => format!("did you mean `{name}`?"),
-            None => format!("known here: `{}`", known.join("`, `")),
+            None => format!("valid here: `{}`", known.join("`, `")),
         }
     }
 
@@ -203,8 +203,8 @@ impl<'a> Section<'a> {
         let node = self.get(key);
         if node.is_none() && !self.is_misspelt(key) {
             let path = join(&self.path, key);
-            let help = keys::example(&path).map(|example| format!("write `{key}: {example}`"));
-            let message = format!("`{key}` is missing here");
+            let help = keys::example(&path).map(|example| format!("add `{key}: {example}`"));
+            let message = format!("`{key}` is missing");
             let mistake = Mistake { message, help };
             self.reading.problem("missing-key", &self.span, mistake);
         }
@@ -272,7 +272,7 @@ impl<'a> Section<'a> {
     pub(super) fn scalar<T>(&self, node: &Node, value: impl Fn(&Scalar) -> Read<T>) -> Option<T> {
         let Kind::Scalar(scalar) = &node.kind else {
             let found = if matches!(node.kind, Kind::List(_)) { "a list" } else { "a mapping" };
-            let message = format!("a single value is due here, not {found}");
+            let message = format!("expected a single value, found {found}");
             let help = Some("write one value".to_owned());
             self.reading.problem("wrong-type", &node.span, Mistake { message, help });
             return None;

@@ -39,8 +39,9 @@ pub(super) fn read(
         section.read("listen", &mut edge.metrics.listen, |it| values::address(it).map(Some));
         section.read("tls", &mut edge.metrics.tls, values::boolean);
         if edge.metrics.tls && edge.metrics.listen.is_none() {
-            let message = "metrics have no address of their own to speak TLS on".to_owned();
-            let help = Some("write `server.metrics.listen`, or leave `tls` out".to_owned());
+            let message =
+                "`server.metrics.tls` has no effect without `server.metrics.listen`".to_owned();
+            let help = Some("add `server.metrics.listen`, or remove `tls`".to_owned());
             section.reading.problem("wrong-value", &section.span, Mistake { message, help });
         }
         needs_tls(&section, edge.metrics.tls, has_tls);
@@ -78,7 +79,7 @@ fn needs_tls(section: &Section<'_>, wanted: bool, has_tls: bool) {
     if wanted && !has_tls {
         let message =
             "`tls: true` needs the certificate of `server.tls`, which is not set".to_owned();
-        let help = Some("write `server.tls: { cert: server.pem, key: server.key }`".to_owned());
+        let help = Some("add `server.tls: { cert: server.pem, key: server.key }`".to_owned());
         section.reading.problem("wrong-value", &section.span, Mistake { message, help });
     }
 }
@@ -106,9 +107,9 @@ fn read_cors(section: &Section<'_>, cors: &mut edge::Cors) {
     section.read("max_age", &mut cors.max_age, values::duration);
     if cors.credentials && cors.any_origin() {
         let mistake = Mistake {
-            message: "credentials for any origin would let every website act for your users"
+            message: "`credentials` with the origin `*` lets every website use the credentials of your users"
                 .to_owned(),
-            help: Some("list the origins, or leave `credentials` out".to_owned()),
+            help: Some("list the origins, or remove `credentials`".to_owned()),
         };
         let span = section.get("origins").map_or(&section.span, |node| &node.span);
         section.reading.problem("wrong-value", span, mistake);
@@ -143,6 +144,6 @@ mod tests {
             assert!(problems(&text).contains("needs the certificate of `server.tls`"));
         }
         let text = "server: { tls: { cert: c, key: k }, metrics: { tls: true } }";
-        assert!(problems(text).contains("no address of their own"));
+        assert!(problems(text).contains("has no effect without `server.metrics.listen`"));
     }
 }

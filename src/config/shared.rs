@@ -17,7 +17,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Settings> {
     }
     let Some(node) = section.get("url") else {
         let message = "`redis` needs `url`".to_owned();
-        let help = Some("write `url: redis://host:6379`".to_owned());
+        let help = Some("add `url: redis://host:6379`".to_owned());
         section.reading.problem("missing-key", &section.span, Mistake { message, help });
         return None;
     };

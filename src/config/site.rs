@@ -43,15 +43,14 @@ pub(super) fn read(
 }
 
 fn both(section: &Section<'_>, first: &str, second: &str) -> Option<Site> {
-    wrong(section, second, format!("here are both `{first}` and `{second}`"));
+    wrong(section, second, format!("`{first}` and `{second}` cannot be used together"));
     None
 }
 
 fn wrong(section: &Section<'_>, key: &str, message: String) {
     let span = section.get(key).map_or(&section.span, |node| &node.span);
     let help = Some(
-        "one of `url`, `urls`, `dns`, `consul` and `file` says where the instances are; \
-                     with one of the last three, `url` says what calls are addressed to"
+        "set one of `url`, `urls`, `dns`, `consul` and `file`; with `dns`, `consul` or `file`, `url` can also be set: it is the URL that calls are sent to"
             .to_owned(),
     );
     section.reading.problem("source-instances", span, Mistake { message, help });
@@ -60,7 +59,11 @@ fn wrong(section: &Section<'_>, key: &str, message: String) {
 /// Sets the URL's host as the name that calls are addressed to, whatever their connections go to.
 fn named(section: &Section<'_>, site: Site) -> Option<Site> {
     if sockets::has_socket(&site) {
-        wrong(section, "url", "discovery finds addresses, and this is a socket".to_owned());
+        wrong(
+            section,
+            "url",
+            "`dns`, `consul` and `file` cannot be used with a Unix socket".to_owned(),
+        );
         return None;
     }
     // As in an address: IPv6 without brackets.
@@ -74,7 +77,7 @@ fn several(section: &Section<'_>, url: fn(&Scalar) -> Read<Uri>) -> Option<Site>
     section.read_list("urls", &mut sites, |text| sockets::site(text, url));
     let mut sites = sites.into_iter();
     let Some(mut site) = sites.next() else {
-        wrong(section, "urls", "`urls` names nobody".to_owned());
+        wrong(section, "urls", "`urls` is empty".to_owned());
         return None;
     };
     for other in sites {
@@ -127,7 +130,7 @@ fn record(scalar: &Scalar) -> Read<Record> {
         "AAAA" => Ok(Record::Aaaa),
         "SRV" => Ok(Record::Srv),
         _ => Err(Mistake {
-            message: "this is not a type of records".to_owned(),
+            message: "this is not a supported record type".to_owned(),
             help: Some("write `A`, `AAAA` or `SRV`".to_owned()),
         }),
     }

@@ -22,7 +22,7 @@ pub(super) fn site(scalar: &Scalar, url: fn(&Scalar) -> Read<Uri>) -> Read<Site>
     let path = rest.strip_prefix("//").unwrap_or(rest);
     let (path, prefix) = path.find(":/").map_or((path, ""), |at| (&path[..at], &path[at + 1..]));
     if !path.starts_with('/') || rest.starts_with("//") != rest.starts_with("///") {
-        return Err(wrong("the path of a socket begins with `/`".to_owned(), help));
+        return Err(wrong("the path of a socket must begin with `/`".to_owned(), help));
     }
     let uri = url(&Scalar { text: format!("http://localhost{prefix}"), plain: scalar.plain })?;
     let address = Address::socket(PathBuf::from(path)).map_err(|reason| wrong(reason, help))?;
@@ -39,8 +39,8 @@ pub(super) fn has_socket(site: &Site) -> bool {
 /// Refuses TLS for sockets: TLS protects what crosses a network.
 pub(super) fn refuse_tls(section: &Section<'_>, protocol: &Protocol) {
     if let Some(node) = section.get("tls").filter(|_| has_socket(protocol.site())) {
-        let message = "a Unix socket is called without TLS".to_owned();
-        let help = Some("leave `tls` out: the socket's permissions say who may connect".to_owned());
+        let message = "`tls` does not apply to a Unix socket".to_owned();
+        let help = Some("remove `tls`: the permissions of the socket control access".to_owned());
         section.reading.problem("wrong-value", &node.span, Mistake { message, help });
     }
 }
@@ -88,15 +88,18 @@ mod tests {
     fn what_is_no_socket_or_does_not_go_with_one_is_refused() {
         let long = format!("rest: {{ url: 'unix:///{}' }}", "a".repeat(200));
         for (source, said) in [
-            ("rest: { url: 'unix://run/a.sock' }", "the path of a socket begins with `/`"),
-            ("rest: { url: 'unix:a.sock' }", "the path of a socket begins with `/`"),
-            ("rest: { url: 'unix:' }", "the path of a socket begins with `/`"),
+            ("rest: { url: 'unix://run/a.sock' }", "the path of a socket must begin with `/`"),
+            ("rest: { url: 'unix:a.sock' }", "the path of a socket must begin with `/`"),
+            ("rest: { url: 'unix:' }", "the path of a socket must begin with `/`"),
             ("rest: { url: 'unix:///a:/v1?b=c' }", "this URL has a query"),
             (&long, "this path is too long for a socket"),
-            ("grpc: { url: 'unix:///a:/v1', protos: [a] }", "gRPC service has no path"),
-            ("rest: { url: 'unix:///a', file: f.json }", "discovery finds addresses"),
-            ("rest: { url: 'unix:///a' }, tls: { ca: a.pem }", "called without TLS"),
-            ("rest: { url: 'unix:///a' }, proxy: 'p:1'", "not called through a proxy"),
+            ("grpc: { url: 'unix:///a:/v1', protos: [a] }", "gRPC service cannot have a path"),
+            ("rest: { url: 'unix:///a', file: f.json }", "cannot be used with a Unix socket"),
+            (
+                "rest: { url: 'unix:///a' }, tls: { ca: a.pem }",
+                "`tls` does not apply to a Unix socket",
+            ),
+            ("rest: { url: 'unix:///a' }, proxy: 'p:1'", "`proxy` does not apply to a Unix socket"),
             ("rest: { urls: ['unix:///a', 'https://h'] }", "differ in more than"),
             ("rest: { urls: ['unix:///a', 'unix:///b:/v1'] }", "differ in more than"),
         ] {

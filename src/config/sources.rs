@@ -114,8 +114,9 @@ fn source<'a>(
 /// Reads `config`: any mapping.
 fn config(reading: &Reading<'_>, node: &Node) -> SourceConfig {
     if !matches!(node.kind, Kind::Mapping(_)) {
-        let message = "`config` is a mapping of keys to values".to_owned();
-        let help = Some("`config: { region: eu }` is read as `$config.region`".to_owned());
+        let message = "`config` must be a mapping of keys to values".to_owned();
+        let help =
+            Some("write `config: { region: eu }`, and use it as `$config.region`".to_owned());
         reading.problem("wrong-type", &node.span, Mistake { message, help });
     }
     let mut from_env = Vec::new();
@@ -127,8 +128,8 @@ fn config(reading: &Reading<'_>, node: &Node) -> SourceConfig {
 fn refuse_for_grpc(section: &Section<'_>, keys: &[&str]) {
     for key in keys {
         if let Some(node) = section.get(key) {
-            let message = format!("a gRPC source has no `{key}`");
-            let help = Some(format!("leave `{key}` out"));
+            let message = format!("a gRPC source cannot have `{key}`");
+            let help = Some(format!("remove `{key}`"));
             section.reading.problem("wrong-value", &node.span, Mistake { message, help });
         }
     }
@@ -150,8 +151,8 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
         (None, Some(grpc)) => super::grpc::read(section, &grpc, &entry.key, base),
         (Some(_), Some(_)) => {
             say(
-                format!("the source `{}` has both `rest` and `grpc`", entry.key),
-                "make two sources of it; the SDL names them apart",
+                format!("source `{}` has both `rest` and `grpc`", entry.key),
+                "declare two sources with different names",
             );
             None
         }
@@ -166,8 +167,8 @@ fn protocol(section: &Section<'_>, entry: &Entry, base: &Path) -> Option<Protoco
             };
             if !section.entries().iter().any(is_reported) {
                 say(
-                    format!("the source `{}` says neither `rest` nor `grpc`", entry.key),
-                    "write `rest: { url: … }` or `grpc: { url: …, protos: […] }`",
+                    format!("source `{}` has neither `rest` nor `grpc`", entry.key),
+                    "add `rest: { url: … }` or `grpc: { url: …, protos: […] }`",
                 );
             }
             None
@@ -202,8 +203,8 @@ fn named_headers<T>(
 fn deadline_header(section: &Section<'_>, is_grpc: bool) -> Option<HeaderName> {
     let name = section.scalar(section.get("deadline")?, |scalar| values::header_name(&scalar.text));
     if is_grpc && let Some(node) = section.get("deadline") {
-        let message = "gRPC services are told with `grpc-timeout` already".to_owned();
-        let help = Some("leave `deadline` out".to_owned());
+        let message = "gRPC calls have the deadline in `grpc-timeout`".to_owned();
+        let help = Some("remove `deadline`".to_owned());
         section.reading.problem("wrong-value", &node.span, Mistake { message, help });
     }
     name
@@ -232,8 +233,8 @@ fn check_once(
         return;
     };
     let span = section.get(key).map_or(&section.span, |node| &node.span);
-    let message = format!("the header `{name}` stands under `{other}` as well");
-    let help = Some("leave it out of one of them".to_owned());
+    let message = format!("the header `{name}` is also set under `{other}`");
+    let help = Some("remove one of them".to_owned());
     section.reading.problem("wrong-value", span, Mistake { message, help });
 }
 
@@ -242,8 +243,8 @@ fn check_name(reading: &Reading<'_>, entry: &Entry) {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if entry.key.is_empty() || entry.key.len() > 64 || !entry.key.bytes().all(fits) {
         let mistake = Mistake {
-            message: "this is not a source's name".to_owned(),
-            help: Some("letters, digits, `_` and `-`, at most 64 of them".to_owned()),
+            message: "this is not a valid name of a source".to_owned(),
+            help: Some("use letters, digits, `_` and `-`, at most 64 characters".to_owned()),
         };
         reading.problem("wrong-value", &entry.key_span, mistake);
     }

@@ -337,11 +337,14 @@ fn docs_configuration_is_written_from_the_table() {
 fn what_makes_no_sense_for_persisted_documents_is_refused() {
     for (text, part) in [
         ("{ mode: require }", "without a manifest"),
-        ("{ mode: require, manifest: [a.json], apq: { enabled: true } }", "would do nothing"),
+        (
+            "{ mode: require, manifest: [a.json], apq: { enabled: true } }",
+            "has no effect with the mode",
+        ),
         ("{ mode: strict }", "not a mode"),
-        ("{ apq: { redis: redis://h } }", "its keys are `url`, `timeout`, `prefix`"),
+        ("{ apq: { redis: redis://h } }", "valid here: `url`, `timeout`, `prefix`"),
         ("{ apq: { redis: { url: 'http://geheim@h' } } }", "redis://host:6379/0"),
-        ("{ apq: { ttl: 0s } }", "longer than nothing"),
+        ("{ apq: { ttl: 0s } }", "longer than zero"),
     ] {
         let shown = problems(&format!("persisted: {text}"));
         assert!(shown.contains(part) && shown.contains("1 error"), "{text}: {shown}");
@@ -422,9 +425,9 @@ fn redis_has_one_shape_and_other_ones_are_told_of_it() {
         ("cache: { redis: {} }".to_owned(), "`redis` needs `url`"),
         (
             format!("limits: {{ rate: {{ {rate} redis: {{ timeout: 1s }} }} }}"),
-            "write `url: redis://host:6379`",
+            "add `url: redis://host:6379`",
         ),
-        ("cache: { redis: redis://h }".to_owned(), "its keys are `url`, `timeout`, `prefix`"),
+        ("cache: { redis: redis://h }".to_owned(), "valid here: `url`, `timeout`, `prefix`"),
         ("cache: { redis: { url: redis://h, password: x } }".to_owned(), "`password`"),
     ] {
         let shown = problems(&text);
@@ -460,13 +463,13 @@ fn the_deadline_has_a_header_of_its_own_and_only_for_rest() {
     let said = problems(
         "sources: { a: { grpc: { url: http://h, protos: [a] }, headers: { deadline: x } } }",
     );
-    assert!(said.contains("`grpc-timeout`") && said.contains("leave `deadline` out"), "{said}");
+    assert!(said.contains("`grpc-timeout`") && said.contains("remove `deadline`"), "{said}");
     for other in ["set: { x-left: a }", "claims: { x-left: sub }", "forward: [x-left]"] {
         let headers = format!("{{ deadline: x-left, {other} }}");
         let said = problems(&format!(
             "sources: {{ a: {{ rest: {{ url: http://h }}, headers: {headers} }} }}"
         ));
-        assert!(said.contains("the header `x-left` stands under"), "{said}");
+        assert!(said.contains("the header `x-left` is also set under"), "{said}");
     }
 }
 

@@ -61,8 +61,8 @@ fn tls(section: &Section<'_>, base: &Path) -> Tls {
         _ => None,
     };
     if let Some((one, other)) = lonely.filter(|(_, other)| section.get(other).is_none()) {
-        let message = format!("`{one}` is of no use without `{other}`");
-        let help = Some("name both: the certificate that is shown, and its private key".to_owned());
+        let message = format!("`{one}` has no effect without `{other}`");
+        let help = Some("set both the client certificate and its private key".to_owned());
         section.reading.problem("missing-key", &section.span, Mistake { message, help });
     }
     Tls { ca: file("ca"), identity: cert.zip(key), any_certificate: false }
@@ -130,7 +130,7 @@ fn balance(scalar: &Scalar) -> Read<Balance> {
         "round_robin" => Ok(Balance::RoundRobin),
         "least_in_flight" => Ok(Balance::LeastInFlight),
         _ => Err(Mistake {
-            message: "this is no way to balance".to_owned(),
+            message: "this is not a load balancing policy".to_owned(),
             help: Some("write `p2c`, `round_robin` or `least_in_flight`".to_owned()),
         }),
     }

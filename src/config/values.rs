@@ -45,7 +45,7 @@ pub(super) fn count(scalar: &Scalar) -> Read<usize> {
 /// Parses a whole number of at least one.
 pub(super) fn positive(scalar: &Scalar) -> Read<usize> {
     match count(scalar)? {
-        0 => mistake("this must be at least 1", "with 0 every request would be refused"),
+        0 => mistake("this must be at least 1", "write 1 or more: 0 would refuse every request"),
         number => Ok(number),
     }
 }
@@ -89,7 +89,7 @@ pub(super) fn duration(scalar: &Scalar) -> Read<Duration> {
         return mistake("this is not a duration", help);
     };
     if duration > LONGEST {
-        return mistake("this is longer than a day", "the longest duration is `24h`");
+        return mistake("this is longer than `24h`", "write `24h` or less");
     }
     Ok(duration)
 }
@@ -98,7 +98,10 @@ pub(super) fn duration(scalar: &Scalar) -> Read<Duration> {
 pub(super) fn timeout(scalar: &Scalar) -> Read<Duration> {
     let duration = duration(scalar)?;
     if duration.is_zero() {
-        return mistake("this must be longer than nothing", "with 0 nothing would ever succeed");
+        return mistake(
+            "this must be longer than zero",
+            "write a longer duration, such as `2s`: with zero, everything would fail",
+        );
     }
     Ok(duration)
 }
@@ -142,7 +145,7 @@ pub(super) fn address(scalar: &Scalar) -> Read<SocketAddr> {
     scalar.text.parse().or_else(|_| {
         mistake(
             "this is not an address with a port",
-            "write `127.0.0.1:4000` for this machine only, or `0.0.0.0:4000` for everyone",
+            "write `127.0.0.1:4000` for this machine only, or `0.0.0.0:4000` for all network interfaces",
         )
     })
 }
@@ -180,18 +183,18 @@ pub(super) fn url(scalar: &Scalar) -> Read<Uri> {
     }
     if authority.as_str().contains('@') {
         return mistake(
-            "this URL holds credentials, which end up in logs",
-            "for a source, write `auth: { basic: { user: …, password: … } }` beside `rest` or `grpc`",
+            "this URL contains credentials, which could appear in logs",
+            "remove them; for a source, add `auth: { basic: { user: …, password: … } }` next to `rest` or `grpc`",
         );
     }
     let port = authority.as_str().rsplit_once(']').map_or(authority.as_str(), |(_, rest)| rest);
     if authority.host().is_empty() || (port.contains(':') && authority.port_u16().is_none()) {
-        return mistake("this URL has no host, or no port behind the colon", help);
+        return mistake("this URL has no host, or no port after the colon", help);
     }
     if uri.query().is_some() || scalar.text.contains('#') {
         return mistake(
             "this URL has a query or a fragment",
-            "leave it out here; queries belong to the binding's URL template",
+            "remove it; write queries in the binding's URL template",
         );
     }
     Ok(uri)
@@ -205,7 +208,7 @@ pub(super) fn service_url(scalar: &Scalar) -> Read<Uri> {
     mistake(
         "this URL has a query",
         format!(
-            "for a query of every call, write `query: {{ {}: … }}` beside `url`",
+            "for a query parameter of every call, add `query: {{ {}: … }}` next to `url`",
             name.unwrap_or("key")
         ),
     )
@@ -227,7 +230,10 @@ pub(super) fn url_with_query(scalar: &Scalar) -> Read<Uri> {
 pub(super) fn origin_url(scalar: &Scalar) -> Read<Uri> {
     let uri = url(scalar)?;
     if uri.path().len() > 1 {
-        return mistake("the URL of a gRPC service has no path", "leave out what follows the port");
+        return mistake(
+            "the URL of a gRPC service cannot have a path",
+            "remove the part after the port",
+        );
     }
     Ok(uri)
 }
@@ -247,7 +253,7 @@ pub(super) fn origin(scalar: &Scalar) -> Read<HeaderValue> {
     // Browsers send it in lower case.
     match HeaderValue::from_str(&text.to_ascii_lowercase()) {
         Ok(value) if fits => Ok(value),
-        _ => mistake("this is not an origin: scheme, host and port, and nothing behind", help),
+        _ => mistake("this is not an origin, which has only scheme, host and port", help),
     }
 }
 
@@ -255,15 +261,12 @@ pub(super) fn origin(scalar: &Scalar) -> Read<HeaderValue> {
 pub(super) fn header_name(text: &str) -> Read<HeaderName> {
     let Ok(name) = HeaderName::try_from(text) else {
         return mistake(
-            "this is not a header name",
-            "letters, digits and hyphens, such as `x-tenant` or `authorization`",
+            "this is not a valid header name",
+            "use letters, digits and hyphens, such as `x-tenant` or `authorization`",
         );
     };
     if is_reserved_header(&name) {
-        return mistake(
-            format!("the header `{name}` is written by the gateway itself"),
-            "leave it out",
-        );
+        return mistake(format!("the header `{name}` is set by the gateway itself"), "remove it");
     }
     Ok(name)
 }
@@ -286,12 +289,12 @@ pub(super) fn returned_header(scalar: &Scalar) -> Read<HeaderName> {
         || name.as_str().starts_with("access-control-");
     match name.as_str() {
         "set-cookie" => mistake(
-            "cookies are returned by their names",
-            "write `return_cookies: [session]` with the names of the cookies",
+            "`set-cookie` cannot be returned as a header",
+            "list the names of the cookies instead: `return_cookies: [session]`",
         ),
         _ if is_own => mistake(
-            format!("the header `{name}` of an answer is written by the gateway itself"),
-            "leave it out",
+            format!("the response header `{name}` is set by the gateway itself"),
+            "remove it",
         ),
         _ => Ok(name),
     }
@@ -301,7 +304,7 @@ pub(super) fn returned_header(scalar: &Scalar) -> Read<HeaderName> {
 pub(super) fn cookie_name(scalar: &Scalar) -> Read<String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if scalar.text.is_empty() || !scalar.text.bytes().all(fits) {
-        return mistake("this is not a cookie's name", "write a name such as `session`");
+        return mistake("this is not a valid cookie name", "write a name, such as `session`");
     }
     Ok(scalar.text.clone())
 }
@@ -333,7 +336,9 @@ pub(super) fn preflight_header(scalar: &Scalar) -> Read<HeaderName> {
     let browsers = ["sec-", "proxy-", "access-control-", "save-data", "viewport-", "width"];
     if UNASKED.contains(&text) || browsers.iter().any(|start| text.starts_with(start)) {
         return mistake(
-            format!("browsers send `{name}` without a preflight, so it proves nothing"),
+            format!(
+                "browsers send `{name}` without a preflight, so it does not protect against CSRF"
+            ),
             "name a header that only your own clients send, such as `x-shop`",
         );
     }
@@ -348,15 +353,15 @@ pub(super) fn secret(scalar: &Scalar) -> Read<HeaderValue> {
             Ok(value)
         }
         Err(_) => mistake(
-            "this header value has characters that no header may have",
-            "no line breaks and no control characters; check the variables in it",
+            "this header value contains characters that are not allowed in headers",
+            "remove line breaks and control characters; check the environment variables in it",
         ),
     }
 }
 
 pub(super) fn text(scalar: &Scalar) -> Read<String> {
     if scalar.text.is_empty() || scalar.is_null() {
-        return mistake("this is empty", "write a text, or leave the key out");
+        return mistake("this is empty", "write a value, or remove the key");
     }
     Ok(scalar.text.clone())
 }
@@ -364,16 +369,16 @@ pub(super) fn text(scalar: &Scalar) -> Read<String> {
 /// Parses a claim's name, or the path to it: names joined with dots.
 pub(super) fn claim_path(scalar: &Scalar) -> Read<String> {
     let path = text(scalar)?;
-    let help = "write a claim's name such as `sub`, or the path to it such as `realm_access.roles`";
+    let help = "write the name of a claim, such as `sub`, or a path, such as `realm_access.roles`";
     if let Some(name) = path.strip_prefix("$claims.") {
-        return mistake("claims are named without `$claims` here", format!("write `{name}`"));
+        return mistake("claims are written without `$claims` here", format!("write `{name}`"));
     }
     if path.starts_with('.') || path.ends_with('.') || path.contains("..") {
-        return mistake("a part of this path has no name", help);
+        return mistake("this path has an empty part", help);
     }
     let fits = |letter: char| !letter.is_whitespace() && !letter.is_control();
     if path.len() > 256 || !path.chars().all(fits) || path.contains(['[', ']', '{', '}', '$']) {
-        return mistake("this is not a claim's name, nor the path to it", help);
+        return mistake("this is neither the name of a claim nor a path to one", help);
     }
     Ok(path)
 }
@@ -387,9 +392,10 @@ pub(super) fn media_type(scalar: &Scalar) -> Read<String> {
     };
     match text.split_once('/') {
         Some((kind, subtype)) if is_token(kind) && is_token(subtype) => Ok(text),
-        _ => {
-            mistake("this is not a media type", "write one such as `text/html`, without parameters")
-        }
+        _ => mistake(
+            "this is not a media type",
+            "write a media type, such as `text/html`, without parameters",
+        ),
     }
 }
 
@@ -397,7 +403,7 @@ pub(super) fn media_type(scalar: &Scalar) -> Read<String> {
 pub(super) fn redirects(scalar: &Scalar) -> Read<u8> {
     match scalar.text.parse() {
         Ok(number @ 0..=10) => Ok(number),
-        _ => mistake("this must be a whole number up to 10", "write a number such as `3`"),
+        _ => mistake("this must be a whole number up to 10", "write a number, such as `3`"),
     }
 }
 

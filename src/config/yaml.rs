@@ -70,7 +70,7 @@ pub(super) fn parse(file: &Arc<SourceFile>, problems: &mut Vec<Problem>) -> Opti
             Ok((event, span)) => builder.event(event, span)?,
             Err(error) => {
                 let at = builder.offsets.byte(error.marker().index());
-                let message = format!("this is not YAML: {}", error.info());
+                let message = format!("this is not valid YAML: {}", error.info());
                 let help = syntax_help(&file.text, at);
                 builder.problem("yaml-syntax", message, at..at, Some(help.to_owned()));
                 return None;
@@ -87,11 +87,11 @@ fn syntax_help(text: &str, at: usize) -> &'static str {
     let line = text.get(line..).unwrap_or_default().lines().next().unwrap_or_default();
     let blanks = line.len() - line.trim_start().len();
     if line[..blanks].contains('\t') {
-        "indent with blanks, not with tabs"
+        "indent with spaces, not with tabs"
     } else if line.contains("{{") || line.contains("${") {
-        "put a text with braces in quotes: `\"${URL}\"`"
+        "put a value with braces in quotes: `\"${URL}\"`"
     } else {
-        "look at the indentation and the quotes here and in the line above"
+        "check the indentation and the quotes here and in the line above"
     }
 }
 
@@ -117,7 +117,7 @@ impl Builder<'_> {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    let message = "a second document begins here, and a configuration has one";
+                    let message = "a configuration must have only one YAML document, but a second one begins here";
                     self.problem("yaml-documents", message, range, None);
                     return None;
                 }
@@ -186,7 +186,7 @@ impl Builder<'_> {
         let name = if let Kind::Scalar(scalar) = node.kind {
             scalar.text
         } else {
-            let message = "a key is a name, not a list or a mapping";
+            let message = "a key must be a name, not a list or a mapping";
             self.problem("yaml-key", message, node.span.clone(), None);
             String::new()
         };
@@ -195,8 +195,8 @@ impl Builder<'_> {
         let first = first.map(|span| Place::new(self.file, span.clone()).line_column().0);
         *key = Some((name.clone(), node.span.clone()));
         if let Some(line) = first {
-            let message = format!("the key `{name}` stands here twice");
-            let help = format!("the first one is in line {line}; keep one of them");
+            let message = format!("duplicate key `{name}`");
+            let help = format!("the first one is in line {line}; remove one of them");
             self.problem("duplicate-key", message, node.span, Some(help));
         }
     }
@@ -206,14 +206,14 @@ impl Builder<'_> {
             self.anchors(range);
         }
         if tag {
-            let help = "remove it: the key decides what a value means".to_owned();
-            self.problem("yaml-tag", "tags are not used here", range.clone(), Some(help));
+            let help = "remove the tag: the key determines the type of a value".to_owned();
+            self.problem("yaml-tag", "YAML tags are not supported", range.clone(), Some(help));
         }
     }
 
     fn anchors(&mut self, range: &Range<usize>) {
-        let help = "write the value out at each place".to_owned();
-        let message = "anchors and aliases are not used here";
+        let help = "repeat the value at each place".to_owned();
+        let message = "YAML anchors and aliases are not supported";
         self.problem("yaml-anchor", message, range.clone(), Some(help));
     }
 

@@ -25,7 +25,7 @@ fn outside(expr: &Expr, found: &mut Vec<Part>) {
                 format!("write `${name}`")
             } else {
                 format!(
-                    "write `$args.{name}` for an argument, `$this.{name}` for a field of the parent, `$('{name}')` for the text"
+                    "write `$args.{name}` for an argument, `$this.{name}` for a field of the parent, or `$('{name}')` for the string"
                 )
             };
             found.push(Part { text: name.to_string(), span: expr.span.clone(), help });
@@ -62,7 +62,8 @@ fn inside(fields: &[Field], text: &str, found: &mut Vec<Part>) {
                 let written = text.get(field.value.span.clone()).unwrap_or_default();
                 if written.starts_with(['\'', '"']) && is_text(name) {
                     let (text, span) = (name.to_string(), field.value.span.clone());
-                    let help = format!("for the text write `$('{name}')`, for the key `$.{name}`");
+                    let help =
+                        format!("write `$('{name}')` for the string, or `$.{name}` for the key");
                     found.push(Part { text, span, help });
                 }
             }

@@ -43,10 +43,10 @@ impl Connector for Const {
         let mut texts = Texts::default();
         if spec.operation == Operation::Subscription {
             let message = format!(
-                "`{}` is a subscription field, but `@const` has no events",
+                "`{}` is a subscription field, which cannot have `@const`",
                 spec.coordinate
             );
-            let help = "bind the field to a stream, such as `@rest(…, stream: SSE)`; fields of its events may have `@const`";
+            let help = "use a binding with a stream, such as `@rest(…, stream: SSE)`; fields of its events can have `@const`";
             let problem = Problem::error("not-a-stream", message).at(spec.place.clone());
             texts.problems.push(problem.help(help));
         }
@@ -61,8 +61,9 @@ impl Connector for Const {
         let mut problems: Vec<Problem> =
             references.iter().filter_map(|reference| unavailable(argument, reference)).collect();
         if value.expr().reads() != Reads::default() {
-            let message = "`$` names nothing here: `@const` has no reply to read";
-            let help = "take values from `$args`, `$this`, `$claims` or `$request`";
+            let message =
+                "`$` is not available here, because `@const` makes no call and has no reply";
+            let help = "use `$args`, `$this`, `$claims` or `$request`";
             let place = argument.place.clone();
             problems.push(Problem::error("unknown-reference", message).at(place).help(help));
         }
@@ -85,16 +86,16 @@ impl Connector for Const {
 fn unavailable(argument: &Argument, reference: &Reference) -> Option<Problem> {
     let (message, help) = match reference.variable {
         Variable::Config => (
-            "`$config` belongs to a source, and `@const` has none",
-            "write the value itself, or take it from `$env`",
+            "`$config` is not available here, because `@const` has no source",
+            "write the value itself, or use `$env`",
         ),
         Variable::Batch => (
-            "`$batch` belongs to a call for many objects, and `@const` makes none",
-            "write `$this` for the parent object",
+            "`$batch` is not available here, because `@const` makes no call",
+            "use `$this` for the parent object",
         ),
         Variable::Status | Variable::ResponseHeaders => (
-            "`@const` makes no call, so there are no `$status` and no `$response.headers`",
-            "take values from `$args`, `$this`, `$claims` or `$request`",
+            "`$status` and `$response.headers` are not available here, because `@const` makes no call",
+            "use `$args`, `$this`, `$claims` or `$request`",
         ),
         _ => return None,
     };

@@ -185,12 +185,12 @@ fn read_name(
     let text = argument.text()?;
     let problem = match HeaderName::from_bytes(text.as_bytes()) {
         Ok(name) if refused(&name) => {
-            Problem::error("reserved-header", format!("`{name}` is not for a binding to set"))
-                .help("it belongs to the connection, to the protocol or to the source's `headers.deadline`; leave it out")
+            Problem::error("reserved-header", format!("a binding cannot set the header `{name}`"))
+                .help("remove it: the gateway sets this header, or it belongs to the connection")
         }
         Ok(name) => return Some(name),
-        Err(_) => Problem::error("invalid-header", format!("`{text}` is not a header name"))
-            .help("letters, digits and `-`, such as `x-tenant`"),
+        Err(_) => Problem::error("invalid-header", format!("`{text}` is not a valid header name"))
+            .help("use letters, digits and `-`, such as `x-tenant`"),
     };
     texts.problems.push(problem.at(argument.place.clone()));
     None

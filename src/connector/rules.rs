@@ -69,10 +69,10 @@ pub fn no_condition(expr: &Expr) -> Option<(&'static str, String)> {
         _ => None,
     };
     let help = match name {
-        Some(name) => format!("a key of the reply is written `$.{name}`"),
-        None => "for example `$status->in([200, 404])`, or `$.ok`".to_owned(),
+        Some(name) => format!("write `$.{name}` for a key of the reply"),
+        None => "write a condition, such as `$status->in([200, 404])` or `$.ok`".to_owned(),
     };
-    Some(("this is never true or false, so no reply would be a success", help))
+    Some(("this is never a boolean, so no reply would be a success", help))
 }
 
 fn message(argument: &Argument, texts: &mut Texts) -> Option<Mapping> {
@@ -94,7 +94,7 @@ pub fn no_text(expr: &Expr) -> Option<(&'static str, String)> {
     let help = match &expr.kind {
         ExprKind::Object(fields) if fields.len() == 1 => {
             let name = fields[0].name.as_deref().unwrap_or_default();
-            format!("write the value alone: `{name}: $.text` is an object, `$.text` is a string")
+            format!("write only the value: `{name}: $.text` is an object, `$.text` is a string")
         }
         _ => "write one value, such as `$.error.message`".to_owned(),
     };
@@ -105,7 +105,7 @@ fn extensions(argument: &Argument, texts: &mut Texts) -> Option<Mapping> {
     let mapping = texts.of_reply(argument)?;
     if let Some((span, message)) = kept_extension(&mapping) {
         let problem = Problem::warning("kept-extension", message).at(argument.place_of(&span));
-        texts.warnings.push(problem.help("leave it out, or use another name"));
+        texts.warnings.push(problem.help("remove it, or use another name"));
     }
     Some(mapping)
 }
@@ -117,7 +117,7 @@ pub fn kept_extension(mapping: &Mapping) -> Option<(crate::mapping::Span, String
     let kept = |name: &str| OWN_EXTENSIONS.contains(&name);
     let field = fields.iter().find(|field| field.name.as_deref().is_some_and(kept))?;
     let name = field.name.as_deref().unwrap_or_default();
-    let message = format!("`extensions.{name}` is set by the gateway and is not replaced");
+    let message = format!("`extensions.{name}` is set by the gateway and cannot be replaced");
     Some((field.name_span.clone(), message))
 }
 
@@ -126,12 +126,12 @@ fn no_null(spec: &BindingSpec, said: &Argument, texts: &mut Texts) {
     let coordinate = &spec.coordinate;
     let (message, help) = match spec.operation {
         Operation::Subscription => (
-            format!("`{coordinate}` is a stream: \"not found\" cannot be null"),
-            "leave `notFound` out: a stream that cannot be opened is an error".to_owned(),
+            format!("`{coordinate}` is a stream, so `notFound: NULL` does not apply"),
+            "remove `notFound`: a stream that cannot be opened is an error".to_owned(),
         ),
         _ if !spec.nullable => (
-            format!("`{coordinate}` cannot be null, so \"not found\" cannot be null"),
-            "leave `notFound` out, or remove the `!` from the field's type".to_owned(),
+            format!("`{coordinate}` is not nullable, so `notFound: NULL` cannot return null"),
+            "remove `notFound`, or remove the `!` from the field's type".to_owned(),
         ),
         _ => return,
     };
@@ -148,11 +148,11 @@ fn not_found(spec: &BindingSpec, has_success: bool, texts: &mut Texts) -> NotFou
         _ => None,
     };
     if let Some((said, _)) = said.filter(|_| has_success) {
-        let message = "`notFound` has no effect here: `isSuccess` decides about every status";
+        let message = "`notFound` has no effect, because `isSuccess` decides for every status";
         texts.warnings.push(
-            Problem::warning("unused-not-found", message).at(said.place.clone()).help(
-                "leave `notFound` out, or give the binding an `isSuccess` that holds for 404",
-            ),
+            Problem::warning("unused-not-found", message)
+                .at(said.place.clone())
+                .help("remove `notFound`, or change `isSuccess` so that it is true for 404"),
         );
     }
     if let Some((said, "NULL")) = said {

@@ -33,7 +33,7 @@ pub(super) fn trouble(settings: &SourceSettings, reason: &impl std::fmt::Display
     let message = format!("source `{}` cannot be called: {reason}", settings.name);
     Problem::error("bad-source", message)
         .at(settings.places.name.clone())
-        .help("certificates and keys are files in PEM, named under `tls`, relative to the configuration file")
+        .help("write certificates and keys as PEM files under `tls`, with paths relative to the configuration file")
 }
 
 /// Reports why a binding's source is not among the `wanted` protocol's.
@@ -42,15 +42,13 @@ pub(super) fn unknown(spec: &BindingSpec, known: &[Known], wanted: &'static str)
     if let Some((_, protocol)) = known.iter().find(|(known, _)| &**known == name) {
         return Problem::error(
             "unknown-source",
-            format!("source `{name}` speaks {protocol}, which `@{wanted}` does not"),
+            format!("source `{name}` uses {protocol}, so it cannot be used with `@{wanted}`"),
         )
         .at(spec.source_place.clone())
-        .help(format!(
-            "bind the field with `@{protocol}`, or name a source with a `{wanted}` entry"
-        ));
+        .help(format!("use `@{protocol}`, or a source with `{wanted}` in the configuration"));
     }
     let same = known.iter().filter(|(_, protocol)| *protocol == wanted);
-    let problem = Problem::error("unknown-source", format!("there is no source `{name}`"))
+    let problem = Problem::error("unknown-source", format!("unknown source `{name}`"))
         .at(spec.source_place.clone());
     match nearest(name, same.map(|(name, _)| &**name)) {
         Some(near) => problem.help(format!("did you mean `{near}`?")),

@@ -58,7 +58,7 @@ impl Texts {
         for found in check::keys_of_nothing(mapping.expr()) {
             let place = argument.place_of(&found.span);
             self.problems.push(
-                Problem::error("unknown-reference", format!("`{}` names nothing here", found.text))
+                Problem::error("unknown-reference", format!("`{}` is not a variable", found.text))
                     .at(place)
                     .help(found.help),
             );
@@ -80,7 +80,7 @@ impl Texts {
     pub(super) fn select(&mut self, argument: &Argument) -> Option<Mapping> {
         let mapping = self.parsed("invalid-mapping", argument, Mapping::parse(argument.text()?))?;
         for found in check::quoted_keys(&mapping) {
-            let message = format!("`{}` is a key of the reply, not a text", found.text);
+            let message = format!("`{}` is a key of the reply, not a string", found.text);
             self.warnings.push(
                 Problem::warning("quoted-key", message)
                     .at(argument.place_of(&found.span))
@@ -137,11 +137,11 @@ impl Texts {
         for reference in references {
             let place = argument.place_of(&reference.span);
             if matches!(reference.variable, Variable::ResponseHeaders | Variable::Status) {
-                let message = "the reply is not known where the call is written";
+                let message = "the reply is not available in the request";
                 self.problems.push(
                     Problem::error("unavailable-variable", message)
                         .at(place.clone())
-                        .help("`$status` and `$response.headers` can be named in `select`"),
+                        .help("use `$status` and `$response.headers` only in `select`, `isSuccess` and `errors`"),
                 );
             }
             self.references.push(Placed { reference, place });
@@ -198,7 +198,7 @@ fn no_setting(
     } else {
         let names: Vec<String> = known.iter().take(10).map(|name| format!("`{name}`")).collect();
         let names = names.join(", ");
-        format!("add it to the configuration, or name one that is there: {names}")
+        format!("add it to the configuration, or use one of {names}")
     };
     Problem::error(
         "unknown-reference",

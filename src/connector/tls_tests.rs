@@ -390,7 +390,7 @@ async fn a_service_describes_itself_over_tls_also_through_a_proxy() {
         if works {
             assert!(grpc.compile(&binding(METHOD)).is_ok());
         } else {
-            assert!(text.contains("no reflection from 127.0.0.1:"), "{text}");
+            assert!(text.contains("server reflection at 127.0.0.1:"), "{text}");
         }
         if !is_direct {
             let head = heads.recv().await.unwrap();

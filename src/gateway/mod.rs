@@ -168,7 +168,7 @@ fn identity(config: &Config, problems: &mut Vec<Problem>) -> Identity {
         let place = at.filter(|_| places.len() == settings.providers.len());
         Problem::error("auth-keys", unusable.to_string())
             .at(place.map(|at| places[at].clone()))
-            .help("correct the provider's entry under `auth.providers` in the configuration")
+            .help("correct the provider under `auth.providers` in the configuration")
     };
     Identity::new(settings).unwrap_or_else(|unusable| {
         problems.extend(unusable.into_iter().map(problem));
@@ -184,7 +184,7 @@ impl Gateway {
     pub fn secured(mut self) -> Result<Self, Problem> {
         self.edge = self.edge.secured().map_err(|mistake| {
             Problem::error("tls-files", mistake)
-                .help("`server.tls` in the configuration names the files, relative to it")
+                .help("correct the files under `server.tls` in the configuration; their paths are relative to it")
         })?;
         Ok(self)
     }

@@ -70,7 +70,7 @@ impl<'t> Cursor<'t> {
                 (self.pos..self.pos + char.len_utf8(), "a control character".to_owned())
             }
             Some(char) => (self.pos..self.pos + char.len_utf8(), format!("`{char}`")),
-            None => (self.pos..self.pos, "the end".to_owned()),
+            None => (self.pos..self.pos, "the end of the text".to_owned()),
         }
     }
 
@@ -118,8 +118,8 @@ impl<'t> Cursor<'t> {
         loop {
             match self.rest().chars().next() {
                 None | Some('\n') => {
-                    let help = "a string ends with the quote that it begins with, on the same line";
-                    return Err(self.stop(start..start + 1, "this string is never closed", help));
+                    let help = "end the string with the same quote, on the same line";
+                    return Err(self.stop(start..start + 1, "unclosed string", help));
                 }
                 Some('\\') => out.push(self.escape()?),
                 Some(char) => {
@@ -146,8 +146,8 @@ impl<'t> Cursor<'t> {
             Some(b'b') => '\u{8}',
             Some(b'f') => '\u{c}',
             _ => {
-                let help = "a backslash itself is written `\\\\`";
-                return Err(self.stop(start..span.end, "there is no such escape", help));
+                let help = "write `\\\\` for a backslash";
+                return Err(self.stop(start..span.end, "unknown escape", help));
             }
         };
         self.pos += 1;
@@ -165,7 +165,7 @@ impl<'t> Cursor<'t> {
             }
         }
         char::from_u32(code).ok_or_else(|| {
-            self.stop(start..self.pos, "this escape is half of a surrogate pair", "")
+            self.stop(start..self.pos, "this escape is only half of a surrogate pair", "")
         })
     }
 
@@ -174,7 +174,7 @@ impl<'t> Cursor<'t> {
         let digits = self.text.get(self.pos..self.pos + 4);
         let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let Some(code) = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()) else {
-            let help = "for example `\\u00e9`";
+            let help = "write it like `\\u00e9`";
             return Err(self.stop(start..self.pos, "`\\u` needs four hexadecimal digits", help));
         };
         self.pos += 4;

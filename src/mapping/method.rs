@@ -125,7 +125,7 @@ impl Method {
             (1, MANY) => "at least one argument".to_owned(),
             (from, to) => format!("{from} to {to} arguments"),
         };
-        Some(format!("`{}` takes {due}, here are {count}", self.as_str()))
+        Some(format!("`{}` takes {due}, but has {count}", self.as_str()))
     }
 
     /// Returns an example call, for error messages.
@@ -189,7 +189,7 @@ pub(super) fn unknown_method(name: &str) -> (String, String) {
         || format!("the methods are {}", names.collect::<Vec<_>>().join(", ")),
         |near| format!("did you mean `{near}`?"),
     );
-    (format!("there is no method `{name}`"), help)
+    (format!("unknown method `{name}`"), help)
 }
 
 pub(super) fn variable(name: &str) -> Option<Variable> {
@@ -200,11 +200,10 @@ pub(super) fn unknown_variable(name: &str) -> (String, String) {
     let names = VARIABLES.map(|known| known.0);
     let near = nearest(name, names.into_iter().chain(["request", "response"]));
     let help = near.map_or_else(
-        || "the variables are $args, $this, $batch, $claims, $request, $response, $status, $config, $env; \
-            a key of the current object is `$.name`".to_owned(),
+        || "valid here: `$args`, `$this`, `$batch`, `$claims`, `$request`, `$response`, `$status`, `$config` and `$env`; write `$.name` for a key of the current object".to_owned(),
         |near| format!("did you mean `${near}`?"),
     );
-    (format!("there is no variable `${name}`"), help)
+    (format!("unknown variable `${name}`"), help)
 }
 
 /// Returns the most similar candidate, with at most a third of its letters wrong.

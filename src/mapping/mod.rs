@@ -97,7 +97,7 @@ pub enum Failure {
     DotSegment,
     #[error("a list or an object stands where a scalar is due")]
     NotScalar,
-    #[error("a header value has a control character")]
+    #[error("a header value cannot contain control characters")]
     ControlCharacter,
     #[error("the message field `{0}` cannot hold the value")]
     Unencodable(Box<str>),

@@ -49,7 +49,7 @@ impl<'t> Parser<'t> {
         }
         Err(vec![ParseError {
             span: text.floor_char_boundary(MAX_TEXT)..text.len(),
-            message: format!("this text has {} bytes, more than {MAX_TEXT}", text.len()),
+            message: format!("this text has {} bytes, but the maximum is {MAX_TEXT}", text.len()),
             help: None,
         }])
     }
@@ -79,7 +79,7 @@ impl<'t> Parser<'t> {
 
     fn too_deep(&mut self, span: Span) -> Stop {
         let message = format!(
-            "this nests too deeply: at most {MAX_BRACKETS} brackets and {MAX_HEIGHT} steps inside each other"
+            "this is nested too deeply: the maximum is {MAX_BRACKETS} brackets and {MAX_HEIGHT} steps inside each other"
         );
         self.cursor.stop(span, message, "")
     }
@@ -156,9 +156,11 @@ impl<'t> Parser<'t> {
     pub(super) fn expected(&mut self, due: &str) -> Stop {
         let (span, found) = self.cursor.found();
         let help = match self.cursor.peek() {
-            Some(b'-') => "a name with a dash is quoted: `'x-tenant'`",
-            Some(byte) if !byte.is_ascii() => "a name with other than ASCII letters is quoted",
-            Some(b'(') => "a method is called with `->`, a literal is written `$(…)`",
+            Some(b'-') => "put a name with a dash in quotes: `'x-tenant'`",
+            Some(byte) if !byte.is_ascii() => {
+                "put a name with characters other than ASCII letters in quotes"
+            }
+            Some(b'(') => "call a method with `->`, and write a literal as `$(…)`",
             _ => "",
         };
         self.cursor.stop(span, format!("expected {due}, found {found}"), help)
@@ -167,7 +169,7 @@ impl<'t> Parser<'t> {
     fn refuse_bare_literal(&mut self, place: Place, span: &Span) {
         if place == Place::Selection {
             let help = format!("write `$({})`", &self.cursor.text[span.clone()]);
-            self.cursor.report(span.clone(), "a literal stands in `$(…)` here", Some(help));
+            self.cursor.report(span.clone(), "a literal must be inside `$(…)` here", Some(help));
         }
     }
 
@@ -188,12 +190,11 @@ impl<'t> Parser<'t> {
         }
         if self.has_current && place == Place::Argument && !self.at_step() {
             let mut help = format!(
-                "write `'{name}'` for the text, `$.{name}` for a key of the current object"
+                "write `'{name}'` for the string, or `$.{name}` for a key of the current object"
             );
             if self.methods > 0 {
                 help = format!(
-                    "write `'{name}'` for the text, `@.{name}` for a key of the value that the method \
-                                is applied to, `$.{name}` for one of the current object"
+                    "write `'{name}'` for the string, `@.{name}` for a key of the value that the method is applied to, or `$.{name}` for a key of the current object"
                 );
             }
             self.cursor.report(
@@ -219,10 +220,10 @@ impl<'t> Parser<'t> {
             let help = match spellings::variable(&name).filter(|_| self.at_step()) {
                 Some(variable) => format!("write `{variable}`"),
                 None => format!(
-                    "write `$args.{name}` for an argument, `$this.{name}` for a field of the parent"
+                    "write `$args.{name}` for an argument, or `$this.{name}` for a field of the parent"
                 ),
             };
-            self.cursor.report(span.clone(), format!("`{name}` names nothing here"), Some(help));
+            self.cursor.report(span.clone(), format!("`{name}` is not a variable"), Some(help));
         }
         let current = self.grow(ExprKind::Current, span.start..span.start, 0)?;
         let kind = ExprKind::Key { of: Box::new(current.expr), name, optional: false };
@@ -231,9 +232,8 @@ impl<'t> Parser<'t> {
 
     fn require_current(&mut self, span: Span, sign: &str) {
         if !self.has_current {
-            let help =
-                "a template takes its values from variables, such as `$args.id` or `$this.id`";
-            self.cursor.report(span, format!("`{sign}` names nothing here"), Some(help.to_owned()));
+            let help = "use a variable, such as `$args.id` or `$this.id`";
+            self.cursor.report(span, format!("`{sign}` has no value here"), Some(help.to_owned()));
         }
     }
 
@@ -273,7 +273,11 @@ impl<'t> Parser<'t> {
         };
         if known == Some(Variable::Env) && !self.at_key() {
             let help = "write `$env.NAME`".to_owned();
-            self.cursor.report(span.clone(), "`$env` needs the name of a variable", Some(help));
+            self.cursor.report(
+                span.clone(),
+                "`$env` needs the name of an environment variable",
+                Some(help),
+            );
         }
         let Some(variable) = known else {
             if method::variable(name).is_none() && !matches!(name, "request" | "response") {
@@ -365,7 +369,7 @@ impl<'t> Parser<'t> {
             let name_span = start..self.cursor.pos;
             self.cursor.trivia();
             if !self.cursor.eat(":") {
-                let help = "an object among literals is written `{ name: value }`";
+                let help = "write an object inside `$(…)` as `{ name: value }`";
                 return Err(self.cursor.stop(name_span, format!("`{name}` has no value"), help));
             }
             let value = self.expression(Place::Argument)?;
@@ -393,6 +397,6 @@ impl<'t> Parser<'t> {
         }
         let bracket = char::from(self.cursor.text.as_bytes()[open]);
         let help = format!("add `{}`", char::from(close));
-        self.cursor.stop(open..open + 1, format!("this `{bracket}` is never closed"), &help)
+        self.cursor.stop(open..open + 1, format!("unclosed `{bracket}`"), &help)
     }
 }

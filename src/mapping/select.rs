@@ -27,8 +27,9 @@ impl Parser<'_> {
             return Ok(value.clone());
         }
         if items.is_empty() {
-            let help = "for example `id name`; to take the value as it is, leave the mapping out";
-            return Err(self.cursor.stop(0..end, "this mapping names nothing", help));
+            let help =
+                "add names, such as `id name`, or remove the mapping to use the value unchanged";
+            return Err(self.cursor.stop(0..end, "the mapping is empty", help));
         }
         let (fields, height) = self.fields(items);
         let start = fields.first().map_or(0, |field| field.name_span.start);
@@ -67,8 +68,8 @@ impl Parser<'_> {
         self.cursor.pos += 1;
         let items = self.bracketed(open..open + 1, |parser| parser.field_items(Some(open)))?;
         if items.is_empty() {
-            let help = Some("for example `{ id name }`".to_owned());
-            self.cursor.report(open..self.cursor.pos, "this selection names nothing", help);
+            let help = Some("add names, such as `{ id name }`".to_owned());
+            self.cursor.report(open..self.cursor.pos, "the selection is empty", help);
         }
         Ok(self.fields(items))
     }
@@ -87,16 +88,16 @@ impl Parser<'_> {
                 (None, Some(open)) => return Err(self.expected_in(b'}', open, "a selection")),
                 (Some(b'{'), None) if items.is_empty() => {
                     let (span, _) = self.cursor.found();
-                    let help = "write the selections alone, without braces around all of them";
+                    let help = "remove the braces around the mapping";
                     return Err(self.cursor.stop(
                         span,
-                        "a mapping does not begin with a brace",
+                        "a mapping cannot begin with a brace",
                         help,
                     ));
                 }
                 (Some(b'}'), None) => {
                     let (span, _) = self.cursor.found();
-                    return Err(self.cursor.stop(span, "this `}` closes nothing", ""));
+                    return Err(self.cursor.stop(span, "unexpected `}`", ""));
                 }
                 _ => items.push(self.item()?),
             }
@@ -157,8 +158,9 @@ impl Parser<'_> {
             if field.name.is_none() && !joins {
                 let written = &self.cursor.text[field.value.span.clone()];
                 let name = suggested_name(&field.value);
-                let help =
-                    format!("write `{name}: {written}`, or `{written} {{ … }}` to take its fields");
+                let help = format!(
+                    "write `{name}: {written}`, or `{written} {{ … }}` to select its fields"
+                );
                 self.cursor.report(
                     field.value.span.clone(),
                     "a value among other selections needs a name",
@@ -179,9 +181,9 @@ impl Parser<'_> {
         for (field, name, joins) in named {
             let Some(joined_before) = seen.insert(name, joins) else { continue };
             let help = match (joined_before, joins) {
-                (false, false) => "give one of them another name: `name: key`".to_owned(),
+                (false, false) => "rename one of them: `name: key`".to_owned(),
                 _ => format!(
-                    "a field is read from one place; to take the first that is there, write `{name}: a.key ?? b.key`"
+                    "remove one of them; to use the first value that is not null, write `{name}: a.key ?? b.key`"
                 ),
             };
             let span = field.name_span.clone();

@@ -50,8 +50,7 @@ impl Parser<'_> {
 
     fn refuse_keys_of_literal(&mut self, of: &Expr) {
         if matches!(of.kind, ExprKind::Literal(_)) {
-            let help =
-                "a quoted key begins with the object that it is of: `$.\"odd key\".x`".to_owned();
+            let help = "begin a quoted key with its object: `$.\"odd key\".x`".to_owned();
             self.cursor.report(of.span.clone(), "a literal has no keys", Some(help));
         }
     }
@@ -129,11 +128,11 @@ impl Parser<'_> {
             let wrong = match (method, &argument.kind) {
                 (Method::Match, ExprKind::List(pair)) if pair.len() == 2 => None,
                 (Method::Match, _) => {
-                    Some("an argument of `match` is a pair of a case and a value".to_owned())
+                    Some("each argument of `match` must be a pair of a case and a value".to_owned())
                 }
                 (Method::Slice, ExprKind::Literal(Value::Null)) => None,
                 (Method::Slice, _) if !is_whole(argument) => {
-                    Some("`slice` counts in whole numbers".to_owned())
+                    Some("`slice` takes whole numbers".to_owned())
                 }
                 (Method::ParseInt, ExprKind::Literal(Value::Number(base))) => {
                     base_of(base).err().map(|failure| failure.to_string())
@@ -141,7 +140,7 @@ impl Parser<'_> {
                 (Method::Replace, ExprKind::Literal(Value::String(from)))
                     if number == 0 && from.is_empty() =>
                 {
-                    Some("`replace` finds no empty text".to_owned())
+                    Some("`replace` cannot search for an empty string".to_owned())
                 }
                 _ => wrong_kind(method, takes.get(number).or(takes.last()), argument),
             };
@@ -157,7 +156,7 @@ impl Parser<'_> {
         if kinds != Kinds::NONE && !kinds.meets(applies_to) {
             let message =
                 format!("`{}` cannot be applied to {}", method.as_str(), kinds.describe());
-            let help = format!("it is for {}", applies_to.describe());
+            let help = format!("apply it to {}", applies_to.describe());
             self.cursor.report(name, message, Some(help));
         }
     }
@@ -170,11 +169,11 @@ fn wrong_kind(method: Method, takes: Option<&Kinds>, argument: &Expr) -> Option<
     }
     let (name, found) = (method.as_str(), kinds.describe());
     Some(match method {
-        Method::JoinNotNull => "`joinNotNull` joins with a text".to_owned(),
-        Method::Slice => "`slice` counts in whole numbers".to_owned(),
+        Method::JoinNotNull => "`joinNotNull` takes a string as separator".to_owned(),
+        Method::Slice => "`slice` takes whole numbers".to_owned(),
         Method::Filter | Method::Find => {
-            format!("a condition is true or false, and this is {found}")
+            format!("a condition must be a boolean, but this is {found}")
         }
-        _ => format!("`{name}` takes {}, and this is {found}", takes.describe()),
+        _ => format!("`{name}` takes {}, but this is {found}", takes.describe()),
     })
 }

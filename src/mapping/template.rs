@@ -153,11 +153,11 @@ impl Parser<'_> {
             let rest = &text[end..];
             let path = if rest.starts_with('/') { rest } else { "/path" };
             let help = format!(
-                "the address belongs in portcullis.yaml under the source; here stands only the path: `{path}`"
+                "write only the path, `{path}`; the URL of the service belongs under `sources` in the configuration"
             );
             return Err(self.cursor.stop(
                 0..end,
-                "a URL template has no scheme and no host",
+                "a URL template cannot have a scheme or a host",
                 &help,
             ));
         }
@@ -165,8 +165,12 @@ impl Parser<'_> {
             return Ok(());
         }
         let (span, found) = self.cursor.found();
-        let help = "for example `/users/{$args.id}`; the address belongs in portcullis.yaml under the source";
-        Err(self.cursor.stop(span, format!("a URL template begins with `/`, found {found}"), help))
+        let help = "write a path, such as `/users/{$args.id}`; the URL of the service belongs under `sources` in the configuration";
+        Err(self.cursor.stop(
+            span,
+            format!("a URL template must begin with `/`, found {found}"),
+            help,
+        ))
     }
 
     fn url_path(&mut self) -> Vec<Piece> {
@@ -194,13 +198,18 @@ impl Parser<'_> {
 
     fn check_segment(&mut self, segment: &str, span: Span) {
         if url::is_dots(segment) {
-            let help = "write the path that is meant, without `.` and `..`".to_owned();
-            self.cursor.report(span, "a path segment is `.` or `..`", Some(help));
+            let help = "write the path without `.` and `..`".to_owned();
+            self.cursor.report(span, "a path segment cannot be `.` or `..`", Some(help));
         } else if let Some(name) = segment.strip_prefix(':').filter(|name| is_word(name)) {
-            let help = format!("write `{{$args.{name}}}`, and `%3A` for a colon itself");
-            self.cursor.report(span, format!("`:{name}` is sent as it stands"), Some(help));
+            let help =
+                format!("write `{{$args.{name}}}` for an argument, or `%3A` for a literal colon");
+            self.cursor.report(
+                span,
+                format!("`:{name}` is not replaced: values are written in braces"),
+                Some(help),
+            );
         } else if segment.is_empty() && self.cursor.peek() == Some(b'/') {
-            let help = "leave one of the two slashes out".to_owned();
+            let help = "remove one of the two slashes".to_owned();
             self.cursor.report(span.start - 1..span.end + 1, "a path segment is empty", Some(help));
         }
     }
@@ -208,13 +217,13 @@ impl Parser<'_> {
     /// Parses `name=value` up to the next `&`; `None` if it is empty.
     fn parameter(&mut self) -> Option<Parameter> {
         let start = self.cursor.pos;
-        let name = self.gather("=&", Some("a query parameter's name is fixed text"));
+        let name = self.gather("=&", Some("the name of a query parameter cannot contain values"));
         if self.cursor.peek() != Some(b'=') {
             return (self.cursor.pos > start).then(|| Parameter::Text(name.text.into()));
         }
         self.cursor.pos += 1;
         if self.cursor.pos == start + 1 {
-            let help = "for example `?limit={$args.first}`".to_owned();
+            let help = "write a name, such as `?limit={$args.first}`".to_owned();
             self.cursor.report(start..start + 1, "a query parameter has no name", Some(help));
         }
         let value = self.gather("&", None);
@@ -262,12 +271,11 @@ impl Parser<'_> {
     fn check_url_char(&mut self, char: char, start: usize) {
         let hex = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_hexdigit());
         let (message, help) = match char {
-            '#' => ("a URL that is called has no fragment", "write `%23` for the character itself"),
-            '}' => ("this `}` closes nothing", "write `%7D` for the character itself"),
-            '%' if !hex(self.cursor.peek()) || !hex(self.cursor.peek_at(1)) => (
-                "`%` is not followed by two hexadecimal digits",
-                "write `%25` for the character itself",
-            ),
+            '#' => ("a URL template cannot have a fragment", "write `%23` for a literal `#`"),
+            '}' => ("unexpected `}`", "write `%7D` for a literal `}`"),
+            '%' if !hex(self.cursor.peek()) || !hex(self.cursor.peek_at(1)) => {
+                ("`%` is not followed by two hexadecimal digits", "write `%25` for a literal `%`")
+            }
             _ => return,
         };
         self.cursor.report(start..start + 1, message, Some(help.to_owned()));
@@ -285,7 +293,7 @@ impl Parser<'_> {
             parser.cursor.trivia();
             if parser.cursor.peek() == Some(b'}') {
                 let end = parser.cursor.pos + 1;
-                let help = "for example `{$args.id}`";
+                let help = "write a value, such as `{$args.id}`";
                 return Err(parser.cursor.stop(open..end, "these braces are empty", help));
             }
             if parser.cursor.peek().is_none() {
@@ -305,7 +313,7 @@ impl Parser<'_> {
         let ours = spellings::doubled(inner)?;
         let end = open + inner.len() + 4;
         let help = format!("write `{{{ours}}}`");
-        self.cursor.report(open..end, "a template has single braces", Some(help));
+        self.cursor.report(open..end, "a template uses single braces", Some(help));
         Some(end)
     }
 
@@ -314,10 +322,10 @@ impl Parser<'_> {
         let end = after_brace(self.cursor.text, start + 1);
         let inner = self.cursor.text[start + 2..end].trim_end_matches('}');
         let ours = spellings::doubled(inner).unwrap_or_else(|| "$args.id".to_owned());
-        let help = format!("write `{{{ours}}}`, and `%24` for the character itself");
+        let help = format!("write `{{{ours}}}`, or `%24` for a literal `$`");
         self.cursor.report(
             start..end,
-            "a value stands in braces, without `$` before them",
+            "values are written in braces, without `$` before the braces",
             Some(help),
         );
         self.cursor.pos = end;
@@ -326,7 +334,7 @@ impl Parser<'_> {
     /// Reports `$args.id` outside of braces.
     fn refuse_unbraced(&mut self, start: usize) {
         let Some(path) = spellings::unbraced(&self.cursor.text[start..]) else { return };
-        let message = format!("`{path}` is sent as it stands: values are in braces");
+        let message = format!("`{path}` is not replaced: values are written in braces");
         let help = format!("write `{{{path}}}`");
         self.cursor.report(start..start + path.len(), message, Some(help));
     }
@@ -339,8 +347,7 @@ impl Parser<'_> {
             return Ok(vec![Part::Value(value.expr)]);
         }
         let (span, found) = self.cursor.found();
-        let help = "a text that begins with `$` is one expression; put it in braces where text follows: \
-                    `{$args.id} text`";
+        let help = "a value that begins with `$` is one expression; if text follows, put the expression in braces: `{$args.id} text`";
         Err(self.cursor.stop(
             span,
             format!("expected the end of the expression, found {found}"),
@@ -372,11 +379,15 @@ impl Parser<'_> {
                 self.refuse_unbraced(start);
                 let span = start..self.cursor.pos;
                 if char == '}' {
-                    let help = "write `}}` for the character itself".to_owned();
-                    self.cursor.report(span, "this `}` closes nothing", Some(help));
+                    let help = "write `}}` for a literal `}`".to_owned();
+                    self.cursor.report(span, "unexpected `}`", Some(help));
                 } else if position == Position::Text && url::is_control(char) {
-                    let help = "a header is one line of text".to_owned();
-                    self.cursor.report(span, "a header value has a control character", Some(help));
+                    let help = "write one line of text".to_owned();
+                    self.cursor.report(
+                        span,
+                        "a header value cannot contain control characters",
+                        Some(help),
+                    );
                 }
                 gathered.text.push(char);
             }

@@ -57,13 +57,14 @@ pub fn matching_files(
     } else {
         format!("{}/{pattern}", glob::Pattern::escape(base_text.trim_end_matches('/')))
     };
-    let found = glob::glob(&whole)
-        .map_err(|error| refuse(format!("`{pattern}` is not a file pattern: {}", error.msg)))?;
+    let found = glob::glob(&whole).map_err(|error| {
+        refuse(format!("`{pattern}` is not a valid file pattern: {}", error.msg))
+    })?;
     let files: Vec<PathBuf> = found.filter_map(Result::ok).filter(|path| path.is_file()).collect();
     if files.is_empty() {
         let folder = if base_text.is_empty() { "." } else { base_text };
         return Err(refuse(format!("no file in `{folder}` matches `{pattern}`"))
-            .help("patterns are relative to the configuration file; `**` stands for folders"));
+            .help("correct the pattern, or add the file; patterns are relative to the configuration file, and `**` matches folders"));
     }
     Ok(files)
 }
@@ -86,7 +87,7 @@ fn read_file(path: &Path, code: &'static str) -> Result<SourceFile, Problem> {
             let offset = error.utf8_error().valid_up_to();
             let valid = String::from_utf8_lossy(&error.as_bytes()[..offset]).into_owned();
             let file = Arc::new(SourceFile { name: name.clone(), text: valid });
-            let message = format!("`{name}` is not UTF-8: byte {offset} begins no character");
+            let message = format!("`{name}` is not valid UTF-8 at byte {offset}");
             Err(Problem::error(code, message)
                 .at(Place::new(&file, offset..offset))
                 .help("save the file as UTF-8"))

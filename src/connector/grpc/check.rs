@@ -91,12 +91,13 @@ impl Check<'_> {
                 }
             }
             ExprKind::List(_) if !field.is_map() && nested_or_scalar(field) => {
-                let message = format!("`{}` takes one value, not a list", field.name());
+                let message = format!("the field `{}` takes one value, not a list", field.name());
                 self.misfit(message, "write one value".to_owned(), expr);
             }
             ExprKind::Literal(value) if field.is_list() && !value.is_null() => {
-                let message = format!("`{}` is repeated, and takes a list", field.name());
-                self.misfit(message, "write `$([…])`".to_owned(), expr);
+                let message =
+                    format!("the field `{}` is repeated, so it takes a list", field.name());
+                self.misfit(message, "write a list, such as `$([…])`".to_owned(), expr);
             }
             ExprKind::Literal(_) if !field.is_map() => self.element(expr, field),
             _ => {}
@@ -122,7 +123,7 @@ impl Check<'_> {
                 ("the name of an enum value", value.is_string() || value.is_i64())
             }
             Kind::Bool => ("`true` or `false`", value.is_boolean()),
-            Kind::String | Kind::Bytes => ("a text", !value.is_boolean()),
+            Kind::String | Kind::Bytes => ("a string", !value.is_boolean()),
             Kind::Message(_) => return,
             Kind::Double | Kind::Float => ("a number", is_number(value)),
             _ => ("a whole number", is_number(value) && !value.is_f64()),
@@ -221,7 +222,7 @@ impl Check<'_> {
             _ if list.is_some() => {
                 let list = list.unwrap_or_default();
                 format!(
-                    "its list `{list}` has messages with `{name}`: write `$.{list} {{ {name} … }}`"
+                    "the messages of its list `{list}` have `{name}`: write `$.{list} {{ {name} … }}`"
                 )
             }
             Some(near) => format!("did you mean `{near}`?"),

@@ -111,19 +111,19 @@ fn misfit(
 ) -> Option<(&'static str, String, &'static str)> {
     let code = "streaming-method";
     if method.is_client_streaming() {
-        let message = format!("`{name}` takes a stream of messages, and one can be sent");
-        return Some((code, message, "name a method without `stream` before its input"));
+        let message = format!("`{name}` takes a stream of messages, which is not supported");
+        return Some((code, message, "use a method without `stream` before its input"));
     }
     match (spec.operation, method.is_server_streaming()) {
         (Operation::Subscription, false) => Some((
             "missing-stream",
-            format!("`{name}` has one reply, and a subscription field needs a stream of them"),
-            "name a method with `returns (stream …)`",
+            format!("`{name}` does not return a stream, which a subscription field needs"),
+            "use a method with `returns (stream …)`",
         )),
         (Operation::Query | Operation::Mutation, true) => Some((
             code,
-            format!("`{name}` is a streaming method, which only subscription fields can have"),
-            "name a method without `stream` in its `rpc` line, or move the field to `Subscription`",
+            format!("`{name}` is a streaming method, which only subscription fields can use"),
+            "use a method without `stream` in its `rpc` line, or move the field to `Subscription`",
         )),
         _ => None,
     }
@@ -159,7 +159,7 @@ fn unknown(argument: &Argument, name: &str, source: &GrpcSource) -> Problem {
         Some(near) => problem.help(format!("did you mean `{near}`?")),
         None if known.is_empty() => problem.help(format!("{have_no} service")),
         None => problem.help(format!(
-            "write it as `package.Service/Method`; there is {}",
+            "write it as `package.Service/Method`; the services are {}",
             known.iter().take(5).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
         )),
     }

@@ -104,7 +104,10 @@ fn unknown_and_streaming_methods_are_refused() {
     );
     assert_eq!(help, ["did you mean `shop.v1.Products/GetProduct`?"]);
     assert_eq!(method("Products.GetProduct").1, ["did you mean `shop.v1.Products/GetProduct`?"]);
-    assert!(method("x").1[0].starts_with("write it as `package.Service/Method`; there is `shop"));
+    assert!(
+        method("x").1[0]
+            .starts_with("write it as `package.Service/Method`; the services are `shop")
+    );
     assert!(method("shop.v1.Products/Watch").0[0].starts_with("streaming-method: "));
 }
 
@@ -149,7 +152,7 @@ fn metadata_is_checked_and_sources_are_known() {
     }
     assert!(entry("é").starts_with("invalid-header: "));
     let (problems, help) = refused(r#"@grpc(source: "users", method: "a/B")"#);
-    assert!(problems[0].ends_with("source `users` speaks rest, which `@grpc` does not"));
+    assert!(problems[0].ends_with("source `users` uses rest, so it cannot be used with `@grpc`"));
     assert!(help[0].contains("`@rest`"));
     assert_eq!(
         refused(r#"@grpc(source: "product", method: "a/B")"#).1,

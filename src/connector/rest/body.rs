@@ -22,9 +22,9 @@ fn without_body(spec: &BindingSpec, texts: &mut Texts) {
         return;
     };
     texts.problems.push(
-        Problem::error("encoding-without-body", "there is no `body` to encode")
+        Problem::error("encoding-without-body", "`encoding` has no effect without `body`")
             .at(encoding.place.clone())
-            .help("leave `encoding` out, or add `body`"),
+            .help("remove `encoding`, or add `body`"),
     );
 }
 
@@ -43,7 +43,7 @@ impl RequestBody {
         };
         if verb == "GET" {
             texts.problems.push(
-                Problem::error("body-on-get", "a GET call has no body")
+                Problem::error("body-on-get", "a `GET` call cannot have a body")
                     .at(argument.place.clone())
                     .help("send the values as `query`, or use `POST`"),
             );
@@ -68,13 +68,13 @@ impl RequestBody {
             Encoding::Json => return None,
             Encoding::Text => (
                 Kinds::SCALAR,
-                "this is never a scalar, and `encoding: TEXT` sends one",
-                "write one value, such as `$args.text`, or leave `encoding` out to send JSON",
+                "this is never a scalar, which `encoding: TEXT` needs",
+                "write one value, such as `$args.text`, or remove `encoding` to send JSON",
             ),
             Encoding::Form => (
                 Kinds::OBJECT,
-                "this is never an object, and `encoding: FORM` sends its fields",
-                "name the fields, such as `name: $args.name`",
+                "this is never an object, which `encoding: FORM` needs",
+                "write an object, such as `name: $args.name`",
             ),
         };
         (kinds != Kinds::NONE && !kinds.meets(fits)).then_some((message, help))

@@ -118,22 +118,22 @@ fn streams(spec: &BindingSpec, texts: &mut Texts) -> bool {
     let stream = stream.filter(|stream| matches!(stream.value, ArgumentValue::Enum(_)));
     match (spec.operation, stream) {
         (Operation::Subscription, None) => {
-            let message = "a subscription field needs a stream of replies, and this call has one";
+            let message = "a subscription field needs a stream, but this call has one reply";
             texts.problems.push(
                 Problem::error("missing-stream", message)
                     .at(spec.place.clone())
-                    .help("add `stream: SSE` if the service answers with server-sent events"),
+                    .help("add `stream: SSE` if the service sends server-sent events"),
             );
         }
         (Operation::Query | Operation::Mutation, Some(stream)) => {
             let message = format!(
-                "`{}` is no subscription field, so its reply cannot be a stream",
+                "`{}` is not a subscription field, so its reply cannot be a stream",
                 spec.coordinate
             );
             texts.problems.push(
                 Problem::error("misplaced-stream", message)
                     .at(stream.place.clone())
-                    .help("leave `stream` out, or move the field to `Subscription`"),
+                    .help("remove `stream`, or move the field to `Subscription`"),
             );
         }
         _ => {}
@@ -148,18 +148,18 @@ fn method<'a>(spec: &'a BindingSpec, texts: &mut Texts) -> Option<(&'static str,
     });
     let Some(first) = given.next() else {
         texts.problems.push(
-            Problem::error("missing-method", "`@rest` needs a method and its URL")
+            Problem::error("missing-method", "`@rest` has no method and URL")
                 .at(spec.place.clone())
-                .help("add one of `GET`, `POST`, `PUT`, `PATCH` and `DELETE`, such as `GET: \"/users\"`"),
+                .help("add one of `GET`, `POST`, `PUT`, `PATCH` or `DELETE`, such as `GET: \"/users\"`"),
         );
         return None;
     };
     for (verb, argument) in given {
-        let message = format!("`@rest` has one method, but here are `{}` and `{verb}`", first.0);
+        let message = format!("`@rest` must have one method, but has `{}` and `{verb}`", first.0);
         texts.problems.push(
             Problem::error("several-methods", message)
                 .at(argument.place.clone())
-                .help("keep the one that the field stands for"),
+                .help("remove one of them"),
         );
     }
     Some(first)

@@ -168,23 +168,25 @@ fn mistakes_are_reported_together_at_their_places() {
     );
     assert_eq!(
         refused(r#"@rest(source: "users", GET: "/a", POST: "/b")"#),
-        [r#"several-methods: "\"/b\"" `@rest` has one method, but here are `GET` and `POST`"#]
+        [r#"several-methods: "\"/b\"" `@rest` must have one method, but has `GET` and `POST`"#]
     );
     assert_eq!(
         refused(r#"@rest(source: "users")"#),
-        [r#"missing-method: "@rest(source: \"users\")" `@rest` needs a method and its URL"#]
+        [r#"missing-method: "@rest(source: \"users\")" `@rest` has no method and URL"#]
     );
     assert_eq!(
         refused(r#"@rest(source: "users", GET: "/", body: "a: $args.a")"#),
-        [r#"body-on-get: "\"a: $args.a\"" a GET call has no body"#]
+        [r#"body-on-get: "\"a: $args.a\"" a `GET` call cannot have a body"#]
     );
     assert_eq!(
         refused(r#"@rest(source: "products", GET: "/")"#),
-        [r#"unknown-source: "\"products\"" source `products` speaks grpc, which `@rest` does not"#]
+        [
+            r#"unknown-source: "\"products\"" source `products` uses grpc, so it cannot be used with `@rest`"#
+        ]
     );
     assert_eq!(
         refused(r#"@rest(source: "users", GET: "/{$status}")"#),
-        [r#"unavailable-variable: "$status" the reply is not known where the call is written"#]
+        [r#"unavailable-variable: "$status" the reply is not available in the request"#]
     );
 }
 
@@ -197,7 +199,7 @@ fn reserved_and_impossible_headers_are_refused() {
     }
     let problems =
         refused(r#"@rest(source: "users", GET: "/", headers: { name: "a b", value: "x" })"#);
-    assert_eq!(problems, [r#"invalid-header: "\"a b\"" `a b` is not a header name"#]);
+    assert_eq!(problems, [r#"invalid-header: "\"a b\"" `a b` is not a valid header name"#]);
 }
 
 #[test]

@@ -34,7 +34,7 @@ impl Connector for Rest {
         let mut problems = Vec::new();
         let mut references = Vec::new();
         if !SOURCES.contains(&&*spec.source) {
-            let message = format!("there is no source `{}`", spec.source);
+            let message = format!("unknown source `{}`", spec.source);
             let problem = Problem::error("unknown-source", message).at(spec.source_place.clone());
             problems.push(match nearest(&spec.source, SOURCES) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),

@@ -49,8 +49,8 @@ fn what_cannot_be_read_is_told_all_at_once() {
     let problems = Sdl::read(folder.path(), &patterns, &[]).problems;
     let said = brief(&problems).replace(&folder.path().display().to_string(), "FOLDER");
     let expected = "schema-file at `nowhere`: no file in `FOLDER` matches `*.gql`
-schema-file at `nowhere`: `[` is not a file pattern: invalid range pattern
-schema-file at ``: `FOLDER/bad.graphql` is not UTF-8: byte 5 begins no character";
+schema-file at `nowhere`: `[` is not a valid file pattern: invalid range pattern
+schema-file at ``: `FOLDER/bad.graphql` is not valid UTF-8 at byte 5";
     assert_eq!(said, expected);
     assert_eq!(Sdl::read(folder.path(), &[], &[]).problems[0].code, "schema-file");
 }

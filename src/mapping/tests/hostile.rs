@@ -73,7 +73,7 @@ fn a_path_may_be_long_but_not_without_end() {
     let path = |steps: usize| format!("x: a{}", ".b".repeat(steps));
     assert!(Mapping::parse(&path(120)).is_ok());
     let errors = Mapping::parse(&path(200)).unwrap_err();
-    assert!(errors[0].message.starts_with("this nests too deeply"), "{errors:?}");
+    assert!(errors[0].message.starts_with("this is nested too deeply"), "{errors:?}");
     for step in ["->first", "->slice(1)", "?.b", " ?? a"] {
         assert!(Mapping::parse(&format!("x: a{}", step.repeat(100))).is_ok(), "{step}");
         assert!(Mapping::parse(&format!("x: a{}", step.repeat(6_000))).is_err(), "{step}");

@@ -19,9 +19,10 @@ const MAX_FILES: usize = 4_096;
 /// Maximum number of files and folders that are listed below a folder.
 const MAX_LISTED: usize = 65_536;
 
-const RELATIVE: &str = "name `.proto` files and folders of them relative to the configuration file";
+const RELATIVE: &str =
+    "write paths of `.proto` files, or of folders with them, relative to the configuration file";
 
-const IMPORTS: &str = "imports are found in the folders of `protos` and in those above them; name the folder that they begin in under `proto_paths`";
+const IMPORTS: &str = "imports are searched in the folders of `protos` and in their parents; for other folders, set `proto_paths`";
 
 /// Compiles the files and their imports.
 ///
@@ -44,10 +45,10 @@ pub(super) fn load(
     }
     let missing = roots.iter().enumerate().filter(|(_, root)| !root.is_dir());
     problems.extend(missing.map(|(at, root)| {
-        let message = format!("there is no folder `{}`", root.display());
+        let message = format!("folder `{}` does not exist", root.display());
         let place = settings.places.proto_paths.get(at).cloned();
         Problem::error("unreadable-proto", message).at(place).help(
-            "`proto_paths` are folders that imports begin in, relative to the configuration file",
+            "write paths of the folders in which imports start, relative to the configuration file",
         )
     }));
     if problems.is_empty() { protos.compile(source, roots) } else { Err(problems) }
@@ -71,7 +72,7 @@ impl Protos {
         let (files, folder) = if path.is_dir() {
             let files = below(&path).map_err(|error| unreadable(&reason(&error)))?;
             if files.is_empty() {
-                return Err(unreadable("no `.proto` file is in this folder"));
+                return Err(unreadable("the folder contains no `.proto` files"));
             }
             (files, path.clone())
         } else if let (Some(folder), false) = (folder_of_glob(entry), path.exists()) {
@@ -87,7 +88,7 @@ impl Protos {
         if self.files.len() > MAX_FILES {
             let message = format!("source `{source}` has more than {MAX_FILES} `.proto` files");
             return Err(Problem::error("unreadable-proto", message).help(
-                "name the files of the service alone: their imports are found by themselves",
+                "list only the files of the service; their imports are found automatically",
             ));
         }
         if !self.folders.contains(&folder) {

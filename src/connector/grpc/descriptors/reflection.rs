@@ -101,9 +101,9 @@ impl Failed {
         let name = &settings.name;
         let reason = self.reason.split(" (os error").next().unwrap_or_default();
         let reason = shown(reason);
-        let message = format!("source `{name}`: no reflection from {at}: {reason}");
+        let message = format!("source `{name}`: server reflection at {at} failed: {reason}");
         let help = self.help.unwrap_or(
-            "start the service, or name its descriptors instead: `descriptors: service.binpb`, made by `buf build -o service.binpb` or `protoc --include_imports --descriptor_set_out=service.binpb service.proto`",
+            "start the service, or replace `reflection` with `descriptors: service.binpb`, a file written by `buf build -o service.binpb` or `protoc --include_imports --descriptor_set_out=service.binpb service.proto`",
         );
         Problem::error("grpc-reflection", message).at(place_of(settings, 0)).help(help)
     }
@@ -130,7 +130,7 @@ impl From<Failure> for Failed {
 
 async fn of_source(settings: &SourceSettings, site: &Site) -> Result<DescriptorPool, Problem> {
     let until = Instant::now() + TIME;
-    let late = || Failed::new(format!("no answer within {} s", TIME.as_secs()));
+    let late = || Failed::new(format!("no response within {} s", TIME.as_secs()));
     let addresses = match timeout_at(until, addresses(site)).await {
         Ok(Ok(addresses)) => addresses,
         Ok(Err(reason)) => {
@@ -161,7 +161,7 @@ async fn of_source(settings: &SourceSettings, site: &Site) -> Result<DescriptorP
     }))
 }
 
-const DISCOVERED: &str = "an instance must be found while the configuration is loaded; otherwise name the service's `url`, or its `descriptors` instead of `reflection`";
+const DISCOVERED: &str = "reflection needs an instance while the configuration is loaded; otherwise set the service's `url`, or use `descriptors` instead of `reflection`";
 
 async fn addresses(site: &Site) -> Result<Vec<Address>, String> {
     let found = match &site.instances {
@@ -193,7 +193,7 @@ async fn of_instance(
     pool(files).map_err(|unusable| {
         Failed::new(match unusable {
             Unusable::Missing { import, importer } => {
-                format!("it does not have `{import}`, which `{importer}` imports")
+                format!("the service does not return `{import}`, which `{importer}` imports")
             }
             Unusable::Invalid(reason) => format!("its descriptors are invalid: {reason}"),
         })
@@ -228,8 +228,8 @@ async fn services(
             Err(failure) => return Err(failure.into()),
         }
     }
-    let reason = "the service does not offer it (`UNIMPLEMENTED`)".to_owned();
-    let help = "register server reflection in the service, or name its descriptors instead: `descriptors: service.binpb`, made by `buf build -o service.binpb` or `protoc --include_imports --descriptor_set_out=service.binpb service.proto`";
+    let reason = "the service does not support it (`UNIMPLEMENTED`)".to_owned();
+    let help = "enable server reflection in the service, or replace `reflection` with `descriptors: service.binpb`, a file written by `buf build -o service.binpb` or `protoc --include_imports --descriptor_set_out=service.binpb service.proto`";
     Err(Failed { help: Some(help), ..Failed::new(reason) })
 }
 
@@ -284,7 +284,7 @@ async fn ask(
     let opening = wire.stream(path.clone(), metadata.clone(), &message, false);
     let mut messages = opening.await.map_err(|ended| ended.failure)?;
     let answer = wire.next(&mut messages, TIME).await.map_err(|ended| ended.failure)?;
-    let answer = answer.ok_or_else(|| Failure::Invalid("no answer".to_owned()))?;
+    let answer = answer.ok_or_else(|| Failure::Invalid("no response".to_owned()))?;
     let answer = ReflectionAnswer::read(&answer).map_err(Failure::Invalid)?;
     // What follows is not needed; a server that has finished closes the call.
     match answer.error {

@@ -16,9 +16,9 @@ const MAX_PARTS: usize = 524_288;
 /// `FileDescriptorSet.file`.
 const FILE: u32 = 1;
 
-const SPLIT: &str = "make a set of the files of the services alone, with their imports";
+const SPLIT: &str = "write a set with only the files of the services and their imports";
 
-const MAKE_BINARY: &str = "write a binary one: `buf build -o set.binpb`, or `protoc --include_imports --descriptor_set_out=set.binpb …`";
+const MAKE_BINARY: &str = "write a binary descriptor set: `buf build -o set.binpb`, or `protoc --include_imports --descriptor_set_out=set.binpb …`";
 
 /// Reads the sets. A file in several of them counts once.
 pub(super) fn load(
@@ -50,11 +50,12 @@ struct Unreadable {
 fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     let unreadable = |error: std::io::Error| Unreadable {
         what: format!("cannot be read: {}", reason(&error)),
-        help: "name descriptor sets relative to the configuration file",
+        help: "write paths of descriptor sets relative to the configuration file",
     };
     let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();
     if !is_file {
-        let help = "name a descriptor set; folders of `.proto` files go under `protos`";
+        let help =
+            "write the path of a descriptor set; folders of `.proto` files belong under `protos`";
         return Err(Unreadable { what: "is not a file".to_owned(), help });
     }
     let mut bytes = Vec::new();
@@ -62,8 +63,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
         let what = "is larger than 64 MiB".to_owned();
-        let help =
-            "leave source information out (`--exclude-source-info` of buf), or split the set";
+        let help = "omit source information (`--exclude-source-info` of buf), or split the set";
         return Err(Unreadable { what, help });
     }
     Ok(bytes)
@@ -83,8 +83,9 @@ fn add(files: &mut Files, parts: &mut Parts, set: &[u8]) -> Result<(), Unreadabl
     }
     let invalid = || match text {
         Some(_) => {
-            let help = "`.proto` files go under `protos`; `descriptors` are compiled sets of them";
-            not("is a text, and not a compiled descriptor set", help)
+            let help =
+                "list `.proto` files under `protos`; `descriptors` takes compiled descriptor sets";
+            not("is a text file, not a compiled descriptor set", help)
         }
         None => not("is not a compiled descriptor set", MAKE_BINARY),
     };
@@ -103,8 +104,8 @@ fn add(files: &mut Files, parts: &mut Parts, set: &[u8]) -> Result<(), Unreadabl
         })?;
         match files.get(file.name()) {
             Some(known) if *known != file => {
-                let what = format!("has another `{}` than a set before it", file.name());
-                let help = "make the sets from the same version of the `.proto` files";
+                let what = format!("defines `{}` differently than an earlier set", file.name());
+                let help = "write all sets from the same version of the `.proto` files";
                 return Err(Unreadable { what, help });
             }
             Some(_) => *parts = left,
@@ -113,7 +114,7 @@ fn add(files: &mut Files, parts: &mut Parts, set: &[u8]) -> Result<(), Unreadabl
             }
         }
     }
-    if is_empty { Err(not("holds no file", MAKE_BINARY)) } else { Ok(()) }
+    if is_empty { Err(not("contains no files", MAKE_BINARY)) } else { Ok(()) }
 }
 
 fn to_problem(settings: &SourceSettings, paths: &[PathBuf], unusable: Unusable) -> Problem {
@@ -127,12 +128,12 @@ fn to_problem(settings: &SourceSettings, paths: &[PathBuf], unusable: Unusable) 
         Unusable::Missing { import, importer } => {
             let message = format!("{shown} {lacks} `{import}`, which `{importer}` imports");
             Problem::error("invalid-descriptors", message).help(
-                "make the set with all imports: `protoc --include_imports --descriptor_set_out=…`, or `buf build -o …`",
+                "write the set with all imports: `protoc --include_imports --descriptor_set_out=…`, or `buf build -o …`",
             )
         }
         Unusable::Invalid(reason) => {
             Problem::error("invalid-descriptors", format!("{shown}: {reason}")).help(
-                "make the set again with `protoc --include_imports --descriptor_set_out=…`, or `buf build -o …`",
+                "write the set again with `protoc --include_imports --descriptor_set_out=…`, or `buf build -o …`",
             )
         }
     };

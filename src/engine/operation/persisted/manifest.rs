@@ -82,7 +82,7 @@ impl Manifest {
         match self.by_id.entry(id.into_boxed_str()) {
             Entry::Occupied(known) => {
                 if *known.get() != text {
-                    let message = format!("the id `{}` stands for two documents", known.key());
+                    let message = format!("the id `{}` is used for two documents", known.key());
                     problems.push(Problem::error("manifest-duplicate", message).at(place));
                 }
                 return;
@@ -104,7 +104,7 @@ fn refusals(text: &str, graph: &Graph, settings: &EngineSettings) -> Vec<Error> 
         Err(errors) => return errors,
     };
     if document.operations.is_empty() {
-        return vec![Error::new(ErrorCode::OperationNotFound, "it holds no operation")];
+        return vec![Error::new(ErrorCode::OperationNotFound, "it contains no operation")];
     }
     let names = document.operations.iter().map(|operation| operation.name.as_deref());
     names
@@ -117,8 +117,8 @@ fn problem(id: &str, error: &Error, place: &Place) -> Problem {
     let at = error.locations.first().map_or_else(String::new, |location| {
         format!(" (line {}, column {} of the document)", location.line, location.column)
     });
-    let message = format!("the document `{id}` would be refused: {}{at}", error.message);
-    let help = format!("`portcullis explain-error {}` says more", error.code.as_str());
+    let message = format!("the document `{id}` is invalid: {}{at}", error.message);
+    let help = format!("run `portcullis explain-error {}` for details", error.code.as_str());
     Problem::error("manifest-document", message).at(place.clone()).help(help)
 }
 
@@ -132,7 +132,7 @@ fn list(file: &Arc<SourceFile>) -> Result<Vec<Listed>, Problem> {
     for (name, expected) in [("format", format!("{FORMAT:?}")), ("version", "1".to_owned())] {
         let found = members.iter().find(|(member, _)| member == name).map(|(_, raw)| raw.get());
         if found != Some(&expected) {
-            let message = format!("a manifest with `operations` has `{name}`: `{expected}`");
+            let message = format!("a manifest with `operations` needs `{name}: {expected}`");
             return Err(Problem::error("manifest-syntax", message).at(whole(file)));
         }
     }
@@ -141,7 +141,7 @@ fn list(file: &Arc<SourceFile>) -> Result<Vec<Listed>, Problem> {
             let message = format!("`operations` cannot be read: {error}");
             Problem::error("manifest-syntax", message)
                 .at(place(file, operations))
-                .help("each operation is an object with `id` and `body`")
+                .help("write each operation as an object with `id` and `body`")
         })?;
     operations.into_iter().map(|operation| listed(file, operation.id, operation.body)).collect()
 }
@@ -149,14 +149,13 @@ fn list(file: &Arc<SourceFile>) -> Result<Vec<Listed>, Problem> {
 fn listed(file: &Arc<SourceFile>, id: String, body: &RawValue) -> Result<Listed, Problem> {
     let place = place(file, body);
     let Ok(text) = serde_json::from_str(body.get()) else {
-        let message = format!("the document `{id}` is not a text");
+        let message = format!("the document `{id}` is not a string");
         return Err(Problem::error("manifest-syntax", message).at(place).help(FORMS));
     };
     Ok(Listed { id, text, place })
 }
 
-const FORMS: &str = "a manifest is `{ \"<id>\": \"<text>\", … }`, or Apollo's with `format`, `version` \
-                     and `operations`";
+const FORMS: &str = "write a manifest as `{ \"<id>\": \"<text>\", … }`, or in Apollo's format with `format`, `version` and `operations`";
 
 fn malformed(file: &Arc<SourceFile>, error: &serde_json::Error) -> Problem {
     let before: usize =
@@ -165,7 +164,7 @@ fn malformed(file: &Arc<SourceFile>, error: &serde_json::Error) -> Problem {
     while !file.text.is_char_boundary(at) {
         at -= 1;
     }
-    let message = format!("`{}` is no manifest: {error}", file.name);
+    let message = format!("`{}` is not a manifest: {error}", file.name);
     Problem::error("manifest-syntax", message).at(Place::new(file, at..at)).help(FORMS)
 }
 

@@ -224,7 +224,7 @@ fn comments_and_positions_are_not_counted() {
 async fn a_service_without_reflection_is_named_with_its_address_and_the_fix() {
     let headers = [("content-type", "application/grpc"), ("grpc-status", "12")];
     let server = Server::start(move |_| async move { answer(200, &headers, "") }).await;
-    let problem = reflected(&server.url().to_string()).await.expect_err("no reflection");
+    let problem = reflected(&server.url().to_string()).await.expect_err("server reflection at");
     assert!(problem.message.contains("UNIMPLEMENTED"), "{}", problem.message);
     let address = server.address.to_string();
     server.stop().await;
@@ -240,7 +240,7 @@ async fn a_service_without_reflection_is_named_with_its_address_and_the_fix() {
 async fn a_silent_service_is_waited_for_within_seconds() {
     let server = Server::start(|_| std::future::pending::<Answer>()).await;
     let began = tokio::time::Instant::now();
-    let problem = reflected(&server.url().to_string()).await.expect_err("no answer");
+    let problem = reflected(&server.url().to_string()).await.expect_err("no response");
     assert!(began.elapsed() < std::time::Duration::from_secs(7), "{:?}", began.elapsed());
     assert_eq!(problem.code, "grpc-reflection");
 }
