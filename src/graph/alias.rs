@@ -11,13 +11,15 @@ use apollo_compiler::ast::EnumValueDefinition;
 use apollo_compiler::schema::{EnumType, ExtendedType};
 use hashbrown::{HashMap, HashSet};
 use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 /// Name of the directive.
 const ALIAS: &str = "alias";
 
-/// Enums whose values have other names in services, and the input objects that contain one.
-#[derive(Debug, Default, PartialEq)]
+/// The enums that services spell otherwise, and the input objects that lead to one.
+#[derive(Default, PartialEq, Eq)]
 pub struct Aliases {
     enums: HashMap<Name, Arc<EnumAliases>>,
     /// By input object: the fields that contain such an enum, and their types.
@@ -41,21 +43,32 @@ pub enum Spelling {
 }
 
 impl EnumAliases {
-    /// Converts a value, or each of a list, to the names of the schema or of the service. Other values stay as they
+    /// Gives a value of a reply, or each of a list, the names of the schema or of the service. Other values stay as they
     /// are.
     pub fn respell(&self, value: &mut Value, to: Spelling) {
         if let Value::Array(items) = value {
             return items.iter_mut().for_each(|item| self.respell(item, to));
         }
-        let name = match (&*value, to) {
-            (Value::String(name), Spelling::Service) => self.sent.get(name.as_str()),
-            (Value::String(name), Spelling::Schema) => self.read.get(name.as_str()),
-            (Value::Number(number), Spelling::Schema) => self.read.get(&*number.to_string()),
-            _ => None,
+        let text = match &*value {
+            Value::String(text) => Cow::Borrowed(text.as_str()),
+            Value::Number(number) => Cow::Owned(number.to_string()),
+            _ => return,
         };
-        if let Some(name) = name {
+        let Some(name) = self.read.get(&*text) else { return };
+        let name = match to {
+            Spelling::Schema => name,
+            Spelling::Service => self.sent.get(name).unwrap_or(name),
+        };
+        if **name != *text {
             *value = Value::String(name.to_string());
         }
+    }
+}
+
+impl fmt::Debug for Aliases {
+    /// In one word: plans print their inputs to compare them, and a graph has one of these.
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("Aliases")
     }
 }
 
@@ -77,9 +90,10 @@ impl Aliases {
     pub fn spell(&self, ty: &str, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.spell(ty, item)),
-            Value::String(_) => {
-                if let Some(aliases) = self.enums.get(ty) {
-                    aliases.respell(value, Spelling::Service);
+            Value::String(name) => {
+                let alias = self.enums.get(ty).and_then(|values| values.sent.get(name.as_str()));
+                if let Some(alias) = alias {
+                    *name = alias.to_string();
                 }
             }
             Value::Object(fields) => {

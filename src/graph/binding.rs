@@ -291,7 +291,9 @@ impl<'a> Compiling<'a> {
             operation: match root {
                 Some(Root::Mutation) => Operation::Mutation,
                 Some(Root::Subscription) => Operation::Subscription,
-                None if self.namespaces.has(&bound.type_name) => Operation::Mutation,
+                None if self.namespaces.is_mutation(&bound.type_name, directive) => {
+                    Operation::Mutation
+                }
                 Some(Root::Query) | None => Operation::Query,
             },
             leaf: None,

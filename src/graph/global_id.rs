@@ -10,17 +10,18 @@ use super::{KeyPath, ListSize, LookupArguments, LookupElement, ObjectType};
 use crate::graphql::Name;
 use crate::problem::{Problem, instead};
 use apollo_compiler::Node;
-use apollo_compiler::ast::{Directive, FieldDefinition, InputValueDefinition, Type};
+use apollo_compiler::ast::{self, Directive, FieldDefinition, InputValueDefinition, Type};
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::schema::ExtendedType;
 use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
+use std::fmt;
 use std::sync::Arc;
 
 const DIRECTIVE: &str = "globalId";
 
-/// Prefixes of a graph's types, and the positions of global IDs.
-#[derive(Debug, Default, PartialEq)]
+/// The prefixes of a graph's types, and the places of IDs that have one.
+#[derive(Default, PartialEq, Eq)]
 pub struct GlobalIds {
     /// Prefixes with the colon, by type.
     prefixes: HashMap<Name, Arc<str>>,
@@ -43,6 +44,13 @@ pub enum IdPlace {
     Id(Name),
     /// An input object that contains IDs, or a list of them.
     Input(Name),
+}
+
+impl fmt::Debug for GlobalIds {
+    /// In one word: plans print their inputs to compare them, and a graph has one of these.
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("GlobalIds")
+    }
 }
 
 impl GlobalIds {
@@ -139,6 +147,37 @@ impl GlobalIds {
         }
     }
 
+    /// As [`GlobalIds::fits`], for a literal without variables. As deep as the literal.
+    fn fits_literal(&self, place: &IdPlace, literal: &ast::Value) -> bool {
+        match (place, literal) {
+            (_, ast::Value::List(items)) => items.iter().all(|item| self.fits_literal(place, item)),
+            (IdPlace::Id(ty), ast::Value::String(id)) => self.local(ty, id).is_some(),
+            (IdPlace::Id(_), ast::Value::Int(_)) => false,
+            (IdPlace::Input(ty), ast::Value::Object(fields)) => {
+                let places = || self.inputs.get(ty).into_iter().flatten();
+                fields.iter().all(|(name, value)| {
+                    let mut places = places().filter(|(field, _)| **field == **name);
+                    places.all(|(_, place)| self.fits_literal(place, value))
+                })
+            }
+            _ => true,
+        }
+    }
+
+    /// The key in a global ID of any type, or null. The same for each of a list.
+    #[must_use]
+    pub fn key_of(&self, id: &Value) -> Value {
+        match id {
+            Value::Array(ids) => ids.iter().map(|id| self.key_of(id)).collect(),
+            Value::String(id) => {
+                let parts =
+                    id.split_once(':').filter(|(prefix, _)| self.types.contains_key(*prefix));
+                parts.map_or(Value::Null, |(_, local)| local.into())
+            }
+            _ => Value::Null,
+        }
+    }
+
     fn local<'i>(&self, ty: &str, id: &'i str) -> Option<&'i str> {
         let local = id.strip_prefix(&**self.prefixes.get(ty)?)?;
         (!local.is_empty()).then_some(local)
@@ -154,9 +193,10 @@ pub(super) fn read(
 ) -> GlobalIds {
     let mut reading = Reading { merged, ids: GlobalIds::default(), problems };
     reading.prefixes(types);
-    reading.of_lookups(lookups);
     reading.marked();
+    reading.of_lookups(lookups);
     reading.inputs_of_inputs();
+    reading.defaults();
     reading.nodes(types, lookups);
     reading.ids
 }
@@ -243,17 +283,36 @@ impl<'a> Reading<'a> {
 
     fn argument(&mut self, ty: &str, field: &str, argument: &str, place: IdPlace) {
         let fields = self.ids.arguments.entry_ref(ty).or_default();
-        fields.entry_ref(field).or_default().insert(argument.into(), place);
+        let known = fields.entry_ref(field).or_default().insert(argument.into(), place.clone());
+        if known.as_ref().is_some_and(|known| *known != place) {
+            let definition = self.merged.schema.type_field(ty, field).ok();
+            let definition = definition.and_then(|field| field.argument_by_name(argument));
+            let at = definition.and_then(|definition| definition.location());
+            self.refuse_two_types(&format!("{ty}.{field}({argument}:)"), at);
+        }
     }
 
     fn input(&mut self, ty: &str, field: &str, place: IdPlace) {
         let fields = self.ids.inputs.entry_ref(ty).or_default();
-        if !fields.iter().any(|(known, _)| &**known == field) {
-            fields.push((field.into(), place));
+        match fields.iter().find(|(known, _)| &**known == field) {
+            None => fields.push((field.into(), place)),
+            Some((_, known)) if *known != place => {
+                let input = self.merged.schema.get_input_object(ty);
+                let at = input.and_then(|input| input.fields.get(field)?.location());
+                self.refuse_two_types(&format!("{ty}.{field}"), at);
+            }
+            Some(_) => {}
         }
     }
 
-    /// Reads `@globalId(type: …)` on fields, arguments and input fields.
+    fn refuse_two_types(&mut self, coordinate: &str, at: Option<SourceSpan>) {
+        let message = format!("`{coordinate}` has IDs of two types");
+        let help =
+            "a lookup's key is of the type that it returns: declare an input type for each lookup";
+        self.refuse(at, message, help);
+    }
+
+    /// `@globalId(type: …)` on fields, arguments and input fields.
     fn marked(&mut self) {
         let merged = self.merged;
         for (name, found) in &merged.schema.types {
@@ -367,7 +426,50 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Reads `@node` on fields of `Query`.
+    /// Defaults have the prefixes of their IDs, like the values of clients.
+    fn defaults(&mut self) {
+        let merged = self.merged;
+        for (ty, found) in &merged.schema.types {
+            match found {
+                ExtendedType::Object(object) => {
+                    for field in object.fields.values() {
+                        for argument in &field.arguments {
+                            let place = self.ids.place(ty, &field.name, &argument.name).cloned();
+                            self.default(place, argument);
+                        }
+                    }
+                }
+                ExtendedType::InputObject(object) => {
+                    for field in object.fields.values() {
+                        let places = self.ids.inputs.get(ty.as_str()).into_iter().flatten();
+                        let mut places = places.filter(|(name, _)| **name == *field.name);
+                        let place = places.next().map(|(_, place)| place.clone());
+                        self.default(place, field);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn default(&mut self, place: Option<IdPlace>, definition: &InputValueDefinition) {
+        let (Some(place), Some(value)) = (place, &definition.default_value) else { return };
+        if self.ids.fits_literal(&place, value) {
+            return;
+        }
+        let types = self.ids.types_at(&place);
+        let due = types.into_iter().filter_map(|ty| {
+            Some(format!("an ID of `{ty}` begins with `{}`", self.ids.prefix(ty)?))
+        });
+        let due: Vec<String> = due.collect();
+        let message =
+            format!("the default of `{}` does not fit: {}", definition.name, due.join("; "));
+        let at = self.merged.places.of(value.location());
+        let help = "write the ID as clients do, with its prefix";
+        self.problems.push(Problem::error("invalid-default", message).at(at).help(help));
+    }
+
+    /// `@node` on fields of `Query`.
     fn nodes(&mut self, types: &mut HashMap<Name, ObjectType>, lookups: &[Found]) {
         let merged = self.merged;
         let words = Words(&merged.schema);

@@ -7,8 +7,8 @@ use super::Failure;
 use serde_json::Value;
 use std::cell::Cell;
 
-/// Maximum number of steps of one evaluation, in addition to those for its input's size.
-pub const MAX_STEPS: u64 = 10_000_000;
+/// Steps that one evaluation may take, besides those that its input's size adds.
+pub const MAX_STEPS: u64 = 1_000_000;
 
 /// Steps that each byte of a text adds, so that work that is linear in a reply is never refused.
 const STEPS_OF_BYTE: u64 = 2;

@@ -25,6 +25,10 @@ impl Run<'_> {
         match &fetch.asking {
             Asking::PerObject => {
                 for row in rows {
+                    if let Some(hole) = needed_hole(&self.store, row, fetch) {
+                        self.set(fetch, row, hole);
+                        continue;
+                    }
                     let arguments = self.with_required(fetch, row, &arguments);
                     let this = object_of(&self.store, row, &fetch.parent);
                     let owned = Owned { arguments: arguments.into(), this, batch: Json::Null };
@@ -78,6 +82,10 @@ impl Run<'_> {
                 self.inherit_hole(fetch, *row, parts);
                 continue;
             }
+            if let Some(hole) = needed_hole(&self.store, *row, fetch) {
+                self.set(fetch, *row, hole);
+                continue;
+            }
             let group = if fetch.required.is_empty() {
                 0
             } else {
@@ -127,7 +135,35 @@ impl Run<'_> {
     }
 }
 
-/// Returns the fields of an object that a call uses, as a value for templates.
+/// A failure among the values of an object that a fetch needs: its call is not made without them.
+pub(super) fn needed_hole(store: &Store, row: RowId, fetch: &Fetch) -> Option<Value> {
+    let mut required = fetch.required.iter().map(|required| &required.part.path);
+    let of_required = required.find_map(|path| match value_of(store, row, path) {
+        hole @ Value::Hole(_) => Some(hole),
+        _ => None,
+    });
+    of_required.or_else(|| hole_in(store, row, &fetch.parent))
+}
+
+/// A hole among the fields of an object that are wanted, elements of lists included. The recursion is as deep as the mapping,
+/// but for lists in lists, which are as deep as a reply.
+pub(super) fn hole_in(store: &Store, row: RowId, wanted: &[Wanted]) -> Option<Value> {
+    wanted.iter().find_map(|wanted| hole_at(store, store.get(row, wanted.slot), &wanted.fields))
+}
+
+fn hole_at(store: &Store, value: Value, fields: &[Wanted]) -> Option<Value> {
+    match value {
+        Value::Hole(_) => Some(value),
+        Value::Object(row) => hole_in(store, row, fields),
+        Value::List { start, len } => {
+            let elements = store.items(start, len).iter();
+            elements.copied().find_map(|element| hole_at(store, element, fields))
+        }
+        _ => None,
+    }
+}
+
+/// The fields of an object that a call names, as a value for templates.
 pub(super) fn object_of(store: &Store, row: RowId, wanted: &[Wanted]) -> Json {
     let field = |wanted: &Wanted| {
         let value = store.get(row, wanted.slot);

@@ -114,7 +114,7 @@ impl Run<'_> {
         arguments: Map<String, Json>,
     ) {
         let fetch = self.snapshot.plan.fetch(id);
-        let Asking::Given { rule, .. } = &fetch.asking else { return };
+        let Asking::Given { rule, aliases, .. } = &fetch.asking else { return };
         let mut keys = Keys::default();
         let mut key = Vec::new();
         let list = arguments.get(&**argument).and_then(Json::as_array);
@@ -128,7 +128,19 @@ impl Run<'_> {
             valid.then(|| keys.add(&key, None))
         });
         let asked: Vec<_> = asked.collect();
-        let numbers: Vec<u32> = (0..keys.len() as u32).collect();
+        let mut numbers: Vec<u32> = (0..keys.len() as u32).collect();
+        if !aliases.is_empty() {
+            // An empty key may have no place in the call of one, and is lost in a list of many: it is asked for alone.
+            let elements = arguments.get(&**argument).and_then(Json::as_array);
+            let empty =
+                elements.into_iter().flatten().zip(&asked).filter_map(|(element, number)| {
+                    let is_empty = |value: &Json| value.as_str().is_some_and(str::is_empty);
+                    let parts = || fields.iter().filter_map(|field| element.get(&**field));
+                    (is_empty(element) || parts().any(is_empty)).then_some(*number)?
+                });
+            let empty: Vec<u32> = empty.collect();
+            numbers.retain(|number| !empty.contains(number));
+        }
         let state = &mut self.fetches[id.0 as usize];
         state.given.results = vec![Value::Null; keys.len()];
         state.given.asked = asked;
@@ -168,9 +180,7 @@ impl Run<'_> {
         };
         match hole.code {
             ErrorCode::UpstreamStatus => hole.kind == ErrorKind::Failed,
-            ErrorCode::UpstreamInvalidReply
-            | ErrorCode::UpstreamTooLarge
-            | ErrorCode::InvalidRequest => false,
+            ErrorCode::UpstreamTooLarge | ErrorCode::InvalidRequest => false,
             _ => true,
         }
     }

@@ -1,7 +1,7 @@
 //! Evaluates rules over `$this` for each object: once, when a fetch depends on it or when all fetches are done.
 
 use super::Run;
-use super::ask::object_of;
+use super::ask::{hole_in, object_of};
 use crate::engine::guard::access::Access;
 use crate::engine::plan::{CheckId, Fetch, evaluate_all};
 use crate::engine::response::{RowId, Value};
@@ -31,11 +31,14 @@ impl Run<'_> {
         if let Value::Bool(verdict) = self.store.get(row, check.verdict) {
             return verdict;
         }
-        let this = object_of(&self.store, row, &check.this);
-        let variables = self.snapshot.variables;
-        let access = Access::new(self.snapshot.graph, self.snapshot.caller);
-        let arguments = || evaluate_all(&check.arguments, variables);
-        let verdict = access.allows_object(check.guard, arguments, &this);
+        // Of a value that could not be had, nothing is known.
+        let verdict = hole_in(&self.store, row, &check.this).is_none() && {
+            let this = object_of(&self.store, row, &check.this);
+            let variables = self.snapshot.variables;
+            let access = Access::new(self.snapshot.graph, self.snapshot.caller);
+            let arguments = || evaluate_all(&check.arguments, variables);
+            access.allows_object(check.guard, arguments, &this)
+        };
         self.store.set(row, check.verdict, Value::Bool(verdict));
         verdict
     }

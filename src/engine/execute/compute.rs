@@ -2,9 +2,9 @@
 //! computed fields of a request, or of an event, share one budget and the request's deadline.
 
 use super::Run;
-use super::ask::object_of;
+use super::ask::{needed_hole, object_of};
 use super::keys::part_to_json;
-use crate::engine::plan::{Fetch, Wanted};
+use crate::engine::plan::Fetch;
 use crate::engine::response::{Budget, Hole, RowId, Store, Unreadable, Value, read_without_body};
 use crate::graphql::{ErrorCode, error_id};
 use crate::source::{Computed, ErrorKind, Inputs};
@@ -56,14 +56,14 @@ impl Run<'_> {
                 }
                 return;
             }
+            // What it is computed from could not be had: that is the reason.
+            if let Some(hole) = needed_hole(&self.store, *row, fetch) {
+                self.set(fetch, *row, hole);
+                continue;
+            }
             for required in &fetch.required {
                 let value = part_to_json(&self.store, *row, &required.part);
                 arguments.insert(required.argument.to_string(), value);
-            }
-            // An input failed to load: that failure is the reason.
-            if let Some(hole) = hole_in(&self.store, *row, &fetch.parent) {
-                self.set(fetch, *row, hole);
-                continue;
             }
             let this = object_of(&self.store, *row, &fetch.parent);
             let args = Json::Object(std::mem::take(&mut arguments));
@@ -148,23 +148,5 @@ impl Run<'_> {
             detail,
             mapped,
         })
-    }
-}
-
-/// Finds a hole among the wanted fields of an object, including elements of lists. The recursion is as deep as the
-/// mapping, except for nested lists, which are as deep as a reply.
-fn hole_in(store: &Store, row: RowId, wanted: &[Wanted]) -> Option<Value> {
-    wanted.iter().find_map(|wanted| hole_at(store, store.get(row, wanted.slot), &wanted.fields))
-}
-
-fn hole_at(store: &Store, value: Value, fields: &[Wanted]) -> Option<Value> {
-    match value {
-        Value::Hole(_) => Some(value),
-        Value::Object(row) => hole_in(store, row, fields),
-        Value::List { start, len } => {
-            let elements = store.items(start, len).iter();
-            elements.copied().find_map(|element| hole_at(store, element, fields))
-        }
-        _ => None,
     }
 }

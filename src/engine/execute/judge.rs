@@ -193,8 +193,12 @@ impl Judge<'_> {
         let mut extensions = Map::new();
         for mapping in &rules.extensions {
             let Some(Json::Object(fields)) = value(mapping) else { continue };
-            let said = |(name, value): &(String, Json)| {
-                !value.is_null() && !OWN_EXTENSIONS.contains(&name.as_str())
+            let said = |(name, value): &(String, Json)| match (name.as_str(), value) {
+                (_, Json::Null) => false,
+                // Clients compare codes: one that is no text and no number would replace the gateway's with nothing.
+                ("code", Json::String(code)) => !code.is_empty(),
+                ("code", value) => value.is_number(),
+                (name, _) => !OWN_EXTENSIONS.contains(&name),
             };
             extensions.extend(fields.into_iter().filter(said));
         }
@@ -301,6 +305,15 @@ mod tests {
         let found = mapped(rules, &json!({ "a": 1, "b": 2 }));
         assert_eq!(Json::from(found.extensions), json!({ "code": 2, "kind": 1 }));
         assert_eq!(found.message, None);
+    }
+
+    #[test]
+    fn a_code_is_a_text_or_a_number() {
+        for code in [json!({}), json!([1]), json!(""), json!(true)] {
+            let rules =
+                ReplyRules { extensions: vec![mapping("code: $.a")], ..ReplyRules::default() };
+            assert_eq!(Json::from(mapped(rules, &json!({ "a": code })).extensions), json!({}));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::engine::plan::KeyPart;
 use crate::engine::response::{RowId, Slot, Store, Value, key_text, number_key, to_json};
+use crate::graph::Spelling;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -107,7 +108,11 @@ fn seal(out: &mut [u8], start: usize) {
 
 /// Returns a key part as a value for templates.
 pub(super) fn part_to_json(store: &Store, row: RowId, part: &KeyPart) -> serde_json::Value {
-    scalar(to_json(store, value_of(store, row, &part.path)), part.id)
+    let mut value = scalar(to_json(store, value_of(store, row, &part.path)), part.id);
+    if let Some(aliases) = &part.aliases {
+        aliases.respell(&mut value, Spelling::Service);
+    }
+    value
 }
 
 /// Converts a scalar: an `ID` becomes a string, whatever its type in the source, except in a JSON body (then `id` is

@@ -155,8 +155,11 @@ impl Run<'_> {
                     self.store.set(row, *slot, value);
                 }
                 if let Some(slot) = fetch.exists {
-                    let found = matches!(value, Value::Object(_));
-                    let found = if found { Value::Bool(true) } else { value };
+                    let found = match value {
+                        Value::Object(_) => Value::Bool(true),
+                        Value::Null | Value::Hole(_) => value,
+                        _ => Value::Misfit,
+                    };
                     self.store.set(row, slot, found);
                 }
             }

@@ -36,6 +36,8 @@ pub(in crate::engine) enum Translation {
     Enums(Name, Arc<Aliases>),
     /// The IDs at this place without their prefixes.
     Ids(IdPlace, Arc<GlobalIds>),
+    /// IDs of any type without their prefixes. An ID without a known one becomes null.
+    Keys(Arc<GlobalIds>),
     /// IDs become the objects that they name: see [`GlobalIds::object_of`].
     Objects(Arc<GlobalIds>),
 }
@@ -45,6 +47,7 @@ impl Translation {
         match self {
             Self::Enums(ty, aliases) => aliases.spell(ty, value),
             Self::Ids(place, ids) => ids.strip(place, value),
+            Self::Keys(ids) => *value = ids.key_of(value),
             Self::Objects(ids) => *value = ids.object_of(value),
         }
     }
@@ -112,10 +115,15 @@ pub(super) fn for_rule(
     given: &[Node<Argument>],
 ) -> Vec<(Name, Input)> {
     let mut prepared = prepare(&graph.schema, definitions, given);
+    let query = graph.schema.schema_definition.query.as_ref();
+    let is_node =
+        query.is_some_and(|query| query.as_str() == ty) && graph.global_ids.is_node(field);
     for (name, input) in &mut prepared {
-        if let Some(place) = graph.global_ids.place(ty, field, name) {
-            let ids = Arc::clone(&graph.global_ids);
-            translate(input, Translation::Ids(place.clone(), ids));
+        let ids = || Arc::clone(&graph.global_ids);
+        if is_node {
+            translate(input, Translation::Keys(ids()));
+        } else if let Some(place) = graph.global_ids.place(ty, field, name) {
+            translate(input, Translation::Ids(place.clone(), ids()));
         }
     }
     prepared

@@ -184,6 +184,8 @@ pub(super) struct KeyPart {
     pub names: Vec<Name>,
     /// Its type is `ID`, and it goes out as a string.
     pub id: bool,
+    /// Its type is an enum with aliases, and it goes out with the service's name.
+    pub aliases: Option<Arc<EnumAliases>>,
 }
 
 /// A field of the parent object, with those below it.

@@ -166,12 +166,14 @@ impl<'a> Planner<'a> {
 
     /// A path of fields down to a leaf that something cannot do without.
     pub fn part(&mut self, node: NodeId, ty: &str, path: &'a [Name], by: By) -> Result<KeyPart> {
-        let mut part = KeyPart { path: Vec::new(), names: path.to_vec(), id: false };
+        let (names, aliases) = (path.to_vec(), None);
+        let mut part = KeyPart { path: Vec::new(), names, id: false, aliases };
         let (mut node, mut ty) = (node, Name::from(ty));
         for name in path {
             let used = self.need(node, &ty, name, by)?;
             part.path.push(used.slot);
             part.id = self.is_id(&ty, name) && !self.sends_json(by);
+            part.aliases = self.spelling(&ty, name, by).map(|(_, aliases)| aliases);
             if let Some(child) = used.child {
                 node = child;
                 ty = Name::clone(&self.at(child).ty);
@@ -223,7 +225,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Keys go into a JSON body, where a number that a service wrote stays a number.
-    fn sends_json(&self, by: By) -> bool {
+    pub fn sends_json(&self, by: By) -> bool {
         let By::Fetch(id) = by else { return false };
         let binding = self.fetches[id.0 as usize].binding;
         self.graph.binding(binding).call.sends_json()

@@ -5,10 +5,10 @@
 
 use super::check::By;
 use super::condition::Condition;
-use super::draft::{Draft, Planner, Provider};
+use super::draft::{Draft, Planner, Provider, SlotKey};
 use super::error::{PlanError, Result};
 use super::yields::{self, Yields};
-use super::{Asking, FetchId, KeysAs, Target, arguments};
+use super::{Asking, FetchId, KeyPart, KeysAs, Target, arguments};
 use crate::engine::response::{NodeId, Slot};
 use crate::graph::{KeyPath, Lookup, LookupArguments, LookupElement};
 use crate::graphql::Name;
@@ -48,25 +48,31 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// The lookup that decides whether the object of a global ID is there, and the slot that it fills: one that is made
-    /// anyway, else the nearest. It is made wherever the object is selected.
+    /// The lookup that decides whether the object of a global ID is there, and the slot that it fills: of the nearest, the
+    /// one that yields most fields of the type, whatever is selected. It is called wherever the object is selected.
     pub(super) fn look_for(&mut self, node: NodeId, ty: &str) -> Result<(Slot, FetchId)> {
+        let graph = self.graph;
+        let candidates = self.candidates(node, ty);
+        let in_list = self.in_list(node);
+        let fields = || graph.types.get(ty).into_iter().flat_map(|object| object.fields.keys());
+        let rank = |candidate: &Candidate<'a>| {
+            let covered = fields().filter(|name| self.yields(candidate, ty, &&***name)).count();
+            let batched = matches!(candidate.lookup.arguments, LookupArguments::Many { .. });
+            (candidate.round, usize::MAX - covered, in_list && !batched)
+        };
+        let near = candidates.iter().filter(|candidate| candidate.round.is_some());
+        let deciding = near
+            .min_by_key(|candidate| rank(candidate))
+            .ok_or_else(|| PlanError::Unreachable(format!("{ty} by its global ID")))?;
         let made_for = |planner: &Self| {
-            let fetches = planner.at(node).providers.iter().map(|provider| provider.fetch);
-            let mut fetches = fetches.skip(1);
-            fetches.find(|id| planner.fetches[id.0 as usize].entity.as_deref() == Some(ty))
+            let mut fetches = planner.at(node).providers.iter().map(|provider| provider.fetch);
+            fetches.find(|id| {
+                let fetch = &planner.fetches[id.0 as usize];
+                fetch.binding == deciding.lookup.binding && fetch.entity.as_deref() == Some(ty)
+            })
         };
         if made_for(self).is_none() {
-            let candidates = self.candidates(node, ty);
-            let in_list = self.in_list(node);
-            let batched = |candidate: &Candidate<'_>| {
-                matches!(candidate.lookup.arguments, LookupArguments::Many { .. })
-            };
-            let best = candidates.iter().filter(|candidate| candidate.round.is_some());
-            let best = best
-                .min_by_key(|candidate| (candidate.round, in_list && !batched(candidate)))
-                .ok_or_else(|| PlanError::Unreachable(format!("{ty} by its global ID")))?;
-            self.add(node, ty, best, &candidates)?;
+            self.add(node, ty, deciding, &candidates)?;
         }
         let first = self.at(node).providers.first().map(|first| first.fetch);
         let (Some(lookup), Some(first)) = (made_for(self), first) else {
@@ -84,6 +90,26 @@ impl<'a> Planner<'a> {
         at.width += 1;
         self.fetches[lookup.0 as usize].exists = Some(slot);
         Ok((slot, lookup))
+    }
+
+    /// The key in a global ID, in a slot of its own: the object's `id` is what the lookup replies.
+    fn stub_key(&mut self, node: NodeId, ty: &str, path: &KeyPath, by: FetchId) -> Result<KeyPart> {
+        let field = Name::from("id");
+        let key = SlotKey::Bound { ty: ty.into(), field, arguments: "of the stub".to_owned() };
+        let slot = match self.at(node).slots.get(&key) {
+            Some(used) => used.slot,
+            None => {
+                let graph = self.graph;
+                let stub = self.at(node).providers.first().cloned();
+                let found =
+                    stub.and_then(|stub| Some((stub.fetch, stub.yields.find(graph, ty, "id")?.0)));
+                let missing = || PlanError::Unreachable(format!("the global ID of {ty}"));
+                let (fetch, from) = found.ok_or_else(missing)?;
+                self.allocate(node, key, fetch, Some(from), None).slot
+            }
+        };
+        let id = !self.sends_json(By::Fetch(by));
+        Ok(KeyPart { path: vec![slot], names: path.clone(), id, aliases: None })
     }
 
     /// The node's objects are stubs made of global IDs.
@@ -190,8 +216,14 @@ impl<'a> Planner<'a> {
         let draft = self.draft(node, ty, lookup)?;
         self.fetches.push(draft);
         let mut parts = Vec::new();
+        let by_id = self.is_found_by_id(node);
         for path in keys(lookup) {
-            parts.push(self.part(node, ty, path, By::Fetch(id))?);
+            let of_stub = by_id && matches!(path.as_slice(), [key] if &**key == "id");
+            parts.push(if of_stub {
+                self.stub_key(node, ty, path, id)?
+            } else {
+                self.part(node, ty, path, By::Fetch(id))?
+            });
         }
         let only = self.narrowed(node, ty).map(|(_, only)| only);
         let provider = Provider { fetch: id, yields: chosen.yields, only };

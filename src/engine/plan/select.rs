@@ -247,13 +247,15 @@ impl<'a> Planner<'a> {
             let mut allowed = self.may_see_type(&name)?;
             let mut sets = sets.clone();
             restrict(&mut sets, &allowed);
-            let (entries, cost) = self.entries(node, &name, &sets, around)?;
             let mut exists = None;
             if by_id {
+                let fields = self.collector.collect(&mut self.conditions, &name, &sets)?;
+                self.look_up(node, &name, &fields)?;
                 let (slot, lookup) = self.look_for(node, &name)?;
                 allowed = allowed.and(&self.fetches[lookup.0 as usize].allowed);
                 exists = Some(slot);
             }
+            let (entries, cost) = self.entries(node, &name, &sets, around)?;
             let guard = self.conditions.number(&allowed, &[]);
             costs.push(Formula::only_if(guard, object(&name, cost)));
             let weight = graph.weight(field, &name);

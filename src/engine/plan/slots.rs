@@ -36,7 +36,10 @@ impl<'a> Planner<'a> {
             return Ok(used);
         }
         let graph = self.graph;
-        let found = self.at(node).providers.iter().find_map(|provider| {
+        // What a lookup replies goes before what a global ID says.
+        let (providers, by_id) = (&self.at(node).providers, self.is_found_by_id(node));
+        let (stubs, lookups) = providers.split_at(usize::from(by_id && !providers.is_empty()));
+        let found = lookups.iter().chain(stubs).find_map(|provider| {
             let serves = provider.only.as_ref().is_none_or(|only| &**only == ty);
             let found = provider.yields.find(graph, ty, name).filter(|_| serves)?;
             Some((provider.fetch, found))

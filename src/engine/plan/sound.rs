@@ -48,7 +48,7 @@ impl<'a> Planner<'a> {
         &mut self,
         ty: &str,
         field: &mut Collected<'a>,
-    ) -> Result<Option<Sound>> {
+    ) -> Result<Option<Arc<Sound>>> {
         let foreign = self.foreign_ids(ty, field);
         if self.nullable.is_empty() && foreign.is_empty() {
             return Ok(None);
@@ -96,7 +96,7 @@ impl<'a> Planner<'a> {
         &mut self,
         ty: &str,
         sets: &'s Sets<'a>,
-    ) -> Result<(Cow<'s, Sets<'a>>, Option<Sound>)> {
+    ) -> Result<(Cow<'s, Sets<'a>>, Option<Arc<Sound>>)> {
         if self.nullable.is_empty() {
             return Ok((Cow::Borrowed(sets), None));
         }
@@ -113,7 +113,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Returns the condition that none of these flaws occurs, and the error if one does.
-    fn sound(&mut self, flaws: Flaws) -> Result<(Condition, Option<Sound>)> {
+    fn sound(&mut self, flaws: Flaws) -> Result<(Condition, Option<Arc<Sound>>)> {
         let Flaws { list: flaws, at } = flaws;
         if flaws.is_empty() {
             return Ok((Condition::always(), None));
@@ -129,14 +129,15 @@ impl<'a> Planner<'a> {
             let Flaw::Foreign(id) = flaw else { continue };
             let types = id.ids.types_at(&id.place);
             let due = types.into_iter().filter_map(|ty| {
-                Some(format!("the ID of a `{ty}` begins with `{}`", id.ids.prefix(ty)?))
+                Some(format!("the identifier does not begin with `{}`", id.ids.prefix(ty)?))
             });
             messages.extend(due.filter(|due| !messages.contains(due)).collect::<Vec<_>>());
         }
         let message = messages.join("; ");
         let condition = self.conditions.none_of(flaws)?;
         let number = self.conditions.number(&condition, &[]);
-        Ok((condition, Some(Sound { condition: number, message: message.into(), at })))
+        let sound = Sound { condition: number, message: message.into(), at };
+        Ok((condition, Some(Arc::new(sound))))
     }
 
     fn add_null(

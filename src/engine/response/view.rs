@@ -33,8 +33,8 @@ pub(in crate::engine) struct TypeView {
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Entries {
     pub list: Vec<Entry>,
-    /// `None` if no variable of a request can make them an error.
-    pub sound: Option<Sound>,
+    /// `None`: no variable of a request can make them an error.
+    pub sound: Option<Arc<Sound>>,
 }
 
 /// Condition on a request's variables. If it does not hold, the field or object is an error.
@@ -65,9 +65,9 @@ pub(in crate::engine) struct Entry {
     pub condition: u32,
     /// Number of the condition under which it may be seen; 0 always holds.
     pub guard: u32,
-    /// `None` if its arguments are valid in every request.
-    pub sound: Option<Sound>,
-    /// Location of the field in the operation's text.
+    /// `None`: nothing that a request gives it can be wrong.
+    pub sound: Option<Arc<Sound>>,
+    /// The field in the operation's text.
     pub at: Option<Location>,
     /// Number of the cost of its given arguments; 0 costs nothing.
     pub given: u32,

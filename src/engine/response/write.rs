@@ -192,8 +192,9 @@ impl Writer<'_> {
         if types.first().is_none_or(|first| first.exists.is_none()) {
             return Value::Bool(true);
         }
-        let found = self.type_of(row, *typename, types);
-        let slot = found.filter(|found| !self.refuses(found.guard)).and_then(|found| found.exists);
+        // An ID of a type that cannot stand here is an ID of nothing.
+        let Some(found) = self.type_of(row, *typename, types) else { return Value::Null };
+        let slot = found.exists.filter(|_| !self.refuses(found.guard));
         slot.map_or(Value::Bool(true), |slot| self.store.get(row, slot))
     }
 
@@ -213,7 +214,9 @@ impl Writer<'_> {
     }
 
     fn entries(&mut self, row: RowId, entries: &Entries, path: &Path<'_>) -> Result<(), Bubble> {
-        self.check_sound(entries.sound.as_ref(), path)?;
+        if let Some(sound) = &entries.sound {
+            self.check_sound(sound, path)?;
+        }
         self.out.push(b'{');
         let mut first = true;
         for entry in &entries.list {
@@ -229,7 +232,9 @@ impl Writer<'_> {
                 self.refused_field(entry, path)?;
                 continue;
             }
-            if let Err(bubble) = self.check_sound(entry.sound.as_ref(), &Path::Field(path, entry)) {
+            if let Some(sound) = &entry.sound
+                && let Err(bubble) = self.check_sound(sound, &Path::Field(path, entry))
+            {
                 self.null_for(entry, Err(bubble))?;
                 continue;
             }
@@ -275,10 +280,10 @@ impl Writer<'_> {
     }
 
     /// Adds an error at the path if the request's variables do not meet the condition.
-    fn check_sound(&mut self, sound: Option<&Sound>, path: &Path<'_>) -> Result<(), Bubble> {
-        let Some(sound) = sound.filter(|sound| self.refuses(sound.condition)) else {
+    fn check_sound(&mut self, sound: &Sound, path: &Path<'_>) -> Result<(), Bubble> {
+        if !self.refuses(sound.condition) {
             return Ok(());
-        };
+        }
         let code = ErrorCode::BadVariables;
         let error = || Error { locations: sound.at.clone(), ..Error::new(code, &*sound.message) };
         self.errors.add(Kind::of(path, code), path, error);
@@ -328,6 +333,7 @@ impl Writer<'_> {
                 match self.existence(row, view) {
                     Value::Bool(true) => {}
                     Value::Hole(index) => return self.hole(index, path),
+                    Value::Misfit => return self.misfit("an object", path),
                     _ => return self.null(output, path),
                 }
                 self.charge(output.weight);

@@ -72,7 +72,11 @@ impl Parts {
                 _ if field.is_list() => None,
                 _ => continue,
             };
-            self.left = self.left.checked_sub(1).ok_or(Undecodable::TooMany(self.most))?;
+            // Each byte of packed numbers may be a number.
+            let is_text = matches!(field.kind(), Kind::String | Kind::Bytes);
+            let packed = content.filter(|_| of.is_none() && !is_text);
+            let parts = packed.map_or(1, |content| content.len().max(1));
+            self.left = self.left.checked_sub(parts).ok_or(Undecodable::TooMany(self.most))?;
             if let (Some(of), Some(content)) = (of, content) {
                 self.count(content, &of, depth + 1)?;
             }
