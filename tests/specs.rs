@@ -144,6 +144,7 @@ specs! {
     mutation_in_order
     mutation_is_not_reused
     mutation_outcome
+    needed_value_fails
     null_bubbles_to_data
     null_in_lists
     null_in_non_null
