@@ -96,17 +96,16 @@ impl<'a> Planner<'a> {
     fn stub_key(&mut self, node: NodeId, ty: &str, path: &KeyPath, by: FetchId) -> Result<KeyPart> {
         let field = Name::from("id");
         let key = SlotKey::Bound { ty: ty.into(), field, arguments: "of the stub".to_owned() };
-        let slot = match self.at(node).slots.get(&key) {
-            Some(used) => used.slot,
-            None => {
-                let graph = self.graph;
-                let stub = self.at(node).providers.first().cloned();
-                let found =
-                    stub.and_then(|stub| Some((stub.fetch, stub.yields.find(graph, ty, "id")?.0)));
-                let missing = || PlanError::Unreachable(format!("the global ID of {ty}"));
-                let (fetch, from) = found.ok_or_else(missing)?;
-                self.allocate(node, key, fetch, Some(from), None).slot
-            }
+        let slot = if let Some(used) = self.at(node).slots.get(&key) {
+            used.slot
+        } else {
+            let graph = self.graph;
+            let stub = self.at(node).providers.first().cloned();
+            let found =
+                stub.and_then(|stub| Some((stub.fetch, stub.yields.find(graph, ty, "id")?.0)));
+            let missing = || PlanError::Unreachable(format!("the global ID of {ty}"));
+            let (fetch, from) = found.ok_or_else(missing)?;
+            self.allocate(node, key, fetch, Some(from), None).slot
         };
         let id = !self.sends_json(By::Fetch(by));
         Ok(KeyPart { path: vec![slot], names: path.clone(), id, aliases: None })

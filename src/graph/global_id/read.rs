@@ -90,12 +90,12 @@ impl<'a> Reading<'a> {
             match &lookup.arguments {
                 LookupArguments::One(arguments) => {
                     for (argument, _) in arguments.iter().filter(|(_, path)| is_id(path)) {
-                        self.argument(query, &lookup.field, argument, place.clone());
+                        self.argument(query, &lookup.field, argument, &place);
                     }
                 }
                 LookupArguments::Many { argument, element: LookupElement::Scalar(path) } => {
                     if is_id(path) {
-                        self.argument(query, &lookup.field, argument, place);
+                        self.argument(query, &lookup.field, argument, &place);
                     }
                 }
                 LookupArguments::Many { argument, element: LookupElement::Object(fields) } => {
@@ -112,13 +112,13 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn argument(&mut self, ty: &str, field: &str, argument: &str, place: IdPlace) {
+    fn argument(&mut self, ty: &str, field: &str, argument: &str, place: &IdPlace) {
         let fields = self.ids.arguments.entry_ref(ty).or_default();
         let known = fields.entry_ref(field).or_default().insert(argument.into(), place.clone());
-        if known.as_ref().is_some_and(|known| *known != place) {
+        if known.as_ref().is_some_and(|known| known != place) {
             let definition = self.merged.schema.type_field(ty, field).ok();
             let definition = definition.and_then(|field| field.argument_by_name(argument));
-            let at = definition.and_then(|definition| definition.location());
+            let at = definition.and_then(Node::location);
             self.refuse_two_types(&format!("{ty}.{field}({argument}:)"), at);
         }
     }
@@ -178,7 +178,7 @@ impl<'a> Reading<'a> {
             if let Some(of) =
                 self.named(&coordinate, argument.directives.get(DIRECTIVE), &argument.ty)
             {
-                self.argument(ty, &field.name, &argument.name, IdPlace::Id(of));
+                self.argument(ty, &field.name, &argument.name, &IdPlace::Id(of));
             }
         }
     }
@@ -250,7 +250,7 @@ impl<'a> Reading<'a> {
                     let inner = argument.ty.inner_named_type().as_str();
                     if self.ids.inputs.contains_key(inner) {
                         let place = IdPlace::Input(inner.into());
-                        self.argument(ty, &field.name, &argument.name, place);
+                        self.argument(ty, &field.name, &argument.name, &place);
                     }
                 }
             }
