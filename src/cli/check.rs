@@ -14,8 +14,8 @@ Examples:
   portcullis check --config shop/portcullis.yaml --deny n+1
   portcullis check --format json | jq -r '.[] | \"\\(.file):\\(.line): \\(.message)\"'
 
-Reads and compiles everything that `serve` would, and calls nothing but gRPC services with
-`reflection: true`. Exit code 1 with any error.";
+Reads and compiles everything that `serve` would, except the files of `server.tls`, and calls nothing
+but gRPC services with `reflection: true`. Exit code 1 with any error.";
 
 /// Say everything that is wrong with a configuration and its schema
 #[derive(Debug, Args)]

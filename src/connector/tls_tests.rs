@@ -160,7 +160,12 @@ async fn roots_of_its_own_are_trusted_and_no_others() {
 /// Creates a certificate as `openssl req -x509` makes it: its own authority, for `users.test`, valid between these
 /// years. It is written as `ca.pem`, and the server presents it.
 fn self_signed(folder: &Path, years: (i32, i32)) -> ServerConfig {
-    let mut params = CertificateParams::new(vec!["users.test".to_owned()]).unwrap();
+    self_signed_for(folder, years, &["users.test"])
+}
+
+fn self_signed_for(folder: &Path, years: (i32, i32), names: &[&str]) -> ServerConfig {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
     params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
@@ -194,6 +199,17 @@ async fn a_self_signed_certificate_is_trusted_by_its_very_file() {
         let error = ask(&grpc(at(name), tls(folder))).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::UpstreamUnavailable, "{name}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_without_a_name_is_trusted_by_its_very_file() {
+    let (ours, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tls = |folder: &TempDir| Tls { ca: Some(folder.path().join("ca.pem")), ..Tls::default() };
+    let server = Server::start_tls(self_signed_for(ours.path(), (2000, 4000), &[]), reply).await;
+    ask(&rest(site(&server, "users.test"), tls(&ours))).await.expect("a reply");
+    self_signed_for(other.path(), (2000, 4000), &[]);
+    let error = ask(&rest(site(&server, "users.test"), tls(&other))).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::UpstreamUnavailable, "{error}");
 }
 
 #[tokio::test]

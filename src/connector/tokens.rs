@@ -9,7 +9,7 @@ mod endpoint;
 use super::SourceSettings;
 use super::credentials::ClientCredentials;
 use crate::graphql::{ErrorCode, Name};
-use crate::source::{Error, MutationOutcome};
+use crate::source::{Error, MutationOutcome, secrets};
 use endpoint::{Endpoint, Granted, NoToken};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -185,7 +185,13 @@ impl Tokens {
 
     async fn renew(&self) -> Result<Arc<Token>, NoToken> {
         let asked = Instant::now();
-        let outcome = (self.issue)().await.map(|granted| Arc::new(Token::new(granted, asked)));
+        let outcome = (self.issue)().await.map(|granted| {
+            let text = granted.header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+            if let Some(text) = text {
+                secrets::keep_latest(&self.source, text);
+            }
+            Arc::new(Token::new(granted, asked))
+        });
         let mut state = self.state();
         state.renewal = None;
         match &outcome {

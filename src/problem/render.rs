@@ -3,6 +3,7 @@
 use super::{Place, Problem, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Maximum length of a line that is shown, in bytes: one-line files of megabytes would fill the screen.
@@ -44,7 +45,7 @@ fn render_one(problem: &Problem, renderer: &Renderer) -> String {
             group.element(Origin::path(place.file.name.as_str()).line(line).char_column(column))
         } else {
             group.element(
-                Snippet::source(excerpt.line)
+                Snippet::source(without_password(excerpt.line))
                     .path(place.file.name.as_str())
                     .line_start(excerpt.number)
                     .annotation(AnnotationKind::Primary.span(excerpt.span)),
@@ -78,6 +79,27 @@ impl<'a> Excerpt<'a> {
         let number = text[..first].matches('\n').count() + 1;
         Self { line, number, span: within(start)..within(end) }
     }
+}
+
+/// The line with `*` for each byte of a password in a URL, so that offsets stay.
+fn without_password(line: &str) -> Cow<'_, str> {
+    let (mut shown, mut from) = (Cow::Borrowed(line), 0);
+    while let Some(at) = line[from..].find("://") {
+        let start = from + at + 3;
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>');
+        let end = line[start..].find(ends).map_or(line.len(), |at| start + at);
+        let password = line[start..end].rfind('@').and_then(|at| {
+            let colon = line[start..start + at].find(':')?;
+            Some(start + colon + 1..start + at)
+        });
+        if let Some(password) = password {
+            let stars = "*".repeat(password.len());
+            shown.to_mut().replace_range(password, &stars);
+        }
+        from = end;
+    }
+    shown
 }
 
 /// Returns the offset, or the nearest character boundary before it.

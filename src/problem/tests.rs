@@ -37,6 +37,13 @@ warning[n+1]: this takes long
 }
 
 #[test]
+fn passwords_in_urls_are_not_shown() {
+    let text = "proxy: \"http://me:p:w@x@proxy:1\" # http://a:b/c http://u:ü@h";
+    let shown = shown(text, 0..5);
+    assert!(shown.contains("http://me:*****@proxy:1\" # http://a:b/c http://u:**@h"), "{shown}");
+}
+
+#[test]
 fn places_are_shown_at_the_end_of_a_file_and_of_no_width() {
     insta::assert_snapshot!(shown("a\nbc", 4..4), @r#"
 error[a-code]: this is wrong

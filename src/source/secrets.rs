@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ static OF_PROCESS: ArcSwapOption<Secrets> = ArcSwapOption::const_empty();
 #[derive(Default)]
 pub struct Secrets {
     values: BTreeSet<String>,
+    /// Values that change, by what they belong to: the last two of each.
+    changing: BTreeMap<String, VecDeque<String>>,
     forms: Option<AhoCorasick>,
 }
 
@@ -58,14 +60,23 @@ impl Secrets {
     /// Prepares the search for these values; short ones are left out.
     #[must_use]
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
+        Self::with(values, BTreeMap::new())
+    }
+
+    fn with(
+        values: impl IntoIterator<Item = String>,
+        changing: BTreeMap<String, VecDeque<String>>,
+    ) -> Self {
         let is_name = |value: &String| matches!(value.as_str(), "true" | "false" | "null");
         let values = values.into_iter().filter(|value| value.len() >= SHORTEST && !is_name(value));
         let values: BTreeSet<String> = values.collect();
-        let forms: BTreeSet<String> = values.iter().flat_map(|value| forms(value)).collect();
+        let all = values.iter().chain(changing.values().flatten());
+        let all = all.filter(|value| value.len() >= SHORTEST);
+        let forms: BTreeSet<String> = all.flat_map(|value| forms(value)).collect();
         // Fails only for gigabytes of patterns, which no environment holds.
         let build = || AhoCorasick::builder().match_kind(MatchKind::Standard).build(&forms).ok();
         let forms = if forms.is_empty() { None } else { build() };
-        Self { values, forms }
+        Self { values, changing, forms }
     }
 
     /// Replaces every value in the text by [`MASK`].
@@ -108,7 +119,8 @@ pub fn keep(values: impl IntoIterator<Item = String>) {
     let values: BTreeSet<String> = values.into_iter().collect();
     OF_PROCESS.rcu(|kept| {
         let known = kept.iter().flat_map(|kept| &kept.values);
-        let all = Secrets::new(known.chain(&values).cloned().collect::<Vec<_>>());
+        let changing = kept.as_ref().map(|kept| kept.changing.clone()).unwrap_or_default();
+        let all = Secrets::with(known.chain(&values).cloned().collect::<Vec<_>>(), changing);
         match kept {
             Some(kept) if kept.values == all.values => Some(Arc::clone(kept)),
             _ => Some(Arc::new(all)),
@@ -123,6 +135,19 @@ pub fn mask(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(_) => Cow::Borrowed(text),
         Cow::Owned(masked) => Cow::Owned(String::from_utf8_lossy(&masked).into_owned()),
     }
+}
+
+/// Adds a value that is replaced from time to time, such as a token: the last two of each owner are never printed.
+pub fn keep_latest(owner: &str, value: &str) {
+    OF_PROCESS.rcu(|kept| {
+        let (values, mut changing) = kept
+            .as_ref()
+            .map_or_else(Default::default, |kept| (kept.values.clone(), kept.changing.clone()));
+        let latest = changing.entry(owner.to_owned()).or_default();
+        latest.push_front(value.to_owned());
+        latest.truncate(2);
+        Some(Arc::new(Secrets::with(values, changing)))
+    });
 }
 
 /// [`mask`] for a line of the log.
@@ -150,7 +175,10 @@ fn forms(value: &str) -> Vec<String> {
         forms.push(ascii(&text));
         // JSON within JSON, such as a body in a log line.
         forms.push(escaped(&json));
+        // JSON as some encoders write it, and HTML.
+        forms.push(json.replace('/', "\\/"));
         forms.push(json);
+        forms.push(html(&text));
         let debug = format!("{text:?}");
         forms.push(debug[1..debug.len() - 1].to_owned());
         forms.push(text.as_bytes().escape_ascii().to_string());
@@ -174,6 +202,12 @@ fn base64(value: &str, before: usize) -> Vec<String> {
 fn escaped(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// Escapes a text for HTML.
+fn html(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 /// Escapes a text for JSON in ASCII.
@@ -215,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn of_values_that_change_the_last_two_are_masked() {
+        for value in ["first-value-of-it", "second-value-of-it", "third-value-of-it"] {
+            keep_latest("an owner", value);
+        }
+        let text = "first-value-of-it second-value-of-it third-value-of-it";
+        assert_eq!(mask(text), "first-value-of-it *** ***");
+        let other = "another-owner-has-it";
+        keep_latest("another owner", other);
+        assert_eq!(mask("third-value-of-it another-owner-has-it"), "*** ***");
+    }
+
+    #[test]
     fn a_value_is_found_in_each_of_its_forms() {
         let basic = |user: &str| {
             base64::engine::general_purpose::STANDARD.encode(format!("{user}:{VALUE}"))
@@ -226,6 +272,8 @@ mod tests {
             format!("/x?key={}", utf8_percent_encode(VALUE, NON_ALPHANUMERIC)),
             format!("/x?key={}", utf8_percent_encode(VALUE, &UNRESERVED)),
             "/x?key=s3cr%2Ft+k%C3%A9%22y%2B%26".to_owned(),
+            r#"{"key":"s3cr\/t ké\"y+&"}"#.to_owned(),
+            "<p>s3cr/t ké&quot;y+&amp;</p>".to_owned(),
             once,
             twice,
             format!("{:?}", format!("a {VALUE} b")),

@@ -158,6 +158,17 @@ fn is_authority(error: &rustls::Error) -> bool {
     matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
+/// Returns whether a certificate fits no name because it has none, as `openssl req -x509` makes it without
+/// `subjectAltName`.
+fn is_nameless(error: &rustls::Error) -> bool {
+    use CertificateError::NotValidForNameContext;
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(NotValidForNameContext { presented, .. })
+            if presented.is_empty()
+    )
+}
+
 impl ServerCertVerifier for Named {
     fn verify_server_cert(
         &self,
@@ -176,8 +187,12 @@ impl ServerCertVerifier for Named {
         );
         match usual {
             Err(error) if is_authority(&error) && self.certificates.contains(end_entity) => {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-                Ok(ServerCertVerified::assertion())
+                let parsed = ParsedCertificate::try_from(end_entity)?;
+                match verify_server_name(&parsed, server_name) {
+                    // Without a name of its own, it is told by being the very one that is named.
+                    Err(error) if !is_nameless(&error) => Err(error),
+                    _ => Ok(ServerCertVerified::assertion()),
+                }
             }
             outcome => outcome,
         }

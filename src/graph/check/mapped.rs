@@ -255,7 +255,12 @@ impl<'w, 'a, 'p> Mapped<'w, 'a, 'p> {
             }
             // A name that is mapped already is not the one that was meant.
             let open = known.iter().copied().filter(|name| object.get(name).is_none());
+            let groups = top && self.batch.is_some_and(|batch| batch.reply == BatchReply::GroupBy);
             let help = match nearest(name, open) {
+                // Often the parent's key, and the batch names another one.
+                None if groups => format!(
+                    "if rows belong to their parent by it, write `key: \"{name}\"` in `batch`; otherwise remove it from the mapping"
+                ),
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("remove it from the mapping, or add the field to `{type_name}`"),
             };
