@@ -94,8 +94,8 @@ fn without_password(line: &str) -> Cow<'_, str> {
             Some(start + colon + 1..start + at)
         });
         if let Some(password) = password {
-            let stars = "*".repeat(password.len());
-            shown.to_mut().replace_range(password, &stars);
+            let mask = "*".repeat(password.len());
+            shown.to_mut().replace_range(password, &mask);
         }
         from = end;
     }
