@@ -246,6 +246,12 @@ fn known<'e>(expr: &'e Expr, found: &mut Vec<(Span, Known<'e>)>) {
         ExprKind::Literal(value) => Known::Literal(value),
         ExprKind::List(elements) => Known::List(elements),
         ExprKind::Object(_) => Known::Group,
+        // Selected of each element.
+        ExprKind::Select { of, .. }
+            if matches!(of.kind, ExprKind::Method { .. }) && of.kinds() == Kinds::LIST =>
+        {
+            Known::List(&[])
+        }
         ExprKind::Coalesce { left, right } => {
             known(left, found);
             known(right, found);
