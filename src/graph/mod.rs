@@ -227,6 +227,13 @@ impl Graph {
         field.and_then(|field| field.cost).unwrap_or_else(of_type)
     }
 
+    /// Returns whether a field finds objects of any type by their global IDs (`@node`).
+    #[must_use]
+    pub fn is_node(&self, ty: &str, field: &str) -> bool {
+        let query = self.schema.schema_definition.query.as_ref();
+        query.is_some_and(|query| query.as_str() == ty) && self.global_ids.is_node(field)
+    }
+
     /// Returns the lookups of an entity, in schema order.
     pub fn lookups_of<'a>(&'a self, entity: &'a str) -> impl Iterator<Item = &'a Lookup> {
         self.lookups.iter().filter(move |lookup| &*lookup.entity == entity)

@@ -115,9 +115,7 @@ pub(super) fn for_rule(
     given: &[Node<Argument>],
 ) -> Vec<(Name, Input)> {
     let mut prepared = prepare(&graph.schema, definitions, given);
-    let query = graph.schema.schema_definition.query.as_ref();
-    let is_node =
-        query.is_some_and(|query| query.as_str() == ty) && graph.global_ids.is_node(field);
+    let is_node = graph.is_node(ty, field);
     for (name, input) in &mut prepared {
         let ids = || Arc::clone(&graph.global_ids);
         if is_node {

@@ -114,13 +114,7 @@ impl<'a> Planner<'a> {
     /// The node's objects are stubs made of global IDs.
     pub(super) fn is_found_by_id(&self, node: NodeId) -> bool {
         let parent = self.at(node).parent.as_ref();
-        parent.is_some_and(|parent| self.is_node(&self.at(parent.node).ty, &parent.key))
-    }
-
-    /// The field finds objects by their global IDs.
-    pub(super) fn is_node(&self, ty: &str, field: &str) -> bool {
-        let query = self.graph.schema.schema_definition.query.as_ref();
-        query.is_some_and(|query| query.as_str() == ty) && self.graph.global_ids.is_node(field)
+        parent.is_some_and(|parent| self.graph.is_node(&self.at(parent.node).ty, &parent.key))
     }
 
     fn yields(&self, candidate: &Candidate<'a>, ty: &str, name: &&'a str) -> bool {

@@ -146,7 +146,7 @@ impl<'a> Planner<'a> {
         let field = collected.field;
         let definitions = &self.definition(ty, field).arguments;
         let (graph, name) = (self.graph, field.name.as_str());
-        let given = if self.is_node(ty, name) {
+        let given = if graph.is_node(ty, name) {
             arguments::for_node(graph, definitions, &field.arguments)
         } else {
             arguments::for_call(graph, (ty, name), definitions, &field.arguments)
